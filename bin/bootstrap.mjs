@@ -1,0 +1,244 @@
+/**
+ * Makes a checkout ready to run, before `npm start` and `npm test`: installs what package-lock.json names and compiles
+ * the sources to dist/, each only when needed. Needs Node and npm, nothing else; needs no network once installed.
+ *
+ *   node bin/bootstrap.mjs           install and build where needed
+ *   node bin/bootstrap.mjs build     build in any case
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const at = (...parts) => join(ROOT, ...parts);
+const say = (line) => process.stderr.write(`execgo: ${line}\n`);
+
+/** What goes wrong here in a way that its reader can mend; shown as one message without a stack. */
+class SetupError extends Error {}
+
+const INSTALL_STAMP = at('node_modules', '.execgo-stamp');
+const BUILD_STAMP = at('dist', '.build-stamp');
+
+function checkNode() {
+  const wanted = JSON.parse(readFileSync(at('package.json'), 'utf8')).engines.node;
+  const [major, minor] = wanted.match(/\d+/g).map(Number);
+  const [haveMajor, haveMinor] = process.versions.node.split('.').map(Number);
+  if (haveMajor > major || (haveMajor === major && haveMinor >= minor)) return;
+  throw new SetupError(
+    `Node ${wanted} is needed and this is ${process.versions.node}: install a newer Node and try again`,
+  );
+}
+
+/** Compiled modules serve one binary interface of Node on one platform. */
+const BINARY_INTERFACE = `${process.platform}-${process.arch}-${process.versions.modules}`;
+
+/** What an installation was made for: two lines, the binary interface and a hash of the lock file. */
+const installStamp = () =>
+  `${BINARY_INTERFACE}\n${createHash('sha256')
+    .update(readFileSync(at('package-lock.json')))
+    .digest('hex')}\n`;
+
+/** Why `npm ci` is needed, or undefined. */
+function installReason() {
+  const installed = readIfThere(at('node_modules', '.package-lock.json'));
+  if (installed === undefined) return 'the dependencies are not installed';
+  const stamp = readIfThere(INSTALL_STAMP);
+  if (stamp === installStamp()) return undefined;
+  if (stamp !== undefined && !stamp.startsWith(`${BINARY_INTERFACE}\n`))
+    return 'another version of Node was used before';
+  return isInstalled(JSON.parse(installed).packages) ? undefined : 'package-lock.json has changed';
+}
+
+/** True when npm's own record of what it installed has all that the lock file names, whoever ran npm. */
+function isInstalled(have) {
+  const want = Object.entries(JSON.parse(readFileSync(at('package-lock.json'), 'utf8')).packages);
+  return want.every(([path, entry]) => {
+    if (path === '') return true;
+    const found = have[path];
+    return found === undefined
+      ? entry.optional === true || entry.peer === true
+      : found.version === entry.version;
+  });
+}
+
+async function install(reason) {
+  say(`${reason}: running npm ci (the first time may take minutes: better-sqlite3 may have to be compiled)`);
+  const npm = process.env['npm_execpath'];
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const code = await (npm ? run(process.execPath, [npm, ...args]) : run('npm', args));
+  if (code !== 0) throw new SetupError(`npm ci failed (exit ${code}); ${adviceAfterInstall()}`);
+}
+
+function adviceAfterInstall() {
+  const missing = [
+    ['a C++ compiler', ['c++', 'g++', 'clang++']],
+    ['make', ['make', 'gmake']],
+    ['python3', ['python3', 'python']],
+  ].flatMap(([what, names]) => (names.some(onPath) ? [] : [what]));
+  const tools = 'on Debian and Ubuntu: apt-get install build-essential python3';
+  if (missing.length > 0)
+    return `to compile better-sqlite3 this machine lacks ${missing.join(', ')} (${tools}); then try again`;
+  return 'see the message of npm above, and try again once the network and the registry are there';
+}
+
+const onPath = (name) =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
+/** A hash of everything that goes into the build: contents, not times, which a checkout or a copy changes. */
+function sourceHash() {
+  const hash = createHash('sha256');
+  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  for (const folder of ['bin', 'src']) {
+    for (const entry of readdirSync(at(folder), { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) files.push(join(entry.parentPath ?? entry.path, entry.name).slice(ROOT.length));
+    }
+  }
+  for (const file of files.sort())
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(at(file)))
+      .update('\0');
+  return `${hash.digest('hex')}\n`;
+}
+
+/**
+ * Compiles beside dist/ and swaps, so that a failed or interrupted build leaves the old one whole and nothing stale
+ * stays. Types are not checked, which is most of the time and the work of `npm run types`.
+ */
+async function build(hash) {
+  const [next, old] = [at('dist.next'), at('dist.old')];
+  rmSync(next, { recursive: true, force: true });
+  const tsc = at('node_modules', 'typescript', 'bin', 'tsc');
+  const code = await run(process.execPath, [
+    tsc,
+    '-p',
+    at('tsconfig.build.json'),
+    '--noCheck',
+    '--outDir',
+    next,
+  ]);
+  if (code !== 0) throw new SetupError('the sources do not compile: mend the errors above and try again');
+  writeFileSync(join(next, '.build-stamp'), hash);
+  rmSync(old, { recursive: true, force: true });
+  if (existsSync(at('dist'))) renameSync(at('dist'), old);
+  renameSync(next, at('dist'));
+  rmSync(old, { recursive: true, force: true });
+}
+
+/** Runs a command on this terminal. Signals reach it too, and its end decides, so that Ctrl-C leaves nothing running. */
+function run(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 2, 2],
+      shell: process.platform === 'win32' && command === 'npm',
+    });
+    let interrupted;
+    const forward = (signal) => {
+      interrupted = signal;
+      child.kill(signal);
+    };
+    process.on('SIGINT', forward).on('SIGTERM', forward);
+    child.on('error', (error) => reject(new SetupError(`cannot run ${command}: ${error.message}`)));
+    child.on('exit', (code) => {
+      process.off('SIGINT', forward).off('SIGTERM', forward);
+      if (interrupted !== undefined) process.exit(interrupted === 'SIGINT' ? 130 : 143);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/**
+ * One process of this checkout at a time works here; others wait. The lock is a listening socket: the kernel gives it
+ * back however its holder ends. Linux needs no file for it; elsewhere a file left by a crash is recognised and removed.
+ */
+async function lock() {
+  const name = `execgo-bootstrap-${createHash('sha256').update(ROOT).digest('hex').slice(0, 16)}`;
+  const address =
+    process.platform === 'linux'
+      ? `\0${name}`
+      : process.platform === 'win32'
+        ? `\\\\.\\pipe\\${name}`
+        : join(tmpdir(), name);
+  for (let told = false; ;) {
+    const server = await listen(address);
+    if (server !== undefined) return server;
+    if (!told) say('another process is setting up this checkout; waiting for it');
+    told = true;
+    await holderGone(address);
+  }
+}
+
+const listen = (address) =>
+  new Promise((resolve, reject) => {
+    // Those who wait hold a connection, which must not keep this process; its end is what tells them.
+    const server = createServer((socket) => socket.on('error', () => undefined).unref());
+    server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
+    server.listen(address, () => resolve(server));
+  });
+
+/** Resolves when the process that listens at `address` has ended: its end closes the connection. */
+const holderGone = (address) =>
+  new Promise((resolve) => {
+    const socket = connect(address);
+    socket.on('error', (error) => {
+      if (error.code === 'ECONNREFUSED' && !address.startsWith('\0')) rmSync(address, { force: true });
+    });
+    socket.on('close', resolve);
+    socket.resume();
+  });
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const isBuilt = (hash) => readIfThere(BUILD_STAMP) === hash;
+
+async function main() {
+  checkNode();
+  const forced = process.argv[2] === 'build';
+  if (!forced && installReason() === undefined && isBuilt(sourceHash())) return;
+
+  const held = await lock();
+  try {
+    const reason = installReason();
+    if (reason !== undefined) await install(reason);
+    writeFileSync(INSTALL_STAMP, installStamp());
+    const hash = sourceHash();
+    if (!forced && isBuilt(hash)) return;
+    say('compiling the sources to dist/ (some seconds)');
+    await build(hash);
+  } finally {
+    held.close();
+  }
+}
+
+main().catch((error) => {
+  say(error instanceof SetupError ? error.message : error.stack);
+  process.exitCode = 1;
+});

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import type { BatchItem, TaskPage } from '../runtime/service.js';
+import { CAUSES } from '../task/causes.js';
+import { ERROR_STATUS, type ErrorBody, type ErrorCode } from '../task/errors.js';
+import { EVENT_TYPES } from '../task/events.js';
+import type { Resources } from '../task/resources.js';
+import { TASK_STATUSES } from '../task/states.js';
+import type { EventView, SubmitAnswer, TaskSummary, TaskView, Usage } from '../task/view.js';
+
+/** The shapes of answers, for the specification only: nothing is checked against them at run time. */
+
+const count = z.int().min(0);
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+const open = z.looseObject({});
+const strings = z.record(z.string(), z.string());
+
+const error = z.object({
+  code: z.enum(Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  details: z.unknown().optional(),
+}) satisfies z.ZodType<ErrorBody>;
+
+const reservation = z.object({
+  task_slots: count,
+  cpu_millis: count.optional(),
+  memory_bytes: count.optional(),
+  pids: count.optional(),
+}) satisfies z.ZodType<Resources>;
+
+const usage = z.object({
+  duration_ms: count,
+  user_cpu_ms: count.optional(),
+  system_cpu_ms: count.optional(),
+  max_rss_bytes: count.optional(),
+  memory_peak_bytes: count.optional(),
+  cpu_percent: z.number().optional().describe('While it runs: share of one core'),
+  memory_bytes: count.optional().describe('While it runs: resident bytes'),
+  processes: count.optional().describe('While it runs'),
+}) satisfies z.ZodType<Usage>;
+
+const common = {
+  task_id: z.string(),
+  handle_id: z.string(),
+  status: z.enum(TASK_STATUSES),
+  cause: z.enum(CAUSES).optional(),
+  created_at: time,
+  updated_at: time,
+  started_at: time.optional(),
+  finished_at: time.optional(),
+  duration_ms: count.optional(),
+  exit_code: z.int().optional(),
+  exit_signal: z.int().optional(),
+  error: error.optional(),
+  kill_requested: z.boolean(),
+  queue: z.string(),
+  lane: z.string().optional(),
+  priority: z.int(),
+  session_id: z.string().optional(),
+  metadata: strings.optional(),
+};
+
+/** The plan is left open here. */
+type TaskViewShape = Omit<TaskView, 'execution_plan'>;
+
+const taskView = z.object({
+  ...common,
+  shim_pid: z.int().optional().describe("The supervisor's pid"),
+  pid: z.int().optional(),
+  pgid: z.int().optional(),
+  stdout: z.string().describe('The first bytes; at most the cap and 4 MiB'),
+  stderr: z.string(),
+  stdout_truncated: z.boolean(),
+  stderr_truncated: z.boolean(),
+  stdout_bytes: count.describe('What the task wrote, kept or not'),
+  stderr_bytes: count,
+  stdout_tail: z.string().optional().describe('The last bytes of a stream that passed its cap'),
+  stderr_tail: z.string().optional(),
+  usage: usage.optional(),
+  execution_plan: open.optional(),
+  reservation: reservation.optional(),
+  artifacts: z.object({
+    task_dir: z.string(),
+    request_path: z.string(),
+    result_path: z.string(),
+    stdout_path: z.string(),
+    stderr_path: z.string(),
+    script_path: z.string().optional(),
+  }),
+}) satisfies z.ZodType<TaskViewShape>;
+
+const taskSummary = z.object({
+  ...common,
+  tenant: z.string().optional(),
+  owner: z.string().optional(),
+  labels: strings.optional(),
+  command: z.string(),
+}) satisfies z.ZodType<TaskSummary>;
+
+const submitted = z.object({
+  task_id: z.string(),
+  handle_id: z.string(),
+  status: z.literal('accepted'),
+  warnings: z.array(z.string()).optional(),
+}) satisfies z.ZodType<SubmitAnswer>;
+
+const planned = z.object({ plan: open, reservation });
+
+const event = z.object({
+  seq: count,
+  task_id: z.string(),
+  handle_id: z.string(),
+  event_type: z.enum(EVENT_TYPES),
+  type: z.string(),
+  timestamp: time,
+  message: z.string().optional(),
+  data: z.unknown().optional(),
+}) satisfies z.ZodType<EventView>;
+
+const stream = z.enum(['stdout', 'stderr']);
+
+const outputRange = z.object({
+  task_id: z.string(),
+  stream,
+  offset: count.describe('First byte of data; beyond what was asked for where bytes are gone'),
+  next_offset: count.describe('Where to go on reading'),
+  data: z.string(),
+  total_bytes: count,
+  kept_bytes: count,
+  omitted_bytes: count,
+  eof: z.boolean(),
+  encoding: z.enum(['utf8', 'base64']),
+});
+
+const headTail = z.object({
+  task_id: z.string(),
+  stream,
+  head: z.string(),
+  tail: z.string(),
+  head_bytes: count,
+  tail_bytes: count,
+  total_bytes: count,
+  omitted_bytes: count,
+  omitted_lines: count.optional(),
+  total_lines: count.optional(),
+  eof: z.boolean(),
+});
+
+/** Name in the specification → shape. */
+export const answers = {
+  ErrorAnswer: z.object({ error }),
+  SubmitOrDryRunAnswer: z.union([submitted, planned]),
+  BatchAnswer: z.array(
+    z.union([submitted, z.object({ task_id: z.string().optional(), error })]) satisfies z.ZodType<BatchItem>,
+  ),
+  TaskView: taskView,
+  TaskPage: z.object({
+    tasks: z.array(taskSummary),
+    next_cursor: z.string().optional(),
+  }) satisfies z.ZodType<TaskPage>,
+  Events: z.array(event),
+  OutputAnswer: z.union([outputRange, headTail]),
+  DeleteAnswer: z.object({ task_id: z.string(), deleted: z.literal(true) }),
+  Info: open,
+  Capabilities: open,
+  Config: open,
+  Resources: open,
+  Health: z.object({ status: z.enum(['ok', 'ready']), version: z.string() }),
+  Welcome: z.object({ name: z.literal('execgo'), version: z.string(), links: strings }),
+};
+
+export type AnswerName = keyof typeof answers;

@@ -1,0 +1,16 @@
+import type { Logger } from 'pino';
+import type { Service } from '../runtime/service.js';
+import type { Waiters } from './waiters.js';
+
+/** What every route works with. */
+export interface ApiContext {
+  service: Service;
+  /** Of execgo itself. */
+  version: string;
+  log: Logger;
+  waiters: Waiters;
+  /** How often a silent stream says that it lives, in milliseconds. */
+  heartbeatMs: number;
+  /** The specification of all routes, as JSON. */
+  specification: () => string;
+}

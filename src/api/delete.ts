@@ -1,0 +1,19 @@
+import { taskIdOf } from './query.js';
+import { sendJson } from './respond.js';
+import type { Route } from './route.js';
+
+/** Deletes a terminal task and its files. */
+export const deleteTask: Route = {
+  method: 'delete',
+  path: '/api/v1/tasks/:id',
+  doc: {
+    summary: 'Delete a terminal task and its files',
+    answers: { 'application/json': 'DeleteAnswer' },
+    errors: ['permission_denied', 'not_found', 'conflict'],
+  },
+  handle: async (ctx, req, res) => {
+    const taskId = taskIdOf(req);
+    await ctx.service.deleteTask(taskId);
+    sendJson(res, { task_id: taskId, deleted: true });
+  },
+};

@@ -1,0 +1,51 @@
+import { METHODS } from 'node:http';
+import type { NextFunction, Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { ExecgoError, invalidInput } from '../task/errors.js';
+import { sendJson } from './respond.js';
+
+/** Answers whatever was thrown: an {@link ExecgoError} as it is, anything else as `internal` without its internals. */
+export function errorHandler(
+  log: Logger,
+): (error: unknown, req: Request, res: Response, next: NextFunction) => void {
+  // express tells an error handler by its four parameters.
+  return (error, req, res, _next) => {
+    const known = asExecgoError(error);
+    const where = { method: req.method, path: req.path };
+    if (known === undefined) log.error({ ...where, err: error }, 'request failed');
+    else if (known.httpStatus >= 500) log.warn({ ...where, err: known }, 'request failed');
+    else log.debug({ ...where, code: known.code }, 'request refused');
+    if (res.headersSent) res.destroy();
+    else sendError(res, known ?? new ExecgoError('internal', 'internal error'));
+  };
+}
+
+/** Answers an error in the one form there is (contract 5). */
+function sendError(res: Response, error: ExecgoError): void {
+  sendJson(res, { error: error.toBody() }, error.httpStatus);
+}
+
+/** For a path that has no route. */
+export function unknownRoute(req: Request): never {
+  throw new ExecgoError('not_found', `route not found: ${req.method} ${req.path}`);
+}
+
+/** For a path that has routes, but none for this method. */
+export function wrongMethod(allowed: readonly string[]): (req: Request, res: Response) => never {
+  const allow = METHODS.filter((m) => allowed.includes(m) || (m === 'HEAD' && allowed.includes('GET'))).join(
+    ', ',
+  );
+  return (req, res) => {
+    res.setHeader('allow', allow);
+    throw new ExecgoError(
+      'method_not_allowed',
+      `method not allowed: ${req.method} ${req.path}, only ${allow}`,
+    );
+  };
+}
+
+function asExecgoError(error: unknown): ExecgoError | undefined {
+  if (error instanceof ExecgoError) return error;
+  // A path with a broken %-escape is the one thing that express itself refuses.
+  return error instanceof URIError ? invalidInput('path: is not valid percent-encoding') : undefined;
+}

@@ -1,0 +1,37 @@
+import type { OutputRange } from '../runtime/service.js';
+import { strayBytes, unfinishedBytes } from '../runtime/output/utf8.js';
+
+/** How bytes stand in JSON: as text with U+FFFD for what is not UTF-8, or exactly. */
+export type Encoding = 'utf8' | 'base64';
+
+/** A range as text always holds a whole character, unless the task has not written all of it yet. */
+export const TEXT_MIN_BYTES = 4;
+
+/** A range's data as JSON holds it, and the range that it stands for. */
+export interface EncodedRange {
+  offset: number;
+  next_offset: number;
+  data: string;
+}
+
+/**
+ * Encodes a range. As text it is cut between characters: bytes of one that goes on behind the range are left for the
+ * next, and bytes of one whose beginning is gone are left out.
+ * @param asked the offset that was asked for
+ */
+export function encodeRange(range: OutputRange, asked: number, encoding: Encoding): EncodedRange {
+  const { offset, next_offset, data } = range;
+  if (encoding === 'base64') return { offset, next_offset, data: data.toString('base64') };
+  const start = offset > asked ? strayBytes(data) : 0;
+  const end = data.length - (isCutShort(range) ? unfinishedBytes(data) : 0);
+  return {
+    offset: offset + start,
+    next_offset: next_offset - (data.length - end),
+    data: data.toString('utf8', start, end),
+  };
+}
+
+/** False where nothing can follow the last byte: at the end, and before bytes that are gone. */
+function isCutShort(range: OutputRange): boolean {
+  return !range.eof && !(range.omitted_bytes > 0 && range.next_offset === range.kept_bytes);
+}

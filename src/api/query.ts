@@ -1,0 +1,76 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import { taskNotFound } from '../task/errors.js';
+import { isTaskId } from '../task/ids.js';
+import { invalidInputFrom } from '../task/validate.js';
+
+/** The longest that a request is held, in milliseconds (contract 2). */
+export const MAX_WAIT_MS = 60_000;
+
+const once = (what: string) => z.string(`must be given once, as ${what}`);
+
+interface WholeNumber {
+  description: string;
+  min?: number;
+  max?: number;
+  /** Beyond `max` means `max` rather than an error. */
+  clamp?: boolean;
+}
+
+/** A query parameter that is a whole number. */
+export function wholeNumber({
+  description,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+  clamp = false,
+}: WholeNumber) {
+  return once('a whole number')
+    .regex(/^\d+$/, 'must be a whole number, 0 or more')
+    .transform((text, ctx) => {
+      const value = clamp ? Math.min(Number(text), max) : Number(text);
+      if (value >= min && value <= max) return value;
+      ctx.addIssue({ code: 'custom', message: `must be from ${min} to ${max}` });
+      return z.NEVER;
+    })
+    .meta({ type: 'integer', minimum: min, ...(clamp ? {} : { maximum: max }), description });
+}
+
+/** A query parameter that is one of a few words. */
+export function oneOf<const T extends [string, ...string[]]>(words: T, description: string) {
+  return z.enum(words, `must be given once, as ${words.join(' or ')}`).describe(description);
+}
+
+/** A query parameter that is any text but the empty one. */
+export function word(description: string) {
+  return once('text').min(1, 'must not be empty').describe(description);
+}
+
+/** `wait_ms`, as several routes have it. */
+export const waitMs = wholeNumber({
+  description: `Milliseconds to wait for what is asked for; more than ${MAX_WAIT_MS} means ${MAX_WAIT_MS}.`,
+  max: MAX_WAIT_MS,
+  clamp: true,
+}).default(0);
+
+/** `after_seq`, as the event routes have it. */
+export const afterSeq = wholeNumber({ description: 'Only events with a greater seq.' });
+
+/**
+ * Reads the query string; parameters that the schema does not name are ignored.
+ * @throws ExecgoError `invalid_input`, naming the parameter
+ */
+export function parseQuery<T extends z.ZodObject>(schema: T, req: Request): z.output<T> {
+  const parsed = schema.safeParse(req.query);
+  if (!parsed.success) throw invalidInputFrom(parsed.error);
+  return parsed.data;
+}
+
+/**
+ * The task id in the path.
+ * @throws ExecgoError `not_found` for what cannot be one
+ */
+export function taskIdOf(req: Request): string {
+  const { id } = req.params;
+  if (typeof id !== 'string' || !isTaskId(id)) throw taskNotFound(String(id));
+  return id;
+}

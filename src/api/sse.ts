@@ -1,0 +1,53 @@
+import type { Response } from 'express';
+
+/** One server-sent event. `data` is sent as one line of JSON. */
+export interface ServerSentEvent {
+  id?: string;
+  event?: string;
+  data: unknown;
+}
+
+/** An answer that goes on: `text/event-stream`, with a comment now and then while there is nothing to say. */
+export class SseStream {
+  readonly #res: Response;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  /** Sends the headers. @param heartbeatMs from one comment to the next */
+  constructor(res: Response, heartbeatMs: number) {
+    this.#res = res;
+    res.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      // A proxy that collects an answer before it passes it on would hold events back.
+      'x-accel-buffering': 'no',
+    });
+    res.flushHeaders();
+    this.#heartbeat = setInterval(() => {
+      if (!res.writableNeedDrain) res.write(': heartbeat\n\n');
+    }, heartbeatMs);
+    res.once('close', () => {
+      clearInterval(this.#heartbeat);
+    });
+  }
+
+  /** Resolves once the reader has room for more, or is gone. */
+  async send({ id, event, data }: ServerSentEvent): Promise<void> {
+    const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`;
+    if (this.#res.closed || this.#res.write(`${head}data: ${JSON.stringify(data)}\n\n`)) return;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        this.#res.off('drain', settle);
+        this.#res.off('close', settle);
+        resolve();
+      };
+      this.#res.on('drain', settle);
+      this.#res.on('close', settle);
+    });
+  }
+
+  /** Ends the answer; the client may come back for more. */
+  end(): void {
+    clearInterval(this.#heartbeat);
+    this.#res.end();
+  }
+}

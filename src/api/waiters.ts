@@ -1,0 +1,56 @@
+import type { Response } from 'express';
+
+/** The requests that wait for something: each ends when its client is gone, and all when the daemon stops. */
+export class Waiters {
+  readonly #open = new Set<AbortController>();
+  #stopping = false;
+
+  /** True once {@link stop} was called. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** @returns a signal that aborts when the answer is finished, its client is gone or the daemon stops */
+  signal(res: Response): AbortSignal {
+    const controller = new AbortController();
+    if (this.#stopping || res.closed) {
+      controller.abort();
+      return controller.signal;
+    }
+    this.#open.add(controller);
+    res.once('close', () => {
+      this.#open.delete(controller);
+      controller.abort();
+    });
+    return controller.signal;
+  }
+
+  /**
+   * A long poll: asks with `waitMs`, and once more without waiting when the daemon stops meanwhile.
+   * @returns undefined when the client has gone
+   * @throws what `ask` throws for other reasons than the signal
+   */
+  async poll<T>(
+    res: Response,
+    waitMs: number,
+    ask: (waitMs: number, signal: AbortSignal) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (waitMs === 0 || this.#stopping) return ask(0, new AbortController().signal);
+    const signal = this.signal(res);
+    try {
+      return await ask(waitMs, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      if (res.closed) return undefined;
+      res.shouldKeepAlive = false;
+      return ask(0, new AbortController().signal);
+    }
+  }
+
+  /** Ends all waiting, now and from now on. */
+  stop(): void {
+    this.#stopping = true;
+    for (const controller of this.#open) controller.abort();
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,74 @@
+import type { TaskView } from '../client/index.js';
+import { signalName } from './signal-name.js';
+import { paint, paintStatus, plain } from './terminal.js';
+import { formatDuration, formatSize } from './units.js';
+
+/** How a task ended, in a few words; empty while it has not. */
+export function ending(task: Pick<TaskView, 'cause' | 'exit_code' | 'exit_signal'>): string {
+  if (task.cause !== undefined && task.cause !== 'exit' && task.cause !== 'signal') return task.cause;
+  if (task.exit_code !== undefined) return `exit ${String(task.exit_code)}`;
+  return task.exit_signal === undefined ? '' : signalName(task.exit_signal);
+}
+
+/** A task on one line. */
+export function summaryLine(task: TaskView): string {
+  const words = [task.task_id, paintStatus(task.status), ending(task)];
+  if (task.duration_ms !== undefined) words.push(paint('dim', formatDuration(task.duration_ms)));
+  return words.filter((word) => word !== '').join('  ');
+}
+
+/** All that a person wants to know of a task, line by line. @param now Unix time in milliseconds */
+export function taskCard(task: TaskView, now: number): string[] {
+  const { usage, execution_plan: plan, error } = task;
+  const how = ending(task);
+  const rows: [label: string, value: string | undefined][] = [
+    ['task', paint('bold', task.task_id)],
+    ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
+    ['error', error === undefined ? undefined : paint('red', plain(error.message))],
+    ['queue', `${plain(task.queue)}, priority ${String(task.priority)}`],
+    ['created', at(task.created_at, now)],
+    ['started', at(task.started_at, now)],
+    ['finished', at(task.finished_at, now)],
+    ['duration', task.duration_ms === undefined ? undefined : formatDuration(task.duration_ms)],
+    ['pid', task.pid === undefined ? undefined : String(task.pid)],
+    ['CPU', cpu(usage)],
+    ['memory', memory(usage)],
+    ['degraded', plan?.degraded === true ? plain((plan.fallback_reasons ?? []).join('; ')) : undefined],
+    ['stdout', output(task.stdout_bytes, task.stdout_truncated, task.artifacts.stdout_path)],
+    ['stderr', output(task.stderr_bytes, task.stderr_truncated, task.artifacts.stderr_path)],
+  ];
+  return rows.flatMap(([label, value]) =>
+    value === undefined ? [] : [`${paint('dim', label.padEnd(9))} ${value}`],
+  );
+}
+
+function killing(task: TaskView): string {
+  return task.kill_requested && task.status === 'running' ? ', kill requested' : '';
+}
+
+function at(time: string | undefined, now: number): string | undefined {
+  if (time === undefined) return undefined;
+  return `${time} ${paint('dim', `(${formatDuration(Math.max(0, now - Date.parse(time)))} ago)`)}`;
+}
+
+function cpu(usage: TaskView['usage']): string | undefined {
+  const parts = [
+    usage?.user_cpu_ms === undefined ? undefined : `${formatDuration(usage.user_cpu_ms)} user`,
+    usage?.system_cpu_ms === undefined ? undefined : `${formatDuration(usage.system_cpu_ms)} system`,
+    usage?.cpu_percent === undefined ? undefined : `${usage.cpu_percent.toFixed(0)} % now`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? undefined : parts.join(', ');
+}
+
+function memory(usage: TaskView['usage']): string | undefined {
+  const peak = usage?.memory_peak_bytes ?? usage?.max_rss_bytes;
+  const parts = [
+    usage?.memory_bytes === undefined ? undefined : `${formatSize(usage.memory_bytes)} now`,
+    peak === undefined ? undefined : `${formatSize(peak)} at most`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? undefined : parts.join(', ');
+}
+
+function output(bytes: number, truncated: boolean, path: string): string {
+  return `${formatSize(bytes)}${truncated ? paint('yellow', ', not all of it kept') : ''}  ${paint('dim', plain(path))}`;
+}

@@ -1,0 +1,50 @@
+import { Command, CommanderError, Option } from 'commander';
+import { ExecgoClient } from '../client/index.js';
+import { UsageError } from './usage-error.js';
+
+const DEFAULT_SERVER = 'http://127.0.0.1:8080';
+
+/** A commander command that throws instead of exiting, and says how it is used. */
+export function command(name: string, summary: string, examples: readonly string[]): Command {
+  const built = new Command(`execgo ${name}`)
+    .description(summary)
+    .helpOption('-h, --help', 'show this help')
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .showSuggestionAfterError();
+  if (examples.length > 0)
+    built.addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}\n`).join('')}`);
+  return built;
+}
+
+/** As {@link command}, with the daemon's address as an option. */
+export function clientCommand(name: string, summary: string, examples: readonly string[]): Command {
+  return command(name, summary, examples).addOption(
+    new Option('--server <url>', 'the daemon: http://host:port or unix:/path/to/socket')
+      .env('EXECGO_RUNTIME_URL')
+      .default(DEFAULT_SERVER),
+  );
+}
+
+/** Parses what follows the command's name. @returns false when help was asked for, and printed. @throws UsageError */
+export function parse(built: Command, argv: readonly string[]): boolean {
+  try {
+    built.parse(argv, { from: 'user' });
+    return true;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return false;
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    throw new UsageError(`${message}; see ${built.name()} --help`);
+  }
+}
+
+/** @throws UsageError when `--server` is not an address. */
+export function connect(options: { server: string }): ExecgoClient {
+  try {
+    return new ExecgoClient({ server: options.server === '' ? DEFAULT_SERVER : options.server });
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+/** A command: what the help says of it, and how to load it. Nothing of it is loaded before it is chosen. */
+export interface CommandEntry {
+  summary: string;
+  load: () => Promise<CommandModule>;
+}
+
+export interface CommandModule {
+  /** @param argv what follows the command's name. @returns the exit code. */
+  main: (argv: readonly string[]) => Promise<number>;
+}
+
+/** All commands for people, in the order of the help. */
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  serve: { summary: 'run the daemon', load: () => import('./serve.js') },
+  submit: { summary: 'hand a task to the daemon and print its id', load: () => import('./submit.js') },
+  run: { summary: 'submit a task, show its output, exit as it does', load: () => import('./run.js') },
+  status: { summary: 'show a task', load: () => import('./status.js') },
+  wait: { summary: 'wait until tasks have ended', load: () => import('./wait.js') },
+  kill: { summary: 'cancel tasks', load: () => import('./kill.js') },
+  list: { summary: 'list tasks', load: () => import('./list.js') },
+  logs: { summary: "show a task's output", load: () => import('./logs.js') },
+  events: { summary: 'show what happened', load: () => import('./events.js') },
+};

@@ -1,0 +1,28 @@
+/** What every command's exit code means; `run` adds the task's own. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  /** `wait` or `run --timeout-ms` ran out. */
+  timeout: 124,
+  /** `run`: the task ended without an exit code or signal of its own. */
+  none: 125,
+  /** Added to a signal's number. */
+  signal: 128,
+  /** Standard output's reader has gone: 128 + SIGPIPE. */
+  readerGone: 141,
+} as const;
+
+/** What the exit code of `run` is made of. */
+export interface TaskEnding {
+  status: string;
+  exit_code?: number | undefined;
+  exit_signal?: number | undefined;
+}
+
+/** The task's own exit code, 128 + n for a signal, 125 for neither; never 0 for a task that did not succeed. */
+export function exitCodeOf(end: TaskEnding): number {
+  if (end.status === 'success') return EXIT.ok;
+  if (end.exit_code !== undefined && end.exit_code !== 0) return end.exit_code;
+  return end.exit_signal === undefined ? EXIT.none : EXIT.signal + end.exit_signal;
+}

@@ -1,0 +1,21 @@
+import { ExecgoApiError } from '../client/index.js';
+import { plain } from './terminal.js';
+
+/** What a person can do about a refusal, where the message alone does not say it. */
+const HINTS: Readonly<Record<string, string>> = {
+  not_found: 'execgo list shows the tasks there are',
+  permission_denied: "give the task's owner with --owner or EXECGO_RUNTIME_OWNER",
+  unsupported_capability: 'leave out --strict to run with what this machine can enforce',
+  insufficient_resources: 'ask for less, or start the daemon with more capacity',
+  resource_limit_exceeded:
+    'try again when tasks have ended, or start the daemon with a larger --max-queued-tasks',
+  conflict: 'use another id or key, or none',
+  insufficient_storage: "make room on the daemon's disk",
+};
+
+/** @returns one line about an error: what happened, and what to do about it where that is known. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return plain(String(error));
+  const hint = error instanceof ExecgoApiError ? HINTS[error.code] : undefined;
+  return plain(hint === undefined ? error.message : `${error.message} (${hint})`);
+}

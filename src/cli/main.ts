@@ -1,0 +1,68 @@
+import { closest } from './closest.js';
+import { COMMANDS } from './commands.js';
+import { EXIT } from './exit-codes.js';
+import { UsageError } from './usage-error.js';
+import { note, printLines, ReaderGone } from './write.js';
+
+/**
+ * Runs one command line: loads the command that it names, and nothing else.
+ * @param argv without node and script. @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  // Every write reports its own failure; without a listener the stream would throw it a second time.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  try {
+    return await dispatch(argv);
+  } catch (error) {
+    if (error instanceof ReaderGone) return EXIT.readerGone;
+    if (error instanceof UsageError) {
+      await note(error.message);
+      return EXIT.usage;
+    }
+    const { explain } = await import('./explain.js');
+    await note(explain(error));
+    return EXIT.failed;
+  }
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  const [first = '', ...rest] = argv;
+  if (first === '--version' || first === '-V') {
+    const { packageVersion } = await import('./package-version.js');
+    await printLines([packageVersion()]);
+    return EXIT.ok;
+  }
+  if (first === '--help' || first === '-h') return help();
+  if (first === 'help') return rest[0] === undefined ? help() : dispatch([rest[0], '--help']);
+  if (first === '') throw new UsageError('no command given; see execgo --help');
+  const entry = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  if (entry === undefined) throw new UsageError(`unknown command "${first}"; ${suggestion(first)}`);
+  return (await entry.load()).main(rest);
+}
+
+function suggestion(word: string): string {
+  const near = closest(word, Object.keys(COMMANDS));
+  return near === undefined ? 'see execgo --help' : `did you mean "execgo ${near}"?`;
+}
+
+async function help(): Promise<number> {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
+  await printLines([
+    'Usage: execgo <command> [options]',
+    '',
+    'Runs commands and scripts on this machine, under limits, and never loses track of one.',
+    '',
+    'Commands:',
+    ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    'Options:',
+    '  -h, --help     show this help; "execgo <command> --help" tells more',
+    '  -V, --version  show the version',
+    '',
+    'Examples:',
+    '  execgo serve',
+    '  execgo run -- make test',
+    '  id=$(execgo submit --wall-time 10m --memory 512M -- ./train.sh) && execgo wait "$id"',
+  ]);
+  return EXIT.ok;
+}

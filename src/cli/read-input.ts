@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import type { TaskSubmission } from '../client/index.js';
+import { UsageError } from './usage-error.js';
+
+const STDIN = 0;
+
+/**
+ * The text of a file, or of standard input for `-`.
+ * @throws UsageError when it cannot be read
+ */
+export function readInput(file: string): string {
+  try {
+    return readFileSync(file === '-' ? STDIN : file, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`cannot read ${file === '-' ? 'standard input' : file}: ${why}`);
+  }
+}
+
+/**
+ * A request as JSON text; what is in it is the daemon's to judge.
+ * @throws UsageError when it is not a JSON object
+ */
+export function parseRequest(text: string, from: string): TaskSubmission {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${from} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError(`${from} must be a JSON object`);
+  return value as TaskSubmission;
+}

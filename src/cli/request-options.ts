@@ -1,0 +1,154 @@
+import { Option, type Command } from 'commander';
+import type { TaskSubmission } from '../client/index.js';
+import { collectPair } from './pairs.js';
+import { parseRequest, readInput } from './read-input.js';
+import { parseCount, parseDuration, parseInteger, parseSeconds, parseSize } from './units.js';
+import { UsageError } from './usage-error.js';
+
+/** What `submit` and `run` have in common: everything that describes a task. */
+export interface RequestOptions {
+  json?: string;
+  file?: string;
+  id?: string;
+  env?: Record<string, string>;
+  script?: string;
+  interpreter?: string;
+  wallTime?: number;
+  cpuTime?: number;
+  cpuMillis?: number;
+  memory?: number;
+  pids?: number;
+  stdoutMax?: number;
+  stderrMax?: number;
+  queueTimeout?: number;
+  priority?: number;
+  queue?: string;
+  lane?: string;
+  session?: string;
+  tenant?: string;
+  owner?: string;
+  label?: Record<string, string>;
+  metadata?: Record<string, string>;
+  idempotencyKey?: string;
+  sandbox?: 'process' | 'linux_sandbox';
+  workspaceSubdir?: string;
+  strict?: boolean;
+}
+
+/** Adds the flags of {@link RequestOptions} and the command as positional arguments. */
+export function addRequestOptions(command: Command): Command {
+  return command
+    .argument('[command...]', 'the program and its arguments, after --')
+    .passThroughOptions()
+    .option('--script <file>', 'run this script instead of a command; - reads it from standard input')
+    .option('--interpreter <words>', 'what runs the script, such as "python3 -u"; /bin/sh without it')
+    .option('--id <id>', 'the task id; a random one without it')
+    .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair)
+    .option('--wall-time <duration>', 'end the task after this long, such as 10s, 5m, 1h', parseDuration)
+    .option('--cpu-time <duration>', 'end a process after this much CPU time, in whole seconds', parseSeconds)
+    .option('--cpu-millis <n>', 'share of the CPU in thousandths of a core', parseCount)
+    .option('--memory <size>', 'memory limit, such as 64M', parseSize)
+    .option('--pids <n>', 'most processes at once', parseCount)
+    .option('--stdout-max <size>', 'how much of its standard output is kept', parseSize)
+    .option('--stderr-max <size>', 'how much of its standard error is kept', parseSize)
+    .option('--queue-timeout <duration>', 'fail the task when it waits longer than this', parseDuration)
+    .option('--priority <n>', 'tasks with a greater one start first; 0 without it', parseInteger)
+    .option('--queue <name>', 'the queue to wait in')
+    .option('--lane <name>', 'the lane of the queue')
+    .option('--session <id>', 'the session whose workspace it shares')
+    .option('--tenant <name>', 'whose quota it counts against')
+    .addOption(new Option('--owner <name>', 'who alone may cancel it').env('EXECGO_RUNTIME_OWNER'))
+    .option('--label <key=value>', 'a label to list by; repeatable', collectPair)
+    .option('--metadata <key=value>', 'something to remember with the task; repeatable', collectPair)
+    .option('--idempotency-key <key>', 'the same key and request never make a second task')
+    .addOption(new Option('--sandbox <profile>', 'isolation').choices(['process', 'linux_sandbox']))
+    .option('--workspace-subdir <path>', 'where in its workspace the task starts')
+    .option('--strict', 'refuse the task when a limit or isolation cannot be enforced')
+    .option('--json <request>', 'the whole request as JSON, instead of all flags above')
+    .option('--file <file>', 'the same from a file; - reads standard input');
+}
+
+/** True for the old form, in which the request is given whole and JSON is printed. */
+export function isWholeRequest(options: RequestOptions): boolean {
+  return options.json !== undefined || options.file !== undefined;
+}
+
+/** @throws UsageError when the flags do not make one task. */
+export function buildRequest(options: RequestOptions, words: readonly string[]): TaskSubmission {
+  if (isWholeRequest(options)) return wholeRequest(options, words);
+  return {
+    ...(options.id === undefined ? {} : { task_id: options.id }),
+    execution: execution(options, words),
+    ...group('limits', {
+      wall_time_ms: options.wallTime,
+      cpu_time_sec: options.cpuTime,
+      cpu_millis: options.cpuMillis,
+      memory_bytes: options.memory,
+      pids_max: options.pids,
+      stdout_max_bytes: options.stdoutMax,
+      stderr_max_bytes: options.stderrMax,
+      queue_timeout_ms: options.queueTimeout,
+    }),
+    ...group('sandbox', { profile: options.sandbox, workspace_subdir: options.workspaceSubdir }),
+    ...group('policy', {
+      capability_mode: options.strict === true ? ('strict' as const) : undefined,
+      priority: options.priority,
+    }),
+    ...group('control_context', {
+      tenant: options.tenant,
+      owner: options.owner,
+      labels: options.label,
+      idempotency_key: options.idempotencyKey,
+      queue: options.queue,
+      lane: options.lane,
+      session_id: options.session,
+    }),
+    ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
+  };
+}
+
+/** Flags that may stand beside a whole request: they do not describe the task. */
+const BESIDE_WHOLE = new Set([
+  'json',
+  'file',
+  'server',
+  'output',
+  'dryRun',
+  'timeoutMs',
+  'pollIntervalMs',
+  'owner',
+]);
+
+function wholeRequest(options: RequestOptions, words: readonly string[]): TaskSubmission {
+  if (options.json !== undefined && options.file !== undefined)
+    throw new UsageError('give --json or --file, not both');
+  const other = Object.keys(options).find((key) => !BESIDE_WHOLE.has(key));
+  if (other !== undefined || words.length > 0)
+    throw new UsageError(
+      '--json and --file hold the whole request: give no command and no flags of a task beside them',
+    );
+  if (options.json !== undefined) return parseRequest(options.json, '--json');
+  const file = options.file ?? '-';
+  return parseRequest(readInput(file), file === '-' ? 'standard input' : file);
+}
+
+function execution(options: RequestOptions, words: readonly string[]): TaskSubmission['execution'] {
+  const env = options.env === undefined ? {} : { env: options.env };
+  if (options.script !== undefined) {
+    if (words.length > 0) throw new UsageError('give a command or --script, not both');
+    const interpreter = options.interpreter?.split(/\s+/).filter((word) => word !== '');
+    const script = readInput(options.script);
+    return { kind: 'script', script, ...(interpreter === undefined ? {} : { interpreter }), ...env };
+  }
+  const [program, ...args] = words;
+  if (program === undefined)
+    throw new UsageError('nothing to run: give a command after --, --script, --json or --file');
+  if (options.interpreter !== undefined) throw new UsageError('--interpreter goes with --script');
+  return { kind: 'command', program, args, ...env };
+}
+
+/** `{ [name]: values }` without what was not given; nothing at all when nothing was. */
+function group<N extends string, T extends object>(name: N, values: T): Partial<Record<N, T>> {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? {} : ({ [name]: Object.fromEntries(given) } as Partial<Record<N, T>>);
+}

@@ -1,0 +1,95 @@
+import { Option } from 'commander';
+import { ExecgoTimeoutError, type ExecgoClient } from '../client/index.js';
+import { clientCommand, connect, parse } from './command.js';
+import { EXIT, exitCodeOf, type TaskEnding } from './exit-codes.js';
+import { Interruption } from './interruption.js';
+import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from './request-options.js';
+import { streamOutput } from './stream-output.js';
+import { submitOnce } from './submit-once.js';
+import { parseCount } from './units.js';
+import { note, printJson } from './write.js';
+
+interface Options extends RequestOptions {
+  server: string;
+  output?: 'stream' | 'json';
+  timeoutMs?: number;
+}
+
+/** `execgo run`: submits a task, shows its output as it comes, and exits as the task does. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = addRequestOptions(
+    clientCommand(
+      'run',
+      'Submits a task, streams its output, and exits with its exit code. Ctrl-C cancels the task.',
+      [
+        'execgo run -- make test',
+        'execgo run --wall-time 5m --memory 1G -- ./build.sh > build.log',
+        'execgo run -o json -- date',
+      ],
+    ),
+  )
+    .option(
+      '--timeout-ms <n>',
+      'stop waiting after so many milliseconds and exit 124; the task goes on',
+      parseCount,
+    )
+    .addOption(new Option('--poll-interval-ms <n>', 'accepted and not needed').hideHelp())
+    .addOption(
+      new Option('-o, --output <form>', 'stream the output, or print the final status').choices([
+        'stream',
+        'json',
+      ]),
+    );
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  const request = buildRequest(options, command.args);
+  const client = connect(options);
+
+  // From here on a signal is the task's: it may be accepted at any moment, also before its id is known here.
+  const interruption = new Interruption(client, request.control_context?.owner ?? options.owner);
+  try {
+    const { task_id: taskId, warnings = [] } = await submitOnce(client, request);
+    for (const warning of warnings) await note(warning);
+    interruption.accepted(taskId);
+    const json = options.output === 'json' || (isWholeRequest(options) && options.output !== 'stream');
+    const end = await (json
+      ? finalStatus(client, taskId, options)
+      : streamed(client, taskId, options, interruption));
+    return end.status === 'cancelled' && interruption.exitCode !== undefined
+      ? interruption.exitCode
+      : exitCodeOf(end);
+  } catch (error) {
+    if (!(error instanceof ExecgoTimeoutError)) throw error;
+    await note(
+      `${error.message}: execgo logs -f ${error.taskId} shows it, execgo kill ${error.taskId} ends it`,
+    );
+    return EXIT.timeout;
+  } finally {
+    interruption.dispose();
+  }
+}
+
+async function finalStatus(client: ExecgoClient, taskId: string, options: Options): Promise<TaskEnding> {
+  const view = await client.wait(taskId, { timeoutMs: options.timeoutMs });
+  await printJson(view);
+  return view;
+}
+
+async function streamed(
+  client: ExecgoClient,
+  taskId: string,
+  options: Options,
+  interruption: Interruption,
+): Promise<TaskEnding> {
+  const { timeoutMs } = options;
+  const end = await streamOutput(client, taskId, {
+    timeoutMs,
+    onReaderGone: () => {
+      interruption.readerGone();
+    },
+  });
+  if (end.status === 'success' || (end.exit_code ?? 0) !== 0) return end;
+  const view = await client.status(taskId, { patient: true });
+  if (view.error !== undefined && interruption.exitCode === undefined) await note(view.error.message);
+  return end;
+}

@@ -1,0 +1,65 @@
+import { ExecgoTimeoutError, type ExecgoClient, type OutputEvent } from '../client/index.js';
+import type { OutputStream, TaskEnd } from '../client/index.js';
+import { note, ReaderGone, write } from './write.js';
+
+export interface StreamOptions {
+  stream?: OutputStream | 'both' | undefined;
+  offset?: number | undefined;
+  /** Give up after so many milliseconds. */
+  timeoutMs?: number | undefined;
+  /** Go on to the task's end without output when its reader has gone; without it, that is thrown. */
+  onReaderGone?: (() => void) | undefined;
+}
+
+/**
+ * Writes a task's output to our own standard output and error as it comes, byte for byte, until the task has ended.
+ * @throws ExecgoTimeoutError, ReaderGone; what the client throws
+ */
+export async function streamOutput(
+  client: ExecgoClient,
+  taskId: string,
+  options: StreamOptions = {},
+): Promise<TaskEnd> {
+  const { stream, offset, timeoutMs, onReaderGone } = options;
+  const expiry = new AbortController();
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(
+          () => {
+            expiry.abort(new ExecgoTimeoutError(taskId, timeoutMs));
+          },
+          Math.min(timeoutMs, MAX_TIMER_MS),
+        );
+  const gone = new Set<OutputStream>();
+  try {
+    for await (const event of client.followOutput(taskId, { stream, offset, signal: expiry.signal })) {
+      if (event.type === 'end') return event.end;
+      if (gone.has(event.stream)) continue;
+      try {
+        await show(event);
+      } catch (error) {
+        if (!(error instanceof ReaderGone) || onReaderGone === undefined) throw error;
+        gone.add(event.stream);
+        onReaderGone();
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  throw new Error(`the output of task ${taskId} ended without telling how the task did`);
+}
+
+/** The longest that Node's timers take, in milliseconds: 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+async function show(event: Exclude<OutputEvent, { type: 'end' }>): Promise<void> {
+  if (event.type === 'data')
+    await write(event.stream === 'stdout' ? process.stdout : process.stderr, event.data);
+  else await noteOmitted(event.stream, event.to - event.from);
+}
+
+/** Says that bytes are missing where they are missing. */
+export function noteOmitted(stream: OutputStream, bytes: number): Promise<void> {
+  return note(`${stream}: ${String(bytes)} bytes were not kept and are left out here`);
+}

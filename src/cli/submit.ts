@@ -1,0 +1,45 @@
+import { clientCommand, connect, parse } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from './request-options.js';
+import { submitOnce } from './submit-once.js';
+import { note, printJson, printLines } from './write.js';
+import { Option } from 'commander';
+
+interface Options extends RequestOptions {
+  server: string;
+  dryRun?: boolean;
+  output: 'id' | 'json';
+}
+
+/** `execgo submit`: prints the id of the accepted task, or the whole answer as JSON. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = addRequestOptions(
+    clientCommand('submit', 'Hands a task to the daemon and prints its id; the task is durable then.', [
+      'execgo submit -- make test',
+      'execgo submit --wall-time 10m --memory 512M -e MODE=fast -- ./train.sh',
+      'execgo submit --script - --interpreter python3 < job.py',
+      `execgo submit --json '{"execution":{"kind":"command","program":"date"}}'`,
+    ]),
+  )
+    .option('--dry-run', 'print what would be enforced and reserved, and submit nothing')
+    .addOption(
+      new Option('-o, --output <form>', 'print the task id, or the whole answer')
+        .choices(['id', 'json'])
+        .default('id'),
+    );
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  const request = buildRequest(options, command.args);
+  const client = connect(options);
+  if (options.dryRun === true) {
+    await printJson(await client.dryRun(request));
+    return EXIT.ok;
+  }
+  const answer = await submitOnce(client, request);
+  if (isWholeRequest(options) || options.output === 'json') await printJson(answer);
+  else {
+    await printLines([answer.task_id]);
+    for (const warning of answer.warnings ?? []) await note(warning);
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,79 @@
+import { UsageError } from './usage-error.js';
+
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const BYTES: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
+
+/**
+ * `250ms`, `10s`, `1.5h` → milliseconds. A bare number is refused: seconds and milliseconds are too easily confused.
+ * @throws UsageError
+ */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  const value = Math.round(Number(match?.[1]) * (MILLISECONDS[match?.[2] ?? ''] ?? NaN));
+  if (!Number.isSafeInteger(value))
+    throw new UsageError(`"${text}" is not a duration: write a number with ms, s, m, h or d, such as 10s`);
+  return value;
+}
+
+/** As {@link parseDuration}, for what the wire counts in seconds; a part of a second counts as a whole one. */
+export function parseSeconds(text: string): number {
+  return Math.ceil(parseDuration(text) / 1000);
+}
+
+/**
+ * `4096`, `64K`, `64M`, `1.5GiB` → bytes; units are powers of 1024.
+ * @throws UsageError
+ */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$/i.exec(text);
+  const value = Math.round(Number(match?.[1]) * (BYTES[match?.[2]?.toUpperCase() ?? ''] ?? NaN));
+  if (!Number.isSafeInteger(value))
+    throw new UsageError(`"${text}" is not a size: write bytes, or a number with K, M, G or T, such as 64M`);
+  return value;
+}
+
+/**
+ * A whole number within `±(2^53−1)`.
+ * @throws UsageError
+ */
+export function parseInteger(text: string): number {
+  const value = Number(text);
+  if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new UsageError(`"${text}" is not a whole number`);
+  return value;
+}
+
+/** A whole number from 0. @throws UsageError */
+export function parseCount(text: string): number {
+  const value = parseInteger(text);
+  if (value < 0) throw new UsageError(`"${text}" must not be negative`);
+  return value;
+}
+
+/** Milliseconds for people: two units at most. */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${String(Math.round(ms))}ms`;
+  if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 3600) return `${String(Math.floor(seconds / 60))}m${String(seconds % 60)}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1440) return `${String(Math.floor(minutes / 60))}h${String(minutes % 60)}m`;
+  const hours = Math.floor(minutes / 60);
+  return `${String(Math.floor(hours / 24))}d${String(hours % 24)}h`;
+}
+
+/** Bytes for people, in powers of 1024. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
+    if (value < 1024) return `${unit === 'B' ? String(value) : value.toFixed(1)} ${unit}`;
+    value /= 1024;
+  }
+  return `${value.toFixed(1)} TiB`;
+}

@@ -1,0 +1,45 @@
+import type { Writable } from 'node:stream';
+
+/** Whoever read our standard output or error has gone. */
+export class ReaderGone extends Error {
+  override readonly name = 'ReaderGone';
+}
+
+/**
+ * Writes and waits until the bytes are out, so that nothing is lost at exit and a slow reader slows its source.
+ * @throws ReaderGone when nobody reads any more
+ */
+export function write(stream: Writable, data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(data, (error) => {
+      const { code } = (error ?? {}) as NodeJS.ErrnoException;
+      if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') reject(new ReaderGone());
+      else if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** Writes `value` to standard output as JSON for people and programs. */
+export function printJson(value: unknown): Promise<void> {
+  return write(process.stdout, `${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+/** Writes `value` to standard output as one line of JSON. */
+export function printJsonLine(value: unknown): Promise<void> {
+  return write(process.stdout, `${JSON.stringify(value)}\n`);
+}
+
+/** Writes lines to standard output. */
+export function printLines(lines: readonly string[]): Promise<void> {
+  return write(process.stdout, lines.map((line) => `${line}\n`).join(''));
+}
+
+/** Says something to the person, on standard error. Nobody listening is no reason to stop. */
+export async function note(message: string): Promise<void> {
+  try {
+    await write(process.stderr, `execgo: ${message}\n`);
+  } catch (error) {
+    if (!(error instanceof ReaderGone)) throw error;
+  }
+}

@@ -1,0 +1,311 @@
+import type { PlannedTask } from '../task/plan.js';
+import type { TaskSubmission } from '../task/request.js';
+import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
+import { ExecgoTimeoutError } from './errors.js';
+import { HttpTransport, type Exchange } from './http.js';
+import { Patience } from './retry.js';
+import type {
+  BatchItem,
+  HeadTailView,
+  KillOptions,
+  ListFilter,
+  OutputEvent,
+  OutputRange,
+  OutputStream,
+  TaskPage,
+} from './types.js';
+
+/** The longest that the daemon holds a status request, in milliseconds. */
+const MAX_LONG_POLL_MS = 60_000;
+/** How much longer than its own wait an answer may take, in milliseconds. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 60_000;
+/** How long a restarting daemon is waited for, in milliseconds. */
+const DEFAULT_RECONNECT_MS = 60_000;
+
+export interface ClientOptions {
+  /** `http://host:port` or `unix:/path/to/socket`. */
+  server: string;
+  /** How long an answer may take beyond what the request itself asks to wait, in milliseconds; 60,000 by default. */
+  requestTimeoutMs?: number | undefined;
+  /** How long `wait` and the followers bear a daemon that is out of reach, in milliseconds; 60,000 by default. */
+  reconnectMs?: number | undefined;
+}
+
+interface Abortable {
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Typed client of one daemon. Every method throws ExecgoApiError when the daemon refuses, ExecgoConnectionError when no
+ * usable answer comes, and the signal's reason when its `signal` aborts. What only the followers need is loaded by them,
+ * so that a command that asks one question starts fast.
+ */
+export class ExecgoClient {
+  readonly #http: HttpTransport;
+  readonly #requestTimeoutMs: number;
+  readonly #reconnectMs: number;
+
+  /** @throws TypeError when `server` is not an address. */
+  constructor(options: ClientOptions) {
+    this.#http = new HttpTransport(options.server);
+    this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.#reconnectMs = options.reconnectMs ?? DEFAULT_RECONNECT_MS;
+  }
+
+  /** Closes kept connections. A process that has no other work ends without it, too. */
+  close(): void {
+    this.#http.close();
+  }
+
+  /** Sent at most once, unless the request has an idempotency key. Resolves once the task is durable. */
+  async submit(request: TaskSubmission, options: Abortable = {}): Promise<SubmitAnswer> {
+    const repeatable = (request.control_context?.idempotency_key ?? undefined) !== undefined;
+    return (await this.#post('/api/v1/tasks', { ...options, body: request, repeatable })) as SubmitAnswer;
+  }
+
+  /** Up to 1,000 tasks in one transaction, with an answer for each, in order. */
+  async submitBatch(requests: TaskSubmission[], options: Abortable = {}): Promise<BatchItem[]> {
+    const body = { tasks: requests };
+    return (await this.#post('/api/v1/tasks/batch', { ...options, body, repeatable: false })) as BatchItem[];
+  }
+
+  /** What would be enforced and reserved, or the refusal; nothing is accepted. */
+  async dryRun(request: TaskSubmission, options: Abortable = {}): Promise<PlannedTask> {
+    const query = { dry_run: true };
+    return (await this.#post('/api/v1/tasks', {
+      ...options,
+      query,
+      body: request,
+      repeatable: true,
+    })) as PlannedTask;
+  }
+
+  /**
+   * How a task is.
+   * @param options.waitMs answer as soon as the task is terminal, or after this many milliseconds (at most 60,000)
+   * @param options.patient bear a daemon that is out of reach, as {@link wait} does
+   */
+  async status(
+    taskId: string,
+    options: Abortable & { waitMs?: number | undefined; patient?: boolean | undefined } = {},
+  ): Promise<TaskView> {
+    const { waitMs, signal, patient } = options;
+    if (patient === true) {
+      const patience = new Patience(this.#reconnectMs);
+      for (;;) {
+        try {
+          return await this.status(taskId, { waitMs, signal });
+        } catch (error) {
+          await patience.afterFailure(error, signal);
+        }
+      }
+    }
+    return (await this.#get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal })) as TaskView;
+  }
+
+  /**
+   * Waits until the task is terminal, also across a restart of the daemon.
+   * @throws ExecgoTimeoutError when `timeoutMs` run out first.
+   */
+  async wait(
+    taskId: string,
+    options: Abortable & { timeoutMs?: number | undefined } = {},
+  ): Promise<TaskView> {
+    const { timeoutMs, signal } = options;
+    const end = performance.now() + (timeoutMs ?? Infinity);
+    const patience = new Patience(this.#reconnectMs);
+    for (;;) {
+      const left = end - performance.now();
+      try {
+        const waitMs = Math.ceil(Math.min(Math.max(left, 0), MAX_LONG_POLL_MS));
+        const view = await this.status(taskId, { waitMs, signal });
+        if (view.status !== 'accepted' && view.status !== 'running') return view;
+        patience.progressed();
+      } catch (error) {
+        if (left <= 0) throw error;
+        await patience.afterFailure(error, signal);
+      }
+      if (timeoutMs !== undefined && left <= 0) throw new ExecgoTimeoutError(taskId, timeoutMs);
+    }
+  }
+
+  /** Cancels a task; one that is terminal already stays as it is. @returns its status after the request. */
+  async kill(taskId: string, options: KillOptions = {}): Promise<TaskView> {
+    const { owner, signal, graceMs, waitMs } = options;
+    return (await this.#post(`${taskPath(taskId)}/kill`, {
+      query: { signal, grace_ms: graceMs, wait_ms: waitMs },
+      headers: owner === undefined ? {} : { 'x-execgo-owner': owner },
+      waitMs,
+      repeatable: true,
+    })) as TaskView;
+  }
+
+  /** One page of the task list. */
+  async list(filter: ListFilter = {}, options: Abortable = {}): Promise<TaskPage> {
+    const query = { ...filter, status: filter.status?.length === 0 ? undefined : filter.status?.join(',') };
+    return (await this.#get('/api/v1/tasks', { ...options, query })) as TaskPage;
+  }
+
+  /** Every task that the filter lets through, page after page; `filter.limit` is the length of a page. */
+  async *listAll(filter: ListFilter = {}, options: Abortable = {}): AsyncGenerator<TaskSummary> {
+    let cursor = filter.cursor;
+    do {
+      const page = await this.list({ ...filter, cursor }, options);
+      yield* page.tasks;
+      cursor = page.next_cursor;
+    } while (cursor !== undefined);
+  }
+
+  /** Events of one task with `seq > afterSeq`; all of them without `limit`. */
+  async taskEvents(
+    taskId: string,
+    options: Abortable & { afterSeq?: number | undefined; limit?: number | undefined } = {},
+  ): Promise<EventView[]> {
+    const query = { after_seq: options.afterSeq, limit: options.limit };
+    return (await this.#get(`${taskPath(taskId)}/events`, { query, signal: options.signal })) as EventView[];
+  }
+
+  /** Events of all tasks with `seq > afterSeq`; waits up to `waitMs` for the first. */
+  async events(
+    options: Abortable & {
+      afterSeq?: number | undefined;
+      limit?: number | undefined;
+      waitMs?: number | undefined;
+    } = {},
+  ): Promise<EventView[]> {
+    const { afterSeq, limit, waitMs, signal } = options;
+    const query = { after_seq: afterSeq, limit, wait_ms: waitMs };
+    return (await this.#get('/api/v1/events', { query, waitMs, signal })) as EventView[];
+  }
+
+  /**
+   * Events of all tasks with `seq > afterSeq` (without it: from now on), and then each as it happens; also across a
+   * restart of the daemon.
+   */
+  async *followEvents(
+    options: Abortable & { afterSeq?: number | undefined } = {},
+  ): AsyncGenerator<EventView> {
+    const { follow } = await import('./follow.js');
+    const events = follow(this.#http, {
+      path: '/api/v1/events',
+      query: { after_seq: options.afterSeq },
+      reconnectMs: this.#reconnectMs,
+      signal: options.signal,
+    });
+    for await (const { event, data } of events) if (event === 'message') yield JSON.parse(data) as EventView;
+  }
+
+  /** A range of one stream; `offset` 0 by default, the server's own bound as `limit`. */
+  async output(
+    taskId: string,
+    options: Abortable & { stream: OutputStream; offset?: number | undefined; limit?: number | undefined },
+  ): Promise<OutputRange> {
+    const { stream, offset, limit, signal } = options;
+    const query = { stream, offset, limit, encoding: 'base64' };
+    const answer = (await this.#get(`${taskPath(taskId)}/output`, { query, signal })) as OutputRange & {
+      data: string;
+    };
+    return { ...answer, data: Buffer.from(answer.data, 'base64') };
+  }
+
+  /** Head and tail of one stream within so many bytes and lines. */
+  async outputView(
+    taskId: string,
+    options: Abortable & {
+      stream: OutputStream;
+      maxBytes?: number | undefined;
+      maxLines?: number | undefined;
+    },
+  ): Promise<HeadTailView> {
+    const { stream, maxBytes, maxLines, signal } = options;
+    const query = { stream, view: 'head_tail', max_bytes: maxBytes, max_lines: maxLines };
+    return (await this.#get(`${taskPath(taskId)}/output`, { query, signal })) as HeadTailView;
+  }
+
+  /** The output of a task from `offset` on and as it comes, until its end; also across a restart of the daemon. */
+  async *followOutput(
+    taskId: string,
+    options: Abortable & { stream?: OutputStream | 'both' | undefined; offset?: number | undefined } = {},
+  ): AsyncGenerator<OutputEvent> {
+    const { followOutput } = await import('./output-events.js');
+    yield* followOutput(this.#http, {
+      path: `${taskPath(taskId)}/output/stream`,
+      query: { stream: options.stream ?? 'both', offset: options.offset, encoding: 'base64' },
+      reconnectMs: this.#reconnectMs,
+      signal: options.signal,
+    });
+  }
+
+  /** Deletes a terminal task and its files. */
+  async delete(taskId: string, options: Abortable = {}): Promise<void> {
+    await this.#http.json({
+      ...options,
+      method: 'DELETE',
+      path: taskPath(taskId),
+      repeatable: false,
+      timeoutMs: this.#requestTimeoutMs,
+    });
+  }
+
+  /** Contract 7's `info`. */
+  async info(options: Abortable = {}): Promise<Record<string, unknown>> {
+    return (await this.#get('/api/v1/runtime/info', options)) as Record<string, unknown>;
+  }
+
+  /** Contract 7's `capabilities`. */
+  async capabilities(options: Abortable = {}): Promise<Record<string, unknown>> {
+    return (await this.#get('/api/v1/runtime/capabilities', options)) as Record<string, unknown>;
+  }
+
+  /** Contract 7's `config`. */
+  async config(options: Abortable = {}): Promise<Record<string, unknown>> {
+    return (await this.#get('/api/v1/runtime/config', options)) as Record<string, unknown>;
+  }
+
+  /** Contract 7's `resources`. */
+  async resources(options: Abortable = {}): Promise<Record<string, unknown>> {
+    return (await this.#get('/api/v1/runtime/resources', options)) as Record<string, unknown>;
+  }
+
+  /** Resolves while the daemon's process lives. */
+  async health(options: Abortable = {}): Promise<{ status: 'ok'; version: string }> {
+    return (await this.#get('/healthz', options)) as { status: 'ok'; version: string };
+  }
+
+  /** Resolves while the daemon and its storage serve. */
+  async ready(options: Abortable = {}): Promise<{ status: 'ready'; version: string }> {
+    return (await this.#get('/readyz', options)) as { status: 'ready'; version: string };
+  }
+
+  /** Prometheus text 0.0.4. */
+  metrics(options: Abortable = {}): Promise<string> {
+    const timeoutMs = this.#requestTimeoutMs;
+    return this.#http.text({ ...options, method: 'GET', path: '/metrics', repeatable: true, timeoutMs });
+  }
+
+  #get(path: string, options: Call): Promise<unknown> {
+    return this.#http.json({ ...this.#call(options), method: 'GET', path, repeatable: true });
+  }
+
+  #post(path: string, options: Call & { repeatable: boolean }): Promise<unknown> {
+    return this.#http.json({ ...this.#call(options), method: 'POST', path, repeatable: options.repeatable });
+  }
+
+  #call({ query, headers, body, signal, waitMs }: Call): Omit<Exchange, 'method' | 'path' | 'repeatable'> {
+    return { query, headers, body, signal, timeoutMs: this.#requestTimeoutMs + (waitMs ?? 0) };
+  }
+}
+
+interface Call extends Abortable {
+  query?: Exchange['query'];
+  headers?: Exchange['headers'];
+  body?: unknown;
+  /** How long the daemon is asked to wait before it answers, in milliseconds. */
+  waitMs?: number | undefined;
+}
+
+/** @throws TypeError for an empty id, which would name the list of all tasks. */
+function taskPath(taskId: string): string {
+  if (taskId === '') throw new TypeError('a task id must not be empty');
+  return `/api/v1/tasks/${encodeURIComponent(taskId)}`;
+}

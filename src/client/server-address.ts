@@ -1,0 +1,36 @@
+/** Where a daemon listens, in the form that node:http takes, and as people write it. */
+export interface ServerAddress {
+  /** For messages. */
+  display: string;
+  connect: { host: string; port: number } | { socketPath: string };
+  /** Value of the Host header. */
+  hostHeader: string;
+  /** Put before every path; empty or `/prefix`. */
+  prefix: string;
+}
+
+/**
+ * Reads `http://host:port[/prefix]` or `unix:/path/to/socket`; trailing slashes are ignored.
+ * @throws TypeError for anything else.
+ */
+export function parseServerAddress(server: string): ServerAddress {
+  if (server.startsWith('unix:')) {
+    const socketPath = server.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
+    if (!socketPath.startsWith('/')) throw invalid(server);
+    return { display: `unix:${socketPath}`, connect: { socketPath }, hostHeader: 'localhost', prefix: '' };
+  }
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  if (url?.protocol !== 'http:' || url.username !== '' || url.search !== '' || url.hash !== '')
+    throw invalid(server);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return {
+    display: server.replace(/\/+$/, ''),
+    connect: { host, port: url.port === '' ? 80 : Number(url.port) },
+    hostHeader: url.host,
+    prefix: url.pathname.replace(/\/+$/, ''),
+  };
+}
+
+function invalid(server: string): TypeError {
+  return new TypeError(`"${server}" is not a server address: write http://host:port or unix:/path/to/socket`);
+}

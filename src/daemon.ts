@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import type http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { createApp } from './api/app.js';
+import { listen, stop as stopServing, type ListenAddress } from './api/server.js';
+import { Waiters } from './api/waiters.js';
+import type { Config } from './config.js';
+import { launcherKind } from './supervisor/choose-launcher.js';
+import { Ledger } from './ledger/ledger.js';
+import { WaitingQueue } from './ledger/scheduler.js';
+import { Announcer } from './runtime/announcer.js';
+import { detectCapacity } from './runtime/capacity.js';
+import { configView, infoView, overrides } from './runtime/config-view.js';
+import type { Core } from './runtime/core.js';
+import { pump } from './runtime/dispatch.js';
+import { incarnationOf } from './runtime/launch-spec.js';
+import { LiveTasks } from './runtime/live-tasks.js';
+import { createMetrics } from './runtime/metrics.js';
+import { refuseLiveShims } from './runtime/old-shims.js';
+import { InlineTexts } from './runtime/output/inline-text.js';
+import { endHopeless, loadLiveTasks, planUnplanned } from './runtime/recover.js';
+import { resourcesView } from './runtime/resources-view.js';
+import { Runtime } from './runtime/runtime.js';
+import { Supervision } from './runtime/supervision.js';
+import { Supervisors } from './runtime/supervisors.js';
+import { UsageSampler } from './runtime/usage-sampler.js';
+import { capabilitiesView } from './sandbox/capabilities-view.js';
+import { removeLayout, sweepCgroups } from './sandbox/cgroup-layout.js';
+import { probeCapabilities } from './sandbox/capabilities.js';
+import { readBootId } from './sandbox/process-identity.js';
+import { lockDataDir } from './store/data-dir-lock.js';
+import { openStore } from './store/open.js';
+
+/** The compiled program, run again as the supervisor. */
+const ENTRY = fileURLToPath(new URL('../bin/execgo.js', import.meta.url));
+
+/** The variables of the daemon that every task sees. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER'] as const;
+
+/** A daemon that serves. */
+export interface Daemon {
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  url: string;
+  dataDir: string;
+  /** Pid of the supervisor that new tasks go to. */
+  supervisorPid: number | undefined;
+  /**
+   * Stops: running tasks go on in the supervisor. Resolves when everything is closed.
+   * @param drain wait for the running tasks first; nothing new is accepted or started meanwhile
+   */
+  stop: (drain: boolean) => Promise<void>;
+}
+
+export interface DaemonOptions {
+  config: Config;
+  version: string;
+  log: Logger;
+  env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Builds and connects everything: lock → database → host → live tasks → supervisors → HTTP. Answers only once recovery
+ * is done.
+ * @throws ExecgoError saying why it cannot start; nothing is left behind then
+ */
+export async function startDaemon({ config, version, log, env }: DaemonOptions): Promise<Daemon> {
+  const now = Date.now;
+  const startedAt = now();
+  const lock = lockDataDir(config.dataDir);
+  const closers: (() => void | Promise<void>)[] = [lock.release];
+  const close = async () => {
+    for (const closer of closers.reverse()) await closer();
+  };
+  try {
+    refuseLiveShims(config.dataDir);
+    for (const dir of ['tasks', 'supervisor', 'trash', 'sessions'])
+      fs.mkdirSync(path.join(config.dataDir, dir), { recursive: true, mode: 0o700 });
+    const store = openStore({ dataDir: config.dataDir, now });
+    closers.push(() => {
+      store.close();
+    });
+    const launcher = await launcherKind(config.launcher);
+    const { capabilities, layout } = await probeCapabilities({ ...config, launcher, now });
+    const capacity = detectCapacity({
+      taskSlots: config.maxRunningTasks,
+      cpuMillis: config.capacityCpuMillis,
+      memoryBytes: config.capacityMemoryBytes,
+      pids: config.capacityPids,
+    });
+    const bootId = readBootId();
+    const live = new LiveTasks();
+    const supervision = new Supervision(() => core, bootId);
+    const core: Core = {
+      settings: {
+        dataDir: config.dataDir,
+        maxQueuedTasks: config.maxQueuedTasks,
+        terminationGraceMs: config.terminationGraceMs,
+        defaultCapabilityMode: config.defaultCapabilityMode,
+        taskUser: config.taskUser,
+        baseEnv: pick(env, INHERITED),
+        capabilities,
+        cgroupLayout: layout,
+      },
+      store,
+      ledger: new Ledger({ capacity, quotas: config.tenantQuotas }),
+      waiting: new WaitingQueue({ starvationMs: config.starvationMs }),
+      live,
+      announcer: new Announcer(),
+      supervisors: new Supervisors(
+        {
+          root: path.join(config.dataDir, 'supervisor'),
+          version,
+          bootId,
+          entry: ENTRY,
+          launcher: config.launcher,
+          store,
+          log,
+          now,
+        },
+        supervision,
+      ),
+      inlineTexts: new InlineTexts(),
+      usage: new UsageSampler(),
+      log,
+      now,
+      newId: randomUUID,
+      inserting: new Set(),
+      accepting: true,
+    };
+    closers.push(() => core.inlineTexts.close());
+    closers.push(() => core.usage.close());
+    core.announcer.onAnyEnd(() => {
+      pump(core);
+    });
+    const found = loadLiveTasks(core);
+    supervision.inherit();
+    await planUnplanned(core);
+    closers.push(() => {
+      const idle = ![...live.all()].some((t) => t.record.status === 'running');
+      core.supervisors.close(idle);
+      if (idle) removeLayout(layout);
+    });
+    await core.supervisors.start();
+    await endHopeless(core);
+    const stuck = await sweepCgroups(layout, (name) => core.supervisors.has(incarnationOf(name)));
+    if (stuck.length > 0) log.warn({ cgroups: stuck }, 'cgroups of earlier launches are still in use');
+    const safetyNet = setInterval(() => {
+      pump(core);
+    }, config.dispatchPollIntervalMs);
+    closers.push(() => {
+      clearInterval(safetyNet);
+    });
+    pump(core);
+    const waiters = new Waiters();
+    const service = new Runtime(core, {
+      info: () => infoView(config.runtimeId, version, startedAt, capabilities.platform),
+      capabilities: () =>
+        capabilitiesView(capabilities, {
+          runtimeId: config.runtimeId,
+          capacity,
+          overrides: overrides(config),
+        }),
+      config: () => configView(config),
+      resources: () => resourcesView(core, config.runtimeId, capacity),
+      metrics: createMetrics({
+        counters: () => store.counters(),
+        running: () => core.ledger.entries().length,
+        waiting: () => core.waiting.size,
+      }),
+    });
+    const allowedHosts = [os.hostname(), ...config.allowHosts];
+    const server = await listen(
+      createApp({ service, version, allowedHosts, log, waiters }),
+      listenAddress(config, env),
+    );
+    closers.push(() => stopServing(server, waiters));
+    const url = serverUrl(server, config);
+    lock.describe({ pid: process.pid, listen_addr: url, started_at: new Date(startedAt).toISOString() });
+    log.info(
+      {
+        url,
+        pid: process.pid,
+        supervisor_pid: core.supervisors.current?.pid,
+        data_dir: config.dataDir,
+        version,
+        recovered: found,
+        capacity,
+      },
+      'listening',
+    );
+    return {
+      url,
+      dataDir: config.dataDir,
+      supervisorPid: core.supervisors.current?.pid,
+      stop: async (drain) => {
+        core.accepting = false;
+        if (drain) await drained(core);
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Resolves when no task runs. */
+async function drained(core: Core): Promise<void> {
+  const running = () => [...core.live.all()].filter((t) => t.record.status === 'running');
+  for (let task = running()[0]; task !== undefined; task = running()[0]) {
+    core.log.info({ running: running().length }, 'waiting for running tasks');
+    await core.announcer.taskEnd(task.record.task_id, new AbortController().signal);
+  }
+}
+
+function pick(env: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = env[name];
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
+}
+
+/** A socket passed by systemd (`LISTEN_FDS`) goes before the address: connections queue in it while the daemon restarts. */
+function listenAddress(config: Config, env: NodeJS.ProcessEnv): ListenAddress {
+  const passed = env['LISTEN_PID'] === String(process.pid) && Number(env['LISTEN_FDS']) > 0;
+  return passed ? { fd: 3 } : { host: config.host, port: config.port };
+}
+
+function serverUrl(server: http.Server, config: Config): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') return `http://${config.listenAddr}`;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}

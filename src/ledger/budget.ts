@@ -1,0 +1,85 @@
+import { RESOURCE_KEYS, type ResourceKey, type Resources } from '../task/resources.js';
+
+/**
+ * What is used of a set of limits. Sums are kept as bigint, because without a limit they may pass 2^53, and a sum that
+ * was rounded once would never return to zero.
+ */
+export class Budget {
+  readonly #used: Record<ResourceKey, bigint> = {
+    task_slots: 0n,
+    cpu_millis: 0n,
+    memory_bytes: 0n,
+    pids: 0n,
+  };
+  /** What is left of each limit, infinite where there is none; negative when a limit was lowered under what is used. */
+  readonly #free: Record<ResourceKey, number>;
+
+  constructor(readonly limits: Partial<Resources>) {
+    this.#free = {
+      task_slots: limits.task_slots ?? Infinity,
+      cpu_millis: limits.cpu_millis ?? Infinity,
+      memory_bytes: limits.memory_bytes ?? Infinity,
+      pids: limits.pids ?? Infinity,
+    };
+  }
+
+  free(key: ResourceKey): number {
+    return this.#free[key];
+  }
+
+  /** The first resource of which more is asked than the limit is, used or not. */
+  exceeding(asked: Resources): ResourceKey | undefined {
+    return RESOURCE_KEYS.find((key) => (asked[key] ?? 0) > (this.limits[key] ?? Infinity));
+  }
+
+  /** True when `asked` fits into what is left after `held` was set aside as well. */
+  fits(asked: Resources, held?: Budget): boolean {
+    for (const key of RESOURCE_KEYS) {
+      const amount = asked[key] ?? 0;
+      if (amount > 0 && amount > this.#free[key] - (held === undefined ? 0 : Number(held.#used[key])))
+        return false;
+    }
+    return true;
+  }
+
+  add(amounts: Resources): void {
+    for (const key of RESOURCE_KEYS) this.#change(key, BigInt(amounts[key] ?? 0));
+  }
+
+  subtract(amounts: Resources): void {
+    for (const key of RESOURCE_KEYS) this.#change(key, -BigInt(amounts[key] ?? 0));
+  }
+
+  /** What is used; a resource that is neither limited nor used is absent. Sums beyond 2^53−1 show as that. */
+  used(): Resources {
+    return this.#show((key) =>
+      this.#used[key] > 0n || this.limits[key] !== undefined ? this.#sum(key) : undefined,
+    );
+  }
+
+  /** What is left of each limit, at least 0; absent where there is none. */
+  available(): Resources {
+    return this.#show((key) => (this.limits[key] === undefined ? undefined : Math.max(0, this.#free[key])));
+  }
+
+  #sum(key: ResourceKey): number {
+    return Math.min(Number(this.#used[key]), Number.MAX_SAFE_INTEGER);
+  }
+
+  #show(amount: (key: ResourceKey) => number | undefined): Resources {
+    const [task_slots, cpu_millis, memory_bytes, pids] = RESOURCE_KEYS.map(amount);
+    return {
+      task_slots: task_slots ?? this.#sum('task_slots'),
+      ...(cpu_millis === undefined ? {} : { cpu_millis }),
+      ...(memory_bytes === undefined ? {} : { memory_bytes }),
+      ...(pids === undefined ? {} : { pids }),
+    };
+  }
+
+  #change(key: ResourceKey, amount: bigint): void {
+    if (amount === 0n) return;
+    this.#used[key] += amount;
+    const limit = this.limits[key];
+    if (limit !== undefined) this.#free[key] = Number(BigInt(limit) - this.#used[key]);
+  }
+}

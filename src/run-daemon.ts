@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import pino, { type Logger } from 'pino';
+import type { Config } from './config.js';
+import { startDaemon } from './daemon.js';
+
+/**
+ * Runs a daemon as this process: logs to stdout (JSON; for people on a terminal), stops in order on SIGTERM or SIGINT,
+ * at once on a second one. Resolves when it has stopped.
+ * @throws ExecgoError when it cannot start
+ */
+export async function runDaemon(config: Config, version: string): Promise<void> {
+  const log = await createLog(config.logLevel);
+  const stopped = firstSignal();
+  const daemon = await startDaemon({ config, version, log, env: process.env });
+  if (process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start') greet(daemon.url);
+  const signal = await stopped;
+  log.info({ signal, drain: config.drain }, 'stopping; running tasks go on');
+  process.once('SIGTERM', () => process.exit(1));
+  process.once('SIGINT', () => process.exit(1));
+  await daemon.stop(config.drain);
+  log.info('stopped');
+}
+
+async function createLog(level: string): Promise<Logger> {
+  if (!process.stdout.isTTY) return pino({ level, base: null });
+  const { default: pretty } = await import('pino-pretty');
+  return pino({ level, base: null }, pretty({ colorize: true, sync: true, ignore: 'pid,hostname' }));
+}
+
+async function firstSignal(): Promise<string> {
+  const abort = new AbortController();
+  const wait = async (signal: NodeJS.Signals) => {
+    await once(process, signal, { signal: abort.signal });
+    return signal;
+  };
+  const signals = [wait('SIGTERM'), wait('SIGINT')];
+  try {
+    return await Promise.race(signals);
+  } finally {
+    abort.abort();
+  }
+}
+
+function greet(url: string): void {
+  process.stderr.write(
+    [
+      '',
+      `execgo serves on ${url}. In another terminal, in this folder, try:`,
+      '',
+      "  npx execgo run -- sh -c 'echo hello from execgo'",
+      '  npx execgo list',
+      `  curl ${url}/api/v1/runtime/info`,
+      '',
+      '',
+    ].join('\n'),
+  );
+}

@@ -1,0 +1,33 @@
+import { EventEmitter, once } from 'node:events';
+import type { TaskEvent } from '../task/events.js';
+
+/** Tells those who wait, after the commit, that something happened. Holds no history: readers go to the store. */
+export class Announcer {
+  private readonly emitter = new EventEmitter().setMaxListeners(0);
+
+  /** Call after the commit that wrote `events`. */
+  events(events: readonly TaskEvent[]): void {
+    if (events.length > 0) this.emitter.emit('events');
+  }
+
+  /** Call after the commit that made the task terminal, or deleted it. */
+  ended(taskId: string): void {
+    this.emitter.emit(`ended:${taskId}`);
+    this.emitter.emit('ended');
+  }
+
+  /** Calls back after every end: a share of the ledger is free. */
+  onAnyEnd(listener: () => void): void {
+    this.emitter.on('ended', listener);
+  }
+
+  /** @returns a promise of the next committed event; rejects when `signal` aborts. */
+  nextEvent(signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, 'events', { signal });
+  }
+
+  /** @returns a promise of the task's end; rejects when `signal` aborts. */
+  taskEnd(taskId: string, signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, `ended:${taskId}`, { signal });
+  }
+}

@@ -1,0 +1,65 @@
+import type { Outcome } from '../supervisor/protocol.js';
+import type { Cause } from '../task/causes.js';
+import type { ErrorBody } from '../task/errors.js';
+import type { TerminalStatus } from '../task/states.js';
+
+/** Status, cause and error of an end: contract 4's classification. */
+export interface Classification {
+  status: TerminalStatus;
+  cause: Cause;
+  error?: ErrorBody;
+}
+
+/** Which of a kill request and a passed deadline was recorded first, if any. */
+export type FirstStop = 'timeout' | 'kill' | undefined;
+
+const failed = (cause: Cause, code: ErrorBody['code'], message: string): Classification => ({
+  status: 'failed',
+  cause,
+  error: { code, message },
+});
+
+/** The end of a task that was killed while it ran or was about to. */
+export const CANCELLED: Classification = {
+  status: 'cancelled',
+  cause: 'cancelled',
+  error: { code: 'cancelled', message: 'task cancelled' },
+};
+
+/** The end of a task that was killed while it waited. */
+export const CANCELLED_WAITING: Classification = {
+  status: 'cancelled',
+  cause: 'cancelled',
+  error: { code: 'cancelled', message: 'task cancelled before execution' },
+};
+
+/** The end of a task whose end nobody saw. */
+export const LOST: Classification = failed('lost', 'internal', 'recovery_lost');
+
+/** The end of a task that waited longer than its `queue_timeout_ms`. */
+export const QUEUE_TIMEOUT: Classification = failed(
+  'queue_timeout',
+  'timeout',
+  'task exceeded queue_timeout_ms',
+);
+
+/**
+ * The first recorded of timed out and cancelled; else the first that applies: could not launch, oom, cpu limit, exit 0,
+ * exit ≠ 0, signal.
+ */
+export function classify(outcome: Outcome, firstStop: FirstStop): Classification {
+  if (firstStop === 'kill') return CANCELLED;
+  if (outcome.failure !== undefined) {
+    const { stage, message } = outcome.failure;
+    return stage === 'launch'
+      ? failed('launch', 'launch_failed', message)
+      : failed('sandbox', 'sandbox_setup_failed', message);
+  }
+  if (firstStop === 'timeout') return failed('timeout', 'timeout', 'task exceeded wall_time_ms');
+  if (outcome.oom) return failed('oom', 'memory_limit_exceeded', 'task exceeded memory limit');
+  if (outcome.cpu_exceeded) return failed('cpu', 'cpu_limit_exceeded', 'task exceeded cpu_time_sec');
+  if (outcome.exit_code === 0) return { status: 'success', cause: 'exit' };
+  if (outcome.exit_code !== undefined)
+    return failed('exit', 'exit_nonzero', `task exited with code ${outcome.exit_code}`);
+  return failed('signal', 'internal', `task terminated by signal ${outcome.signal ?? 'unknown'}`);
+}

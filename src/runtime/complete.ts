@@ -1,0 +1,199 @@
+import type { TaskEnd, TaskRecord } from '../store/records.js';
+import type { Outcome } from '../supervisor/protocol.js';
+import type { NewEvent, TaskEvent } from '../task/events.js';
+import type { TerminalStatus } from '../task/states.js';
+import { classify, type Classification } from './classify.js';
+import type { Core } from './core.js';
+import { killEvent } from './kill-event.js';
+import type { LiveTask } from './live-tasks.js';
+import { readOutput } from './read-output.js';
+import { startedEvent } from './started.js';
+import { writeResult } from './task-files.js';
+import { encodeTask } from './task-view.js';
+
+/** How long until an end that could not be written down is tried again. */
+const RETRY_MS = 500;
+
+const END_EVENT = { success: 'finished', failed: 'failed', cancelled: 'cancelled' } as const satisfies Record<
+  TerminalStatus,
+  string
+>;
+
+/** An end as the runtime decided it. */
+interface Ending {
+  classification: Classification;
+  finished_at_ms: number;
+  duration_ms: number;
+  outcome?: Outcome | undefined;
+  /** Called when the first try to write it down failed, and it will be tried again. */
+  onDelay?: (() => void) | undefined;
+}
+
+/**
+ * Commits the end that the supervisor saw: `result.json`, terminal state, release and events. Tries again while the
+ * disk is full; meanwhile the task stays running.
+ * @returns once an end is committed, this one or another that was first
+ */
+export function completeFromOutcome(core: Core, task: LiveTask, outcome: Outcome): Promise<void> {
+  task.firstStop ??= outcome.first_stop === 'timeout' ? 'timeout' : undefined;
+  return commitEnd(core, task, {
+    classification: classify(outcome, task.firstStop),
+    finished_at_ms: outcome.finished_at_ms,
+    duration_ms: outcome.failure === undefined ? outcome.duration_ms : 0,
+    outcome,
+  });
+}
+
+/** Commits an end that nobody saw or that needed no process: killed while waiting, lost, queue timeout, can never fit. */
+export function completeWithout(
+  core: Core,
+  task: LiveTask,
+  classification: Classification,
+  onDelay?: () => void,
+): Promise<void> {
+  const now = core.now();
+  const started = task.record.started_at_ms;
+  return commitEnd(core, task, {
+    classification,
+    finished_at_ms: now,
+    duration_ms: started === null ? 0 : Math.max(0, now - started),
+    onDelay,
+  });
+}
+
+async function commitEnd(core: Core, task: LiveTask, ending: Ending): Promise<void> {
+  if (task.ending) return;
+  task.ending = true;
+  for (;;) {
+    try {
+      await tryCommitEnd(core, task, ending);
+      return;
+    } catch (error) {
+      core.log.error(
+        { err: error, task_id: task.record.task_id },
+        'cannot write down how a task ended; will retry',
+      );
+      ending.onDelay?.();
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise<void> {
+  const { record } = task;
+  const from =
+    record.status === 'accepted'
+      ? ({ status: 'accepted' } as const)
+      : ({ status: 'running', launch_id: record.launch_id } as const);
+  const output = await readOutput(core, record, ending.outcome);
+  const end = taskEnd(record, ending, output, core.now());
+  const result = encodeTask(recordAfter(task, end), output, core.now(), { pretty: true });
+  const events = await core.store.commits.write(() => {
+    const before = recordWhatWasNotYet(core, task, ending.outcome);
+    const written = core.store.finish(record.task_id, from, end);
+    if (written === undefined) return [];
+    writeResult(record.result_path, result);
+    return [...before, ...written];
+  });
+  task.cancelQueueTimeout?.();
+  core.ledger.release(record.task_id);
+  core.waiting.remove(record.task_id);
+  core.live.remove(task);
+  core.usage.forget(record.task_id);
+  core.announcer.events(events);
+  core.announcer.ended(record.task_id);
+}
+
+/** What was never told, or could not be written when it was: the guards of the store see to it that it is once only. */
+function recordWhatWasNotYet(core: Core, task: LiveTask, outcome: Outcome | undefined): TaskEvent[] {
+  const { task_id, launch_id, status, started_at_ms } = task.record;
+  const events: TaskEvent[] = [];
+  const add = (written: TaskEvent[] | undefined) => {
+    events.push(...(written ?? []));
+  };
+  if (
+    started_at_ms === null &&
+    launch_id !== null &&
+    outcome?.started_at_ms !== undefined &&
+    outcome.pid !== undefined
+  ) {
+    const running = { pid: outcome.pid, start_ticks: 0, started_at_ms: outcome.started_at_ms };
+    add(core.store.markStarted(task_id, launch_id, startedEvent(running)));
+  }
+  if (task.kill !== undefined && (status === 'accepted' || status === 'running'))
+    add(core.store.markKillRequested(task_id, status, core.now(), [killEvent(core.now())]));
+  if (task.firstStop === 'timeout' && launch_id !== null && outcome !== undefined) {
+    const at = outcome.timeout_at_ms ?? outcome.finished_at_ms;
+    add(
+      core.store.markTimeout(task_id, launch_id, at, [{ event_type: 'timeout_triggered', timestamp_ms: at }]),
+    );
+  }
+  return events;
+}
+
+function taskEnd(
+  record: TaskRecord,
+  { classification, outcome, ...times }: Ending,
+  produced: { stdout_bytes: number; stderr_bytes: number },
+  now: number,
+): TaskEnd {
+  const held = record.reserved_at_ms !== null && record.released_at_ms === null;
+  const events: NewEvent[] = [];
+  if (held)
+    events.push({
+      event_type: 'resource_released',
+      timestamp_ms: now,
+      data: { reservation: record.reservation },
+    });
+  events.push({
+    event_type: END_EVENT[classification.status],
+    timestamp_ms: now,
+    message: classification.error?.message,
+    data: {
+      cause: classification.cause,
+      exit_code: outcome?.exit_code,
+      exit_signal: outcome?.signal,
+      survivors: outcome?.survivors,
+    },
+  });
+  return {
+    status: classification.status,
+    cause: classification.cause,
+    finished_at_ms: times.finished_at_ms,
+    duration_ms: times.duration_ms,
+    started_at_ms: outcome?.started_at_ms,
+    pid: outcome?.pid,
+    exit_code: outcome?.exit_code,
+    exit_signal: outcome?.signal,
+    error: classification.error,
+    usage: outcome === undefined ? undefined : { duration_ms: times.duration_ms, ...outcome.usage },
+    stdout_bytes: produced.stdout_bytes,
+    stderr_bytes: produced.stderr_bytes,
+    released_at_ms: held ? now : undefined,
+    events,
+  };
+}
+
+/** The record as it will be read back once `end` is committed. */
+function recordAfter({ record, kill, firstStop }: LiveTask, end: TaskEnd): TaskRecord {
+  return {
+    ...record,
+    status: end.status,
+    cause: end.cause,
+    updated_at_ms: end.finished_at_ms,
+    started_at_ms: record.started_at_ms ?? end.started_at_ms ?? null,
+    finished_at_ms: end.finished_at_ms,
+    duration_ms: end.duration_ms,
+    pid: record.pid ?? end.pid ?? null,
+    pgid: record.pgid ?? end.pid ?? null,
+    exit_code: end.exit_code ?? null,
+    exit_signal: end.exit_signal ?? null,
+    error: end.error ?? null,
+    usage: end.usage ?? null,
+    stdout_bytes: end.stdout_bytes,
+    stderr_bytes: end.stderr_bytes,
+    kill_requested: record.kill_requested || kill !== undefined,
+    timeout_triggered: record.timeout_triggered || firstStop === 'timeout',
+    released_at_ms: end.released_at_ms ?? record.released_at_ms,
+  };
+}

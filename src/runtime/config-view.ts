@@ -1,0 +1,69 @@
+import type { Platform } from '../task/capabilities.js';
+import { timestamp } from './task-view.js';
+
+/** The flags of `serve` that contract 7's `config` and `capabilities` tell. */
+export interface ConfigFacts {
+  runtimeId: string;
+  listenAddr: string;
+  dataDir: string;
+  maxRunningTasks: number;
+  maxQueuedTasks: number;
+  terminationGraceMs: number;
+  resultRetentionSecs: number;
+  gcIntervalMs: number;
+  dispatchPollIntervalMs: number;
+  starvationMs: number;
+  cgroupRoot: string;
+  defaultCapabilityMode: string;
+  disableCgroup: boolean;
+  disableLinuxSandbox: boolean;
+  capacityMemoryBytes: number | undefined;
+  capacityPids: number | undefined;
+}
+
+/** Contract 7's `config`. */
+export function configView(config: ConfigFacts): object {
+  return {
+    runtime_id: config.runtimeId,
+    listen_addr: config.listenAddr,
+    data_dir: config.dataDir,
+    max_running_tasks: config.maxRunningTasks,
+    max_queued_tasks: config.maxQueuedTasks,
+    termination_grace_ms: config.terminationGraceMs,
+    result_retention_secs: config.resultRetentionSecs,
+    gc_interval_ms: config.gcIntervalMs,
+    dispatch_poll_interval_ms: config.dispatchPollIntervalMs,
+    starvation_ms: config.starvationMs,
+    cgroup_root: config.cgroupRoot,
+    default_capability_mode: config.defaultCapabilityMode,
+    cgroup_enabled: !config.disableCgroup,
+  };
+}
+
+/** Contract 7's `info`. */
+export function infoView(
+  runtimeId: string,
+  version: string,
+  startedAtMs: number,
+  platform: Platform,
+): object {
+  return {
+    runtime_id: runtimeId,
+    version,
+    started_at: timestamp(startedAtMs),
+    snapshot_version: 'v1',
+    platform,
+  };
+}
+
+/** What the operator set against what was detected, in the words of contract 7. */
+export function overrides(config: ConfigFacts): Record<string, string> {
+  return {
+    ...(config.disableLinuxSandbox ? { linux_sandbox: 'disabled' } : {}),
+    ...(config.disableCgroup ? { cgroup: 'disabled' } : {}),
+    ...(config.capacityMemoryBytes === undefined
+      ? {}
+      : { capacity_memory_bytes: String(config.capacityMemoryBytes) }),
+    ...(config.capacityPids === undefined ? {} : { capacity_pids: String(config.capacityPids) }),
+  };
+}

@@ -1,0 +1,45 @@
+import type { Logger } from 'pino';
+import type { Ledger } from '../ledger/ledger.js';
+import type { WaitingQueue } from '../ledger/scheduler.js';
+import type { CgroupLayout } from '../sandbox/cgroup-layout.js';
+import type { Store } from '../store/store.js';
+import type { HostCapabilities } from '../task/capabilities.js';
+import type { Announcer } from './announcer.js';
+import type { InlineTexts } from './output/inline-text.js';
+import type { LiveTasks } from './live-tasks.js';
+import type { Supervisors } from './supervisors.js';
+import type { UsageSampler } from './usage-sampler.js';
+
+/** What the runtime is told. Milliseconds, bytes; paths are absolute. */
+export interface RuntimeSettings {
+  dataDir: string;
+  maxQueuedTasks: number;
+  terminationGraceMs: number;
+  defaultCapabilityMode: 'adaptive' | 'strict';
+  taskUser: string | undefined;
+  /** `PATH HOME LANG TMPDIR USER` of the daemon: all of its environment that a task sees. */
+  baseEnv: Readonly<Record<string, string>>;
+  capabilities: HostCapabilities;
+  cgroupLayout: CgroupLayout;
+}
+
+/** The parts that every use case of the runtime works with; built once, in `daemon.ts`. */
+export interface Core {
+  readonly settings: RuntimeSettings;
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly waiting: WaitingQueue;
+  readonly live: LiveTasks;
+  readonly announcer: Announcer;
+  readonly supervisors: Supervisors;
+  readonly inlineTexts: InlineTexts;
+  readonly usage: UsageSampler;
+  readonly log: Logger;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+  readonly newId: () => string;
+  /** Ids whose insert is under way: they are taken, and count against the queue. */
+  readonly inserting: Set<string>;
+  /** False once the daemon is on its way out: nothing is accepted or started any more. */
+  accepting: boolean;
+}

@@ -1,0 +1,164 @@
+import type { NewEvent } from '../task/events.js';
+import type { Core } from './core.js';
+import type { LiveTask } from './live-tasks.js';
+import { restoreTaskFiles } from './task-files.js';
+import { completeWithout } from './complete.js';
+import { CANCELLED, QUEUE_TIMEOUT } from './classify.js';
+import { longTimeout } from './long-timeout.js';
+import { tellLaunch } from './tell-supervisor.js';
+
+/** How long until a dispatch that could not be written down is tried again. */
+const RETRY_MS = 500;
+
+/**
+ * Starts every waiting task that the ledger has room for, in the scheduler's order: claims its share, commits
+ * `running` with launch id and supervisor, and only then tells the supervisor. Called whenever something ended, came
+ * or changed; nothing polls.
+ */
+export function pump(core: Core): void {
+  if (!core.accepting || core.supervisors.current === undefined) return;
+  for (;;) {
+    const taskId = core.waiting.next(core.ledger, core.now());
+    const task = taskId === undefined ? undefined : core.live.get(taskId);
+    if (task === undefined) return;
+    claim(core, task);
+    task.dispatching = dispatch(core, task, core.supervisors.current)
+      .catch((error: unknown) => {
+        core.log.error(
+          { err: error, task_id: task.record.task_id },
+          'cannot write down a dispatch; will retry',
+        );
+        setTimeout(() => {
+          giveBack(core, task);
+        }, RETRY_MS);
+      })
+      .finally(() => {
+        task.dispatching = undefined;
+      });
+  }
+}
+
+/** Puts a task that is committed as `accepted` into the queue. */
+export function enqueue(core: Core, task: LiveTask): void {
+  const { record } = task;
+  core.waiting.add({
+    task_id: record.task_id,
+    tenant: record.request.control_context?.tenant,
+    priority: record.request.policy.priority,
+    submit_seq: record.submit_seq,
+    accepted_at_ms: record.created_at_ms,
+    reservation: record.reservation ?? { task_slots: 1 },
+  });
+  const limit = record.request.limits.queue_timeout_ms;
+  if (limit === undefined || task.cancelQueueTimeout !== undefined) return;
+  task.cancelQueueTimeout = longTimeout(
+    () => {
+      void expire(core, task);
+    },
+    record.created_at_ms + limit - core.now(),
+  );
+}
+
+/** Ends a task that waited too long; one whose dispatch is under way has made it. */
+async function expire(core: Core, task: LiveTask): Promise<void> {
+  await task.dispatching;
+  if (task.record.status !== 'accepted' || task.ending) return;
+  core.waiting.remove(task.record.task_id);
+  await completeWithout(core, task, QUEUE_TIMEOUT);
+}
+
+function claim(core: Core, { record }: LiveTask): void {
+  core.waiting.remove(record.task_id);
+  core.ledger.reserve(
+    record.task_id,
+    record.request.control_context?.tenant,
+    record.reservation ?? { task_slots: 1 },
+    core.now(),
+  );
+}
+
+function giveBack(core: Core, task: LiveTask): void {
+  if (task.record.status !== 'accepted' || task.ending) return;
+  core.ledger.release(task.record.task_id);
+  enqueue(core, task);
+  pump(core);
+}
+
+async function dispatch(
+  core: Core,
+  task: LiveTask,
+  supervisor: { incarnation: string; pid: number },
+): Promise<void> {
+  const { record } = task;
+  checkFiles(core, task);
+  const at = core.now();
+  const launch = {
+    launch_token: core.newId(),
+    incarnation: supervisor.incarnation,
+    shim_pid: supervisor.pid,
+  };
+  const reserved: NewEvent = {
+    event_type: 'resource_reserved',
+    timestamp_ms: at,
+    data: { reservation: record.reservation },
+  };
+  const done = await core.store.commits.write(() => {
+    const launch_id = core.store.nextLaunchId();
+    const events = core.store.markDispatched(record.task_id, {
+      ...launch,
+      launch_id,
+      at_ms: at,
+      events: [reserved],
+    });
+    return events === undefined ? undefined : { launch_id, events };
+  });
+  if (done === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
+  task.cancelQueueTimeout?.();
+  core.live.update(task, {
+    ...launch,
+    status: 'running',
+    launch_id: done.launch_id,
+    reserved_at_ms: at,
+    released_at_ms: null,
+    updated_at_ms: at,
+  });
+  core.announcer.events(done.events);
+  tellLaunch(core, task);
+}
+
+/**
+ * Gives a launch that never began a new one, under the current supervisor; ends the task if its kill was asked for.
+ * @throws when it cannot be committed
+ */
+export async function relaunch(core: Core, task: LiveTask): Promise<void> {
+  const { record } = task;
+  const supervisor = core.supervisors.current;
+  if (supervisor === undefined || record.launch_id === null) return;
+  if (task.kill !== undefined) {
+    await completeWithout(core, task, CANCELLED);
+    return;
+  }
+  checkFiles(core, task);
+  const old = record.launch_id;
+  const launch = {
+    launch_token: core.newId(),
+    incarnation: supervisor.incarnation,
+    shim_pid: supervisor.pid,
+  };
+  const launch_id = await core.store.commits.write(() => {
+    const next = core.store.nextLaunchId();
+    const at_ms = core.now();
+    return core.store.markRelaunched(record.task_id, old, { ...launch, launch_id: next, at_ms })
+      ? next
+      : undefined;
+  });
+  if (launch_id === undefined) return;
+  core.live.update(task, { ...launch, launch_id });
+  tellLaunch(core, task);
+}
+
+function checkFiles(core: Core, task: LiveTask): void {
+  if (task.filesChecked) return;
+  restoreTaskFiles(task.record, task.record.request);
+  task.filesChecked = true;
+}

@@ -1,0 +1,21 @@
+/** The longest delay that Node's timers take. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/**
+ * setTimeout for delays up to 2^53-1 ms: those beyond Node's bound are chained.
+ * @returns a function that clears it
+ */
+export function longTimeout(callback: () => void, delayMs: number): () => void {
+  let timer: NodeJS.Timeout;
+  const arm = (left: number) => {
+    const step = Math.min(left, MAX_DELAY_MS);
+    timer = setTimeout(() => {
+      if (left > step) arm(left - step);
+      else callback();
+    }, step);
+  };
+  arm(Math.max(0, delayMs));
+  return () => {
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,76 @@
+import { OutputSnapshot } from './snapshot.js';
+import type { OutputSource } from './source.js';
+import { TextCache } from './text-cache.js';
+import { JsonTextEncoder } from './text-encoder.js';
+import { strayBytes, unfinishedBytes } from './utf8.js';
+
+/** A status holds no more of a stream than this, whatever its cap. */
+export const INLINE_MAX_BYTES = 4_194_304;
+
+/** Twice a default status with both streams full, encoded without much escaping. */
+const DEFAULT_CACHE_BYTES = 33_554_432;
+
+const EMPTY = Buffer.from('""');
+
+/** One stream as a status shows it. Texts are JSON string literals, quotes included. */
+export interface InlineText {
+  /** The first bytes, lossy UTF-8. */
+  text: Buffer;
+  /** The last bytes of a stream of which some are gone or stand in the ring file only. */
+  tail?: Buffer | undefined;
+  /** Bytes the task wrote so far. */
+  total_bytes: number;
+  /** True when the task wrote more than `text` may hold. */
+  truncated: boolean;
+}
+
+/** Reads and encodes the texts in a status; what was encoded once is kept for the next poll. */
+export class InlineTexts {
+  readonly #cache: TextCache;
+  readonly #encoder = new JsonTextEncoder();
+
+  /** @param cacheBytes how many bytes of encoded texts are kept */
+  constructor(cacheBytes = DEFAULT_CACHE_BYTES) {
+    this.#cache = new TextCache(cacheBytes);
+  }
+
+  /** @throws a system error when a file that exists cannot be read */
+  async read(source: OutputSource): Promise<InlineText> {
+    if (source.final && source.totalBytes === 0) return { text: EMPTY, total_bytes: 0, truncated: false };
+    const snapshot = new OutputSnapshot(source);
+    try {
+      const shown = Math.min(snapshot.kept, source.maxBytes, INLINE_MAX_BYTES);
+      const truncated = snapshot.total > shown;
+      const whole = source.final && !truncated;
+      const text =
+        shown === 0
+          ? EMPTY
+          : await this.#cache.get(source.path, `${snapshot.stamp}:${shown}:${whole}`, async () =>
+              this.#encoder.encode(withoutCutEnd(await snapshot.read(0, shown), whole)),
+            );
+      const { total, tailFrom } = snapshot;
+      if (tailFrom === total) return { text, total_bytes: total, truncated };
+      const tail = await this.#cache.get(
+        source.tailPath,
+        `${snapshot.stamp}:${total}:${source.final}`,
+        async () => {
+          const bytes = await snapshot.read(tailFrom, total);
+          return this.#encoder.encode(withoutCutEnd(bytes.subarray(strayBytes(bytes)), source.final));
+        },
+      );
+      return { text, tail, total_bytes: total, truncated };
+    } finally {
+      snapshot.close();
+    }
+  }
+
+  /** Ends the worker thread, if one was started. */
+  close(): Promise<void> {
+    return this.#encoder.close();
+  }
+}
+
+/** A character that is not all there is left out, unless nothing can follow it. */
+function withoutCutEnd(bytes: Buffer, final: boolean): Buffer {
+  return final ? bytes : bytes.subarray(0, bytes.length - unfinishedBytes(bytes));
+}

@@ -1,0 +1,103 @@
+import type { TaskRecord } from '../store/records.js';
+import { ExecgoError } from '../task/errors.js';
+import type { NewEvent } from '../task/events.js';
+import { LOST, type FirstStop } from './classify.js';
+import { completeWithout } from './complete.js';
+import type { Core } from './core.js';
+import { enqueue } from './dispatch.js';
+import { liveTask } from './live-tasks.js';
+import { resolveTaskPlan } from './plan.js';
+
+/** What a start found in the database. */
+export interface Recovered {
+  waiting: number;
+  running: number;
+}
+
+/**
+ * Takes the live tasks of the database into memory: waiting ones into the queue, running ones into the ledger. To be
+ * called before the supervisors are connected.
+ */
+export function loadLiveTasks(core: Core): Recovered {
+  const found: Recovered = { waiting: 0, running: 0 };
+  for (const record of core.store.liveTasks()) {
+    const task = liveTask(record, false, bothStops(core, record));
+    core.live.add(task);
+    if (record.status === 'accepted') {
+      found.waiting++;
+      enqueue(core, task);
+    } else {
+      found.running++;
+      const { control_context } = record.request;
+      core.ledger.reserve(
+        record.task_id,
+        control_context?.tenant,
+        record.reservation ?? { task_slots: 1 },
+        record.reserved_at_ms ?? record.updated_at_ms,
+      );
+    }
+  }
+  return found;
+}
+
+/**
+ * Plans the waiting tasks that the older runtime accepted without a plan; one that this host cannot run as it asks fails.
+ * To be called after {@link loadLiveTasks}.
+ */
+export async function planUnplanned(core: Core): Promise<void> {
+  const unplanned = [...core.live.all()].filter(
+    (t) => t.record.status === 'accepted' && t.record.plan === null,
+  );
+  for (const task of unplanned) {
+    const { record } = task;
+    core.waiting.remove(record.task_id);
+    try {
+      const planned = resolveTaskPlan(core, record.request);
+      const event: NewEvent = { event_type: 'planned', timestamp_ms: core.now(), data: planned.plan };
+      await core.store.commits.write(() => core.store.markPlanned(record.task_id, planned, [event]));
+      core.live.update(task, planned);
+      enqueue(core, task);
+    } catch (error) {
+      if (!(error instanceof ExecgoError)) throw error;
+      await completeWithout(core, task, { status: 'failed', cause: 'sandbox', error: error.toBody() });
+    }
+  }
+}
+
+/** Of a kill and a timeout that are both recorded, the one whose event came first. */
+function bothStops(core: Core, record: TaskRecord): FirstStop {
+  if (!record.kill_requested || !record.timeout_triggered) return undefined;
+  const first = core.store
+    .taskEvents(record.task_id, 0, undefined)
+    .find((e) => e.event_type === 'kill_requested' || e.event_type === 'timeout_triggered');
+  return first?.event_type === 'timeout_triggered' ? 'timeout' : 'kill';
+}
+
+/**
+ * Ends what no supervisor will ever tell of: running tasks of the older runtime or of a supervisor that is not recorded,
+ * waiting tasks whose kill was asked for, and waiting ones that can never fit a capacity that was reduced.
+ * To be called once the supervisors have told what they know.
+ */
+export async function endHopeless(core: Core): Promise<void> {
+  const incarnations = new Set(core.store.supervisors().map((s) => s.incarnation));
+  const ends = [...core.live.all()].map(async (task) => {
+    const { record } = task;
+    if (record.status === 'running') {
+      if (!incarnations.has(record.incarnation ?? '')) await completeWithout(core, task, LOST);
+      return;
+    }
+    const shortage = core.ledger.canEverFit(
+      record.reservation ?? { task_slots: 1 },
+      record.request.control_context?.tenant,
+    );
+    if (shortage === undefined) return;
+    core.waiting.remove(record.task_id);
+    const message = `insufficient resources: ${shortage.resource} ${shortage.requested} is more than the ${shortage.scope} of ${shortage.capacity} since the last start`;
+    await completeWithout(core, task, {
+      status: 'failed',
+      cause: 'launch',
+      error: { code: 'insufficient_resources', message },
+    });
+  });
+  await Promise.all(ends);
+}

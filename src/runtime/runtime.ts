@@ -1,0 +1,173 @@
+import { ExecgoError } from '../task/errors.js';
+import { isTerminal } from '../task/states.js';
+import type { ListQuery } from '../task/list.js';
+import type { PlannedTask } from '../task/plan.js';
+import type { EventView, SubmitAnswer } from '../task/view.js';
+import type { Core } from './core.js';
+import { deleteTask } from './delete.js';
+import { killTask } from './kill.js';
+import { waitForGrowth } from './output/follow.js';
+import { readHeadTail } from './output/head-tail.js';
+import type { OutputSource } from './output/source.js';
+import { readRange } from './output/range.js';
+import { outputSource } from './read-output.js';
+import type {
+  BatchItem,
+  EncodedJson,
+  HeadTailView,
+  KillOptions,
+  OutputRange,
+  OutputStream,
+  Service,
+  TaskPage,
+} from './service.js';
+import { taskRecord, taskStatus, waitForEnd } from './status.js';
+import { dryRun, submit, submitBatch } from './submit.js';
+import { eventView, taskSummary } from './task-view.js';
+
+/** The views that say what this daemon is, and not what a task is. */
+export interface RuntimeViews {
+  info: () => object;
+  capabilities: () => object;
+  config: () => object;
+  resources: () => object;
+  metrics: () => Promise<string>;
+}
+
+/** The runtime as the API sees it: each use case in its own file, wired to one {@link Core}. */
+export class Runtime implements Service {
+  constructor(
+    private readonly core: Core,
+    private readonly views: RuntimeViews,
+  ) {}
+
+  submit(body: unknown): Promise<SubmitAnswer> {
+    return submit(this.core, body);
+  }
+
+  dryRun(body: unknown): PlannedTask {
+    return dryRun(this.core, body);
+  }
+
+  submitBatch(body: unknown): Promise<BatchItem[]> {
+    return submitBatch(this.core, body);
+  }
+
+  async status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson> {
+    await waitForEnd(this.core, taskId, waitMs, signal);
+    return taskStatus(this.core, taskId);
+  }
+
+  async kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
+    const { owner, wait_ms, ...how } = options;
+    const required = taskRecord(this.core, taskId).request.control_context?.owner;
+    if (required !== undefined && required !== owner)
+      throw new ExecgoError(
+        'permission_denied',
+        'permission denied: x-execgo-owner does not match the owner of the task',
+      );
+    const task = this.core.live.get(taskId);
+    if (task !== undefined) await killTask(this.core, task, how);
+    return this.status(taskId, wait_ms ?? 0, signal);
+  }
+
+  list(query: ListQuery): TaskPage {
+    const { records, next_cursor } = this.core.store.list(query);
+    return { tasks: records.map(taskSummary), next_cursor };
+  }
+
+  taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[] {
+    const events = this.core.store.taskEvents(taskId, afterSeq, limit);
+    if (events.length === 0) taskRecord(this.core, taskId);
+    return events.map(eventView);
+  }
+
+  async events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]> {
+    if (this.core.store.lastSeq() <= afterSeq && waitMs > 0) {
+      const either = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
+      await this.core.announcer.nextEvent(either).catch(() => {
+        signal.throwIfAborted();
+      });
+    }
+    return this.core.store.events(afterSeq, limit).map(eventView);
+  }
+
+  lastSeq(): number {
+    return this.core.store.lastSeq();
+  }
+
+  async outputRange(
+    taskId: string,
+    stream: OutputStream,
+    offset: number,
+    limit: number,
+  ): Promise<OutputRange> {
+    return { stream, ...(await readRange(this.source(taskId, stream), offset, limit)) };
+  }
+
+  async outputView(
+    taskId: string,
+    stream: OutputStream,
+    maxBytes: number,
+    maxLines: number,
+  ): Promise<HeadTailView> {
+    return { stream, ...(await readHeadTail(this.source(taskId, stream), maxBytes, maxLines)) };
+  }
+
+  async outputChanged(
+    taskId: string,
+    stream: OutputStream,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const source = this.source(taskId, stream);
+    if (source.final) return;
+    const done = new AbortController();
+    const either = AbortSignal.any([signal, done.signal]);
+    try {
+      await Promise.race([
+        waitForGrowth(source, offset, either),
+        this.core.announcer.taskEnd(taskId, either),
+      ]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  deleteTask(taskId: string): Promise<void> {
+    return deleteTask(this.core, taskId);
+  }
+
+  info(): object {
+    return this.views.info();
+  }
+
+  capabilities(): object {
+    return this.views.capabilities();
+  }
+
+  config(): object {
+    return this.views.config();
+  }
+
+  resources(): object {
+    return this.views.resources();
+  }
+
+  async ready(): Promise<void> {
+    if (!this.core.accepting) throw new ExecgoError('unavailable', 'the daemon is stopping');
+    await this.core.store.commits.write(() => {
+      this.core.store.probe();
+    });
+  }
+
+  metrics(): Promise<string> {
+    return this.views.metrics();
+  }
+
+  /** @throws ExecgoError `not_found` */
+  private source(taskId: string, stream: OutputStream): OutputSource {
+    const record = taskRecord(this.core, taskId);
+    return outputSource(record, stream, isTerminal(record.status));
+  }
+}

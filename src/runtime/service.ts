@@ -1,0 +1,99 @@
+import type { EventView, SubmitAnswer, TaskSummary } from '../task/view.js';
+import type { PlannedTask } from '../task/plan.js';
+import type { ErrorBody } from '../task/errors.js';
+import type { ListQuery } from '../task/list.js';
+
+/** JSON that is already encoded, as pieces to be written one after another. */
+export type EncodedJson = Buffer[];
+
+export interface KillOptions {
+  /** Value of `x-execgo-owner`. */
+  owner?: string | undefined;
+  /** First signal; TERM by default. */
+  signal?: number | undefined;
+  /** From the first signal to KILL; the daemon's own by default. */
+  grace_ms?: number | undefined;
+  /** Answer when the task is terminal, or after this long. 0 answers at once. */
+  wait_ms?: number | undefined;
+}
+
+export interface TaskPage {
+  tasks: TaskSummary[];
+  /** Absent on the last page. */
+  next_cursor?: string | undefined;
+}
+
+export type BatchItem = SubmitAnswer | { task_id?: string | undefined; error: ErrorBody };
+
+export type OutputStream = 'stdout' | 'stderr';
+
+/** A range of one stream, or a view of its head and tail. Offsets and counts are bytes of what the task wrote. */
+export interface OutputRange {
+  stream: OutputStream;
+  /** First byte of `data`. */
+  offset: number;
+  data: Buffer;
+  /** Where to go on reading. */
+  next_offset: number;
+  /** Bytes the task wrote so far. */
+  total_bytes: number;
+  /** Bytes of the head that are kept on disk. */
+  kept_bytes: number;
+  /** Bytes between head and tail that are gone; a range never crosses them. */
+  omitted_bytes: number;
+  /** True once the task is terminal and nothing follows `next_offset`. */
+  eof: boolean;
+}
+
+export interface HeadTailView {
+  stream: OutputStream;
+  head: string;
+  tail: string;
+  head_bytes: number;
+  tail_bytes: number;
+  total_bytes: number;
+  omitted_bytes: number;
+  /** Absent where what was omitted is not on disk and its lines cannot be counted. */
+  omitted_lines?: number | undefined;
+  total_lines?: number | undefined;
+  eof: boolean;
+}
+
+/**
+ * What the daemon does for a client: the one interface that `api` sees. Every method that takes a task id throws
+ * `not_found` for an unknown one; methods that take a body throw `invalid_input`.
+ */
+export interface Service {
+  /** Validates, plans, checks capacity, quota and queue, and answers once the row is durable. */
+  submit(body: unknown): Promise<SubmitAnswer>;
+  /** The plan and the reservation, or the refusal, without accepting anything. */
+  dryRun(body: unknown): PlannedTask;
+  /** Up to 1,000 items `{tasks: [...]}`, one transaction, an answer per item, in order. */
+  submitBatch(body: unknown): Promise<BatchItem[]>;
+  /** Contract 2's object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
+  status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
+  kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
+  list(query: ListQuery): TaskPage;
+  taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[];
+  /** Events of all tasks with `seq > afterSeq`, at most `limit`; waits up to `waitMs` for the first. */
+  events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]>;
+  /** Seq of the newest committed event; 0 when there is none. */
+  lastSeq(): number;
+  outputRange(taskId: string, stream: OutputStream, offset: number, limit: number): Promise<OutputRange>;
+  outputView(taskId: string, stream: OutputStream, maxBytes: number, maxLines: number): Promise<HeadTailView>;
+  /**
+   * Resolves when `stream` may have bytes past `offset` or the task is terminal; the caller reads on with
+   * {@link outputRange}. Rejects when `signal` aborts.
+   */
+  outputChanged(taskId: string, stream: OutputStream, offset: number, signal: AbortSignal): Promise<void>;
+  /** Deletes a terminal task and its files; `conflict` while it is not terminal. */
+  deleteTask(taskId: string): Promise<void>;
+  info(): object;
+  capabilities(): object;
+  config(): object;
+  resources(): object;
+  /** Touches the storage; throws `unavailable` or `insufficient_storage` when it does not serve. */
+  ready(): Promise<void>;
+  /** Prometheus text 0.0.4. */
+  metrics(): Promise<string>;
+}

@@ -1,0 +1,51 @@
+import type { Running } from '../supervisor/protocol.js';
+import type { NewEvent } from '../task/events.js';
+import type { Core } from './core.js';
+import type { LiveTask } from './live-tasks.js';
+
+type Start = Pick<Running, 'pid' | 'start_ticks' | 'started_at_ms'>;
+
+/** What the store writes when a launch's process runs: the leader of a new session leads its process group too. */
+export function startedEvent(start: Start): Start & { pgid: number; events: NewEvent[] } {
+  const { pid, start_ticks, started_at_ms } = start;
+  return {
+    pid,
+    pgid: pid,
+    start_ticks,
+    started_at_ms,
+    events: [{ event_type: 'started', timestamp_ms: started_at_ms, data: { pid, pgid: pid } }],
+  };
+}
+
+/** Commits that the task's process runs; told again after a reconnect, it does nothing. */
+export async function recordStarted(core: Core, task: LiveTask, running: Running): Promise<void> {
+  const { record } = task;
+  if (record.started_at_ms !== null || task.ending) return;
+  const { events, ...start } = startedEvent(running);
+  const written = await core.store.commits.write(() =>
+    core.store.markStarted(record.task_id, running.launch_id, { ...start, events }),
+  );
+  if (written === undefined) return;
+  core.live.update(task, { ...start, updated_at_ms: running.started_at_ms });
+  core.announcer.events(written);
+}
+
+/** Commits that the wall time passed, unless a kill was first. */
+export async function recordTimeout(
+  core: Core,
+  task: LiveTask,
+  launchId: number,
+  atMs: number,
+): Promise<void> {
+  task.firstStop ??= 'timeout';
+  const { record } = task;
+  if (task.firstStop !== 'timeout' || record.timeout_triggered || task.ending) return;
+  const written = await core.store.commits.write(() =>
+    core.store.markTimeout(record.task_id, launchId, atMs, [
+      { event_type: 'timeout_triggered', timestamp_ms: atMs },
+    ]),
+  );
+  if (written === undefined) return;
+  core.live.update(task, { timeout_triggered: true, updated_at_ms: atMs });
+  core.announcer.events(written);
+}

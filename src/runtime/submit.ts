@@ -1,0 +1,176 @@
+import fs from 'node:fs';
+import type { InsertResult, NewTask, TaskPaths } from '../store/records.js';
+import { ExecgoError, invalidInput } from '../task/errors.js';
+import type { NewEvent } from '../task/events.js';
+import type { PlannedTask } from '../task/plan.js';
+import type { TaskRequest } from '../task/request.js';
+import { validateSubmission } from '../task/validate.js';
+import type { SubmitAnswer } from '../task/view.js';
+import { canonicalHash } from './canonical-json.js';
+import type { Core } from './core.js';
+import { enqueue, pump } from './dispatch.js';
+import { asStorageError } from './errno.js';
+import { liveTask } from './live-tasks.js';
+import { resolveTaskPlan } from './plan.js';
+import type { BatchItem } from './service.js';
+import { createTaskFiles, taskPaths } from './task-files.js';
+
+/** How many tasks one batch may hold. */
+const BATCH_MAX = 1000;
+
+/**
+ * Accepts a task: validate → plan → capacity → tenant quota → queue length → write. A request that is refused at any
+ * step leaves nothing behind. The answer is given once the row is durable, and the task can be read then.
+ * @throws ExecgoError with the code of the step that refused
+ */
+export async function submit(core: Core, body: unknown): Promise<SubmitAnswer> {
+  const { request, warnings } = validateSubmission(body);
+  const hash = idempotencyHash(request);
+  const task_id =
+    (hash === undefined ? undefined : replayOf(core, request, hash)) ?? (await accept(core, request, hash));
+  return {
+    task_id,
+    handle_id: task_id,
+    status: 'accepted',
+    warnings: warnings.length > 0 ? warnings : undefined,
+  };
+}
+
+/** The plan and the reservation, or the refusal, without accepting anything. */
+export function dryRun(core: Core, body: unknown): PlannedTask {
+  const { request } = validateSubmission(body);
+  const planned = resolveTaskPlan(core, request);
+  checkFits(core, request, planned);
+  return planned;
+}
+
+/**
+ * Accepts many: one transaction and one fsync, an answer per item, in order. An item that is refused hurts no other.
+ * @throws ExecgoError `invalid_input` when the body is not `{tasks: [...]}` with 1 to 1,000 items
+ */
+export async function submitBatch(core: Core, body: unknown): Promise<BatchItem[]> {
+  const tasks: unknown =
+    typeof body === 'object' && body !== null && 'tasks' in body ? body.tasks : undefined;
+  if (!Array.isArray(tasks)) throw invalidInput('tasks: must be an array of task submissions');
+  if (tasks.length === 0 || tasks.length > BATCH_MAX)
+    throw invalidInput(`tasks: must have 1 to ${BATCH_MAX} items, not ${tasks.length}`);
+  return Promise.all(
+    tasks.map((item: unknown) => submit(core, item).catch((e: unknown) => refused(core, item, e))),
+  );
+}
+
+function refused(core: Core, item: unknown, error: unknown): BatchItem {
+  const task_id = typeof item === 'object' && item !== null && 'task_id' in item ? item.task_id : undefined;
+  if (!(error instanceof ExecgoError)) core.log.error({ err: error }, 'a submit failed');
+  return {
+    ...(typeof task_id === 'string' ? { task_id } : {}),
+    error:
+      error instanceof ExecgoError
+        ? error.toBody()
+        : { code: 'internal', message: 'internal error; the log of the daemon has the details' },
+  };
+}
+
+function idempotencyHash(request: TaskRequest): string | undefined {
+  return request.control_context?.idempotency_key === undefined ? undefined : canonicalHash(request);
+}
+
+/** A replay is answered before anything is checked: what was accepted once is not refused because it is busy now. */
+function replayOf(core: Core, request: TaskRequest, hash: string): string | undefined {
+  const { tenant, idempotency_key } = request.control_context ?? {};
+  if (idempotency_key === undefined) return undefined;
+  return core.store.replayedTask(tenant, idempotency_key, hash);
+}
+
+/** @throws ExecgoError `insufficient_resources` when it can never fit */
+function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTask): void {
+  const tenant = request.control_context?.tenant;
+  const shortage = core.ledger.canEverFit(reservation, tenant);
+  if (shortage === undefined) return;
+  const { resource, requested, capacity, scope } = shortage;
+  const whose = scope === 'quota' ? `the quota of tenant ${tenant ?? ''}` : 'the capacity of this machine';
+  throw new ExecgoError(
+    'insufficient_resources',
+    `insufficient resources: ${resource} ${requested} is more than ${whose}, ${capacity}`,
+    { resource, requested, capacity, scope },
+  );
+}
+
+async function accept(core: Core, request: TaskRequest, hash: string | undefined): Promise<string> {
+  const planned = resolveTaskPlan(core, request);
+  checkFits(core, request, planned);
+  const taskId = request.task_id ?? core.newId();
+  if (!core.accepting)
+    throw new ExecgoError(
+      'unavailable',
+      'the daemon is stopping and accepts no tasks; submit again in a moment',
+    );
+  if (core.inserting.has(taskId) || core.live.get(taskId) !== undefined)
+    throw new ExecgoError('conflict', `task already exists: ${taskId}`);
+  if (core.waiting.size + core.inserting.size >= core.settings.maxQueuedTasks)
+    throw new ExecgoError('resource_limit_exceeded', 'queue is full');
+  core.inserting.add(taskId);
+  try {
+    return await insert(core, newTask(core, taskId, { ...request, task_id: taskId }, planned, hash));
+  } catch (error) {
+    throw asStorageError(error);
+  } finally {
+    core.inserting.delete(taskId);
+  }
+}
+
+function newTask(
+  core: Core,
+  task_id: string,
+  request: TaskRequest,
+  { plan: resolved, reservation }: PlannedTask,
+  hash: string | undefined,
+): NewTask {
+  const at = core.now();
+  const events: NewEvent[] = [
+    { event_type: 'submitted', timestamp_ms: at },
+    { event_type: 'accepted', timestamp_ms: at },
+    { event_type: 'planned', timestamp_ms: at, data: resolved },
+  ];
+  if (resolved.degraded)
+    events.push({
+      event_type: 'degraded',
+      timestamp_ms: at,
+      data: { fallback_reasons: resolved.fallback_reasons, effective_sandbox: resolved.effective_sandbox },
+    });
+  return {
+    task_id,
+    request,
+    request_json: JSON.stringify(request),
+    plan: resolved,
+    reservation,
+    created_at_ms: at,
+    paths: taskPaths(core.settings.dataDir, task_id, request),
+    request_hash: hash,
+    events,
+  };
+}
+
+async function insert(core: Core, task: NewTask): Promise<string> {
+  const written: TaskPaths[] = [];
+  let inserted: InsertResult;
+  try {
+    inserted = await core.store.commits.write(() => {
+      const result = core.store.insertTask(task);
+      if (!result.inserted) return result;
+      createTaskFiles(core.settings.dataDir, task.paths, task.request);
+      written.push(task.paths);
+      return result;
+    });
+  } catch (error) {
+    for (const paths of written) fs.rmSync(paths.task_dir, { recursive: true, force: true });
+    throw error;
+  }
+  if (!inserted.inserted) return inserted.task_id;
+  const live = liveTask(inserted.record, true);
+  core.live.add(live);
+  enqueue(core, live);
+  core.announcer.events(inserted.events);
+  pump(core);
+  return task.task_id;
+}

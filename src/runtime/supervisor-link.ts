@@ -1,0 +1,105 @@
+import type { Logger } from 'pino';
+import { isSameProcess } from '../sandbox/process-identity.js';
+import type { SupervisorRecord } from '../store/records.js';
+import { connectSupervisor, type SupervisorConnection } from '../supervisor/connection.js';
+import type { DaemonMessage, SupervisorMessage } from '../supervisor/protocol.js';
+
+/** How long one try to connect may take. A supervisor that is stopped accepts and says nothing. */
+const CONNECT_TIMEOUT_MS = 2000;
+/** How long between two tries while the process lives. */
+const RECONNECT_MS = 100;
+
+/** What a link tells its owner. */
+export interface LinkEvents {
+  connected: (link: SupervisorLink) => void;
+  message: (link: SupervisorLink, message: SupervisorMessage) => void;
+  /** The process is gone. Silence never counts: a stopped supervisor is not a dead one. */
+  dead: (link: SupervisorLink) => void;
+}
+
+/** One supervisor process and the connection to it, made again for as long as the process lives. */
+export class SupervisorLink {
+  private connection: SupervisorConnection | undefined;
+  private closed = false;
+
+  constructor(
+    readonly identity: SupervisorRecord,
+    /** Its directory, `supervisor/<incarnation>`. */
+    readonly dir: string,
+    private readonly options: { version: string; bootId: string; log: Logger; events: LinkEvents },
+  ) {}
+
+  get incarnation(): string {
+    return this.identity.incarnation;
+  }
+
+  get pid(): number {
+    return this.identity.pid;
+  }
+
+  /** Launch version the connected supervisor speaks; undefined while not connected. */
+  get launchVersion(): number | undefined {
+    return this.connection?.hello.launch_version;
+  }
+
+  get connected(): boolean {
+    return this.connection !== undefined;
+  }
+
+  /** Keeps the link up until the process is gone or {@link close} is called. */
+  async run(): Promise<void> {
+    const { version, log, events } = this.options;
+    while (!this.closed) {
+      try {
+        const connection = await connectSupervisor({ dir: this.dir, version, timeoutMs: CONNECT_TIMEOUT_MS });
+        if (this.isClosed()) {
+          connection.close();
+          return;
+        }
+        await this.serve(connection);
+      } catch (error) {
+        log.warn({ err: error, incarnation: this.incarnation }, 'cannot reach the supervisor');
+      }
+      if (this.isClosed()) return;
+      if (!this.alive()) {
+        events.dead(this);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+    }
+  }
+
+  /** True while the process that this link is for runs, also when it does not answer. */
+  alive(): boolean {
+    return isSameProcess(this.identity, this.options.bootId);
+  }
+
+  /** Sends to a connected supervisor; otherwise nothing: the next connect says it all again. */
+  send(message: DaemonMessage): void {
+    this.connection?.send(message);
+  }
+
+  /** Lets go of the supervisor, which goes on. */
+  close(): void {
+    this.closed = true;
+    this.connection?.close();
+  }
+
+  private isClosed(): boolean {
+    return this.closed;
+  }
+
+  private serve(connection: SupervisorConnection): Promise<void> {
+    this.connection = connection;
+    return new Promise((resolve) => {
+      connection.onMessage((message) => {
+        this.options.events.message(this, message);
+      });
+      connection.onClose(() => {
+        this.connection = undefined;
+        resolve();
+      });
+      this.options.events.connected(this);
+    });
+  }
+}

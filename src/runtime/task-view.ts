@@ -1,0 +1,140 @@
+import { CLIENT_EVENT_WORD, type TaskEvent } from '../task/events.js';
+import { DEFAULT_QUEUE } from '../task/request.js';
+import type { TaskRecord } from '../store/records.js';
+import type { EventView, TaskSummary, TaskView, Usage } from '../task/view.js';
+
+/** The texts of a status object, each encoded as a JSON string, with the exact byte counts that go with them. */
+export interface EncodedOutput {
+  stdout: Buffer;
+  stderr: Buffer;
+  stdout_tail?: Buffer | undefined;
+  stderr_tail?: Buffer | undefined;
+  stdout_bytes: number;
+  stderr_bytes: number;
+  stdout_truncated: boolean;
+  stderr_truncated: boolean;
+}
+
+type ViewWithoutTexts = Omit<TaskView, 'stdout' | 'stderr' | 'stdout_tail' | 'stderr_tail'>;
+
+/** Unix milliseconds → RFC 3339 UTC with three fraction digits. */
+export function timestamp(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+const optionalTime = (ms: number | null) => (ms === null ? undefined : timestamp(ms));
+
+/**
+ * Contract 2's object but for its texts. JSON leaves out what is undefined.
+ * @param liveUsage figures of the running tree; a terminal task has its own
+ */
+function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage?: Usage): ViewWithoutTexts {
+  const running = t.status === 'running' && t.started_at_ms !== null;
+  const duration = running ? Math.max(0, nowMs - (t.started_at_ms ?? nowMs)) : (t.duration_ms ?? undefined);
+  return {
+    task_id: t.task_id,
+    handle_id: t.task_id,
+    status: t.status,
+    cause: t.cause ?? undefined,
+    created_at: timestamp(t.created_at_ms),
+    updated_at: timestamp(t.updated_at_ms),
+    started_at: optionalTime(t.started_at_ms),
+    finished_at: optionalTime(t.finished_at_ms),
+    duration_ms: duration,
+    shim_pid: t.shim_pid ?? undefined,
+    pid: t.pid ?? undefined,
+    pgid: t.pgid ?? undefined,
+    exit_code: t.exit_code ?? undefined,
+    exit_signal: t.exit_signal ?? undefined,
+    stdout_truncated: output.stdout_truncated,
+    stderr_truncated: output.stderr_truncated,
+    stdout_bytes: output.stdout_bytes,
+    stderr_bytes: output.stderr_bytes,
+    kill_requested: t.kill_requested,
+    queue: t.request.control_context?.queue ?? DEFAULT_QUEUE,
+    lane: t.request.control_context?.lane,
+    priority: t.request.policy.priority,
+    session_id: t.request.control_context?.session_id,
+    error: t.error ?? undefined,
+    usage: t.usage ?? (running ? { ...liveUsage, duration_ms: duration ?? 0 } : undefined),
+    execution_plan: t.plan ?? undefined,
+    reservation: t.reservation ?? undefined,
+    artifacts: {
+      task_dir: t.task_dir,
+      request_path: t.request_path,
+      result_path: t.result_path,
+      stdout_path: t.stdout_path,
+      stderr_path: t.stderr_path,
+      script_path: t.script_path ?? undefined,
+    },
+    metadata: Object.keys(t.request.metadata).length > 0 ? t.request.metadata : undefined,
+  };
+}
+
+/** Contract 2's object as bytes, the texts spliced in as they were encoded before. */
+export function encodeTask(
+  t: TaskRecord,
+  output: EncodedOutput,
+  nowMs: number,
+  options: { liveUsage?: Usage | undefined; pretty?: boolean } = {},
+): Buffer[] {
+  const json = JSON.stringify(
+    taskView(t, output, nowMs, options.liveUsage),
+    null,
+    options.pretty ? 2 : undefined,
+  );
+  const [separator, end] = options.pretty ? [',\n  ', '\n}\n'] : [',', '}'];
+  const pieces: Buffer[] = [Buffer.from(options.pretty ? json.slice(0, -2) : json.slice(0, -1))];
+  for (const key of ['stdout', 'stderr', 'stdout_tail', 'stderr_tail'] as const) {
+    const text = output[key];
+    if (text !== undefined)
+      pieces.push(Buffer.from(`${separator}"${key}":${options.pretty ? ' ' : ''}`), text);
+  }
+  return [...pieces, Buffer.from(end)];
+}
+
+/** A task's line in a list. Holds no values of environment variables. */
+export function taskSummary(t: TaskRecord): TaskSummary {
+  const { execution, control_context: context, metadata, policy } = t.request;
+  return {
+    task_id: t.task_id,
+    handle_id: t.task_id,
+    status: t.status,
+    cause: t.cause ?? undefined,
+    created_at: timestamp(t.created_at_ms),
+    updated_at: timestamp(t.updated_at_ms),
+    started_at: optionalTime(t.started_at_ms),
+    finished_at: optionalTime(t.finished_at_ms),
+    duration_ms: t.duration_ms ?? undefined,
+    exit_code: t.exit_code ?? undefined,
+    exit_signal: t.exit_signal ?? undefined,
+    error: t.error ?? undefined,
+    kill_requested: t.kill_requested,
+    tenant: context?.tenant,
+    owner: context?.owner,
+    queue: context?.queue ?? DEFAULT_QUEUE,
+    lane: context?.lane,
+    priority: policy.priority,
+    session_id: context?.session_id,
+    labels: context === undefined || Object.keys(context.labels).length === 0 ? undefined : context.labels,
+    metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
+    command:
+      execution.kind === 'command'
+        ? [execution.program ?? '', ...execution.args].join(' ')
+        : ((execution.script ?? '').trimStart().split('\n', 1)[0] ?? ''),
+  };
+}
+
+/** Contract 4's event with the Go client's word for it. */
+export function eventView(e: TaskEvent): EventView {
+  return {
+    seq: e.seq,
+    task_id: e.task_id,
+    handle_id: e.task_id,
+    event_type: e.event_type,
+    type: CLIENT_EVENT_WORD[e.event_type],
+    timestamp: timestamp(e.timestamp_ms),
+    message: e.message ?? undefined,
+    data: e.data ?? undefined,
+  };
+}

@@ -1,0 +1,146 @@
+import { accessSync, constants } from 'node:fs';
+import type { CapabilityReasons, HostCapabilities } from '../task/capabilities.js';
+import type { CgroupLayout } from './cgroup-layout.js';
+import { probeChain } from './probe-chain.js';
+import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
+import { readPlatform } from './platform.js';
+import { none, probeCgroups, type CgroupProbe } from './probe-cgroup.js';
+import { probeSandbox, type SandboxProbe } from './probe-namespaces.js';
+
+export interface ProbeOptions {
+  dataDir: string;
+  /** Where cgroups are wanted, e.g. /sys/fs/cgroup/execgo-runtime. */
+  cgroupRoot: string;
+  disableCgroup: boolean;
+  disableLinuxSandbox: boolean;
+  launcher: HostCapabilities['launcher'];
+  /** Name or number. */
+  taskUser?: string | undefined;
+  /** Unix time in milliseconds. */
+  now: () => number;
+}
+
+export interface ProbedHost {
+  capabilities: HostCapabilities;
+  layout: CgroupLayout;
+}
+
+/**
+ * Tries what this host can do. Takes some tens of milliseconds; of what it makes, only the layout's own directories stay.
+ * Never throws: what does not work has its reason in `capabilities.reasons`.
+ */
+export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHost> {
+  const platform = readPlatform();
+  const linux = platform.os === 'linux';
+  const notLinux = linux ? undefined : 'needs Linux';
+  const chain = notLinux ?? probeChain();
+  const [cgroup, sandbox] = await Promise.all([
+    probeCgroupsUnless(
+      notLinux ?? (options.disableCgroup ? 'disabled by --disable-cgroup' : undefined),
+      options,
+    ),
+    probeSandboxUnless(
+      chain,
+      options.disableLinuxSandbox ? 'disabled by --disable-linux-sandbox' : undefined,
+      options.taskUser,
+    ),
+  ]);
+  // Limits are joined and set by the chain; tracking needs none.
+  const limits = chain === undefined ? cgroup : withoutLimits(cgroup, chain);
+  const dataDir = whyNotWritable(options.dataDir);
+  const reasons: CapabilityReasons = {
+    ...limits.reasons,
+    ...sandbox.reasons,
+    ...(chain === undefined ? {} : { rlimit_cpu: chain, rlimit_memory: chain }),
+    ...(dataDir === undefined ? {} : { data_dir_writable: dataDir }),
+  };
+  const { layout } = limits;
+  const linuxSandbox = sandbox.chroot || NAMESPACE_KINDS.some((kind) => sandbox.namespaces[kind]);
+  if (!linuxSandbox)
+    reasons.linux_sandbox =
+      sandbox.reasons.linux_sandbox ?? `neither namespaces nor chroot: ${reasons.namespace_mount}`;
+  const capabilities: HostCapabilities = {
+    collected_at_ms: options.now(),
+    platform,
+    launcher: options.launcher,
+    linux_sandbox: linuxSandbox,
+    chroot: sandbox.chroot,
+    namespaces: sandbox.namespaces,
+    bubblewrap: sandbox.bubblewrap,
+    data_dir_writable: dataDir === undefined,
+    rlimit_cpu: chain === undefined,
+    rlimit_memory: chain === undefined,
+    cgroup: layout.kind,
+    cgroup_v2: layout.kind === 'v2' || layout.kind === 'hybrid',
+    cgroup_writable: layout.kind !== 'none',
+    memory_limit: layout.memory !== undefined,
+    pids_limit: layout.pids !== undefined,
+    cpu_quota: layout.cpu !== undefined,
+    oom_detection: limits.oom_detection,
+    cgroup_tracking: layout.track !== undefined,
+    switch_user: sandbox.switch_user,
+    reasons,
+    warnings: [],
+  };
+  return { capabilities: { ...capabilities, warnings: warningsOf(capabilities) }, layout };
+}
+
+function probeCgroupsUnless(reason: string | undefined, options: ProbeOptions): Promise<CgroupProbe> {
+  return reason === undefined
+    ? probeCgroups(options.cgroupRoot, options.dataDir)
+    : Promise.resolve(none(reason));
+}
+
+/** Disabling the sandbox leaves the switch of users alone: the operator asks for it, not a request. */
+async function probeSandboxUnless(
+  broken: string | undefined,
+  disabled: string | undefined,
+  taskUser: string | undefined,
+): Promise<SandboxProbe> {
+  const failed = (reason: string, parts: string[]) => Object.fromEntries(parts.map((part) => [part, reason]));
+  const parts = [
+    'linux_sandbox',
+    'chroot',
+    'bubblewrap',
+    ...NAMESPACE_KINDS.map((kind) => `namespace_${kind}`),
+  ];
+  const nothing = { namespaces: { ...NO_NAMESPACES }, bubblewrap: false, chroot: false };
+  if (broken !== undefined)
+    return { ...nothing, switch_user: false, reasons: failed(broken, [...parts, 'switch_user']) };
+  const probe = await probeSandbox(process.getuid?.() === 0, taskUser);
+  if (disabled === undefined) return probe;
+  return { ...probe, ...nothing, reasons: { ...probe.reasons, ...failed(disabled, parts) } };
+}
+
+function withoutLimits(probe: CgroupProbe, reason: string): CgroupProbe {
+  const { kind, track } = probe.layout;
+  const lost = { memory_limit: reason, pids_limit: reason, cpu_quota: reason, oom_detection: reason };
+  return { layout: { kind, track }, oom_detection: false, reasons: { ...lost, ...probe.reasons } };
+}
+
+function warningsOf(caps: HostCapabilities): string[] {
+  const because = (capability: string) => caps.reasons[capability] ?? 'unknown reason';
+  return [
+    ...(caps.launcher === 'libc'
+      ? []
+      : ['processes are started through execa, which is slower and reports no rusage']),
+    ...(caps.cgroup_tracking
+      ? []
+      : [`no cgroup tracks the processes of a task: ${because('cgroup_tracking')}`]),
+    ...(caps.linux_sandbox ? [] : [`linux_sandbox is not available: ${because('linux_sandbox')}`]),
+    ...(caps.memory_limit ? [] : [`no cgroup memory limit: ${because('memory_limit')}`]),
+    ...(caps.pids_limit ? [] : [`no cgroup pids limit: ${because('pids_limit')}`]),
+    ...(caps.data_dir_writable
+      ? []
+      : [`the data directory is not writable: ${because('data_dir_writable')}`]),
+  ];
+}
+
+function whyNotWritable(path: string): string | undefined {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,164 @@
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CgroupDir, CgroupSpec } from './launch.js';
+
+/** What the memory controller saw. `oom` is the kernel's own count of out-of-memory kills being above zero. */
+export interface CgroupUsage {
+  /** Bytes. Absent where nothing measured it. */
+  memory_peak_bytes?: number | undefined;
+  oom: boolean;
+}
+
+/**
+ * Makes the directories of one launch and writes their settings; leaves nothing behind when it fails.
+ * @throws Error for people, naming the file.
+ */
+export function createCgroup(spec: CgroupSpec): void {
+  const made: string[] = [];
+  try {
+    for (const dir of directories(spec)) {
+      attempt(`make cgroup ${dir.path}`, () => mkdirSync(dir.path));
+      made.push(dir.path);
+      for (const [file, value] of dir.settings)
+        attempt(`set ${join(dir.path, file)} to ${value}`, () => writeFileSync(join(dir.path, file), value));
+    }
+  } catch (error) {
+    for (const path of made.reverse()) rmdirSync(path);
+    throw error;
+  }
+}
+
+/**
+ * Moves a process into all directories of the launch. One that has ended meanwhile is nobody to move.
+ * @throws Error for people, naming the directory.
+ */
+export function enterCgroup(spec: CgroupSpec, pid: number): void {
+  for (const { path } of directories(spec)) {
+    attempt(`move process ${pid} into cgroup ${path}`, () => {
+      try {
+        writeFileSync(procsFile(path), String(pid));
+      } catch (error) {
+        if (codeOf(error) !== 'ESRCH') throw error;
+      }
+    });
+  }
+}
+
+/** @returns pids in the directories of the launch and in sub-directories that the task made. */
+export function cgroupPids(spec: CgroupSpec): number[] {
+  const pids = new Set<number>();
+  for (const { path } of directories(spec)) collectPids(path, pids);
+  return [...pids];
+}
+
+/**
+ * Kills every process of the launch: through `cgroup.kill` where there is one, else KILL to each listed pid until no
+ * new one turns up. Returns before they are gone.
+ */
+export function killCgroup(spec: CgroupSpec): void {
+  if (spec.kill_file) {
+    ignoreGone(() => writeFileSync(join(spec.track.path, 'cgroup.kill'), '1'));
+    if (spec.limits.length === 0) return;
+  }
+  const killed = new Set<number>();
+  for (;;) {
+    const fresh = cgroupPids(spec).filter((pid) => !killed.has(pid));
+    if (fresh.length === 0) return;
+    for (const pid of fresh) {
+      killed.add(pid);
+      ignoreGone(() => process.kill(pid, 'SIGKILL'));
+    }
+  }
+}
+
+/** Reads peak memory and evidence of an out-of-memory kill; before {@link removeCgroup}. */
+export function readCgroupUsage(spec: CgroupSpec): CgroupUsage {
+  const peak = readText(spec.peak_file)?.trim();
+  const oomKills = /^oom_kill (\d+)$/m.exec(readText(spec.oom_file) ?? '')?.[1];
+  return {
+    ...(peak !== undefined && /^\d+$/.test(peak) ? { memory_peak_bytes: Number(peak) } : {}),
+    oom: oomKills !== undefined && oomKills !== '0',
+  };
+}
+
+/** Removes the directories of the launch and what the task made in them. @returns false while one is still in use. */
+export function removeCgroup(spec: CgroupSpec): boolean {
+  return directories(spec)
+    .map(({ path }) => removeTree(path))
+    .every(Boolean);
+}
+
+/** Adds the pids in a cgroup directory and below it. */
+function collectPids(path: string, pids: Set<number>): void {
+  for (const line of (readText(procsFile(path)) ?? '').split('\n')) {
+    // 0 stands for a process outside of our pid namespace: signalling it would signal ourselves.
+    if (line !== '' && line !== '0') pids.add(Number(line));
+  }
+  for (const child of subdirectories(path)) collectPids(child, pids);
+}
+
+function removeTree(path: string): boolean {
+  for (;;) {
+    try {
+      rmdirSync(path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return true;
+      const children = subdirectories(path);
+      if (children.length === 0 || !children.map(removeTree).every(Boolean)) return false;
+    }
+  }
+}
+
+/** Paths of the directories inside a cgroup directory; empty when it is gone. */
+export function subdirectories(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(path, entry.name));
+  } catch {
+    return [];
+  }
+}
+
+/** The file that lists a cgroup's processes and takes new ones. */
+export function procsFile(path: string): string {
+  return join(path, 'cgroup.procs');
+}
+
+/** All directories of a launch, `track` first. */
+export function directories(spec: CgroupSpec): CgroupDir[] {
+  return [spec.track, ...spec.limits];
+}
+
+function attempt(what: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    throw new Error(`cannot ${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A cgroup or process that is gone needs no killing. */
+function ignoreGone(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!['ENOENT', 'ENODEV', 'ESRCH'].includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+function readText(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,38 @@
+/** What the plan decides and the supervisor carries out: data only, sent as part of a launch. */
+
+/** A cgroup directory of one task, and what to write into it before the task enters. */
+export interface CgroupDir {
+  path: string;
+  /** File name → text, written in this order. */
+  settings: [file: string, value: string][];
+}
+
+/** The cgroups of a task. The supervisor makes the directories, enters them, reads usage, kills through them and removes them. */
+export interface CgroupSpec {
+  /** Directory whose `cgroup.procs` lists the task's processes: a v2 directory where there is one. */
+  track: CgroupDir;
+  /** True when `track` has `cgroup.kill`. */
+  kill_file: boolean;
+  /** Further v1 directories with limits; empty on pure v2. */
+  limits: CgroupDir[];
+  /** Where peak memory is read after the end (`memory.peak`, `memory.max_usage_in_bytes`). */
+  peak_file?: string | undefined;
+  /** Where the kernel's own evidence of an out-of-memory kill is read (`memory.events`, `memory.oom_control`): key `oom_kill`. */
+  oom_file?: string | undefined;
+}
+
+/** What the exec chain sets before the program runs; absent when the task asks for nothing special. */
+export interface ChainSpec {
+  /** Soft RLIMIT_CPU in seconds; the hard limit is one more than soft, at least. */
+  cpu_sec?: number | undefined;
+  /** RLIMIT_AS in bytes. */
+  address_space_bytes?: number | undefined;
+  /** RLIMIT_NPROC. */
+  processes?: number | undefined;
+  /** Commands that are exec'd before the program, outermost first, as full argument vectors (`unshare …`, `setpriv …`). */
+  wrappers: string[][];
+  /** Directory that becomes `/`, through chroot(1), after the wrappers. */
+  chroot?: string | undefined;
+  /** `uid:gid` that chroot(1) switches to, because the change of root needs the privilege that a switch before it gives up. */
+  chroot_user?: string | undefined;
+}

@@ -1,0 +1,26 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { Platform } from '../task/capabilities.js';
+
+/** Names of the older runtime, which clients compare with. */
+const OS_NAMES: Partial<Record<string, string>> = { darwin: 'macos', win32: 'windows' };
+const ARCH_NAMES: Partial<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', ia32: 'x86' };
+
+/** What this process runs on. */
+export function readPlatform(env: NodeJS.ProcessEnv = process.env): Platform {
+  const kubernetes = env.KUBERNETES_SERVICE_HOST !== undefined;
+  return {
+    os: OS_NAMES[process.platform] ?? process.platform,
+    arch: ARCH_NAMES[process.arch] ?? process.arch,
+    containerized: kubernetes || isContainer(),
+    kubernetes,
+  };
+}
+
+function isContainer(): boolean {
+  if (existsSync('/.dockerenv') || existsSync('/run/.containerenv')) return true;
+  try {
+    return /docker|containerd|kubepods|libpod/.test(readFileSync('/proc/1/cgroup', 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** What names a process for good: a pid is used again, a pid with its start time within one boot is not. */
+export interface ProcessIdentity {
+  boot_id: string;
+  pid: number;
+  /** Clock ticks from boot to the start of the process: field 22 of `/proc/<pid>/stat`. */
+  start_ticks: number;
+}
+
+/** Variable that carries a launch's token in the environment of all its processes. */
+const TOKEN_VARIABLE = 'EXECGO_LAUNCH';
+
+/** @returns the id of this boot; empty where there is no /proc. */
+export function readBootId(): string {
+  return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+}
+
+/** @returns start time of a process in clock ticks since boot (zombies have one too); undefined when it is gone. */
+export function startTicks(pid: number): number | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat === undefined ? undefined : parseStartTicks(stat);
+}
+
+/**
+ * Field 22 of a stat line. The second field is the command in parentheses, which may itself hold spaces, parentheses
+ * and line ends: what counts begins after the last `)`.
+ */
+export function parseStartTicks(stat: string): number | undefined {
+  const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3];
+  return field !== undefined && /^\d+$/.test(field) ? Number(field) : undefined;
+}
+
+/** True when the process that `identity` names still exists (running or zombie). `bootId` is the present boot's. */
+export function isSameProcess(identity: ProcessIdentity, bootId: string): boolean {
+  return identity.boot_id === bootId && startTicks(identity.pid) === identity.start_ticks;
+}
+
+/** @returns pids of the children of all threads of `pid`; empty when it is gone or there is no /proc. */
+export function childrenOf(pid: number): number[] {
+  return readNames(`/proc/${pid}/task`).flatMap((tid) =>
+    (readText(`/proc/${pid}/task/${tid}/children`) ?? '').split(' ').filter(isPid).map(Number),
+  );
+}
+
+/** @returns pids of everything below `pid`, parents before their children, without `pid` itself. */
+export function descendantsOf(pid: number): number[] {
+  const found = new Set<number>();
+  const open = [pid];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const child of childrenOf(next)) {
+      if (found.has(child)) continue;
+      found.add(child);
+      open.push(child);
+    }
+  }
+  return [...found];
+}
+
+/** True when the environment that `pid` was started with names the launch `token`. */
+export function carriesToken(pid: number, token: string): boolean {
+  const environment = readText(`/proc/${pid}/environ`) ?? '';
+  return environment.split('\0').includes(`${TOKEN_VARIABLE}=${token}`);
+}
+
+/** @returns pids of all processes of this machine that carry `token`: reads every environment, so only for rare use. */
+export function findByToken(token: string): number[] {
+  return readNames('/proc')
+    .filter(isPid)
+    .map(Number)
+    .filter((pid) => carriesToken(pid, token));
+}
+
+function isPid(name: string): boolean {
+  return /^[1-9]\d*$/.test(name);
+}
+
+/** Undefined for whatever went away meanwhile, is not ours to read, or does not exist on this system. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function readNames(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

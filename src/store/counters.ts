@@ -1,0 +1,90 @@
+import type Database from 'better-sqlite3';
+import type { TransactionMember } from './group-commit.js';
+import { TASK_STATUSES, type TaskStatus } from '../task/states.js';
+
+/** Upper bounds of the duration histogram in milliseconds (contract 7); a last bucket without bound follows. */
+export const DURATION_BUCKETS_MS = [100, 250, 500, 1000, 5000, 10_000, 30_000, 60_000, 300_000] as const;
+
+/** Totals since the database was made; none of them ever goes down. */
+export interface Counters {
+  /** How often a status was entered. */
+  entered: Record<TaskStatus, number>;
+  /** Ends by error code. */
+  errors: Record<string, number>;
+  /** `buckets` is cumulative, one for each of {@link DURATION_BUCKETS_MS}; `sum` is milliseconds. */
+  duration: { buckets: number[]; sum: number; count: number };
+}
+
+const ENTERED = 'entered.';
+const ERROR = 'error.';
+const DURATION_SUM = 'duration.sum';
+const bucketName = (bound: number | undefined) =>
+  `duration.le.${bound === undefined ? 'inf' : String(bound)}`;
+
+/** Counters in memory that are written once for each transaction, not once for each task. */
+export class CounterTable implements TransactionMember {
+  readonly #totals = new Map<string, number>();
+  readonly #add: Database.Statement<[string, number]>;
+  #pending: [name: string, delta: number][] = [];
+
+  constructor(db: Database.Database) {
+    this.#add = db.prepare(
+      'INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value',
+    );
+    const rows = db.prepare<[], { name: string; value: number }>('SELECT name, value FROM counters').all();
+    for (const row of rows) this.#totals.set(row.name, row.value);
+  }
+
+  entered(status: TaskStatus): void {
+    this.#pending.push([ENTERED + status, 1]);
+  }
+
+  error(code: string): void {
+    this.#pending.push([ERROR + code, 1]);
+  }
+
+  duration(ms: number): void {
+    this.#pending.push([bucketName(DURATION_BUCKETS_MS.find((bound) => ms <= bound)), 1], [DURATION_SUM, ms]);
+  }
+
+  /** What is committed, from memory. */
+  read(): Counters {
+    const total = (name: string) => this.#totals.get(name) ?? 0;
+    const entered = Object.fromEntries(TASK_STATUSES.map((s) => [s, total(ENTERED + s)]));
+    const errors: Record<string, number> = {};
+    for (const [name, value] of this.#totals)
+      if (name.startsWith(ERROR)) errors[name.slice(ERROR.length)] = value;
+    let count = 0;
+    const buckets = DURATION_BUCKETS_MS.map((bound) => (count += total(bucketName(bound))));
+    count += total(bucketName(undefined));
+    return {
+      entered: entered as Record<TaskStatus, number>,
+      errors,
+      duration: { buckets, sum: total(DURATION_SUM), count },
+    };
+  }
+
+  mark(): number {
+    return this.#pending.length;
+  }
+
+  rewind(mark: number): void {
+    this.#pending.length = mark;
+  }
+
+  flush(): void {
+    const deltas = new Map<string, number>();
+    for (const [name, delta] of this.#pending) deltas.set(name, (deltas.get(name) ?? 0) + delta);
+    this.#pending = [...deltas];
+    for (const [name, delta] of this.#pending) this.#add.run(name, delta);
+  }
+
+  committed(): void {
+    for (const [name, delta] of this.#pending) this.#totals.set(name, (this.#totals.get(name) ?? 0) + delta);
+    this.#pending = [];
+  }
+
+  rolledBack(): void {
+    this.#pending = [];
+  }
+}

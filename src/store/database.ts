@@ -1,0 +1,54 @@
+import fs from 'node:fs';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { ExecgoError } from '../task/errors.js';
+import { problemAt } from './inspect.js';
+import { migrate } from './migrate.js';
+
+/** Name of the database file inside the data directory. */
+export const DATABASE_FILE = 'runtime.db';
+
+/** How long a statement waits for a lock that another process holds, in milliseconds: the event loop waits with it. */
+const BUSY_TIMEOUT_MS = 250;
+
+/**
+ * Opens the database of a data directory, makes it where there is none, and brings its schema up to date.
+ * @throws ExecgoError `internal`, saying what is wrong with which file and what to do; that file is left as it was
+ */
+export function openDatabase(dataDir: string, now: () => number): Database.Database {
+  const path = join(dataDir, DATABASE_FILE);
+  const problem = fs.existsSync(path) ? problemAt(path) : create(path);
+  if (problem !== undefined) throw refusal(path, problem);
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (fs.existsSync(file)) fs.chmodSync(file, 0o600);
+  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    db.pragma('synchronous = FULL');
+    migrate(db, now);
+    db.pragma('foreign_keys = ON');
+    const mode = db.pragma('journal_mode = WAL', { simple: true });
+    if (mode !== 'wal')
+      throw refusal(
+        path,
+        'its file system cannot do write-ahead logging: choose a data directory on a local disk',
+      );
+    return db;
+  } catch (error) {
+    db.close();
+    if (error instanceof ExecgoError) throw error;
+    throw refusal(path, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function create(path: string): string | undefined {
+  try {
+    fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    fs.closeSync(fs.openSync(path, 'wx', 0o600));
+    return undefined;
+  } catch (error) {
+    return `it cannot be made (${error instanceof Error ? error.message : String(error)}): check the data directory's permissions`;
+  }
+}
+
+function refusal(path: string, problem: string): ExecgoError {
+  return new ExecgoError('internal', `cannot open the database ${path}: ${problem}`);
+}

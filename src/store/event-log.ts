@@ -1,0 +1,111 @@
+import type Database from 'better-sqlite3';
+import type { TransactionMember } from './group-commit.js';
+import { parseJson } from './json.js';
+import type { EventType, NewEvent, TaskEvent } from '../task/events.js';
+
+interface EventRow {
+  seq: number;
+  task_id: string;
+  event_type: EventType;
+  timestamp_ms: number;
+  message: string | null;
+  data_json: string | null;
+}
+
+const COLUMNS = 'seq, task_id, event_type, timestamp_ms, message, data_json';
+
+/** The events of all tasks, in one sequence that never reuses a number. */
+export class EventLog implements TransactionMember {
+  readonly #db: Database.Database;
+  /** Statement that inserts n events at once, at index n. */
+  readonly #inserts: (Database.Statement | undefined)[] = [];
+  readonly #ofTask: Database.Statement<[string, number, number], EventRow>;
+  readonly #ofAll: Database.Statement<[number, number], EventRow>;
+  #written: number;
+  #committed: number;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    this.#ofTask = db.prepare(
+      `SELECT ${COLUMNS} FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    );
+    this.#ofAll = db.prepare(`SELECT ${COLUMNS} FROM task_events WHERE seq > ? ORDER BY seq LIMIT ?`);
+    const last = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").pluck().get();
+    this.#written = this.#committed = typeof last === 'number' ? last : 0;
+  }
+
+  /** The seq that the next event of this transaction gets. */
+  get next(): number {
+    return this.#written + 1;
+  }
+
+  /** Seq of the newest committed event; 0 when there has never been one. Costs nothing. */
+  get last(): number {
+    return this.#committed;
+  }
+
+  /** Writes the events in their order, with consecutive seqs. */
+  append(taskId: string, events: readonly NewEvent[]): TaskEvent[] {
+    if (events.length === 0) return [];
+    const first = this.next;
+    const values = events.flatMap((e, i) => [
+      first + i,
+      taskId,
+      e.event_type,
+      e.timestamp_ms,
+      e.message ?? null,
+      e.data === undefined ? null : JSON.stringify(e.data),
+    ]);
+    this.#insert(events.length).run(values);
+    this.#written = first + events.length - 1;
+    return events.map((e, i) => ({
+      seq: first + i,
+      task_id: taskId,
+      event_type: e.event_type,
+      timestamp_ms: e.timestamp_ms,
+      message: e.message ?? null,
+      data: e.data ?? null,
+    }));
+  }
+
+  /** Events of one task with `seq > afterSeq`, all of them without a limit. */
+  ofTask(taskId: string, afterSeq: number, limit: number | undefined): TaskEvent[] {
+    return this.#ofTask.all(taskId, afterSeq, limit ?? -1).map(toEvent);
+  }
+
+  /** Events of all tasks with `seq > afterSeq`. */
+  ofAll(afterSeq: number, limit: number): TaskEvent[] {
+    return this.#ofAll.all(afterSeq, limit).map(toEvent);
+  }
+
+  mark(): number {
+    return this.#written;
+  }
+
+  rewind(mark: number): void {
+    this.#written = mark;
+  }
+
+  flush(): void {
+    // Events are written where they happen.
+  }
+
+  committed(): void {
+    this.#committed = this.#written;
+  }
+
+  rolledBack(): void {
+    this.#written = this.#committed;
+  }
+
+  #insert(count: number): Database.Statement {
+    return (this.#inserts[count] ??= this.#db.prepare(
+      `INSERT INTO task_events (${COLUMNS}) VALUES ${Array(count).fill('(?, ?, ?, ?, ?, ?)').join(', ')}`,
+    ));
+  }
+}
+
+function toEvent(row: EventRow): TaskEvent {
+  const { data_json, ...rest } = row;
+  return { ...rest, data: parseJson(data_json) };
+}

@@ -1,0 +1,42 @@
+import type Database from 'better-sqlite3';
+import type { TransactionMember } from './group-commit.js';
+
+/**
+ * The sequence of launch ids. It may skip numbers, which a failed transaction leaves behind, but never gives one twice:
+ * an id leaves the daemon only after the transaction that recorded it.
+ */
+export class LaunchIds implements TransactionMember {
+  readonly #save: Database.Statement<[number]>;
+  #last: number;
+  #saved: number;
+
+  constructor(db: Database.Database) {
+    this.#save = db.prepare("UPDATE meta SET value = ? WHERE key = 'last_launch_id'");
+    const last = db.prepare("SELECT value FROM meta WHERE key = 'last_launch_id'").pluck().get();
+    this.#last = this.#saved = typeof last === 'number' ? last : 0;
+  }
+
+  next(): number {
+    return ++this.#last;
+  }
+
+  mark(): number {
+    return this.#last;
+  }
+
+  rewind(): void {
+    // A number that was given stays given.
+  }
+
+  flush(): void {
+    if (this.#last !== this.#saved) this.#save.run(this.#last);
+  }
+
+  committed(): void {
+    this.#saved = this.#last;
+  }
+
+  rolledBack(): void {
+    // The next transaction that commits saves it.
+  }
+}

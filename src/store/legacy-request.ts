@@ -1,0 +1,52 @@
+import { submitSchema, type Execution, type TaskRequest } from '../task/request.js';
+import { parseJson } from './json.js';
+
+/** What the older runtime kept of a request. */
+export interface LegacyColumns {
+  task_id: string;
+  execution_json: string;
+  limits_json: string;
+  sandbox_json: string;
+  metadata_json: string;
+  control_context_json: string | null;
+}
+
+/** Stands in for the execution while another part is validated by itself. */
+const STAND_IN = { kind: 'command', program: '-' };
+
+/**
+ * The request of a row that the older runtime wrote. Its rules were nearly ours; a part that does not pass them gets the
+ * defaults, an execution that does not pass keeps what it can, so that the row stays readable.
+ */
+export function legacyRequest(row: LegacyColumns): TaskRequest {
+  const parts = {
+    limits: parseJson(row.limits_json),
+    sandbox: parseJson(row.sandbox_json),
+    metadata: parseJson(row.metadata_json),
+    control_context: parseJson(row.control_context_json),
+  };
+  const execution = parseJson(row.execution_json);
+  const whole = submitSchema.safeParse({ execution, ...parts });
+  if (whole.success) return { ...whole.data, task_id: row.task_id };
+  const request = submitSchema.parse({ execution: STAND_IN });
+  for (const [name, value] of Object.entries(parts)) {
+    const part = submitSchema.safeParse({ execution: STAND_IN, [name]: value });
+    if (part.success) Object.assign(request, { [name]: part.data[name as keyof typeof parts] });
+  }
+  return { ...request, task_id: row.task_id, execution: lenientExecution(execution) };
+}
+
+function lenientExecution(value: unknown): Execution {
+  const strict = submitSchema.safeParse({ execution: value });
+  if (strict.success) return strict.data.execution;
+  const raw = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const text = (v: unknown) => (typeof v === 'string' ? v : undefined);
+  return {
+    kind: raw.kind === 'script' ? 'script' : 'command',
+    program: text(raw.program),
+    args: Array.isArray(raw.args) ? raw.args.filter((a): a is string => typeof a === 'string') : [],
+    script: text(raw.script),
+    interpreter: undefined,
+    env: {},
+  };
+}

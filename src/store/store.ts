@@ -1,0 +1,240 @@
+import fs from 'node:fs';
+import type Database from 'better-sqlite3';
+import { taskNotFound } from '../task/errors.js';
+import type { NewEvent, TaskEvent } from '../task/events.js';
+import type { PlannedTask } from '../task/plan.js';
+import type { ListQuery } from '../task/list.js';
+import { backupDatabase } from './backup.js';
+import { CounterTable, type Counters } from './counters.js';
+import { EventLog } from './event-log.js';
+import { GroupCommit } from './group-commit.js';
+import { IdempotencyKeys } from './idempotency.js';
+import { parseJson } from './json.js';
+import { LaunchIds } from './launch-ids.js';
+import type * as records from './records.js';
+import { sqliteCode, storageError } from './sqlite-error.js';
+import { SupervisorTable } from './supervisor-table.js';
+import { TaskChanges } from './task-changes.js';
+import { TaskInsert } from './task-insert.js';
+import { TaskList } from './task-list.js';
+import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
+
+/**
+ * The truth about tasks. Methods that write are synchronous and must run inside `commits.write()`; each writes its events
+ * in the same transaction and returns them with their seq. Reads see what is committed and hold nothing open.
+ */
+export class Store {
+  readonly commits: GroupCommit;
+  readonly #db: Database.Database;
+  readonly #dataDir: string;
+  readonly #now: () => number;
+  readonly #events: EventLog;
+  readonly #counters: CounterTable;
+  readonly #launchIds: LaunchIds;
+  readonly #keys: IdempotencyKeys;
+  readonly #insert: TaskInsert;
+  readonly #changes: TaskChanges;
+  readonly #supervisors: SupervisorTable;
+  readonly #list: TaskList;
+  readonly #task: Database.Statement<[string], TaskRow>;
+  readonly #live: Database.Statement<[], TaskRow>;
+  readonly #expired: Database.Statement<[number, number], ExpiredRow>;
+  readonly #probe: Database.Statement<[number]>;
+
+  constructor(db: Database.Database, dataDir: string, now: () => number) {
+    this.#db = db;
+    this.#dataDir = dataDir;
+    this.#now = now;
+    this.#events = new EventLog(db);
+    this.#counters = new CounterTable(db);
+    this.#launchIds = new LaunchIds(db);
+    this.#keys = new IdempotencyKeys(db);
+    this.#insert = new TaskInsert(db, this.#events, this.#keys, this.#counters);
+    this.#changes = new TaskChanges(db, this.#events, this.#counters);
+    this.#supervisors = new SupervisorTable(db);
+    this.#list = new TaskList(db, dataDir);
+    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#launchIds]);
+    this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
+    const live = (status: string) =>
+      `SELECT ${TASK_COLUMNS} FROM tasks INDEXED BY idx_tasks_status WHERE status = '${status}'`;
+    this.#live = db.prepare(`${live('accepted')} UNION ALL ${live('running')} ORDER BY submit_seq`);
+    this.#expired = db.prepare(`SELECT task_id, finished_at_ms, metadata_json FROM tasks
+      WHERE finished_at_ms < ? ORDER BY finished_at_ms LIMIT ?`);
+    this.#probe = db.prepare("UPDATE meta SET value = ? WHERE key = 'probed_at_ms'");
+  }
+
+  /** Commits what is queued, then closes the database. Later writes are refused with `unavailable`. */
+  close(): void {
+    this.commits.close();
+    this.#db.close();
+  }
+
+  /**
+   * Writes a new task as `accepted`. `inserted: false` is an idempotent replay.
+   * @throws ExecgoError `conflict` when the id is taken, or the key with another request
+   */
+  insertTask(task: records.NewTask): records.InsertResult {
+    return this.#insert.insert(task);
+  }
+
+  /**
+   * The task that an idempotency key was first used for with the same request; undefined for a free key. A read.
+   * @throws ExecgoError `conflict` when the key stands for another request
+   */
+  replayedTask(tenant: string | undefined, key: string, requestHash: string): string | undefined {
+    return this.#keys.lookUp(tenant, key, requestHash);
+  }
+
+  /** A number that no launch of this database has had. */
+  nextLaunchId(): number {
+    return this.#launchIds.next();
+  }
+
+  /** Gives a waiting task of the older runtime the plan that it was submitted without. */
+  markPlanned(taskId: string, planned: PlannedTask, events: NewEvent[]): TaskEvent[] | undefined {
+    return this.#changes.plan(taskId, planned, events);
+  }
+
+  /** `accepted → running`, with its reservation taken. Undefined: somebody else was first. */
+  markDispatched(taskId: string, dispatch: records.Dispatch): TaskEvent[] | undefined {
+    return this.#changes.dispatch(taskId, dispatch);
+  }
+
+  /** Another launch of a running task whose launch `oldLaunchId` never began. False: somebody else was first. */
+  markRelaunched(taskId: string, oldLaunchId: number, launch: records.Launch): boolean {
+    return this.#changes.relaunch(taskId, oldLaunchId, launch);
+  }
+
+  /** The launch's process runs. Undefined: not this launch, told before, or over. */
+  markStarted(taskId: string, launchId: number, start: records.Start): TaskEvent[] | undefined {
+    return this.#changes.start(taskId, launchId, start);
+  }
+
+  /** Undefined: no longer in that status, or requested before. */
+  markKillRequested(
+    taskId: string,
+    from: 'accepted' | 'running',
+    atMs: number,
+    events: NewEvent[],
+  ): TaskEvent[] | undefined {
+    return this.#changes.killRequested(taskId, from, atMs, events);
+  }
+
+  /** The launch's wall time passed. Undefined: not this launch, told before, or over. */
+  markTimeout(taskId: string, launchId: number, atMs: number, events: NewEvent[]): TaskEvent[] | undefined {
+    return this.#changes.timedOut(taskId, launchId, atMs, events);
+  }
+
+  /**
+   * The terminal state, the release and the counters. `updated_at_ms` becomes `finished_at_ms`. Undefined: somebody else
+   * was first.
+   * @throws ExecgoError `internal` for a change that the table of states does not have
+   */
+  finish(taskId: string, from: records.EndsFrom, end: records.TaskEnd): TaskEvent[] | undefined {
+    return this.#changes.finish(taskId, from, end);
+  }
+
+  /** Events that change no state. @throws ExecgoError `not_found` */
+  appendEvents(taskId: string, events: NewEvent[]): TaskEvent[] {
+    try {
+      return this.#events.append(taskId, events);
+    } catch (error) {
+      throw sqliteCode(error) === 'SQLITE_CONSTRAINT_FOREIGNKEY' ? taskNotFound(taskId) : error;
+    }
+  }
+
+  /** Deletes a terminal task with its events; its idempotency key stays. False: unknown, or not terminal. */
+  deleteTask(taskId: string): boolean {
+    return this.#changes.delete(taskId);
+  }
+
+  putSupervisor(record: records.SupervisorRecord): void {
+    this.#supervisors.put(record);
+  }
+
+  removeSupervisor(incarnation: string): void {
+    this.#supervisors.remove(incarnation);
+  }
+
+  /** Oldest first. */
+  supervisors(): records.SupervisorRecord[] {
+    return this.#supervisors.all();
+  }
+
+  task(taskId: string): records.TaskRecord | undefined {
+    const row = this.#task.get(taskId);
+    return row === undefined ? undefined : toRecord(row, this.#dataDir);
+  }
+
+  /** Every task that waits or runs, in the order of submission. */
+  liveTasks(): records.TaskRecord[] {
+    return this.#live.all().map((row) => toRecord(row, this.#dataDir));
+  }
+
+  /** Events of one task with `seq > afterSeq`; all of them without a limit. Empty for an unknown task. */
+  taskEvents(taskId: string, afterSeq: number, limit: number | undefined): TaskEvent[] {
+    return this.#events.ofTask(taskId, afterSeq, limit);
+  }
+
+  /** Events of all tasks with `seq > afterSeq`. */
+  events(afterSeq: number, limit: number): TaskEvent[] {
+    return this.#events.ofAll(afterSeq, limit);
+  }
+
+  /** Seq of the newest committed event, 0 when there has been none; from memory. */
+  lastSeq(): number {
+    return this.#events.last;
+  }
+
+  /** @throws ExecgoError `invalid_input` for a cursor that no list returned, or a limit below 1 */
+  list(query: ListQuery): records.TaskListPage {
+    return this.#list.page(query);
+  }
+
+  /** Tasks that ended before that time, the oldest first. */
+  olderThan(finishedBeforeMs: number, limit: number): records.ExpiredTask[] {
+    return this.#expired.all(finishedBeforeMs, limit).map(({ metadata_json, ...task }) => ({
+      ...task,
+      metadata: (parseJson(metadata_json) ?? {}) as Record<string, string>,
+    }));
+  }
+
+  /** Committed totals, from memory. */
+  counters(): Counters {
+    return this.#counters.read();
+  }
+
+  /**
+   * Really writes and commits something small.
+   * @throws ExecgoError `insufficient_storage` or `unavailable`
+   */
+  probe(): void {
+    try {
+      this.#probe.run(this.#now());
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  /** Length of the write-ahead log in bytes. */
+  walBytes(): number {
+    return fs.statSync(`${this.#db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** Moves the write-ahead log into the database and empties it. False when a reader was in the way. */
+  checkpoint(): boolean {
+    const [result] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    return result?.busy === 0;
+  }
+
+  /** Copies the database, as of one moment, to a new file (0600) while it is in use. @throws if `path` exists */
+  backupTo(path: string): Promise<void> {
+    return backupDatabase(this.#db, path);
+  }
+}
+
+interface ExpiredRow {
+  task_id: string;
+  finished_at_ms: number;
+  metadata_json: string;
+}

@@ -1,0 +1,148 @@
+import type Database from 'better-sqlite3';
+import { invalidInput } from '../task/errors.js';
+import type { ListQuery } from '../task/list.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
+import type { TaskListPage } from './records.js';
+import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
+
+/** How many rows a page may read in search of those that its filters let through; then it ends with a cursor. */
+export const MAX_ROWS_READ = 10_000;
+
+const CONTEXT = `CASE WHEN json_valid(control_context_json) THEN control_context_json END`;
+const COMMAND = `coalesce(json_extract(execution_json, '$.program'), json_extract(execution_json, '$.script'), '') || ' ' ||
+  coalesce((SELECT group_concat(value, ' ') FROM json_each(execution_json, '$.args')), '')`;
+
+interface Condition {
+  sql: string;
+  values: unknown[];
+}
+
+/** One way into the table that yields rows in the order of submission. */
+interface Arm {
+  index: string;
+  condition?: Condition;
+}
+
+/** Where a query reads, and what it lets through. */
+interface Shape {
+  arms: Arm[];
+  filters: Condition[];
+}
+
+/** Pages of tasks, in the order of submission. A page costs the same wherever in the history it is. */
+export class TaskList {
+  readonly #statements = new Map<string, Database.Statement>();
+
+  constructor(
+    private readonly db: Database.Database,
+    private readonly dataDir: string,
+  ) {}
+
+  /** @throws ExecgoError `invalid_input` for a cursor that no list returned, or a limit below 1 */
+  page(query: ListQuery): TaskListPage {
+    if (!Number.isSafeInteger(query.limit) || query.limit < 1)
+      throw invalidInput('limit: must be a whole number above 0');
+    const shape = shapeOf(query);
+    const range: Condition[] = [];
+    if (query.cursor !== undefined) range.push(past(query.order, decodeCursor(query.order, query.cursor)));
+    const last = shape.filters.length === 0 ? undefined : this.#lastToRead(shape, query, range);
+    if (last !== undefined) range.push(upTo(query.order, last));
+    const rows = this.#select(TASK_COLUMNS, shape.arms, [...range, ...shape.filters], query, 'LIMIT ?', [
+      query.limit + 1,
+    ]) as TaskRow[];
+    const shown = rows.slice(0, query.limit);
+    const next = rows.length > query.limit ? shown.at(-1)?.submit_seq : last;
+    return {
+      records: shown.map((row) => toRecord(row, this.dataDir)),
+      ...(next === undefined ? {} : { next_cursor: encodeCursor(query.order, next) }),
+    };
+  }
+
+  /** The row where reading must stop; undefined when fewer than {@link MAX_ROWS_READ} are left. */
+  #lastToRead(shape: Shape, query: ListQuery, range: Condition[]): number | undefined {
+    const offset = 'LIMIT 1 OFFSET ?';
+    const rows = this.#select('submit_seq', shape.arms, range, query, offset, [MAX_ROWS_READ - 1]);
+    return (rows as { submit_seq: number }[])[0]?.submit_seq;
+  }
+
+  #select(
+    columns: string,
+    arms: Arm[],
+    conditions: Condition[],
+    { order }: ListQuery,
+    limit: string,
+    limitValues: number[],
+  ): unknown[] {
+    const values: unknown[] = [];
+    const selects = arms.map((arm) => {
+      const all = arm.condition === undefined ? conditions : [arm.condition, ...conditions];
+      values.push(...all.flatMap((c) => c.values));
+      const where = all.length === 0 ? '' : `WHERE ${all.map((c) => `(${c.sql})`).join(' AND ')}`;
+      return `SELECT ${columns} FROM tasks ${arm.index} ${where}`;
+    });
+    const direction = order === 'newest' ? 'DESC' : 'ASC';
+    const sql = `${selects.join(' UNION ALL ')} ORDER BY submit_seq ${direction} ${limit}`;
+    return this.#statement(sql).all(...values, ...limitValues);
+  }
+
+  #statement(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.db.prepare(sql)));
+    return statement;
+  }
+}
+
+/** Enters through the condition that usually leaves fewest rows; the others filter what it yields. */
+function shapeOf(query: ListQuery): Shape {
+  const { session_id, tenant } = query;
+  const statuses = [...new Set(query.status ?? [])];
+  const filters = filtersOf(query);
+  if (session_id !== undefined || tenant !== undefined) {
+    if (statuses.length > 0) filters.push(oneOf('status', statuses));
+    if (session_id === undefined) return { arms: [indexed('tenant', 'tenant', tenant)], filters };
+    if (tenant !== undefined) filters.push(equal('tenant', tenant));
+    return { arms: [indexed('session', 'session_id', session_id)], filters };
+  }
+  if (statuses.length > 0) return { arms: statuses.map((s) => indexed('status', 'status', s)), filters };
+  return { arms: [{ index: 'NOT INDEXED' }], filters };
+}
+
+function filtersOf(query: ListQuery): Condition[] {
+  const filters: Condition[] = [];
+  for (const column of ['cause', 'owner', 'queue', 'lane'] as const) {
+    const value = query[column];
+    if (value !== undefined) filters.push(equal(column, value));
+  }
+  if (query.label !== undefined) filters.push(hasLabel(query.label));
+  if (query.text !== undefined && query.text !== '')
+    filters.push({
+      sql: `instr(lower(task_id), lower(?)) OR (json_valid(execution_json) AND instr(lower(${COMMAND}), lower(?)))`,
+      values: [query.text, query.text],
+    });
+  return filters;
+}
+
+function hasLabel(label: string): Condition {
+  const at = label.indexOf('=');
+  const found = `SELECT 1 FROM json_each(${CONTEXT}, '$.labels') AS label WHERE label.key = ?`;
+  if (at < 0) return { sql: `EXISTS (${found})`, values: [label] };
+  return { sql: `EXISTS (${found} AND label.value = ?)`, values: [label.slice(0, at), label.slice(at + 1)] };
+}
+
+const indexed = (name: string, column: string, value: unknown): Arm => ({
+  index: `INDEXED BY idx_tasks_${name}`,
+  condition: equal(column, value),
+});
+const equal = (column: string, value: unknown): Condition => ({ sql: `${column} = ?`, values: [value] });
+const oneOf = (column: string, values: unknown[]): Condition => ({
+  sql: `${column} IN (SELECT value FROM json_each(?))`,
+  values: [JSON.stringify(values)],
+});
+const past = (order: ListQuery['order'], seq: number): Condition => ({
+  sql: order === 'newest' ? 'submit_seq < ?' : 'submit_seq > ?',
+  values: [seq],
+});
+const upTo = (order: ListQuery['order'], seq: number): Condition => ({
+  sql: order === 'newest' ? 'submit_seq >= ?' : 'submit_seq <= ?',
+  values: [seq],
+});

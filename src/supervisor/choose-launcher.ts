@@ -1,0 +1,39 @@
+import type { Launcher } from './launcher.js';
+
+/** `auto` takes libc where it serves and execa elsewhere. */
+export const LAUNCHER_CHOICES = ['auto', 'libc', 'execa'] as const;
+export type LauncherChoice = (typeof LAUNCHER_CHOICES)[number];
+
+/**
+ * Loads the one launcher that is used and nothing of the other: they must not share a process's children.
+ * @param refused told why libc does not serve, when `auto` falls back.
+ * @throws Error when libc is asked for and does not serve.
+ */
+export async function chooseLauncher(
+  choice: LauncherChoice,
+  refused: (reason: string) => void,
+): Promise<Launcher> {
+  if (choice !== 'execa') {
+    try {
+      const { LibcLauncher } = await import('./libc-launcher.js');
+      return new LibcLauncher();
+    } catch (error) {
+      if (choice === 'libc') throw error;
+      refused(error instanceof Error ? error.message : String(error));
+    }
+  }
+  const { ExecaLauncher } = await import('./execa-launcher.js');
+  return new ExecaLauncher();
+}
+
+/** @returns the launcher that {@link chooseLauncher} will take on this host. */
+export async function launcherKind(choice: LauncherChoice): Promise<Launcher['kind']> {
+  if (choice !== 'auto') return choice;
+  try {
+    const { Libc } = await import('./libc.js');
+    Libc.check();
+    return 'libc';
+  } catch {
+    return 'execa';
+  }
+}

@@ -1,0 +1,123 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { LineChannel } from './line-channel.js';
+import { parseSupervisorMessage } from './messages.js';
+import { isProof, makeNonce, readSecret } from './proof.js';
+import { PROTOCOL } from './protocol.js';
+import type { DaemonMessage, SupervisorHello, SupervisorMessage } from './protocol.js';
+import { findSocketPath } from './socket-path.js';
+
+/** The daemon's end of the conversation with one supervisor, after both have said hello. */
+export class SupervisorConnection {
+  readonly #channel: LineChannel;
+  #listener: ((message: SupervisorMessage) => void) | undefined;
+  #closeListener: ((reason: string) => void) | undefined;
+  #early: SupervisorMessage[] = [];
+  #closedFor: string | undefined;
+
+  /** @param hello what the supervisor said of itself. */
+  constructor(
+    readonly hello: SupervisorHello,
+    channel: LineChannel,
+  ) {
+    this.#channel = channel;
+  }
+
+  /** Sets the one listener for messages; what came before is handed to it now. */
+  onMessage(listener: (message: SupervisorMessage) => void): void {
+    this.#listener = listener;
+    for (const message of this.#early.splice(0)) listener(message);
+  }
+
+  /** Sets the one listener for the end of the connection, from whichever side; called once, with the reason. */
+  onClose(listener: (reason: string) => void): void {
+    this.#closeListener = listener;
+    if (this.#closedFor !== undefined) listener(this.#closedFor);
+  }
+
+  /** Sends, together with all else of this turn; on a closed connection nothing happens. */
+  send(message: DaemonMessage): void {
+    this.#channel.send(message);
+  }
+
+  /** Lets go of the supervisor, which goes on. */
+  close(): void {
+    this.#channel.close('closed by this side');
+  }
+
+  /** @internal Takes what the channel has received. */
+  receive(message: SupervisorMessage): void {
+    if (this.#listener === undefined) this.#early.push(message);
+    else this.#listener(message);
+  }
+
+  /** @internal Takes the end of the channel. */
+  closed(reason: string): void {
+    this.#closedFor = reason;
+    this.#closeListener?.(reason);
+  }
+}
+
+export interface ConnectOptions {
+  /** `<data-dir>/supervisor/<incarnation>`. */
+  dir: string;
+  /** The daemon's own version, for the supervisor's log. */
+  version: string;
+  /** For connecting and both hellos, in milliseconds. */
+  timeoutMs: number;
+}
+
+/**
+ * Connects to the supervisor of a directory; it closes every older connection.
+ * @throws Error when nobody listens, when it does not answer in time, when it cannot prove that it knows the secret of its
+ * directory, or when it speaks another protocol.
+ */
+export function connectSupervisor({
+  dir,
+  version,
+  timeoutMs,
+}: ConnectOptions): Promise<SupervisorConnection> {
+  return new Promise((resolve, reject) => {
+    const secret = readSecret(dir);
+    const nonce = makeNonce();
+    const socket: Socket = connect(findSocketPath(dir));
+    let connection: SupervisorConnection | undefined;
+    const timer = setTimeout(() => fail(`it does not answer within ${timeoutMs} ms`), timeoutMs);
+    const fail = (reason: string) => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(new Error(`cannot connect to the supervisor in ${dir}: ${reason}`));
+    };
+    const channel: LineChannel = new LineChannel(
+      socket,
+      (value) => {
+        const message = parseSupervisorMessage(value);
+        if (connection !== undefined) {
+          if (message === undefined) channel.close('a message of the supervisor is not understood');
+          else connection.receive(message);
+          return;
+        }
+        if (message?.type !== 'hello') {
+          fail('it does not say hello');
+          return;
+        }
+        if (!isProof(secret, nonce, message.proof)) {
+          fail('it does not know the secret: it is an impostor');
+          return;
+        }
+        if (message.protocol !== PROTOCOL) {
+          fail(`it speaks protocol ${message.protocol}`);
+          return;
+        }
+        clearTimeout(timer);
+        connection = new SupervisorConnection(message, channel);
+        resolve(connection);
+      },
+      (reason) => {
+        if (connection === undefined) fail(reason);
+        else connection.closed(reason);
+      },
+    );
+    channel.send({ type: 'hello', protocol: PROTOCOL, version, nonce } satisfies DaemonMessage);
+  });
+}

@@ -1,0 +1,37 @@
+/** The longest delay that a timer of Node takes, in milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Calls back once when `delayMs` have passed on the monotonic clock, however long that is. */
+export class Deadline {
+  readonly #at: number;
+  readonly #passed: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param delayMs from now, in milliseconds. */
+  constructor(delayMs: number, passed: () => void) {
+    this.#at = performance.now() + delayMs;
+    this.#passed = passed;
+    this.#arm(delayMs);
+  }
+
+  /** Milliseconds until it passes; 0 once it has. */
+  get leftMs(): number {
+    return Math.max(0, this.#at - performance.now());
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #arm(leftMs: number): void {
+    this.#timer = setTimeout(
+      () => {
+        // A timer may fire up to a millisecond early, and a long delay is waited for in parts.
+        const left = this.leftMs;
+        if (left > 0) this.#arm(left);
+        else this.#passed();
+      },
+      Math.min(Math.ceil(leftMs), MAX_TIMER_MS),
+    );
+  }
+}

@@ -1,0 +1,28 @@
+const REASONS: Readonly<Record<string, string>> = {
+  E2BIG: 'argument list too long',
+  EACCES: 'permission denied',
+  EAGAIN: 'resource temporarily unavailable (process limit reached)',
+  EINVAL: 'invalid executable',
+  EISDIR: 'is a directory',
+  ELOOP: 'too many levels of symbolic links',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'file name too long',
+  ENFILE: 'too many open files in the system',
+  ENOENT: 'no such file or directory',
+  ENOEXEC: 'not executable on this machine',
+  ENOMEM: 'out of memory',
+  ENOSPC: 'no space left on device',
+  ENOTDIR: 'not a directory',
+  EPERM: 'operation not permitted',
+  ETXTBSY: 'the file is being written',
+};
+
+/** @returns what an errno name means, in words for people; the name itself where there are none. */
+export function describeErrno(name: string): string {
+  return REASONS[name] ?? name;
+}
+
+/** @returns the message of a launch that failed. */
+export function cannotLaunch(program: string, reason: string): string {
+  return `cannot launch ${JSON.stringify(program)}: ${reason}`;
+}

@@ -1,0 +1,229 @@
+import koffi from 'koffi';
+import { constants } from 'node:os';
+
+/** Linux constants that are the same on every architecture in {@link ARCHITECTURES}. */
+const O_CLOEXEC = 0o2000000;
+const P_ALL = 0;
+const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x01000000;
+const PR_SET_CHILD_SUBREAPER = 36;
+const RLIMIT_NOFILE = 7;
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08;
+const POSIX_SPAWN_SETSID = 0x80;
+/** access(2): may be executed. */
+const X_OK = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+/** Where siginfo_t has si_pid on 64-bit Linux. */
+const SI_PID_OFFSET = 16;
+/** Larger than posix_spawnattr_t (336 in glibc), posix_spawn_file_actions_t (80), siginfo_t and sigset_t (128), rusage (144). */
+const OPAQUE_BYTES = 512;
+
+/** Little-endian 64-bit machines on which the numbers above hold. */
+const ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64'];
+
+/** Since glibc 2.29. */
+const ADD_CHDIR = 'int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)';
+
+type Call = (...args: unknown[]) => number;
+
+/** Watches a descriptor on the event loop of Node until it is closed; the descriptor must be closed after that. */
+export interface FdWatch {
+  close(): void;
+}
+
+/** A process that has ended and been waited for. Times in milliseconds, sizes in bytes. */
+export interface Reaped {
+  exit_code?: number;
+  signal?: number;
+  user_cpu_ms: number;
+  system_cpu_ms: number;
+  max_rss_bytes: number;
+}
+
+/** The calls of the C library that Node lacks, each without allocation of its own. Made once per process. */
+export class Libc {
+  readonly #pipe2: Call;
+  readonly #read: Call;
+  readonly #close: Call;
+  readonly #access: Call;
+  readonly #kill: Call;
+  readonly #waitid: Call;
+  readonly #wait4: Call;
+  readonly #fcntl: Call;
+  readonly #setrlimit: Call;
+  readonly #spawn: Call;
+  readonly #actionsInit: Call;
+  readonly #actionsDestroy: Call;
+  readonly #actionsDup2: Call;
+  readonly #actionsChdir: Call;
+  readonly #attributes = Buffer.alloc(OPAQUE_BYTES);
+  readonly #actions = Buffer.alloc(OPAQUE_BYTES);
+  readonly #info = Buffer.alloc(OPAQUE_BYTES);
+  readonly #rusage = Buffer.alloc(OPAQUE_BYTES);
+  readonly #pair = Buffer.alloc(8);
+  readonly #int = Buffer.alloc(4);
+  readonly #ownLimit = Buffer.alloc(16);
+  readonly #taskLimit = Buffer.alloc(16);
+
+  /**
+   * Looks for what not every C library has, and changes nothing in this process.
+   * @throws Error where the C library or koffi does not offer what is needed.
+   */
+  static check(): void {
+    if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch))
+      throw new Error(`no libc launcher for ${process.platform} on ${process.arch}`);
+    koffi.load(null).func(ADD_CHDIR);
+    if (typeof koffi.node.poll !== 'function')
+      throw new Error('this version of koffi cannot watch descriptors');
+  }
+
+  /**
+   * @param softFiles soft RLIMIT_NOFILE of what is spawned; its hard limit stays.
+   * @throws Error where the C library or koffi does not offer what is needed.
+   */
+  constructor(softFiles: number) {
+    Libc.check();
+    const library = koffi.load(null);
+    const declare = (declaration: string): Call => library.func(declaration) as Call;
+    this.#pipe2 = declare('int pipe2(void *fds, int flags)');
+    this.#read = declare('long read(int fd, void *buffer, size_t length)');
+    this.#close = declare('int close(int fd)');
+    this.#access = declare('int access(const char *path, int mode)');
+    this.#kill = declare('int kill(int pid, int signal)');
+    this.#waitid = declare('int waitid(int type, int id, void *info, int options)');
+    this.#wait4 = declare('int wait4(int pid, void *status, int options, void *usage)');
+    this.#fcntl = declare('int fcntl(int fd, int command, int argument)');
+    this.#setrlimit = declare('int setrlimit(int resource, void *limit)');
+    this.#actionsInit = declare('int posix_spawn_file_actions_init(void *actions)');
+    this.#actionsDestroy = declare('int posix_spawn_file_actions_destroy(void *actions)');
+    this.#actionsDup2 = declare('int posix_spawn_file_actions_adddup2(void *actions, int from, int to)');
+    this.#actionsChdir = declare(ADD_CHDIR);
+    this.#spawn = declare(
+      'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
+    );
+    this.#prepareAttributes(declare);
+    declare('int getrlimit(int resource, void *limit)')(RLIMIT_NOFILE, this.#ownLimit);
+    const hard = this.#ownLimit.readBigUInt64LE(8);
+    const soft = BigInt(softFiles);
+    this.#taskLimit.writeBigUInt64LE(soft < hard ? soft : hard, 0);
+    this.#taskLimit.writeBigUInt64LE(hard, 8);
+    const prctl = declare('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) throw new Error('cannot become a child subreaper');
+  }
+
+  /** New session, default action for every signal, nothing blocked. */
+  #prepareAttributes(declare: (declaration: string) => Call): void {
+    // sigfillset(3) leaves out the two signals of the C library itself, which a spawn would then let the task ignore.
+    const signals = Buffer.alloc(OPAQUE_BYTES, 0xff);
+    declare('int posix_spawnattr_init(void *attributes)')(this.#attributes);
+    declare('int posix_spawnattr_setsigdefault(void *attributes, void *set)')(this.#attributes, signals);
+    signals.fill(0);
+    declare('int posix_spawnattr_setsigmask(void *attributes, void *set)')(this.#attributes, signals);
+    declare('int posix_spawnattr_setflags(void *attributes, short flags)')(
+      this.#attributes,
+      POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK,
+    );
+  }
+
+  /** @returns read end and write end, both close-on-exec; or the errno. */
+  pipe(): { read: number; write: number } | number {
+    if (this.#pipe2(this.#pair, O_CLOEXEC) !== 0) return koffi.errno();
+    return { read: this.#pair.readInt32LE(0), write: this.#pair.readInt32LE(4) };
+  }
+
+  /** @returns bytes read, 0 at the end, -1 when there is nothing now. */
+  read(fd: number, buffer: Buffer): number {
+    for (;;) {
+      const count = this.#read(fd, buffer, buffer.length);
+      if (count >= 0) return count;
+      const errno = koffi.errno();
+      if (errno === constants.errno.EAGAIN) return -1;
+      if (errno !== constants.errno.EINTR) return 0;
+    }
+  }
+
+  close(fd: number): void {
+    this.#close(fd);
+  }
+
+  /** Keeps a descriptor from every process that is spawned. One that is not open is none of their business. */
+  keepPrivate(fd: number): void {
+    this.#fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+
+  /** Makes `fd` non-blocking and calls back whenever it can be read or has ended. */
+  watch(fd: number, readable: () => void): FdWatch {
+    const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, readable);
+    return { close: () => handle.close() };
+  }
+
+  /** @returns 0 when this process may execute the file, else the errno. */
+  executable(path: string): number {
+    return this.#access(path, X_OK) === 0 ? 0 : koffi.errno();
+  }
+
+  /** @returns false when there is no such process or group. */
+  kill(pid: number, signal: number): boolean {
+    return this.#kill(pid, signal) === 0 || koffi.errno() !== constants.errno.ESRCH;
+  }
+
+  /** @returns a child that has ended and is still to be waited for, which pins its pid; undefined when there is none. */
+  endedChild(): number | undefined {
+    this.#info.writeInt32LE(0, SI_PID_OFFSET);
+    if (this.#waitid(P_ALL, 0, this.#info, WEXITED | WNOHANG | WNOWAIT) !== 0) return undefined;
+    const pid = this.#info.readInt32LE(SI_PID_OFFSET);
+    return pid === 0 ? undefined : pid;
+  }
+
+  /** Waits for a child that {@link endedChild} has told. */
+  reap(pid: number): Reaped {
+    this.#wait4(pid, this.#int, WNOHANG, this.#rusage);
+    const status = this.#int.readInt32LE(0);
+    const signal = status & 0x7f;
+    const milliseconds = (offset: number) =>
+      Number(this.#rusage.readBigInt64LE(offset)) * 1000 +
+      Math.round(Number(this.#rusage.readBigInt64LE(offset + 8)) / 1000);
+    return {
+      ...(signal === 0 ? { exit_code: (status >> 8) & 0xff } : { signal }),
+      user_cpu_ms: milliseconds(0),
+      system_cpu_ms: milliseconds(16),
+      max_rss_bytes: Number(this.#rusage.readBigInt64LE(32)) * 1024,
+    };
+  }
+
+  /**
+   * posix_spawn(3) of the file at `path`.
+   * @param fds descriptors of ours that become 0, 1, 2 … of the process.
+   * @returns pid, or the errno.
+   */
+  spawn(
+    path: string,
+    argv: readonly string[],
+    env: readonly string[],
+    cwd: string,
+    fds: readonly number[],
+  ): { pid: number } | { errno: number } {
+    this.#actionsInit(this.#actions);
+    fds.forEach((fd, index) => this.#actionsDup2(this.#actions, fd, index));
+    this.#actionsChdir(this.#actions, cwd);
+    // The new process takes over the limit that holds at this moment; a descriptor above it can still be duplicated.
+    this.#setrlimit(RLIMIT_NOFILE, this.#taskLimit);
+    try {
+      const errno = this.#spawn(
+        this.#int,
+        path,
+        this.#actions,
+        this.#attributes,
+        [...argv, null],
+        [...env, null],
+      );
+      return errno === 0 ? { pid: this.#int.readInt32LE(0) } : { errno };
+    } finally {
+      this.#setrlimit(RLIMIT_NOFILE, this.#ownLimit);
+      this.#actionsDestroy(this.#actions);
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { LAUNCHER_CHOICES, chooseLauncher } from './choose-launcher.js';
+import type { LauncherChoice } from './choose-launcher.js';
+import { systemClock } from './clock.js';
+import { JournalWriter } from './journal-writer.js';
+import { fileLog } from './log.js';
+import { readSecret } from './proof.js';
+import { SUPERVISOR_FILES } from './protocol.js';
+import { SupervisorServer } from './server.js';
+import { makeSocketPlace } from './socket-path.js';
+import { Supervisor } from './supervisor.js';
+
+/** How long a supervisor that has nothing to do waits for a daemon, in milliseconds. */
+const DEFAULT_IDLE_EXIT_MS = 60_000;
+/** How long tasks whose data directory was deleted are waited for beyond their own grace. */
+const LAST_LOOK_MS = 100;
+
+interface SupervisorProcessOptions {
+  /** `<data-dir>/supervisor/<incarnation>`, absolute, with the secret in it. */
+  dir: string;
+  incarnation: string;
+  version: string;
+  idleExitMs: number;
+  launcher: LauncherChoice;
+}
+
+/**
+ * Is the supervisor until it exits by itself: when nothing runs, nothing is unacknowledged and no daemon has been connected
+ * for `idleExitMs`; when it was told to drain and everything is acknowledged; or when its socket's path no longer leads to
+ * it, after ending its tasks. SIGTERM, SIGINT and SIGHUP end it only when it has nothing to do: stopping a service must not
+ * end tasks, which its daemon may come back for.
+ * @returns once it listens.
+ * @throws Error when it cannot start.
+ */
+async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
+  const { dir, incarnation, version, idleExitMs } = options;
+  const log = fileLog(join(dir, SUPERVISOR_FILES.log));
+  const launcher = await chooseLauncher(options.launcher, (reason) =>
+    log('falling back to the execa launcher', { reason }),
+  );
+  const journal = new JournalWriter(join(dir, SUPERVISOR_FILES.journal));
+  const place = makeSocketPlace(dir);
+  let hasDaemon = false;
+  let idleTimer: NodeJS.Timeout | undefined;
+
+  const exit = () => {
+    server.close();
+    place.remove();
+    journal.close();
+    launcher.close();
+    process.exit(0);
+  };
+  const reconsider = () => {
+    clearTimeout(idleTimer);
+    if (!supervisor.isIdle) return;
+    if (supervisor.isDraining) exit();
+    else if (!hasDaemon) idleTimer = setTimeout(() => supervisor.isIdle && exit(), idleExitMs);
+  };
+  const endEverything = () => {
+    log('the socket is gone: its data directory was deleted or moved; all tasks are ended');
+    supervisor.stopAll();
+    setInterval(() => !supervisor.hasRuns && exit(), LAST_LOOK_MS);
+  };
+  const server = new SupervisorServer({
+    socketPath: place.path,
+    secret: readSecret(dir),
+    incarnation,
+    version,
+    log,
+    message: (message) => supervisor.handle(message),
+    connected: (connected) => {
+      hasDaemon = connected;
+      reconsider();
+    },
+    unreachable: endEverything,
+  });
+  const supervisor = new Supervisor({
+    launcher,
+    journal,
+    clock: systemClock,
+    log,
+    tell: (message) => server.tell(message),
+    idle: reconsider,
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.on(signal, () => supervisor.isIdle && exit());
+  await server.listen();
+  // The tasks outweigh whatever one handler could not deal with.
+  process.on('uncaughtException', (error) => log('uncaught error', { error: error.stack ?? String(error) }));
+  reconsider();
+}
+
+/**
+ * The command line of `execgo internal-supervisor`.
+ * @throws Error on arguments that {@link startSupervisor} does not give, and when it cannot start.
+ */
+export async function supervisorMain(argv: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      dir: { type: 'string' },
+      incarnation: { type: 'string' },
+      version: { type: 'string', default: '' },
+      launcher: { type: 'string', default: 'auto' },
+      'idle-exit-ms': { type: 'string', default: String(DEFAULT_IDLE_EXIT_MS) },
+    },
+  });
+  const { dir, incarnation, version } = values;
+  const launcher = LAUNCHER_CHOICES.find((choice) => choice === values.launcher);
+  const idleExitMs = Number(values['idle-exit-ms']);
+  if (dir === undefined || incarnation === undefined) throw new Error('--dir and --incarnation are required');
+  if (launcher === undefined) throw new Error(`--launcher must be one of ${LAUNCHER_CHOICES.join(', ')}`);
+  if (!Number.isSafeInteger(idleExitMs) || idleExitMs < 0)
+    throw new Error('--idle-exit-ms must be a whole number of milliseconds');
+  await runSupervisor({ dir, incarnation, version, launcher, idleExitMs });
+}

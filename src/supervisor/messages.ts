@@ -1,0 +1,138 @@
+import type { DaemonMessage, SupervisorMessage } from './protocol.js';
+
+/** Says whether a value that came over the socket has a shape. Unknown fields pass: the other side may be newer. */
+type Check = (value: unknown) => boolean;
+
+const text: Check = (value) => typeof value === 'string';
+const flag: Check = (value) => typeof value === 'boolean';
+const whole: Check = (value) => Number.isSafeInteger(value);
+const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const milliseconds: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const signal: Check = (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 64;
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const list =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const oneOf =
+  (...words: string[]): Check =>
+  (value) =>
+    words.includes(value as string);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const shape =
+  (fields: Record<string, Check>): Check =>
+  (value) =>
+    isObject(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
+const textMap: Check = (value) => isObject(value) && Object.values(value).every(text);
+const argv: Check = (value) => list(text)(value) && (value as string[]).length > 0;
+
+const stream = shape({ path: text, max_bytes: count, tail_path: text });
+const cgroupDir = shape({
+  path: text,
+  settings: list((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(text)),
+});
+const cgroup = shape({
+  track: cgroupDir,
+  kill_file: flag,
+  limits: list(cgroupDir),
+  peak_file: optional(text),
+  oom_file: optional(text),
+});
+const chain = shape({
+  cpu_sec: optional(count),
+  address_space_bytes: optional(count),
+  processes: optional(count),
+  wrappers: list(list(text)),
+  chroot: optional(text),
+});
+const launchSpec = shape({
+  argv,
+  env: textMap,
+  cwd: text,
+  stdout: stream,
+  stderr: stream,
+  wall_time_ms: milliseconds,
+  grace_ms: milliseconds,
+  cgroup: optional(cgroup),
+  chain: optional(chain),
+});
+const running = shape({
+  launch_id: whole,
+  token: text,
+  pid: count,
+  start_ticks: count,
+  started_at_ms: milliseconds,
+});
+const streamOutcome = shape({ bytes: count, kept_bytes: count });
+const outcome = shape({
+  launch_id: whole,
+  token: text,
+  exit_code: optional(count),
+  signal: optional(count),
+  failure: optional(shape({ stage: oneOf('launch', 'sandbox'), message: text })),
+  pid: optional(count),
+  started_at_ms: optional(milliseconds),
+  finished_at_ms: milliseconds,
+  duration_ms: milliseconds,
+  first_stop: optional(oneOf('timeout', 'kill')),
+  timeout_at_ms: optional(milliseconds),
+  oom: flag,
+  cpu_exceeded: flag,
+  stdout: streamOutcome,
+  stderr: streamOutcome,
+  usage: isObject,
+  survivors: optional(list(count)),
+});
+
+const DAEMON_MESSAGES: Record<DaemonMessage['type'], Check> = {
+  hello: shape({ protocol: whole, version: text, nonce: text }),
+  list: shape({}),
+  launch: shape({ version: whole, launch_id: whole, task_id: text, token: text }),
+  kill: shape({ launch_id: whole, signal: optional(signal), grace_ms: optional(milliseconds) }),
+  ack: shape({ launch_ids: list(whole) }),
+  drain: shape({}),
+};
+
+const SUPERVISOR_MESSAGES: Record<SupervisorMessage['type'], Check> = {
+  hello: shape({
+    protocol: whole,
+    launch_version: whole,
+    version: text,
+    incarnation: text,
+    pid: count,
+    proof: text,
+  }),
+  running: shape({ launches: list(running) }),
+  listed: shape({}),
+  started: shape({ launch: running }),
+  timeout: shape({ launch_id: whole, at_ms: milliseconds }),
+  outcome: shape({ outcome }),
+  refused: shape({ launch_id: whole, reason: text }),
+};
+
+/**
+ * @param launchVersion the version of launches that are understood here: the specification of any other is not looked at.
+ * @returns the message, or undefined when it is none.
+ */
+export function parseDaemonMessage(value: unknown, launchVersion: number): DaemonMessage | undefined {
+  if (!matches(value, DAEMON_MESSAGES)) return undefined;
+  const message = value as DaemonMessage;
+  if (message.type === 'launch' && message.version === launchVersion && !launchSpec(message.spec))
+    return undefined;
+  return message;
+}
+
+/** @returns the message, or undefined when it is none. */
+export function parseSupervisorMessage(value: unknown): SupervisorMessage | undefined {
+  return matches(value, SUPERVISOR_MESSAGES) ? (value as SupervisorMessage) : undefined;
+}
+
+function matches(value: unknown, messages: Record<string, Check>): boolean {
+  if (!isObject(value) || typeof value.type !== 'string' || !Object.hasOwn(messages, value.type))
+    return false;
+  return messages[value.type]?.(value) ?? false;
+}

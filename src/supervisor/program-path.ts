@@ -1,0 +1,32 @@
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+
+/** What execvp(3) searches when the environment has no PATH. */
+const DEFAULT_PATH = '/bin:/usr/bin';
+
+const { ENOENT, ENOTDIR, EACCES } = constants.errno;
+/** Errors after which execvp(3) goes on to the next directory. */
+const NEXT = [ENOENT, ENOTDIR, EACCES];
+
+/**
+ * Runs a program as execvp(3) finds it: one with a slash is that file, any other is searched in `path`, whose relative
+ * entries count from `cwd`.
+ * @param attempt tries one file; returns 0 or an errno.
+ * @returns 0, or the errno that execvp would give: EACCES wins over ENOENT.
+ */
+export function tryProgram(
+  program: string,
+  path: string | undefined,
+  cwd: string,
+  attempt: (file: string) => number,
+): number {
+  if (program.includes('/')) return attempt(program);
+  if (program === '') return ENOENT;
+  let result: number = ENOENT;
+  for (const directory of (path ?? DEFAULT_PATH).split(':')) {
+    const errno = attempt(resolve(cwd, directory, program));
+    if (!NEXT.includes(errno)) return errno;
+    if (errno === EACCES) result = EACCES;
+  }
+  return result;
+}

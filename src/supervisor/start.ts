@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join, resolve } from 'node:path';
+import { startTicks } from '../sandbox/process-identity.js';
+import type { LauncherChoice } from './choose-launcher.js';
+import { writeSecret } from './proof.js';
+import { SUPERVISOR_FILES } from './protocol.js';
+import { findSocketPath } from './socket-path.js';
+
+/** A start takes about 0.1 s; this is for a machine that is very busy. */
+const START_TIMEOUT_MS = 15_000;
+const RETRY_MS = 5;
+const LOG_TAIL_BYTES = 2000;
+/** A small young generation: what a supervisor allocates is either dead at once or lives as long as a task. */
+const NODE_FLAGS = ['--max-semi-space-size=1'];
+/** What of the daemon's environment a supervisor sees. Tasks see none of it: theirs comes with each launch. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
+
+export interface StartOptions {
+  /** `<data-dir>/supervisor`. */
+  root: string;
+  /** Name of its directory; a new one by default. */
+  incarnation?: string;
+  version: string;
+  /** Path of the program that is run by this Node as `<entry> internal-supervisor …`. */
+  entry: string;
+  launcher?: LauncherChoice;
+  /** Milliseconds. */
+  idleExitMs?: number;
+  /** Added to its environment. */
+  env?: Record<string, string>;
+}
+
+export interface StartedSupervisor {
+  incarnation: string;
+  pid: number;
+  /** Field 22 of /proc/<pid>/stat; 0 where there is no /proc. */
+  start_ticks: number;
+  dir: string;
+  /** Calls back when the process ends while this one lives. */
+  onExit(listener: () => void): void;
+}
+
+/**
+ * Starts a detached supervisor, which survives this process.
+ * @returns once its socket accepts.
+ * @throws Error with the end of its log when it ends before that, or takes too long; it is not left running.
+ */
+export async function startSupervisor(options: StartOptions): Promise<StartedSupervisor> {
+  const incarnation = options.incarnation ?? `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
+  const dir = resolve(options.root, incarnation);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  writeSecret(dir);
+  const child = spawnDetached(options, dir, incarnation);
+  const pid = child.pid;
+  if (pid === undefined) throw await spawnError(child);
+  try {
+    await accepting(child, dir);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+  child.unref();
+  return {
+    incarnation,
+    pid,
+    start_ticks: startTicks(pid) ?? 0,
+    dir,
+    onExit: (listener) => child.once('exit', listener),
+  };
+}
+
+function spawnDetached(options: StartOptions, dir: string, incarnation: string): ChildProcess {
+  const { version, entry, launcher, idleExitMs, env } = options;
+  const inherited = INHERITED.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const args = ['--dir', dir, '--incarnation', incarnation, '--version', version];
+  if (launcher !== undefined) args.push('--launcher', launcher);
+  if (idleExitMs !== undefined) args.push('--idle-exit-ms', String(idleExitMs));
+  // Its own words before it has opened its log, and those of Node when it crashes.
+  const log = openSync(join(dir, SUPERVISOR_FILES.log), 'a', 0o600);
+  try {
+    return spawn(process.execPath, [...NODE_FLAGS, resolve(entry), 'internal-supervisor', ...args], {
+      detached: true,
+      cwd: '/',
+      env: { ...Object.fromEntries(inherited), ...env },
+      stdio: ['ignore', log, log],
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+function spawnError(child: ChildProcess): Promise<Error> {
+  return new Promise((done) =>
+    child.once('error', (error) => done(new Error(`cannot start a supervisor: ${error.message}`))),
+  );
+}
+
+async function accepting(child: ChildProcess, dir: string): Promise<void> {
+  const giveUpAt = performance.now() + START_TIMEOUT_MS;
+  while (!(await accepts(findSocketPath(dir)))) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the supervisor ended while it started: ${logTail(dir)}`);
+    if (performance.now() > giveUpAt)
+      throw new Error(`the supervisor did not start within ${START_TIMEOUT_MS} ms: ${logTail(dir)}`);
+    await new Promise((next) => setTimeout(next, RETRY_MS));
+  }
+}
+
+function accepts(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once('error', () => done(false));
+  });
+}
+
+function logTail(dir: string): string {
+  const log = readFileSync(join(dir, SUPERVISOR_FILES.log), 'utf8').trim();
+  return log === '' ? 'it said nothing' : log.slice(-LOG_TAIL_BYTES);
+}

@@ -1,0 +1,260 @@
+import { constants } from 'node:os';
+import type { Clock } from './clock.js';
+import { crashPoint } from './crash-point.js';
+import { IdSet } from './id-set.js';
+import type { JournalRecord } from './journal.js';
+import type { JournalWriter } from './journal-writer.js';
+import type { Launcher } from './launcher.js';
+import type { Log } from './log.js';
+import { LAUNCH_VERSION } from './protocol.js';
+import type { DaemonMessage, LaunchSpec, Outcome, Running, SupervisorMessage } from './protocol.js';
+import { TaskRun } from './task-run.js';
+import { killUnowned } from './unowned.js';
+
+/** How long a full disk is left alone before the journal is tried again. */
+const JOURNAL_RETRY_MS = 1000;
+/** How long after killing processes that no task owns others are looked for that they leave behind. */
+const UNOWNED_AGAIN_MS = 20;
+
+export interface SupervisorOptions {
+  launcher: Launcher;
+  journal: JournalWriter;
+  clock: Clock;
+  log: Log;
+  /** Sends to the connected daemon, if there is one. */
+  tell: (message: SupervisorMessage) => void;
+  /** Called whenever nothing runs and nothing is unacknowledged any more. */
+  idle: () => void;
+}
+
+type LaunchMessage = Extract<DaemonMessage, { type: 'launch' }>;
+
+/** Everything that has been launched here and is not acknowledged: runs each launch at most once and loses no outcome. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #runs = new Map<number, TaskRun>();
+  readonly #outcomes = new Map<number, Outcome>();
+  readonly #seen = new IdSet();
+  /** Records that could not be written yet; they are told all the same. */
+  #unwritten: JournalRecord[] = [];
+  #retryTimer: NodeJS.Timeout | undefined;
+  #draining = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** True when nothing runs and nothing is unacknowledged. */
+  get isIdle(): boolean {
+    return this.#runs.size === 0 && this.#outcomes.size === 0;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  handle(message: Exclude<DaemonMessage, { type: 'hello' }>): void {
+    switch (message.type) {
+      case 'launch': {
+        this.#launch(message);
+        return;
+      }
+      case 'kill': {
+        const { signal = constants.signals.SIGTERM, grace_ms } = message;
+        return this.#runs.get(message.launch_id)?.stop(signal, grace_ms);
+      }
+      case 'list': {
+        this.#list();
+        return;
+      }
+      case 'ack': {
+        this.#acknowledge(message.launch_ids);
+        return;
+      }
+      case 'drain':
+        this.#draining = true;
+        if (this.isIdle) this.#options.idle();
+    }
+  }
+
+  /** Ends every task: TERM now, KILL after each one's grace. */
+  stopAll(): void {
+    for (const run of [...this.#runs.values()]) run.stop(constants.signals.SIGTERM);
+  }
+
+  /** True while a process runs here. */
+  get hasRuns(): boolean {
+    return this.#runs.size > 0;
+  }
+
+  #launch(message: LaunchMessage): void {
+    const { launch_id, token, spec } = message;
+    const { tell } = this.#options;
+    if (this.#seen.has(launch_id)) {
+      this.#tellState(launch_id, token);
+      return;
+    }
+    const reason = this.#refusal(message.version);
+    if (reason !== undefined) {
+      tell({ type: 'refused', launch_id, reason });
+      return;
+    }
+    this.#seen.add(launch_id);
+    crashPoint('before_began');
+    try {
+      this.#write({ t: 'began', launch_id, token, at_ms: this.#options.clock.now() });
+    } catch (error) {
+      this.#neverBegan(launch_id, token, `cannot write the journal: ${(error as Error).message}`);
+      return;
+    }
+    crashPoint('after_began');
+    this.#start(launch_id, token, spec);
+  }
+
+  #refusal(version: number): string | undefined {
+    if (version !== LAUNCH_VERSION)
+      return `launch version ${version} is not known here, only ${LAUNCH_VERSION}`;
+    return this.#draining ? 'this supervisor accepts no further launch' : undefined;
+  }
+
+  /** Answers a launch that came before: it never runs again. */
+  #tellState(launchId: number, token: string): void {
+    const { tell } = this.#options;
+    const run = this.#runs.get(launchId);
+    const outcome = this.#outcomes.get(launchId);
+    const known = run?.token ?? outcome?.token;
+    if (known !== undefined && known !== token) {
+      tell({
+        type: 'refused',
+        launch_id: launchId,
+        reason: 'this launch id was used with another token',
+      });
+      return;
+    }
+    if (outcome !== undefined) {
+      tell({ type: 'outcome', outcome });
+      return;
+    }
+    if (run === undefined) {
+      this.#neverBegan(launchId, token, `launch ${launchId} has ended here before and was acknowledged`);
+      return;
+    }
+    if (run.running !== undefined) tell({ type: 'started', launch: run.running });
+  }
+
+  #start(launchId: number, token: string, spec: LaunchSpec): void {
+    const { launcher, clock, log, tell } = this.#options;
+    const run = new TaskRun(launchId, token, spec, {
+      launcher,
+      clock,
+      log,
+      spawned: (_run, launch) => {
+        crashPoint('after_spawn');
+        this.#writeSoon({ t: 'started', launch });
+      },
+      started: (_run, launch) => tell({ type: 'started', launch }),
+      timedOut: (_run, at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
+      ended: (_run, outcome) => {
+        this.#runs.delete(launchId);
+        this.#killUnowned();
+        this.#finish(outcome);
+      },
+    });
+    this.#runs.set(launchId, run);
+    run.start(spec);
+  }
+
+  #killUnowned(): void {
+    const running = [...this.#runs.values()].map((run) => run.spawned?.start_ticks ?? 0);
+    if (killUnowned(this.#options.launcher, running) > 0)
+      setTimeout(() => this.#killUnowned(), UNOWNED_AGAIN_MS);
+  }
+
+  #neverBegan(launchId: number, token: string, message: string): void {
+    this.#finish({
+      launch_id: launchId,
+      token,
+      failure: { stage: 'launch', message },
+      finished_at_ms: this.#options.clock.now(),
+      duration_ms: 0,
+      oom: false,
+      cpu_exceeded: false,
+      stdout: { bytes: 0, kept_bytes: 0 },
+      stderr: { bytes: 0, kept_bytes: 0 },
+      usage: {},
+    });
+  }
+
+  #finish(outcome: Outcome): void {
+    crashPoint('before_outcome_journal');
+    this.#outcomes.set(outcome.launch_id, outcome);
+    this.#writeSoon({ t: 'outcome', outcome });
+    crashPoint('after_outcome_journal');
+    this.#options.tell({ type: 'outcome', outcome });
+    crashPoint('after_outcome_told');
+  }
+
+  #list(): void {
+    const { tell } = this.#options;
+    const launches = [...this.#runs.values()].map((run) => run.spawned).filter(isDefined);
+    tell({ type: 'running', launches });
+    for (const outcome of this.#outcomes.values()) tell({ type: 'outcome', outcome });
+    tell({ type: 'listed' });
+  }
+
+  #acknowledge(launchIds: readonly number[]): void {
+    const known = launchIds.filter((id) => this.#outcomes.delete(id));
+    if (known.length === 0) return;
+    crashPoint('before_ack_journal');
+    this.#writeSoon({ t: 'acked', launch_ids: known });
+    this.#compact();
+    if (this.isIdle) this.#options.idle();
+  }
+
+  /** @throws Error when the journal cannot be written. */
+  #write(record: JournalRecord): void {
+    this.#options.journal.append(...this.#unwritten, record);
+    this.#unwritten = [];
+  }
+
+  /** Writes now, or as soon as the disk takes it, in order. */
+  #writeSoon(record: JournalRecord): void {
+    try {
+      this.#write(record);
+    } catch (error) {
+      this.#options.log('cannot write the journal', { error: (error as Error).message });
+      this.#unwritten.push(record);
+      if (this.#retryTimer === undefined)
+        this.#retryTimer = setTimeout(() => this.#retry(), JOURNAL_RETRY_MS);
+    }
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    const [last] = this.#unwritten.splice(-1);
+    if (last !== undefined) this.#writeSoon(last);
+  }
+
+  #compact(): void {
+    try {
+      this.#options.journal.compact(() => this.#liveRecords());
+    } catch (error) {
+      this.#options.log('cannot compact the journal', { error: (error as Error).message });
+    }
+  }
+
+  #liveRecords(): JournalRecord[] {
+    const runs = [...this.#runs.values()].flatMap((run): JournalRecord[] => {
+      const launch = run.spawned;
+      const at_ms = launch?.started_at_ms ?? this.#options.clock.now();
+      const began: JournalRecord = { t: 'began', launch_id: run.launchId, token: run.token, at_ms };
+      return launch === undefined ? [began] : [began, { t: 'started', launch }];
+    });
+    const ended = [...this.#outcomes.values()].map((outcome): JournalRecord => ({ t: 'outcome', outcome }));
+    return [...runs, ...ended];
+  }
+}
+
+function isDefined(launch: Running | undefined): launch is Running {
+  return launch !== undefined;
+}

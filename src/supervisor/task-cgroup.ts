@@ -1,0 +1,67 @@
+import {
+  cgroupPids,
+  createCgroup,
+  enterCgroup,
+  killCgroup,
+  readCgroupUsage,
+  removeCgroup,
+} from '../sandbox/cgroup.js';
+import type { CgroupUsage } from '../sandbox/cgroup.js';
+import type { CgroupSpec } from '../sandbox/launch.js';
+import { descendantsOf } from '../sandbox/process-identity.js';
+
+/** Rounds in which processes that fork while they are moved are followed; each round's are caught by the next. */
+const MOVE_ROUNDS = 5;
+/** Together ten seconds. */
+const REMOVE_ATTEMPTS = 100;
+const REMOVE_EVERY_MS = 100;
+
+/** The cgroups of one launch, from their making to their removal; none of it throws but the making. */
+export class TaskCgroup {
+  readonly #spec: CgroupSpec;
+  #usage: CgroupUsage = { oom: false };
+  #removed = false;
+
+  /** @throws Error for people when the directories cannot be made. */
+  constructor(spec: CgroupSpec) {
+    this.#spec = spec;
+    createCgroup(spec);
+  }
+
+  /** Moves a process that is already running, and what it has forked until now. */
+  enter(leader: number): void {
+    enterCgroup(this.#spec, leader);
+    const moved = new Set([leader]);
+    for (let round = 0; round < MOVE_ROUNDS; round++) {
+      const fresh = descendantsOf(leader).filter((pid) => !moved.has(pid));
+      if (fresh.length === 0) return;
+      for (const pid of fresh) {
+        moved.add(pid);
+        enterCgroup(this.#spec, pid);
+      }
+    }
+  }
+
+  kill(): void {
+    if (!this.#removed) killCgroup(this.#spec);
+  }
+
+  /** @returns who is still inside; removes the directories when nobody is. */
+  remaining(): number[] {
+    if (this.#removed) return [];
+    this.#usage = readCgroupUsage(this.#spec);
+    this.#removed = removeCgroup(this.#spec);
+    return this.#removed ? [] : cgroupPids(this.#spec);
+  }
+
+  /** As it was when {@link remaining} was last asked. */
+  get usage(): CgroupUsage {
+    return this.#usage;
+  }
+
+  /** Removes the directories as soon as the kernel lets go of them; for a while, then the daemon's sweep has to. */
+  removeLater(attempts = REMOVE_ATTEMPTS): void {
+    this.remaining();
+    if (!this.#removed && attempts > 0) setTimeout(() => this.removeLater(attempts - 1), REMOVE_EVERY_MS);
+  }
+}

@@ -1,0 +1,42 @@
+import type { Namespaces } from './plan.js';
+
+export interface Platform {
+  /** `linux`, `macos`, … as the older runtime named them. */
+  os: string;
+  /** `x86_64`, `aarch64`, … */
+  arch: string;
+  containerized: boolean;
+  kubernetes: boolean;
+}
+
+/** Why a capability is missing, for `execgo doctor` and plan messages. Keys are capability names. */
+export type CapabilityReasons = Record<string, string>;
+
+/** What this host was seen to be able to do when the daemon started. */
+export interface HostCapabilities {
+  collected_at_ms: number;
+  platform: Platform;
+  /** `libc` where koffi serves, `execa` otherwise. */
+  launcher: 'libc' | 'execa';
+  linux_sandbox: boolean;
+  chroot: boolean;
+  namespaces: Namespaces;
+  /** Namespaces without root, through bubblewrap. */
+  bubblewrap: boolean;
+  data_dir_writable: boolean;
+  rlimit_cpu: boolean;
+  rlimit_memory: boolean;
+  /** Which cgroup files the supervisor writes to. */
+  cgroup: 'v2' | 'v1' | 'hybrid' | 'none';
+  cgroup_v2: boolean;
+  cgroup_writable: boolean;
+  memory_limit: boolean;
+  pids_limit: boolean;
+  cpu_quota: boolean;
+  oom_detection: boolean;
+  /** A directory per task that finds every process of it. */
+  cgroup_tracking: boolean;
+  switch_user: boolean;
+  reasons: CapabilityReasons;
+  warnings: string[];
+}

@@ -1,0 +1,51 @@
+export const EVENT_TYPES = [
+  'submitted',
+  'accepted',
+  'planned',
+  'degraded',
+  'resource_reserved',
+  'resource_released',
+  'started',
+  'kill_requested',
+  'timeout_triggered',
+  'finished',
+  'failed',
+  'cancelled',
+  'recovered',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** One line of a task's history. `seq` orders all events of the daemon; `timestamp_ms` is Unix time. */
+export interface TaskEvent {
+  seq: number;
+  task_id: string;
+  event_type: EventType;
+  timestamp_ms: number;
+  message: string | null;
+  data: unknown;
+}
+
+/** An event that has no `seq` yet: the store gives it one as it is written. */
+export interface NewEvent {
+  event_type: EventType;
+  timestamp_ms: number;
+  message?: string | undefined;
+  data?: unknown;
+}
+
+/** The Go client's word for each event type; `task_progressed` for what has none of its own. */
+export const CLIENT_EVENT_WORD: Readonly<Record<EventType, string>> = {
+  submitted: 'task_submitted',
+  accepted: 'task_accepted',
+  planned: 'task_progressed',
+  degraded: 'task_progressed',
+  resource_reserved: 'task_progressed',
+  resource_released: 'task_progressed',
+  started: 'task_started',
+  kill_requested: 'task_progressed',
+  timeout_triggered: 'task_progressed',
+  finished: 'task_succeeded',
+  failed: 'task_failed',
+  cancelled: 'task_cancelled',
+  recovered: 'task_progressed',
+};

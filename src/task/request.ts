@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { isTaskId } from './ids.js';
+
+/** Defaults of contract 1. Milliseconds and bytes. */
+const DEFAULT_WALL_TIME_MS = 300_000;
+const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;
+export const DEFAULT_QUEUE = 'default';
+
+const notBlank = (s: string) => s.trim() !== '';
+const noNul = (s: string) => !s.includes('\0');
+const NUL = 'must not contain a NUL byte';
+
+/** `null` means absent where a field is optional. */
+function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((v) => v ?? undefined);
+}
+
+const text = z.string().refine(noNul, NUL);
+const name = text.refine(notBlank, 'must not be empty');
+const positive = z
+  .number()
+  .int('must be a whole number')
+  .positive('must be greater than 0')
+  .max(Number.MAX_SAFE_INTEGER, 'must be at most 2^53-1');
+const variableName = text.refine(
+  (k) => notBlank(k) && !k.includes('='),
+  'keys must be non-empty and without "="',
+);
+const stringMap = (key: z.ZodType<string, string>) => z.record(key, text);
+
+const executionSchema = z
+  .object({
+    kind: z.enum(['command', 'script']),
+    program: optional(text),
+    args: z
+      .array(text)
+      .nullish()
+      .transform((v) => v ?? []),
+    script: optional(text),
+    interpreter: optional(z.array(text)),
+    env: stringMap(variableName)
+      .nullish()
+      .transform((v) => v ?? {}),
+  })
+  .superRefine((e, ctx) => {
+    const issue = (path: string, message: string) => ctx.addIssue({ code: 'custom', path: [path], message });
+    const program = notBlank(e.program ?? '');
+    const script = notBlank(e.script ?? '');
+    if (e.kind === 'command') {
+      if (!program) issue('program', 'is required for kind "command"');
+      if (script) issue('script', 'must be empty for kind "command"');
+    } else {
+      if (!script) issue('script', 'is required for kind "script"');
+      if (program) issue('program', 'must be empty for kind "script"');
+    }
+    if (e.interpreter !== undefined && !notBlank(e.interpreter[0] ?? ''))
+      issue('interpreter', 'must have a non-empty first item');
+  });
+
+const limitsSchema = z.object({
+  wall_time_ms: positive.nullish().transform((v) => v ?? DEFAULT_WALL_TIME_MS),
+  cpu_time_sec: optional(positive),
+  cpu_millis: optional(positive),
+  memory_bytes: optional(positive),
+  pids_max: optional(positive),
+  stdout_max_bytes: positive.nullish().transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES),
+  stderr_max_bytes: positive.nullish().transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES),
+  queue_timeout_ms: optional(positive),
+});
+
+const flag = (fallback: boolean) =>
+  z
+    .boolean()
+    .nullish()
+    .transform((v) => v ?? fallback);
+
+const namespacesSchema = z.object({
+  mount: flag(true),
+  pid: flag(true),
+  uts: flag(true),
+  ipc: flag(true),
+  net: flag(false),
+});
+
+const relativeInside = (p: string) => !p.startsWith('/') && !p.split('/').includes('..');
+
+const sandboxSchema = z
+  .object({
+    profile: z
+      .enum(['process', 'linux_sandbox'])
+      .nullish()
+      .transform((v) => v ?? ('process' as const)),
+    workspace_subdir: optional(name.refine(relativeInside, 'must be relative and without ".."')),
+    rootfs: optional(name),
+    chroot: flag(false),
+    namespaces: optional(namespacesSchema),
+  })
+  .superRefine((s, ctx) => {
+    if (!s.chroot) return;
+    if (s.rootfs === undefined)
+      ctx.addIssue({ code: 'custom', path: ['rootfs'], message: 'is required when chroot is true' });
+    if (s.profile !== 'linux_sandbox')
+      ctx.addIssue({
+        code: 'custom',
+        path: ['profile'],
+        message: 'must be "linux_sandbox" when chroot is true',
+      });
+  });
+
+const policySchema = z.object({
+  capability_mode: optional(z.enum(['adaptive', 'strict'])),
+  priority: z
+    .number()
+    .int('must be a whole number')
+    .min(Number.MIN_SAFE_INTEGER)
+    .max(Number.MAX_SAFE_INTEGER)
+    .nullish()
+    .transform((v) => v ?? 0),
+  demands: optional(
+    z.object({ hostname: optional(name), profile: optional(name), tags: optional(z.array(name)) }),
+  ),
+});
+
+const controlContextSchema = z.object({
+  control_plane_mode: optional(name),
+  tenant: optional(name),
+  owner: optional(name),
+  expected_runtime_profile: optional(name),
+  requires_strict_sandbox: flag(false),
+  requires_resource_reservation: flag(false),
+  labels: stringMap(variableName)
+    .nullish()
+    .transform((v) => v ?? {}),
+  idempotency_key: optional(name),
+  queue: name.nullish().transform((v) => v ?? DEFAULT_QUEUE),
+  lane: optional(name),
+  session_id: optional(name),
+});
+
+/** Contract 1's submit body. Unknown fields pass, and are named in `warnings` (see `validate.ts`). */
+export const submitSchema = z.object({
+  task_id: optional(
+    z.string().refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."'),
+  ),
+  execution: executionSchema,
+  limits: limitsSchema.nullish().transform((v) => v ?? limitsSchema.parse({})),
+  sandbox: sandboxSchema.nullish().transform((v) => v ?? sandboxSchema.parse({})),
+  policy: policySchema.nullish().transform((v) => v ?? policySchema.parse({})),
+  control_context: optional(controlContextSchema),
+  metadata: z
+    .record(z.string(), z.string())
+    .nullish()
+    .transform((v) => v ?? {}),
+});
+
+/** A request as validated: defaults filled in, `null` gone, unknown fields gone. */
+export type TaskRequest = z.output<typeof submitSchema>;
+/** What a client may send. */
+export type TaskSubmission = z.input<typeof submitSchema>;
+export type Execution = TaskRequest['execution'];
+export type SandboxRequest = TaskRequest['sandbox'];
+export type SandboxProfile = SandboxRequest['profile'];
+export type CapabilityMode = 'adaptive' | 'strict';

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { invalidInput } from './errors.js';
+import { submitSchema, type TaskRequest } from './request.js';
+
+export interface ValidatedSubmission {
+  request: TaskRequest;
+  /** One sentence for each unknown field. Empty when there are none. */
+  warnings: string[];
+}
+
+/**
+ * Validates a submit body against contract 1.
+ * @throws ExecgoError `invalid_input`, naming the first wrong field; `details` lists all of them.
+ */
+export function validateSubmission(body: unknown): ValidatedSubmission {
+  const parsed = submitSchema.safeParse(body);
+  if (!parsed.success) throw invalidInputFrom(parsed.error);
+  return { request: parsed.data, warnings: unknownFields(body).map((f) => `unknown field ${f} was ignored`) };
+}
+
+/** @returns `invalid_input` that names the first wrong field and lists all of them in `details`. */
+export function invalidInputFrom(error: z.ZodError): Error {
+  const problems = error.issues.map((i) => ({ field: i.path.join('.') || 'body', problem: i.message }));
+  const first = problems[0] ?? { field: 'body', problem: 'is not valid' };
+  return invalidInput(`${first.field}: ${first.problem}`, problems);
+}
+
+const SHAPE = z.toJSONSchema(submitSchema, { io: 'input', unrepresentable: 'any' }) as JsonShape;
+
+interface JsonShape {
+  properties?: Record<string, JsonShape>;
+  anyOf?: JsonShape[];
+}
+
+/** The alternative of a nullable schema that lists properties, if there is one. */
+function objectShape(shape: JsonShape): Record<string, JsonShape> | undefined {
+  return shape.properties ?? shape.anyOf?.map(objectShape).find((p) => p !== undefined);
+}
+
+function unknownFields(body: unknown, shape: JsonShape = SHAPE, prefix = ''): string[] {
+  const known = objectShape(shape);
+  if (known === undefined || typeof body !== 'object' || body === null || Array.isArray(body)) return [];
+  return Object.entries(body).flatMap(([key, value]) => {
+    const inner = Object.hasOwn(known, key) ? known[key] : undefined;
+    return inner === undefined ? [`${prefix}${key}`] : unknownFields(value, inner, `${prefix}${key}.`);
+  });
+}

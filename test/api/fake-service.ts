@@ -1,0 +1,220 @@
+import { EventEmitter, once } from 'node:events';
+import { readHeadTailOf, rangeOf } from './fake-output.js';
+import type {
+  BatchItem,
+  EncodedJson,
+  HeadTailView,
+  KillOptions,
+  OutputRange,
+  OutputStream,
+  Service,
+  TaskPage,
+} from '../../src/runtime/service.js';
+import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
+import type { ListQuery } from '../../src/task/list.js';
+import { resolvedPlan } from './fake-plan.js';
+import type { PlannedTask } from '../../src/task/plan.js';
+import { validateSubmission } from '../../src/task/validate.js';
+import type { EventView, SubmitAnswer } from '../../src/task/view.js';
+
+interface FakeTask {
+  status: 'running' | 'success' | 'cancelled';
+  stdout: Buffer;
+  stderr: Buffer;
+  /** Bytes of stdout that are gone: from, to. */
+  gap?: [from: number, to: number];
+}
+
+/** A service that keeps everything in memory and remembers what it was asked. */
+export class FakeService implements Service {
+  readonly tasks = new Map<string, FakeTask>();
+  readonly history: EventView[] = [];
+  /** Arguments of the last call, by method. */
+  readonly asked: Record<string, unknown[]> = {};
+  /** Thrown by the next call of `info`, `ready`, `status`. */
+  failure: Error | undefined;
+  /** How many calls wait right now. */
+  waiting = 0;
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+
+  add(id: string, task: Partial<FakeTask> = {}): FakeTask {
+    const full: FakeTask = { status: 'running', stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), ...task };
+    this.tasks.set(id, full);
+    return full;
+  }
+
+  write(id: string, stream: OutputStream, bytes: Buffer | string): void {
+    const task = this.#task(id);
+    task[stream] = Buffer.concat([task[stream], Buffer.from(bytes)]);
+    this.#changes.emit('change');
+  }
+
+  finish(id: string): void {
+    this.#task(id).status = 'success';
+    this.#changes.emit('change');
+  }
+
+  happen(task_id: string, event_type = 'started'): void {
+    const seq = this.history.length + 1;
+    const type = 'task_started';
+    this.history.push({
+      seq,
+      task_id,
+      handle_id: task_id,
+      event_type,
+      type,
+      timestamp: '2024-01-01T00:00:00Z',
+    });
+    this.#changes.emit('change');
+  }
+
+  async submit(body: unknown): Promise<SubmitAnswer> {
+    this.asked['submit'] = [body];
+    const { request, warnings } = validateSubmission(body);
+    const id = request.task_id ?? 'generated';
+    if (this.tasks.has(id)) throw new ExecgoError('conflict', `task already exists: ${id}`);
+    this.add(id);
+    return { task_id: id, handle_id: id, status: 'accepted', ...(warnings.length > 0 ? { warnings } : {}) };
+  }
+
+  dryRun(body: unknown): PlannedTask {
+    validateSubmission(body);
+    return resolvedPlan;
+  }
+
+  async submitBatch(body: unknown): Promise<BatchItem[]> {
+    this.asked['submitBatch'] = [body];
+    const { tasks } = body as { tasks: unknown[] };
+    return Promise.all(
+      tasks.map((task) =>
+        this.submit(task).catch((error: unknown) => ({
+          error: (error as ExecgoError).toBody(),
+        })),
+      ),
+    );
+  }
+
+  async status(id: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson> {
+    this.asked['status'] = [id, waitMs];
+    this.#fail();
+    this.#task(id);
+    if (waitMs > 0) await this.#until(() => this.#task(id).status !== 'running', signal, waitMs);
+    return this.#view(id);
+  }
+
+  async kill(id: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
+    this.asked['kill'] = [id, options];
+    const task = this.#task(id);
+    if (id === 'owned' && options.owner !== 'me')
+      throw new ExecgoError('permission_denied', 'permission denied: owner');
+    if ((options.wait_ms ?? 0) > 0)
+      await this.#until(() => task.status !== 'running', signal, options.wait_ms ?? 0);
+    task.status = 'cancelled';
+    return this.#view(id);
+  }
+
+  list(query: ListQuery): TaskPage {
+    this.asked['list'] = [query];
+    return { tasks: [], next_cursor: 'next' };
+  }
+
+  taskEvents(id: string, afterSeq: number, limit: number | undefined): EventView[] {
+    this.asked['taskEvents'] = [id, afterSeq, limit];
+    this.#task(id);
+    return this.history.filter((e) => e.task_id === id && e.seq > afterSeq).slice(0, limit);
+  }
+
+  async events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]> {
+    this.asked['events'] = [afterSeq, limit, waitMs];
+    if (waitMs > 0) await this.#until(() => this.history.length > afterSeq, signal, waitMs);
+    return this.history.filter((e) => e.seq > afterSeq).slice(0, limit);
+  }
+
+  lastSeq(): number {
+    return this.history.length;
+  }
+
+  async outputRange(id: string, stream: OutputStream, offset: number, limit: number): Promise<OutputRange> {
+    const { status, gap, [stream]: bytes } = this.#task(id);
+    return rangeOf(stream, bytes, stream === 'stdout' ? gap : undefined, status !== 'running', offset, limit);
+  }
+
+  async outputView(
+    id: string,
+    stream: OutputStream,
+    maxBytes: number,
+    maxLines: number,
+  ): Promise<HeadTailView> {
+    this.asked['outputView'] = [id, stream, maxBytes, maxLines];
+    return readHeadTailOf(stream, this.#task(id)[stream]);
+  }
+
+  async outputChanged(id: string, stream: OutputStream, offset: number, signal: AbortSignal): Promise<void> {
+    const changed = () => this.#task(id)[stream].length > offset || this.#task(id).status !== 'running';
+    await this.#until(changed, signal);
+  }
+
+  async deleteTask(id: string): Promise<void> {
+    if (this.#task(id).status === 'running') throw new ExecgoError('conflict', `task is not terminal: ${id}`);
+    this.tasks.delete(id);
+  }
+
+  info(): object {
+    this.#fail();
+    return { runtime_id: 'fake' };
+  }
+
+  capabilities(): object {
+    return { runtime_id: 'fake', degraded: false };
+  }
+
+  config(): object {
+    return { runtime_id: 'fake', max_running_tasks: 4 };
+  }
+
+  resources(): object {
+    return { runtime_id: 'fake', capacity: { task_slots: 4 } };
+  }
+
+  async ready(): Promise<void> {
+    this.#fail();
+  }
+
+  async metrics(): Promise<string> {
+    return '# TYPE execgo_runtime_tasks_running gauge\nexecgo_runtime_tasks_running 0\n';
+  }
+
+  #task(id: string): FakeTask {
+    const task = this.tasks.get(id);
+    if (task === undefined) throw taskNotFound(id);
+    return task;
+  }
+
+  #view(id: string): EncodedJson {
+    const { status, stdout } = this.#task(id);
+    const end = status === 'running' ? {} : { exit_code: 0, cause: 'exit' };
+    const head = JSON.stringify({ task_id: id, handle_id: id, status, ...end });
+    return [`${head.slice(0, -1)},"stdout":`, JSON.stringify(stdout.toString()), '}'].map((s) =>
+      Buffer.from(s),
+    );
+  }
+
+  #fail(): void {
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
+  }
+
+  async #until(met: () => boolean, signal: AbortSignal, waitMs?: number): Promise<void> {
+    const limit = waitMs === undefined ? undefined : AbortSignal.timeout(waitMs);
+    const ended = limit === undefined ? signal : AbortSignal.any([signal, limit]);
+    this.waiting++;
+    try {
+      while (!met()) await once(this.#changes, 'change', { signal: ended });
+    } catch (error) {
+      if (limit?.aborted !== true) throw error;
+    } finally {
+      this.waiting--;
+    }
+  }
+}

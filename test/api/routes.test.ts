@@ -1,0 +1,251 @@
+import { describe, expect, test } from 'vitest';
+import { http } from '../harness/http.js';
+import { ExecgoError } from '../../src/task/errors.js';
+import { serve } from './serve.js';
+
+const request = { execution: { kind: 'command', program: 'true' } };
+
+describe('submit', () => {
+  test('answers 200 with the task id', async () => {
+    const { url } = await serve();
+    const answer = await http(url).post('/api/v1/tasks', { ...request, task_id: 'a' });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ task_id: 'a', handle_id: 'a', status: 'accepted' });
+    expect(answer.headers['content-type']).toBe('application/json');
+    expect(answer.headers).not.toHaveProperty('x-powered-by');
+    expect(answer.headers).not.toHaveProperty('etag');
+  });
+
+  test('names unknown fields and refuses bad ones by name', async () => {
+    const { post } = http((await serve()).url);
+    expect((await post('/api/v1/tasks', { ...request, nonsense: 1 })).body.warnings).toEqual([
+      'unknown field nonsense was ignored',
+    ]);
+    const bad = await post('/api/v1/tasks', { execution: { kind: 'command' } });
+    expect(bad.status).toBe(400);
+    expect(bad.body.error).toMatchObject({
+      code: 'invalid_input',
+      message: 'invalid input: execution.program: is required for kind "command"',
+    });
+  });
+
+  test('dry_run accepts nothing', async () => {
+    const { url, service } = await serve();
+    const { post } = http(url);
+    expect((await post('/api/v1/tasks?dry_run=true', request)).body).toHaveProperty('plan.degraded', false);
+    expect(service.tasks.size).toBe(0);
+    expect((await post('/api/v1/tasks?dry_run=yes', request)).body.error.message).toContain('dry_run');
+    expect((await post('/api/v1/tasks?dry_run=false', request)).body.status).toBe('accepted');
+  });
+
+  test('a batch gets an answer for each item', async () => {
+    const { url } = await serve();
+    const answer = await http(url).post('/api/v1/tasks/batch', { tasks: [{ ...request, task_id: 'a' }, {}] });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject([{ task_id: 'a' }, { error: { code: 'invalid_input' } }]);
+  });
+});
+
+describe('status', () => {
+  test('is written as it was encoded', async () => {
+    const { url, service } = await serve();
+    service.add('a', { status: 'success', stdout: Buffer.from('é\n') });
+    const answer = await http(url).get('/api/v1/tasks/a');
+    expect(answer.body).toMatchObject({ task_id: 'a', status: 'success', stdout: 'é\n' });
+    expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text));
+    expect(service.asked['status']).toEqual(['a', 0]);
+  });
+
+  test('waits until the task is terminal', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    const waiting = http(url).get('/api/v1/tasks/a?wait_ms=20000');
+    await expect.poll(() => service.waiting).toBe(1);
+    service.finish('a');
+    expect((await waiting).body.status).toBe('success');
+  });
+
+  test('a wait that is too long is clamped', async () => {
+    const { url, service } = await serve();
+    service.add('a', { status: 'success' });
+    for (const given of ['60001', '9'.repeat(400)]) {
+      await http(url).get(`/api/v1/tasks/a?wait_ms=${given}`);
+      expect(service.asked['status']).toEqual(['a', 60_000]);
+    }
+  });
+
+  test.each(['-1', 'x', '', '1.5', '1e3', '0x10', ' 1', '1&wait_ms=2'])(
+    'wait_ms=%s is refused',
+    async (value) => {
+      const { url, service } = await serve();
+      service.add('a');
+      const answer = await http(url).get(`/api/v1/tasks/a?wait_ms=${value}`);
+      expect(answer.status).toBe(400);
+      expect(answer.body.error.code).toBe('invalid_input');
+      expect(answer.body.error.message).toMatch(/^invalid input: wait_ms: must be /);
+    },
+  );
+
+  test('an unknown task is not found, whatever its id', async () => {
+    const { get } = http((await serve()).url);
+    expect((await get('/api/v1/tasks/none')).body).toEqual({
+      error: { code: 'not_found', message: 'task not found: none' },
+    });
+    for (const id of ['..%2f..%2fetc', '%00', 'a%20b', '%E2%82%AC', 'x'.repeat(200)])
+      expect((await get(`/api/v1/tasks/${id}`)).status).toBe(404);
+    expect((await get('/api/v1/tasks/%zz')).body.error.code).toBe('invalid_input');
+  });
+
+  test('a client that goes away ends its wait', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    const controller = new AbortController();
+    const gone = fetch(`${url}/api/v1/tasks/a?wait_ms=60000`, { signal: controller.signal });
+    await expect.poll(() => service.waiting).toBe(1);
+    controller.abort();
+    await expect(gone).rejects.toThrow();
+    await expect.poll(() => service.waiting).toBe(0);
+  });
+});
+
+describe('kill', () => {
+  test('needs neither body nor content type', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    expect((await http(url).post('/api/v1/tasks/a/kill')).body.status).toBe('cancelled');
+    const { wait_ms, ...rest } = service.asked['kill']?.[1] as Record<string, unknown>;
+    expect(wait_ms).toBe(0);
+    expect(Object.values(rest)).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('an empty body of any type will do', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    for (const type of ['text/plain', 'application/json', 'application/x-www-form-urlencoded']) {
+      const answer = await http(url).post('/api/v1/tasks/a/kill', '', { 'content-type': type });
+      expect(answer.status).toBe(200);
+    }
+  });
+
+  test('passes owner, signal and times on', async () => {
+    const { url, service } = await serve();
+    service.add('owned', { status: 'success' });
+    const path = '/api/v1/tasks/owned/kill?signal=2&grace_ms=10&wait_ms=20';
+    expect((await http(url).post(path)).status).toBe(403);
+    expect((await http(url).post(path, undefined, { 'x-execgo-owner': 'me' })).status).toBe(200);
+    expect(service.asked['kill']?.[1]).toEqual({ owner: 'me', signal: 2, grace_ms: 10, wait_ms: 20 });
+    expect((await http(url).post('/api/v1/tasks/owned/kill?signal=65')).body.error.message).toBe(
+      'invalid input: signal: must be from 1 to 64',
+    );
+  });
+});
+
+describe('list', () => {
+  test('reads every condition', async () => {
+    const { url, service } = await serve();
+    const answer = await http(url).get(
+      '/api/v1/tasks?status=running,accepted&status=failed&cause=oom&tenant=t&owner=o&queue=q&lane=l&session_id=s' +
+        '&label=k%3Dv&text=a%20b&order=oldest&limit=7&cursor=c&unknown=1',
+    );
+    expect(answer.body).toEqual({ tasks: [], next_cursor: 'next' });
+    expect(service.asked['list']).toEqual([
+      {
+        status: ['running', 'accepted', 'failed'],
+        cause: 'oom',
+        tenant: 't',
+        owner: 'o',
+        queue: 'q',
+        lane: 'l',
+        session_id: 's',
+        label: 'k=v',
+        text: 'a b',
+        order: 'oldest',
+        limit: 7,
+        cursor: 'c',
+      },
+    ]);
+  });
+
+  test('has defaults', async () => {
+    const { url, service } = await serve();
+    await http(url).get('/api/v1/tasks');
+    expect(service.asked['list']).toEqual([{ order: 'newest', limit: 100 }]);
+  });
+
+  test.each([
+    ['status=done', 'status'],
+    ['limit=0', 'limit'],
+    ['limit=1001', 'limit'],
+    ['order=random', 'order'],
+    ['cause=bad', 'cause'],
+    ['tenant=', 'tenant'],
+    ['owner=a&owner=b', 'owner'],
+  ])('%s is refused', async (search, field) => {
+    const answer = await http((await serve()).url).get(`/api/v1/tasks?${search}`);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error.message).toMatch(new RegExp(`^invalid input: ${field}`));
+  });
+});
+
+describe('events of a task', () => {
+  test('all of them, or some', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    for (const id of ['a', 'b', 'a', 'a']) service.happen(id);
+    const { get } = http(url);
+    const seqs = async (search: string) =>
+      (await get(`/api/v1/tasks/a/events${search}`)).body.map((e: { seq: number }) => e.seq);
+    expect(await seqs('')).toEqual([1, 3, 4]);
+    expect(await seqs('?after_seq=1&limit=1')).toEqual([3]);
+    expect(await seqs('?limit=0')).toEqual([]);
+    expect((await get('/api/v1/tasks/b/events')).status).toBe(404);
+    expect((await get('/api/v1/tasks/a/events?after_seq=9007199254740993')).body.error.message).toContain(
+      'after_seq',
+    );
+  });
+});
+
+describe('delete', () => {
+  test('a terminal task only', async () => {
+    const { url, service } = await serve();
+    const client = http(url);
+    service.add('a');
+    expect((await client.delete('/api/v1/tasks/a')).status).toBe(409);
+    service.finish('a');
+    expect((await client.delete('/api/v1/tasks/a')).body).toEqual({ task_id: 'a', deleted: true });
+    expect((await client.delete('/api/v1/tasks/a')).status).toBe(404);
+  });
+});
+
+describe('the runtime', () => {
+  test.each(['info', 'capabilities', 'config', 'resources'])('answers %s', async (name) => {
+    const answer = await http((await serve()).url).get(`/api/v1/runtime/${name}`);
+    expect(answer.body).toHaveProperty('runtime_id', 'fake');
+  });
+
+  test('answers health, readiness and metrics', async () => {
+    const { url, service } = await serve();
+    const { get } = http(url);
+    expect((await get('/healthz')).body).toEqual({ status: 'ok', version: '1.2.3' });
+    expect((await get('/readyz')).body).toEqual({ status: 'ready', version: '1.2.3' });
+    const metrics = await get('/metrics');
+    expect(metrics.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(metrics.text).toContain('execgo_runtime_tasks_running 0');
+    for (const failure of [new ExecgoError('insufficient_storage', 'disk full'), new Error('secret')]) {
+      service.failure = failure;
+      const answer = await get('/readyz');
+      expect(answer.status).toBe(503);
+      expect(answer.body.error.code).toBe('unavailable');
+      expect(answer.text).not.toContain('secret');
+    }
+  });
+
+  test('welcomes programs and people', async () => {
+    const { get } = http((await serve()).url);
+    expect((await get('/')).body).toMatchObject({
+      name: 'execgo',
+      links: { specification: '/openapi.json' },
+    });
+    expect((await get('/', { accept: 'text/html,*/*;q=0.8' })).text).toContain('<a href="/openapi.json">');
+  });
+});

@@ -1,0 +1,108 @@
+import http, { type IncomingMessage } from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import pino from 'pino';
+import { onTestFinished } from 'vitest';
+import { createApp } from '../../src/api/app.js';
+import { listen, stop } from '../../src/api/server.js';
+import { Waiters } from '../../src/api/waiters.js';
+import { FakeService } from './fake-service.js';
+
+/** The HTTP side over a fake service, on a port of its own until the test has finished. */
+export async function serve(heartbeatMs?: number) {
+  const service = new FakeService();
+  const waiters = new Waiters();
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
+  const app = createApp({
+    service,
+    version: '1.2.3',
+    allowedHosts: ['my-host', 'Other.Example'],
+    log,
+    waiters,
+    heartbeatMs,
+  });
+  const server = await listen(app, { host: '127.0.0.1', port: 0 });
+  let stopped: Promise<void> | undefined;
+  const stopOnce = () => (stopped ??= stop(server, waiters, 1_000));
+  onTestFinished(stopOnce);
+  const { port } = server.address() as AddressInfo;
+  return { service, app, server, waiters, logged, port, url: `http://127.0.0.1:${port}`, stop: stopOnce };
+}
+
+/** Sends bytes as they are and returns all that comes back until the server closes, or `until` is there. */
+export function raw(port: number, text: string | Buffer, until?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write(text));
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      answer += chunk;
+      if (until !== undefined && answer.includes(until)) socket.destroy();
+    });
+    socket.on('close', () => resolve(answer));
+    socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer)));
+  });
+}
+
+export interface SseEvent {
+  id?: string;
+  event?: string;
+  /** A test says what it expects in it. */
+  data: Record<string, unknown>;
+}
+
+/** An open stream of server-sent events. */
+export interface SseReader {
+  response: IncomingMessage;
+  /** The next event; undefined at the end. */
+  next: () => Promise<SseEvent | undefined>;
+  /** All events up to the end. */
+  rest: () => Promise<SseEvent[]>;
+  comments: string[];
+  close: () => void;
+}
+
+/** Opens a stream of server-sent events; closed after the test. */
+export async function openSse(url: string, headers: Record<string, string> = {}): Promise<SseReader> {
+  const request = http.get(url, { agent: false, headers: { accept: 'text/event-stream', ...headers } });
+  request.on('error', () => undefined);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('error', reject);
+  });
+  response.on('error', () => undefined);
+  onTestFinished(() => void request.destroy());
+  const comments: string[] = [];
+  const events = parse(response.setEncoding('utf8'), comments);
+  const next = async () => {
+    const { value, done } = await events.next();
+    return done === true ? undefined : value;
+  };
+  const rest = async () => {
+    const all: SseEvent[] = [];
+    for (let event = await next(); event !== undefined; event = await next()) all.push(event);
+    return all;
+  };
+  return { response, next, rest, comments, close: () => void request.destroy() };
+}
+
+async function* parse(response: IncomingMessage, comments: string[]): AsyncGenerator<SseEvent> {
+  let text = '';
+  try {
+    for await (const chunk of response) {
+      text += chunk as string;
+      for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+        const block = text.slice(0, end);
+        text = text.slice(end + 2);
+        if (block.startsWith(':')) comments.push(block);
+        else yield parseBlock(block);
+      }
+    }
+  } catch {
+    // The connection was cut: the end, for a test.
+  }
+}
+
+function parseBlock(block: string): SseEvent {
+  const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2)));
+  return { ...fields, data: JSON.parse(fields['data']) as SseEvent['data'] };
+}

@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { closest } from '../../src/cli/closest.js';
+import { exitCodeOf } from '../../src/cli/exit-codes.js';
+import { collectPair } from '../../src/cli/pairs.js';
+import { parseSignal, signalName } from '../../src/cli/signal-name.js';
+import { table } from '../../src/cli/table.js';
+import { findTail } from '../../src/cli/tail-offset.js';
+import { plain } from '../../src/cli/terminal.js';
+import {
+  formatDuration,
+  formatSize,
+  parseCount,
+  parseDuration,
+  parseInteger,
+  parseSeconds,
+  parseSize,
+} from '../../src/cli/units.js';
+import { UsageError } from '../../src/cli/usage-error.js';
+
+describe('durations', () => {
+  it.each([
+    ['250ms', 250],
+    ['10s', 10_000],
+    ['1.5m', 90_000],
+    ['2h', 7_200_000],
+    ['1d', 86_400_000],
+    ['0s', 0],
+  ])('%s is %i ms', (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+
+  it.each(['', '10', 's', '-1s', '1 s', '1e3s', '10sec', '99999999999999d', 'NaNs', '1s\n2s'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseDuration(text)).toThrow(UsageError);
+    },
+  );
+
+  it('rounds up to seconds', () => {
+    expect(parseSeconds('1500ms')).toBe(2);
+  });
+
+  it('reads back every whole number of every unit', () => {
+    fc.assert(
+      fc.property(fc.nat(100_000), fc.constantFrom('ms', 's', 'm', 'h', 'd'), (n, unit) => {
+        const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit];
+        expect(parseDuration(`${String(n)}${unit}`)).toBe(n * factor);
+      }),
+    );
+  });
+
+  it.each([
+    [0, '0ms'],
+    [999, '999ms'],
+    [59_999, '59.9s'],
+    [61_000, '1m1s'],
+    [3_660_000, '1h1m'],
+    [90_000_000, '1d1h'],
+  ])('%i ms are shown as %s', (ms, text) => {
+    expect(formatDuration(ms)).toBe(text);
+  });
+});
+
+describe('sizes', () => {
+  it.each([
+    ['4096', 4096],
+    ['64K', 65_536],
+    ['64k', 65_536],
+    ['64M', 67_108_864],
+    ['64MB', 67_108_864],
+    ['1.5GiB', 1_610_612_736],
+    ['1T', 1_099_511_627_776],
+    ['7B', 7],
+  ])('%s is %i bytes', (text, bytes) => {
+    expect(parseSize(text)).toBe(bytes);
+  });
+
+  it.each(['', 'M', '-1', '1X', '1 M', '0x10', '99999999T'])('refuses %j', (text) => {
+    expect(() => parseSize(text)).toThrow(UsageError);
+  });
+
+  it.each([
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [1024 ** 4, '1.0 TiB'],
+  ])('%i bytes are shown as %s', (bytes, text) => {
+    expect(formatSize(bytes)).toBe(text);
+  });
+});
+
+describe('numbers', () => {
+  it('are whole and safe', () => {
+    expect(parseInteger('-7')).toBe(-7);
+    for (const text of ['', '1.5', '1e3', '9007199254740993', 'x', ' 1'])
+      expect(() => parseInteger(text)).toThrow(UsageError);
+    expect(() => parseCount('-1')).toThrow(UsageError);
+  });
+});
+
+describe('KEY=VALUE', () => {
+  it('splits at the first "=", for any key and value', () => {
+    const key = fc.string({ minLength: 1 }).filter((k) => !k.includes('='));
+    fc.assert(
+      fc.property(key, fc.string(), (k, v) => {
+        const pairs = collectPair(`${k}=${v}`);
+        expect(Object.entries(pairs)).toEqual([[k, v]]);
+      }),
+    );
+  });
+
+  it('collects, and the last of a key wins', () => {
+    expect(collectPair('a=3', collectPair('b=2', collectPair('a=1')))).toEqual({ a: '3', b: '2' });
+  });
+
+  it.each(['', 'a', '=b'])('refuses %j', (text) => {
+    expect(() => collectPair(text)).toThrow(UsageError);
+  });
+});
+
+describe('signals', () => {
+  it.each([
+    ['TERM', 15],
+    ['sigint', 2],
+    ['9', 9],
+    ['64', 64],
+  ])('%s is %i', (text, number) => {
+    expect(parseSignal(text)).toBe(number);
+  });
+
+  it.each(['', '0', '65', 'NOPE', 'toString'])('refuses %j', (text) => {
+    expect(() => parseSignal(text)).toThrow(UsageError);
+  });
+
+  it('have names for people', () => {
+    expect([signalName(15), signalName(40)]).toEqual(['SIGTERM', 'signal 40']);
+  });
+});
+
+it('a word is mended by at most two edits', () => {
+  const words = ['status', 'submit', 'run', 'list'];
+  expect([closest('stauts', words), closest('rnu', words), closest('zzz', words)]).toEqual([
+    'status',
+    undefined,
+    undefined,
+  ]);
+});
+
+it('an exit code is never 0 for a task that did not succeed', () => {
+  expect(exitCodeOf({ status: 'success', exit_code: 0 })).toBe(0);
+  expect(exitCodeOf({ status: 'failed', exit_code: 3 })).toBe(3);
+  expect(exitCodeOf({ status: 'failed', exit_signal: 9 })).toBe(137);
+  expect(exitCodeOf({ status: 'failed' })).toBe(125);
+  expect(exitCodeOf({ status: 'cancelled', exit_code: 0 })).toBe(125);
+});
+
+it('control characters of a task never reach the terminal', () => {
+  expect(plain('a\u001b[31mb\r\nc\u009bd')).toBe('a [31mb c d');
+});
+
+it('a table cuts only its last column', () => {
+  const rows = [[{ text: 'long-id' }, { text: 'x'.repeat(40) }]];
+  expect(table(['ID', 'COMMAND'], rows, 20)).toEqual(['ID       COMMAND', `long-id  ${'x'.repeat(10)}…`]);
+});
+
+describe('findTail', () => {
+  const reader =
+    (head: Buffer, gapTo = head.length, tail = Buffer.alloc(0)) =>
+    (offset: number, limit: number) => {
+      const inHead = offset < head.length;
+      const from = inHead ? offset : Math.max(offset, gapTo);
+      const data = inHead
+        ? head.subarray(offset, offset + limit)
+        : tail.subarray(from - gapTo, from - gapTo + limit);
+      const total = gapTo + tail.length;
+      return Promise.resolve({
+        stream: 'stdout' as const,
+        offset: from,
+        data,
+        next_offset: from + data.length,
+        total_bytes: total,
+        kept_bytes: head.length,
+        omitted_bytes: gapTo - head.length,
+        eof: from + data.length >= total,
+      });
+    };
+
+  it('agrees with splitting the whole text', async () => {
+    const text = fc.array(
+      fc.string({ maxLength: 3 }).map((s) => s.replaceAll('\n', '')),
+      { maxLength: 8 },
+    );
+    await fc.assert(
+      fc.asyncProperty(text, fc.boolean(), fc.nat(10), async (lines, ended, n) => {
+        const whole = Buffer.from(lines.join('\n') + (ended && lines.length > 0 ? '\n' : ''));
+        const pieces = whole
+          .toString()
+          .split(/(?<=\n)/)
+          .filter((piece) => piece !== '');
+        const wanted = n === 0 ? '' : pieces.slice(-n).join('');
+        expect(whole.subarray(await findTail(reader(whole), n)).toString()).toBe(wanted);
+      }),
+    );
+  });
+
+  it('looks further back where lines are long', async () => {
+    const line = Buffer.from(`${'x'.repeat(99_999)}\n`);
+    const whole = Buffer.concat([line, line, line, line]);
+    expect(await findTail(reader(whole), 2)).toBe(200_000);
+  });
+
+  it('stops at a gap', async () => {
+    const read = reader(Buffer.from('a\nb\nc\n'), 1000, Buffer.from('half\nlast\n'));
+    expect(await findTail(read, 1)).toBe(1005);
+    expect(await findTail(read, 5)).toBe(1000);
+  });
+});

@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A request as it came in. */
+export interface Seen {
+  method: string;
+  /** With query. */
+  url: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+}
+
+export type Handler = (seen: Seen, res: ServerResponse, nth: number) => void | Promise<void>;
+
+/** A real HTTP server on a port of its own, whose answers a test decides. */
+export class FakeServer {
+  readonly seen: Seen[] = [];
+  readonly #server: Server;
+  #port = 0;
+  #watchers: (() => void)[] = [];
+
+  constructor(handler: Handler) {
+    this.#server = createServer((req, res) => {
+      const chunks: Buffer[] = [];
+      req.on('data', (chunk: Buffer) => chunks.push(chunk));
+      req.on('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8');
+        const seen = { method: req.method ?? '', url: req.url ?? '', headers: req.headers, body };
+        this.seen.push(seen);
+        for (const watcher of this.#watchers) watcher();
+        void handler(
+          seen,
+          res,
+          this.seen.filter((s) => s.url === seen.url && s.method === seen.method).length,
+        );
+      });
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${String(this.#port)}`;
+  }
+
+  /** Listens on the port it had before, or on a free one, or on a socket. */
+  async start(socketPath?: string): Promise<this> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      if (socketPath === undefined) this.#server.listen(this.#port, '127.0.0.1', resolve);
+      else this.#server.listen(socketPath, resolve);
+    });
+    if (socketPath === undefined) this.#port = (this.#server.address() as AddressInfo).port;
+    return this;
+  }
+
+  /** Listens on this port of the loopback. */
+  async startAt(port: number): Promise<void> {
+    this.#port = port;
+    await this.start();
+  }
+
+  /** Stops listening and cuts every connection. */
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+      this.#server.closeAllConnections();
+    });
+  }
+
+  /** Resolves once a request of this method and path prefix has come. */
+  async request(method: string, path: string): Promise<Seen> {
+    for (;;) {
+      const found = this.seen.find((s) => s.method === method && s.url.startsWith(path));
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    }
+  }
+}
+
+/** Answers JSON. */
+export function json(res: ServerResponse, body: unknown, status = 200): void {
+  res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+/** Answers contract 5's error. */
+export function refuse(res: ServerResponse, status: number, code: string, message: string): void {
+  json(res, { error: { code, message } }, status);
+}
+
+/** Begins an event stream. */
+export function beginEvents(res: ServerResponse): void {
+  res.writeHead(200, { 'content-type': 'text/event-stream' });
+  res.flushHeaders();
+}
+
+/** Sends one server-sent event. */
+export function sendEvent(res: ServerResponse, event: string, data: unknown, id = ''): void {
+  res.write(`${id === '' ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+
+/** Data of a `stdout` or `stderr` event. */
+export function chunk(offset: number, bytes: Buffer | string): object {
+  const data = Buffer.from(bytes);
+  return { offset, next_offset: offset + data.length, data: data.toString('base64') };
+}
+
+/** A status object with the members that are always there. */
+export function taskView(overrides: object = {}): object {
+  return {
+    task_id: 't1',
+    handle_id: 't1',
+    status: 'success',
+    created_at: '2026-01-02T03:04:05Z',
+    updated_at: '2026-01-02T03:04:06Z',
+    stdout: '',
+    stderr: '',
+    stdout_truncated: false,
+    stderr_truncated: false,
+    stdout_bytes: 0,
+    stderr_bytes: 0,
+    kill_requested: false,
+    queue: 'default',
+    priority: 0,
+    artifacts: {
+      task_dir: 'd',
+      request_path: 'd/r',
+      result_path: 'd/s',
+      stdout_path: 'd/o',
+      stderr_path: 'd/e',
+    },
+    ...overrides,
+  };
+}

@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import {
+  command,
+  http,
+  script,
+  startDaemon,
+  submit,
+  submitAndWait,
+  waitFor,
+  waitForEnd,
+} from '../harness/index.js';
+
+const output = async (daemon: { url: string }, id: string) =>
+  (await http(daemon.url).get(`/api/v1/tasks/${id}`)).body.stdout as string;
+
+test('an empty body without content type is enough, and exit 0 after it is still cancelled', async () => {
+  const daemon = await startDaemon();
+  const api = http(daemon.url);
+  const id = await submit(daemon, script("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done"));
+  await waitFor(async () => (await output(daemon, id)) === 'up\n', { what: 'the trap' });
+  const answer = await api.post(`/api/v1/tasks/${id}/kill`);
+  expect(answer.status).toBe(200);
+  expect(answer.body).toMatchObject({ task_id: id, kill_requested: true });
+  const end = await waitForEnd(daemon, id);
+  expect(end).toMatchObject({
+    status: 'cancelled',
+    cause: 'cancelled',
+    exit_code: 0,
+    error: { code: 'cancelled', message: 'task cancelled' },
+  });
+  const again = await api.post(`/api/v1/tasks/${id}/kill`);
+  expect([again.status, again.body]).toEqual([200, end]);
+});
+
+test('who ignores TERM is killed after the grace time', async () => {
+  const daemon = await startDaemon({ flags: ['--termination-grace-ms', '300'] });
+  const id = await submit(daemon, script("trap '' TERM; echo up; while :; do sleep 0.05; done"));
+  await waitFor(async () => (await output(daemon, id)) === 'up\n', { what: 'the trap' });
+  const answer = await http(daemon.url).post(`/api/v1/tasks/${id}/kill?wait_ms=30000`);
+  expect(answer.body).toMatchObject({ status: 'cancelled', exit_signal: 9 });
+});
+
+test('another first signal and another grace time', async () => {
+  const daemon = await startDaemon();
+  const id = await submit(
+    daemon,
+    script("trap 'echo int; exit 7' INT; echo up; while :; do sleep 0.05; done"),
+  );
+  await waitFor(async () => (await output(daemon, id)) === 'up\n', { what: 'the trap' });
+  const answer = await http(daemon.url).post(`/api/v1/tasks/${id}/kill?signal=2&wait_ms=30000`);
+  expect(answer.body).toMatchObject({ status: 'cancelled', exit_code: 7, stdout: 'up\nint\n' });
+  const stubborn = await submit(daemon, script("trap '' TERM; echo up; while :; do sleep 0.05; done"));
+  await waitFor(async () => (await output(daemon, stubborn)) === 'up\n', { what: 'the trap' });
+  const now = await http(daemon.url).post(`/api/v1/tasks/${stubborn}/kill?grace_ms=0&wait_ms=30000`);
+  expect(now.body).toMatchObject({ status: 'cancelled', exit_signal: 9 });
+});
+
+test('only the owner may, also when it is over, and the answer does not name the owner', async () => {
+  const daemon = await startDaemon();
+  const api = http(daemon.url);
+  const id = await submit(daemon, command('sleep', ['60'], { control_context: { owner: 'alice' } }));
+  for (const headers of [{}, { 'x-execgo-owner': 'bob' }]) {
+    const refused = await api.post(`/api/v1/tasks/${id}/kill`, undefined, headers as Record<string, string>);
+    expect([refused.status, refused.body.error.code]).toEqual([403, 'permission_denied']);
+    expect(refused.text).not.toContain('alice');
+  }
+  const own = await api.post(`/api/v1/tasks/${id}/kill?wait_ms=30000`, undefined, {
+    'x-execgo-owner': 'alice',
+  });
+  expect(own.body.status).toBe('cancelled');
+  expect((await api.post(`/api/v1/tasks/${id}/kill`)).status).toBe(403);
+});
+
+test('killed while waiting: at once, with a result', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '1'] });
+  const api = http(daemon.url);
+  const busy = await submit(daemon, command('sleep', ['60']));
+  const waiting = await submit(daemon, command('true'));
+  const { body } = await api.post(`/api/v1/tasks/${waiting}/kill`);
+  expect(body).toMatchObject({ status: 'cancelled', kill_requested: true, duration_ms: 0 });
+  expect(JSON.parse(readFileSync(body.artifacts.result_path, 'utf8'))).toEqual(body);
+  expect(existsSync(body.artifacts.stdout_path)).toBe(false);
+  await api.post(`/api/v1/tasks/${busy}/kill?wait_ms=30000`);
+});
+
+test('many kills that race with the exit are never an error', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '8'] });
+  const api = http(daemon.url);
+  const ids = await Promise.all(Array.from({ length: 40 }, () => submit(daemon, command('true'))));
+  const answers = await Promise.all(ids.map((id) => api.post(`/api/v1/tasks/${id}/kill`)));
+  expect(new Set(answers.map((a) => a.status))).toEqual(new Set([200]));
+  for (const id of ids) {
+    const end = await waitForEnd(daemon, id);
+    expect(end.status).toBe(end.kill_requested ? 'cancelled' : 'success');
+  }
+});
+
+test('bad input', async () => {
+  const daemon = await startDaemon();
+  const api = http(daemon.url);
+  expect((await api.post('/api/v1/tasks/nobody/kill')).body.error).toEqual({
+    code: 'not_found',
+    message: 'task not found: nobody',
+  });
+  const { task_id } = await submitAndWait(daemon, command('true'));
+  for (const query of ['signal=0', 'signal=99', 'signal=TERM', 'grace_ms=-1', 'wait_ms=x'])
+    expect((await api.post(`/api/v1/tasks/${task_id}/kill?${query}`)).body.error?.code, query).toBe(
+      'invalid_input',
+    );
+});

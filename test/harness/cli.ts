@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { EXECUTABLE } from './executable.js';
+
+export interface CliOptions {
+  /** Over the environment of the tests; undefined takes a variable away. */
+  env?: Record<string, string | undefined>;
+  /** Given on stdin, which is then closed. */
+  input?: string;
+  /** Whose URL the command gets as its server. */
+  daemon?: { url: string };
+  cwd?: string;
+  /** Sends the command a signal when it aborts, SIGINT as from Ctrl-C. */
+  interrupt?: AbortSignal;
+}
+
+export interface CliResult {
+  /** Null when a signal ended it. */
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the real command line, without a terminal, and waits for its end. */
+export function execgo(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const server = options.daemon === undefined ? {} : { EXECGO_RUNTIME_URL: options.daemon.url };
+  const child = spawn(process.execPath, [EXECUTABLE, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, ...server, ...options.env },
+    stdio: 'pipe',
+  });
+  options.interrupt?.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
+  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+  // A command that reads no input may be gone before it is written.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input ?? '');
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout: stdout(), stderr: stderr() }));
+  });
+}
+
+function collect(stream: NodeJS.ReadableStream): () => string {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
+}

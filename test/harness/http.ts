@@ -1,0 +1,70 @@
+import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+
+/** What a test takes a body for when it does not say: its own assertions are the check. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- `unknown` would only move the cast into every test
+type Unchecked = any;
+
+/** An HTTP answer, read to its end. */
+export interface Answer<T> {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** The body as it came. */
+  text: string;
+  /** The parsed body where its content type is JSON, else undefined. `T` is the test's claim; nothing checks it. */
+  body: T;
+}
+
+export interface RequestOptions {
+  /** Sent as JSON; a string or Buffer as it is. */
+  body?: unknown;
+  /** Added to, or replacing, what is sent anyway. */
+  headers?: Record<string, string>;
+}
+
+/** A tiny client: one connection per request, no redirects, no retries, no status that throws. */
+export interface HttpClient {
+  request: <T = Unchecked>(method: string, path: string, options?: RequestOptions) => Promise<Answer<T>>;
+  get: <T = Unchecked>(path: string, headers?: Record<string, string>) => Promise<Answer<T>>;
+  /** Without `body` nothing is sent, not even a content type. */
+  post: <T = Unchecked>(path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer<T>>;
+  put: <T = Unchecked>(path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer<T>>;
+  delete: <T = Unchecked>(path: string, headers?: Record<string, string>) => Promise<Answer<T>>;
+}
+
+/** A client of the server at `url`. Its requests reject when the connection fails or breaks. */
+export function http(url: string): HttpClient {
+  const request = <T>(method: string, path: string, options: RequestOptions = {}) =>
+    send<T>(new URL(path, url), method, options);
+  return {
+    request,
+    get: (path, headers = {}) => request('GET', path, { headers }),
+    post: (path, body, headers = {}) => request('POST', path, { body, headers }),
+    put: (path, body, headers = {}) => request('PUT', path, { body, headers }),
+    delete: (path, headers = {}) => request('DELETE', path, { headers }),
+  };
+}
+
+function send<T>(url: URL, method: string, { body, headers = {} }: RequestOptions): Promise<Answer<T>> {
+  const raw =
+    typeof body === 'string' || Buffer.isBuffer(body) ? body : (JSON.stringify(body) as string | undefined);
+  const type: Record<string, string> = raw === undefined ? {} : { 'content-type': 'application/json' };
+  return new Promise((resolve, reject) => {
+    const req = httpRequest(url, { method, agent: false, headers: { ...type, ...headers } }, (res) => {
+      const chunks: Buffer[] = [];
+      res.on('data', (chunk: Buffer) => chunks.push(chunk));
+      res.on('error', reject);
+      res.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const isJson = res.headers['content-type']?.includes('json') === true && text !== '';
+        try {
+          const parsed = (isJson ? JSON.parse(text) : undefined) as T;
+          resolve({ status: res.statusCode ?? 0, headers: res.headers, text, body: parsed });
+        } catch {
+          reject(new Error(`${method} ${url.href} answered text that is no JSON: ${text.slice(0, 500)}`));
+        }
+      });
+    });
+    req.on('error', reject);
+    req.end(raw);
+  });
+}

@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest';
+import { tempDir } from '../harness/temp-dir.js';
+import { events, FAILED, insert, newTask, NOW, openedStore, rawDatabase, runThrough } from './support.js';
+
+test('writes of one turn are one transaction, in order of arrival, and invisible before it', async () => {
+  const dir = tempDir();
+  const store = openedStore(dir);
+  const other = rawDatabase(dir);
+  const order: string[] = [];
+  const writes = ['a', 'b', 'c'].map((id) =>
+    store.commits
+      .write(() => {
+        order.push(`run ${id}`);
+        store.insertTask(newTask(id));
+        return other.prepare('SELECT count(*) FROM tasks').pluck().get();
+      })
+      .then((seen) => {
+        order.push(`done ${id}`);
+        return seen;
+      }),
+  );
+  expect(order).toEqual([]);
+  expect(await Promise.all(writes)).toEqual([0, 0, 0]);
+  expect(order).toEqual(['run a', 'run b', 'run c', 'done a', 'done b', 'done c']);
+  expect(other.prepare('SELECT count(*) FROM tasks').pluck().get()).toBe(3);
+});
+
+test('one that fails does not hurt its mates, and leaves nothing: rows, events, counters, seqs', async () => {
+  const store = openedStore();
+  const boom = new Error('boom');
+  const settled = await Promise.allSettled([
+    insert(store, 'a'),
+    store.commits.write(() => {
+      store.insertTask(newTask('b'));
+      store.appendEvents('a', events('recovered'));
+      store.finish('a', { status: 'accepted' }, FAILED);
+      throw boom;
+    }),
+    insert(store, 'c'),
+  ]);
+  expect(settled.map((s) => s.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(settled[1]).toMatchObject({ reason: boom });
+  expect(store.task('a')?.status).toBe('accepted');
+  expect(store.task('b')).toBeUndefined();
+  expect(store.events(0, 100).map((e) => e.seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(store.lastSeq()).toBe(6);
+  expect(store.counters()).toMatchObject({ entered: { accepted: 2, failed: 0 }, errors: {} });
+});
+
+test('one alone that fails is undone as well', async () => {
+  const store = openedStore();
+  const failing = store.commits.write(() => {
+    store.insertTask(newTask('a'));
+    throw new Error('boom');
+  });
+  await expect(failing).rejects.toThrow('boom');
+  expect(store.task('a')).toBeUndefined();
+  expect(store.counters().entered.accepted).toBe(0);
+  await insert(store, 'a');
+  expect(store.lastSeq()).toBe(3);
+});
+
+test('a write from within a write belongs to the next transaction', async () => {
+  const store = openedStore();
+  let inner: Promise<unknown> | undefined;
+  await store.commits.write(() => {
+    inner = insert(store, 'inner');
+    return store.insertTask(newTask('outer'));
+  });
+  await inner;
+  expect([store.task('outer')?.submit_seq, store.task('inner')?.submit_seq]).toEqual([1, 4]);
+});
+
+test('each write gets consecutive seqs', async () => {
+  const store = openedStore();
+  const results = await Promise.all(Array.from({ length: 20 }, (_, i) => insert(store, `t${i}`)));
+  const seqs = results.map((r) => (r.inserted ? r.events.map((e) => e.seq) : []));
+  expect(seqs.flat()).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+});
+
+test('closing commits what is queued and refuses what comes later', async () => {
+  const dir = tempDir();
+  const store = openedStore(dir);
+  const queued = insert(store, 'a');
+  store.close();
+  await queued;
+  await expect(insert(store, 'b')).rejects.toMatchObject({ code: 'unavailable' });
+  const again = openedStore(dir);
+  expect(again.liveTasks().map((t) => t.task_id)).toEqual(['a']);
+});
+
+test('counters, seqs and launch ids go on after a restart', async () => {
+  const dir = tempDir();
+  const store = openedStore(dir);
+  await runThrough(store, 'a');
+  await runThrough(store, 'b', { ...FAILED, duration_ms: 400_000 });
+  const [counters, last] = [store.counters(), store.lastSeq()];
+  expect(counters).toMatchObject({
+    entered: { accepted: 2, running: 2, success: 1, failed: 1 },
+    errors: { launch_failed: 1 },
+    duration: { buckets: [1, 1, 1, 1, 1, 1, 1, 1, 1], sum: 400_048, count: 2 },
+  });
+  await store.commits.write(() => store.deleteTask('b'));
+  store.close();
+  const again = openedStore(dir);
+  expect(again.counters()).toEqual(counters);
+  expect(again.lastSeq()).toBe(last);
+  expect(again.nextLaunchId()).toBe(3);
+});
+
+test('a database that another process has locked is unavailable, and works again afterwards', async () => {
+  const dir = tempDir();
+  const store = openedStore(dir);
+  const other = rawDatabase(dir);
+  other.exec('BEGIN IMMEDIATE');
+  await expect(insert(store, 'a')).rejects.toMatchObject({ code: 'unavailable' });
+  expect(() => store.probe()).toThrow('locked');
+  other.exec('ROLLBACK');
+  await insert(store, 'a');
+  store.probe();
+  expect(other.prepare("SELECT value FROM meta WHERE key = 'probed_at_ms'").pluck().get()).toBe(NOW);
+});
+
+test('a checkpoint empties the write-ahead log', async () => {
+  const store = openedStore();
+  await insert(store, 'a');
+  expect(store.walBytes()).toBeGreaterThan(0);
+  expect(store.checkpoint()).toBe(true);
+  expect(store.walBytes()).toBe(0);
+  expect(store.task('a')).toBeDefined();
+});

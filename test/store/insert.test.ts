@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import { tempDir } from '../harness/temp-dir.js';
+import { events, insert, newTask, openedStore, rawDatabase, runThrough, SUCCESS } from './support.js';
+
+const keyed = (id: string, hash: string, tenant?: string) => ({
+  ...newTask(id, { control_context: { idempotency_key: 'k', tenant } }),
+  request_hash: hash,
+});
+
+test('a new task reads back as it was inserted', async () => {
+  const store = openedStore();
+  const submission = {
+    execution: { kind: 'script' as const, script: 'echo "ü\u0001"', env: { A: '=', __proto__x: '1' } },
+    limits: { memory_bytes: Number.MAX_SAFE_INTEGER },
+    policy: { priority: -5 },
+    control_context: { tenant: 'acme', owner: 'ann', labels: { a: 'b' }, lane: 'fast', session_id: 's' },
+    metadata: { note: 'x' },
+  };
+  const result = await insert(store, 't', submission);
+  if (!result.inserted) throw new Error('not inserted');
+  expect(store.task('t')).toEqual(result.record);
+  expect(store.taskEvents('t', 0, undefined)).toEqual(result.events);
+  expect(result.record.submit_seq).toBe(result.events[0]!.seq);
+});
+
+test('the columns of the older schema are filled as its reader expects them', async () => {
+  const dir = tempDir();
+  const store = openedStore(dir);
+  await insert(store, 't', { control_context: { tenant: 'acme' }, metadata: { a: 'b' } });
+  const row = rawDatabase(dir).prepare('SELECT * FROM tasks').get() as Record<string, string>;
+  expect(row).toMatchObject({ handle_id: 't', status: 'accepted', stdout_max_bytes: 4_194_304 });
+  expect(JSON.parse(row.execution_json!)).toMatchObject({ kind: 'command', program: '/bin/true' });
+  expect(JSON.parse(row.limits_json!)).toMatchObject({ wall_time_ms: 300_000 });
+  expect(JSON.parse(row.sandbox_json!)).toMatchObject({ profile: 'process' });
+  expect(JSON.parse(row.metadata_json!)).toEqual({ a: 'b' });
+  expect(JSON.parse(row.control_context_json!)).toMatchObject({ tenant: 'acme' });
+  expect(JSON.parse(row.reservation_json!)).toEqual({ task_slots: 1, memory_bytes: 1024 });
+});
+
+test('a taken id is a conflict and leaves the first task as it is', async () => {
+  const store = openedStore();
+  await runThrough(store, 't');
+  const before = store.task('t');
+  await expect(insert(store, 't')).rejects.toMatchObject({ code: 'conflict' });
+  expect(store.task('t')).toEqual(before);
+  expect(store.counters().entered.accepted).toBe(1);
+});
+
+test('of two equal ids in one transaction the first wins', async () => {
+  const store = openedStore();
+  const settled = await Promise.allSettled([insert(store, 't'), insert(store, 't'), insert(store, 'u')]);
+  expect(settled.map((s) => s.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(store.task('u')?.submit_seq).toBe(4);
+  expect(store.lastSeq()).toBe(6);
+});
+
+test('an idempotency key gives the first answer again, also after its task is gone', async () => {
+  const store = openedStore();
+  const put = (task: ReturnType<typeof keyed>) => store.commits.write(() => store.insertTask(task));
+  expect(await put(keyed('a', 'h'))).toMatchObject({ inserted: true });
+  expect(await put(keyed('b', 'h'))).toEqual({ inserted: false, task_id: 'a' });
+  await expect(put(keyed('c', 'other'))).rejects.toMatchObject({ code: 'conflict' });
+  expect(await put(keyed('d', 'other', 'tenant'))).toMatchObject({ inserted: true });
+  await store.commits.write(() =>
+    store.finish(
+      'a',
+      { status: 'accepted' },
+      {
+        ...SUCCESS,
+        status: 'cancelled',
+        cause: 'cancelled',
+        released_at_ms: undefined,
+        events: events('cancelled'),
+      },
+    ),
+  );
+  await store.commits.write(() => store.deleteTask('a'));
+  expect(await put(keyed('b', 'h'))).toEqual({ inserted: false, task_id: 'a' });
+  expect(store.replayedTask(undefined, 'k', 'h')).toBe('a');
+  expect(store.replayedTask('nobody', 'k', 'h')).toBeUndefined();
+  expect(() => store.replayedTask(undefined, 'k', 'x')).toThrow('idempotency key');
+});
+
+test('a key is not used up by an insert that failed', async () => {
+  const store = openedStore();
+  await insert(store, 'a');
+  const other = insert(store, 'x');
+  await expect(store.commits.write(() => store.insertTask(keyed('a', 'h')))).rejects.toMatchObject({
+    code: 'conflict',
+  });
+  await other;
+  expect(store.replayedTask(undefined, 'k', 'h')).toBeUndefined();
+});
+
+test('a key without a hash is a mistake of the caller', async () => {
+  const store = openedStore();
+  const task = { ...keyed('a', ''), request_hash: undefined };
+  await expect(store.commits.write(() => store.insertTask(task))).rejects.toThrow('hash');
+});
+
+test('supervisors are kept, replaced and removed', async () => {
+  const store = openedStore();
+  const one = { incarnation: 'a', pid: 1, start_ticks: 2, boot_id: 'b', started_at_ms: 3 };
+  const two = { ...one, incarnation: 'c', started_at_ms: 1 };
+  await store.commits.write(() => {
+    store.putSupervisor(one);
+    store.putSupervisor(two);
+    store.putSupervisor({ ...one, pid: 9 });
+  });
+  expect(store.supervisors()).toEqual([two, { ...one, pid: 9 }]);
+  await store.commits.write(() => store.removeSupervisor('c'));
+  expect(store.supervisors()).toEqual([{ ...one, pid: 9 }]);
+});

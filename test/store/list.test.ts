@@ -1,0 +1,148 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Store } from '../../src/store/store.js';
+import { MAX_ROWS_READ } from '../../src/store/task-list.js';
+import type { ListQuery } from '../../src/task/list.js';
+import type { TaskSubmission } from '../../src/task/request.js';
+import { tempDir } from '../harness/temp-dir.js';
+import { dispatch, FAILED, insert, openedStore, rawDatabase, runThrough } from './support.js';
+
+const QUERY: ListQuery = { order: 'newest', limit: 100 };
+
+function ids(store: Store, query: Partial<ListQuery>): string[] {
+  return store.list({ ...QUERY, ...query }).records.map((t) => t.task_id);
+}
+
+/** Every id that the pages of a query show, in order. */
+function allPages(store: Store, query: Partial<ListQuery>, between: () => void = () => {}): string[] {
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = store.list({ ...QUERY, ...query, cursor });
+    seen.push(...page.records.map((t) => t.task_id));
+    cursor = page.next_cursor;
+    between();
+  } while (cursor !== undefined);
+  return seen;
+}
+
+const context = (control_context: TaskSubmission['control_context']) => ({ control_context });
+
+async function filled(): Promise<Store> {
+  const store = openedStore();
+  await runThrough(store, 'done');
+  await runThrough(store, 'broken', FAILED);
+  await insert(store, 'plain', { execution: { kind: 'command', program: 'make', args: ['-j4', 'Test'] } });
+  await insert(store, 'acme-1', context({ tenant: 'acme', owner: 'ann', labels: { team: 'a=b', x: '1' } }));
+  await insert(
+    store,
+    'acme-2',
+    context({ tenant: 'acme', owner: 'bob', queue: 'slow', lane: 'l', labels: { x: '2' } }),
+  );
+  await insert(store, 'in-session', context({ tenant: 'acme', session_id: 's' }));
+  await insert(store, 'script', {
+    execution: { kind: 'script', script: 'echo SECRET_WORD', env: { K: 'env-value' } },
+  });
+  await dispatch(store, 'acme-1');
+  return store;
+}
+
+describe('filters', () => {
+  const expected: [name: string, query: Partial<ListQuery>, ids: string[]][] = [
+    ['none', {}, ['script', 'in-session', 'acme-2', 'acme-1', 'plain', 'broken', 'done']],
+    ['oldest first', { order: 'oldest', limit: 2 }, ['done', 'broken']],
+    ['a status', { status: ['running'] }, ['acme-1']],
+    ['statuses', { status: ['failed', 'success', 'running', 'failed'] }, ['acme-1', 'broken', 'done']],
+    ['no status', { status: [], limit: 1 }, ['script']],
+    ['a cause', { cause: 'launch' }, ['broken']],
+    ['a tenant', { tenant: 'acme' }, ['in-session', 'acme-2', 'acme-1']],
+    ['a tenant and statuses', { tenant: 'acme', status: ['running', 'failed'] }, ['acme-1']],
+    ['a session', { session_id: 's' }, ['in-session']],
+    ['a session of another tenant', { session_id: 's', tenant: 'other' }, []],
+    ['an owner', { owner: 'bob' }, ['acme-2']],
+    ['a queue', { queue: 'slow' }, ['acme-2']],
+    ['a lane', { lane: 'l' }, ['acme-2']],
+    ['a label', { label: 'x' }, ['acme-2', 'acme-1']],
+    ['a label with a value', { label: 'x=2' }, ['acme-2']],
+    ['a label whose value has a "="', { label: 'team=a=b' }, ['acme-1']],
+    ['a label that nobody has', { label: "'; DROP TABLE tasks; --" }, []],
+    ['part of an id, in any case', { text: 'ACME' }, ['acme-2', 'acme-1']],
+    ['part of a command line', { text: '-J4 test' }, ['plain']],
+    ['part of a script', { text: 'secret_word' }, ['script']],
+    ['no text', { text: '', limit: 1 }, ['script']],
+    ['no environment values', { text: 'env-value' }, []],
+    ['text that is no pattern', { text: '%' }, []],
+  ];
+  test('each lets through what it says', async () => {
+    const store = await filled();
+    for (const [name, query, wanted] of expected) expect(ids(store, query), name).toEqual(wanted);
+  });
+});
+
+describe('pages', () => {
+  test('are complete and disjoint, whatever their size and order, also while tasks come in', async () => {
+    const store = await filled();
+    await Promise.all(
+      Array.from({ length: 30 }, (_, i) => insert(store, `t${i}`, context({ queue: i % 3 ? 'q' : 'r' }))),
+    );
+    const queries: Partial<ListQuery>[] = [{}, { status: ['accepted'] }, { queue: 'q' }, { tenant: 'acme' }];
+    const whole = queries.map((query) => ids(store, query));
+    let n = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: 3 }), fc.integer({ min: 1, max: 12 }), async (which, limit) => {
+        const late: Promise<unknown>[] = [];
+        const query = { ...queries[which], limit };
+        const newest = allPages(store, query, () =>
+          late.push(insert(store, `late${n++}`, context({ queue: 'z' }))),
+        );
+        await Promise.all(late);
+        expect(newest.filter((id) => !id.startsWith('late'))).toEqual(whole[which]);
+        const oldest = allPages(store, { ...query, order: 'oldest' });
+        expect(oldest.filter((id) => !id.startsWith('late'))).toEqual([...whole[which]!].reverse());
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  test('read no more than their share, and go on from there', () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    const rows = 2 * MAX_ROWS_READ + 5;
+    rawDatabase(dir).exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
+      INSERT INTO tasks (submit_seq, task_id, handle_id, status, owner, created_at_ms, updated_at_ms, stdout_max_bytes,
+        stderr_max_bytes, task_dir, workspace_dir, request_path, result_path, stdout_path, stderr_path, limits_json,
+        sandbox_json, metadata_json, execution_json)
+      SELECT i, 't' || i, 't' || i, 'accepted', CASE WHEN i IN (1, 2, ${rows}) THEN 'rare' END, 1, 1, 1, 1, '/', '/', '/',
+        '/', '/', '/', '{}', '{}', '{}', '{"kind":"command","program":"x"}' FROM n`);
+    const query = { ...QUERY, owner: 'rare' };
+    const first = store.list(query);
+    expect(first.records.map((t) => t.task_id)).toEqual([`t${rows}`]);
+    const second = store.list({ ...query, cursor: first.next_cursor });
+    expect(second.records).toEqual([]);
+    const third = store.list({ ...query, cursor: second.next_cursor });
+    expect(third.records.map((t) => t.task_id)).toEqual(['t2', 't1']);
+    expect(third.next_cursor).toBeUndefined();
+    expect(allPages(store, { owner: 'rare', status: ['accepted', 'running'], limit: 1 })).toEqual([
+      `t${rows}`,
+      't2',
+      't1',
+    ]);
+  });
+
+  test('refuse a cursor that no list returned', async () => {
+    const store = await filled();
+    const { next_cursor } = store.list({ ...QUERY, limit: 2 });
+    expect(() => store.list({ ...QUERY, order: 'oldest', cursor: next_cursor })).toThrow('newest');
+    const bad = fc.oneof(
+      fc.string(),
+      fc.base64String(),
+      fc.constantFrom(`${next_cursor}=`, ` ${next_cursor}`, ''),
+    );
+    fc.assert(
+      fc.property(bad, (cursor) => {
+        expect(() => store.list({ ...QUERY, cursor })).toThrow('invalid input: cursor');
+      }),
+    );
+    for (const limit of [0, -1, 1.5, NaN]) expect(() => store.list({ ...QUERY, limit })).toThrow('limit');
+  });
+});

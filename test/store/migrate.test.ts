@@ -1,0 +1,244 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checkDatabase } from '../../src/store/check.js';
+import { tempDir } from '../harness/temp-dir.js';
+import { OldDatabase } from './old-database.js';
+import { CANCELLED, dispatch, FAILED, insert, NOW, openedStore, rawDatabase } from './support.js';
+
+const RESERVED = { reservation_json: '{"task_slots":1,"memory_bytes":7}', reserved_at_ms: 150 };
+const CONTEXT = '{"tenant":"acme","owner":"ann","labels":{"a":"b"},"requires_strict_sandbox":false}';
+
+describe('a new database', () => {
+  test('is private, durable and complete', () => {
+    const dir = join(tempDir(), 'deep', 'data');
+    const store = openedStore(dir);
+    store.probe();
+    for (const file of ['runtime.db', 'runtime.db-wal', 'runtime.db-shm'])
+      expect(fs.statSync(join(dir, file)).mode & 0o777).toBe(0o600);
+    expect(fs.statSync(dir).mode & 0o777).toBe(0o700);
+    const db = rawDatabase(dir);
+    expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
+    expect(
+      db.prepare('SELECT id, name, length(checksum) AS n, applied_at_ms FROM schema_migrations').all(),
+    ).toEqual([
+      { id: 1, name: 'baseline', n: 64, applied_at_ms: NOW },
+      { id: 2, name: 'execgo-schema', n: 64, applied_at_ms: NOW },
+    ]);
+    expect(store.lastSeq()).toBe(0);
+    expect(store.liveTasks()).toEqual([]);
+  });
+
+  test('opens again without another migration', async () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    await insert(store, 'a');
+    store.close();
+    expect(openedStore(dir).task('a')?.status).toBe('accepted');
+  });
+});
+
+describe('a database of the older runtime', () => {
+  test('keeps its finished tasks, with a cause', () => {
+    const dir = tempDir();
+    const old = new OldDatabase(dir);
+    const ended = { started_at_ms: 110, finished_at_ms: 160, duration_ms: 50 };
+    const failed = (error_code: string | null, more = {}) => ({
+      ...ended,
+      status: 'failed',
+      error_code,
+      error_json: error_code === null ? null : JSON.stringify({ code: error_code, message: 'm' }),
+      ...more,
+    });
+    const rows: Record<string, [cause: string, row: Record<string, string | number | null>]> = {
+      ok: ['exit', { ...ended, status: 'success', exit_code: 0, ...RESERVED, released_at_ms: 160 }],
+      'no-end-time': ['exit', { status: 'success', exit_code: 0 }],
+      'held-for-ever': ['exit', { ...ended, status: 'success', exit_code: 0, ...RESERVED }],
+      killed: ['cancelled', { ...ended, status: 'cancelled', kill_requested: 1, error_code: 'cancelled' }],
+      'both-exits': ['exit', failed('exit_nonzero', { exit_code: 137, exit_signal: 9 })],
+      timeout: ['timeout', failed('timeout', { timeout_triggered: 1 })],
+      oom: ['oom', failed('memory_limit_exceeded', { exit_signal: 9 })],
+      cpu: ['cpu', failed('cpu_limit_exceeded')],
+      launch: ['launch', failed('launch_failed', { duration_ms: 0 })],
+      sandbox: ['sandbox', failed('sandbox_setup_failed')],
+      signal: ['signal', failed('internal', { exit_signal: 11 })],
+      lost: ['lost', failed('internal')],
+      silent: ['lost', failed(null)],
+    };
+    for (const [id, [, row]] of Object.entries(rows)) old.add(id, row);
+    old.event('ok', 'submitted');
+    old.db.close();
+
+    const store = openedStore(dir);
+    for (const [id, [cause, row]] of Object.entries(rows)) {
+      const task = store.task(id);
+      expect(task, id).toMatchObject({ status: row.status, cause, exit_code: row.exit_code ?? null });
+      expect(task?.finished_at_ms, id).toBe(row.finished_at_ms ?? 200);
+    }
+    expect(store.task('ok')).toMatchObject({ released_at_ms: 160, stdout_bytes: null, launch_id: null });
+    expect(store.task('held-for-ever')?.released_at_ms).toBe(160);
+    expect(store.task('killed')).toMatchObject({ kill_requested: true, kill_requested_at_ms: 200 });
+    expect(store.task('killed')?.error).toEqual({ code: 'cancelled', message: 'cancelled' });
+    expect(store.task('lost')?.error).toEqual({ code: 'internal', message: 'm' });
+    const { entered, errors, duration } = store.counters();
+    expect(entered).toEqual({ accepted: 13, running: 12, success: 3, failed: 9, cancelled: 1 });
+    expect(errors).toMatchObject({ internal: 2, timeout: 1, cancelled: 1 });
+    expect(duration).toMatchObject({ count: 12, sum: 550 });
+    expect(duration.buckets[0]).toBe(12);
+    expect(store.olderThan(161, 100)).toHaveLength(12);
+  });
+
+  test('gives its waiting tasks back what they had reserved, with the event', async () => {
+    const dir = tempDir();
+    const old = new OldDatabase(dir);
+    old.add('holds', {
+      status: 'accepted',
+      ...RESERVED,
+      control_context_json: CONTEXT,
+      started_at_ms: 120,
+      pid: 5,
+    });
+    old.add('waits', { status: 'accepted' });
+    for (const type of ['submitted', 'accepted', 'planned', 'resource_reserved']) old.event('holds', type);
+    old.event('waits', 'submitted');
+    old.db.close();
+
+    const store = openedStore(dir);
+    expect(store.liveTasks().map((t) => [t.task_id, t.submit_seq])).toEqual([
+      ['holds', 1],
+      ['waits', 5],
+    ]);
+    expect(store.task('holds')).toMatchObject({
+      reservation: { task_slots: 1, memory_bytes: 7 },
+      reserved_at_ms: 150,
+      released_at_ms: NOW,
+      started_at_ms: null,
+      pid: null,
+    });
+    expect(store.taskEvents('holds', 4, undefined)).toMatchObject([
+      {
+        seq: 6,
+        event_type: 'resource_released',
+        timestamp_ms: NOW,
+        data: { reservation: { task_slots: 1, memory_bytes: 7 } },
+      },
+    ]);
+    expect(store.lastSeq()).toBe(6);
+    expect(
+      store.list({ order: 'newest', limit: 9, tenant: 'acme', owner: 'ann', label: 'a=b' }).records,
+    ).toHaveLength(1);
+    expect(await dispatch(store, 'holds')).toBe(1);
+    expect(store.task('holds')).toMatchObject({
+      status: 'running',
+      released_at_ms: null,
+      reserved_at_ms: NOW + 1,
+    });
+    await insert(store, 'new');
+    expect(store.task('new')?.submit_seq).toBe(8);
+  });
+
+  test('has requests rebuilt and relative paths resolved', () => {
+    const dir = tempDir();
+    const old = new OldDatabase(dir);
+    old.add('t', { status: 'accepted', control_context_json: CONTEXT });
+    old.add('broken', {
+      status: 'accepted',
+      execution_json: '{"kind":"command","program":"","args":[1,"x"]}',
+      limits_json: '{"wall_time_ms":0}',
+      sandbox_json: 'nonsense',
+      control_context_json: '[]',
+    });
+    old.db.close();
+    const store = openedStore(dir);
+    const task = store.task('t')!;
+    expect(task.request).toMatchObject({
+      task_id: 't',
+      execution: { kind: 'command', program: '/bin/echo', args: ['hi'], env: { A: 'b' } },
+      limits: { wall_time_ms: 5000, stdout_max_bytes: 10 },
+      policy: { priority: 0 },
+      control_context: { tenant: 'acme', labels: { a: 'b' }, queue: 'default' },
+      metadata: { note: 'old' },
+    });
+    expect(task).toMatchObject({
+      task_dir: join(dir, 'tasks/t'),
+      workspace_dir: join(dir, 'tasks/t/workspace/sub'),
+      request_path: join(dir, 'tasks/t/request.json'),
+      stdout_path: '/abs/t/stdout.log',
+      stderr_path: join(dir, 'tasks/t/stderr.log'),
+      script_path: null,
+    });
+    expect(store.task('broken')?.request).toMatchObject({
+      execution: { kind: 'command', program: '', args: ['x'], env: {} },
+      limits: { wall_time_ms: 300_000 },
+      sandbox: { profile: 'process' },
+      metadata: { note: 'old' },
+    });
+  });
+
+  test('keeps its running tasks running, without a launch, so that they can be ended as lost', async () => {
+    const dir = tempDir();
+    const old = new OldDatabase(dir);
+    old.add('t', { status: 'running', started_at_ms: 110, pid: 5, shim_pid: 4, ...RESERVED });
+    old.event('t', 'submitted');
+    old.db.close();
+    const store = openedStore(dir);
+    expect(store.task('t')).toMatchObject({
+      status: 'running',
+      launch_id: null,
+      pid: 5,
+      released_at_ms: null,
+    });
+    const end = { ...FAILED, cause: 'lost' as const, released_at_ms: NOW };
+    expect(
+      await store.commits.write(() => store.finish('t', { status: 'running', launch_id: null }, end)),
+    ).toBeDefined();
+    expect(store.task('t')).toMatchObject({ status: 'failed', cause: 'lost', released_at_ms: NOW });
+  });
+
+  test('opens without its last five columns, and with events that lost their task', () => {
+    const dir = tempDir();
+    const old = new OldDatabase(dir, { lateColumns: false });
+    old.add('young', { status: 'accepted', created_at_ms: 120 });
+    old.add('old', { status: 'accepted', created_at_ms: 110 });
+    old.add('eventful', { status: 'running', created_at_ms: 130 });
+    old.event('eventful', 'submitted');
+    old.event('deleted', 'submitted');
+    old.event('deleted', 'finished');
+    old.db.close();
+    const store = openedStore(dir);
+    expect(store.liveTasks().map((t) => t.task_id)).toEqual(['old', 'young', 'eventful']);
+    expect(store.task('old')?.submit_seq).toBeLessThan(0);
+    expect(store.task('eventful')).toMatchObject({ plan: null, reservation: null, submit_seq: 1 });
+    expect(store.events(0, 100).map((e) => e.seq)).toEqual([1]);
+    expect(store.lastSeq()).toBe(3);
+    expect(checkDatabase(old.path)).toEqual([]);
+  });
+
+  test('ends as cancelled like any other', async () => {
+    const dir = tempDir();
+    const old = new OldDatabase(dir);
+    old.add('t', { status: 'accepted' });
+    old.db.close();
+    const store = openedStore(dir);
+    await store.commits.write(() => store.finish('t', { status: 'accepted' }, CANCELLED));
+    expect(store.task('t')?.status).toBe('cancelled');
+    expect(await store.commits.write(() => store.deleteTask('t'))).toBe(true);
+  });
+
+  test('that cannot be migrated is left as it was', () => {
+    const dir = tempDir();
+    const old = new OldDatabase(dir);
+    old.add('t', { status: 'unheard-of' });
+    const before = old.db.prepare('SELECT * FROM tasks').all();
+    old.db.close();
+    expect(() => openedStore(dir)).toThrow(/migration 2 .* left as it was.*status_known/);
+    const db = rawDatabase(dir);
+    const kept = 'SELECT task_id, status, result_json FROM tasks';
+    expect(db.prepare(kept).all()).toMatchObject([{ task_id: 't', status: 'unheard-of' }]);
+    expect(before).toHaveLength(1);
+    expect(db.prepare('SELECT id FROM schema_migrations').pluck().all()).toEqual([1]);
+    db.exec("UPDATE tasks SET status = 'accepted'");
+    db.close();
+    expect(openedStore(dir).task('t')?.status).toBe('accepted');
+  });
+});

@@ -1,0 +1,67 @@
+import type Database from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../src/store/database.js';
+import { Store } from '../../src/store/store.js';
+import type { ListQuery } from '../../src/task/list.js';
+import { tempDir } from '../harness/temp-dir.js';
+import { insert, NOW } from './support.js';
+
+/** Every statement that the store prepares in its life, and what SQLite would do for it. */
+async function plans(): Promise<Map<string, string>> {
+  const dir = tempDir();
+  const db = openDatabase(dir, () => NOW);
+  const statements: string[] = [];
+  const prepare = db.prepare.bind(db) as (sql: string) => Database.Statement;
+  db.prepare = ((sql: string) => {
+    statements.push(sql);
+    return prepare(sql);
+  }) as typeof db.prepare;
+  const store = new Store(db, dir, () => NOW);
+  await insert(store, 't');
+  const filters: Partial<ListQuery>[] = [
+    {},
+    { status: ['failed'] },
+    { status: ['accepted', 'running'] },
+    { tenant: 't' },
+    { tenant: 't', status: ['failed'] },
+    { session_id: 's', owner: 'o' },
+    { text: 'x' },
+    { label: 'a=b' },
+  ];
+  for (const filter of filters)
+    for (const order of ['newest', 'oldest'] as const) {
+      const page = store.list({ ...filter, order, limit: 1 });
+      expect(page.next_cursor).toBeUndefined();
+      const cursor = Buffer.from(`${order}:5`).toString('base64url');
+      store.list({ ...filter, order, limit: 1, cursor });
+    }
+  const found = new Map<string, string>();
+  for (const sql of statements.filter((s) => /^(SELECT|UPDATE|DELETE)\b.*\b(tasks|task_events)\b/s.test(s))) {
+    const rows = prepare(`EXPLAIN QUERY PLAN ${sql.replace(/\?|@\w+/g, '1')}`).all() as { detail: string }[];
+    found.set(sql, rows.map((row) => row.detail).join('; '));
+  }
+  store.close();
+  return found;
+}
+
+test('no statement reads a table from end to end or sorts it: each costs the same as history grows', async () => {
+  for (const [sql, plan] of await plans()) {
+    expect(plan, sql).not.toMatch(/TEMP B-TREE/);
+    // In the order of its rowid a table is read only as far as the LIMIT goes, which every list has.
+    const inOrder = /FROM tasks NOT INDEXED .*ORDER BY submit_seq (ASC|DESC) LIMIT/s.test(sql);
+    if (!inOrder) expect(plan, sql).not.toMatch(/SCAN (tasks|task_events)/);
+  }
+});
+
+test('the important reads use the index that was made for them', async () => {
+  const all = [...(await plans())];
+  const planOf = (part: RegExp) => all.filter(([sql]) => part.test(sql)).map(([, plan]) => plan);
+  expect(planOf(/WHERE finished_at_ms < \?/)[0]).toContain('USING INDEX idx_tasks_finished');
+  expect(planOf(/FROM task_events WHERE task_id/)[0]).toContain('USING INDEX idx_task_events_task_seq');
+  expect(planOf(/FROM task_events WHERE seq/)[0]).toContain('USING INTEGER PRIMARY KEY');
+  expect(planOf(/'accepted' UNION ALL/)[0]).toContain('USING INDEX idx_tasks_status');
+  expect(planOf(/^UPDATE tasks/).every((plan) => plan.includes('(task_id=?)'))).toBe(true);
+  expect(planOf(/idx_tasks_status WHERE \(status = \?\) AND \(submit_seq <.*UNION/s)[0]).toContain(
+    'MERGE (UNION ALL)',
+  );
+});

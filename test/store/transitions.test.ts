@@ -1,0 +1,208 @@
+import { describe, expect, test } from 'vitest';
+import type { EndsFrom, TaskEnd } from '../../src/store/records.js';
+import type { Store } from '../../src/store/store.js';
+import { TASK_STATUSES, TRANSITIONS, type TaskStatus } from '../../src/task/states.js';
+import {
+  CANCELLED,
+  dispatch,
+  events,
+  FAILED,
+  insert,
+  NOW,
+  openedStore,
+  runThrough,
+  start,
+  SUCCESS,
+} from './support.js';
+
+const ENDS: Record<string, TaskEnd> = { success: SUCCESS, failed: FAILED, cancelled: CANCELLED };
+
+/** Brings a new task into a status; what it came to is its launch id, 0 without one. */
+async function inStatus(store: Store, status: TaskStatus): Promise<number> {
+  await insert(store, 't');
+  if (status === 'accepted') return 0;
+  const launch_id = (await dispatch(store, 't'))!;
+  if (status === 'running') return launch_id;
+  await store.commits.write(() =>
+    store.finish('t', { status: 'running', launch_id }, { ...ENDS[status]!, released_at_ms: NOW + 51 }),
+  );
+  return launch_id;
+}
+
+/** Tries the change; undefined when it was refused, by zero rows or by an error. */
+function change(store: Store, launch_id: number, from: TaskStatus, to: TaskStatus): Promise<unknown> {
+  if (to === 'running') return dispatch(store, 't');
+  if (to === 'accepted') return insert(store, 't').catch(() => undefined);
+  const end = { ...ENDS[to]!, released_at_ms: from === 'accepted' ? undefined : NOW + 51 };
+  const state: EndsFrom = from === 'accepted' ? { status: 'accepted' } : { status: 'running', launch_id };
+  return store.commits.write(() => store.finish('t', state, end)).catch(() => undefined);
+}
+
+describe('state changes', () => {
+  for (const from of TASK_STATUSES)
+    for (const to of TASK_STATUSES)
+      test(`${from} → ${to} is ${TRANSITIONS[from].includes(to) ? 'made' : 'refused'}`, async () => {
+        const store = openedStore();
+        const launch_id = await inStatus(store, from);
+        const before = [store.task('t'), store.lastSeq(), store.counters()];
+        const done = await change(store, launch_id, from, to);
+        if (TRANSITIONS[from].includes(to)) {
+          expect(done).toBeDefined();
+          expect(store.task('t')?.status).toBe(to);
+          expect(store.lastSeq()).toBeGreaterThan(before[1] as number);
+          expect(store.counters().entered[to]).toBe(1);
+        } else {
+          expect(done).toBeUndefined();
+          expect([store.task('t'), store.lastSeq(), store.counters()]).toEqual(before);
+          expect(store.taskEvents('t', 0, undefined)).toHaveLength(store.lastSeq());
+        }
+      });
+
+  test('a whole life leaves every field and every event in order', async () => {
+    const store = openedStore();
+    await runThrough(store, 't');
+    expect(store.task('t')).toMatchObject({
+      status: 'success',
+      cause: 'exit',
+      created_at_ms: NOW,
+      updated_at_ms: NOW + 50,
+      started_at_ms: NOW + 2,
+      finished_at_ms: NOW + 50,
+      duration_ms: 48,
+      shim_pid: 7,
+      pid: 41,
+      pgid: 41,
+      start_ticks: 99,
+      exit_code: 0,
+      exit_signal: null,
+      error: null,
+      usage: { duration_ms: 48 },
+      stdout_bytes: 3,
+      reserved_at_ms: NOW + 1,
+      released_at_ms: NOW + 51,
+      launch_id: 1,
+      launch_token: 't',
+      incarnation: 'i',
+      submit_seq: 1,
+    });
+    const types = 'submitted accepted planned resource_reserved started resource_released finished'.split(
+      ' ',
+    );
+    expect(store.taskEvents('t', 0, undefined).map((e) => [e.seq, e.event_type])).toEqual(
+      types.map((type, i) => [i + 1, type]),
+    );
+    expect(store.taskEvents('t', 2, 2).map((e) => e.seq)).toEqual([3, 4]);
+    expect(store.events(5, 10).map((e) => e.seq)).toEqual([6, 7]);
+  });
+
+  test('what was never told comes with the end', async () => {
+    const store = openedStore();
+    await insert(store, 't');
+    const launch_id = (await dispatch(store, 't'))!;
+    const end = { ...SUCCESS, started_at_ms: NOW + 3, pid: 5, timeout_triggered: true };
+    await store.commits.write(() => store.finish('t', { status: 'running', launch_id }, end));
+    expect(store.task('t')).toMatchObject({
+      started_at_ms: NOW + 3,
+      pid: 5,
+      pgid: 5,
+      timeout_triggered: true,
+    });
+  });
+
+  test('only the launch that runs may start, time out or end', async () => {
+    const store = openedStore();
+    await insert(store, 't');
+    const first = (await dispatch(store, 't'))!;
+    const launch = { launch_token: 'u', incarnation: 'j', shim_pid: 8, at_ms: NOW + 1 };
+    const second = await store.commits.write(() => {
+      const launch_id = store.nextLaunchId();
+      expect(store.markRelaunched('t', first, { ...launch, launch_id })).toBe(true);
+      expect(store.markRelaunched('t', first, { ...launch, launch_id })).toBe(false);
+      return launch_id;
+    });
+    expect(await start(store, 't', first)).toBeUndefined();
+    expect(await start(store, 't', second)).toHaveLength(1);
+    expect(await start(store, 't', second)).toBeUndefined();
+    const third = { ...launch, launch_id: 77 };
+    expect(await store.commits.write(() => store.markRelaunched('t', second, third))).toBe(false);
+    const timeout = (id: number) =>
+      store.commits.write(() => store.markTimeout('t', id, NOW + 4, events('timeout_triggered')));
+    expect(await timeout(first)).toBeUndefined();
+    expect(await timeout(second)).toHaveLength(1);
+    expect(await timeout(second)).toBeUndefined();
+    const end = (launch_id: number | null) =>
+      store.commits.write(() => store.finish('t', { status: 'running', launch_id }, SUCCESS));
+    expect(await end(first)).toBeUndefined();
+    expect(await end(null)).toBeUndefined();
+    expect(await end(second)).toHaveLength(2);
+    expect(store.task('t')).toMatchObject({ incarnation: 'j', launch_token: 'u', timeout_triggered: true });
+  });
+
+  test('a kill is recorded once, and only in the status that it names', async () => {
+    const store = openedStore();
+    await insert(store, 't');
+    const kill = (from: 'accepted' | 'running') =>
+      store.commits.write(() => store.markKillRequested('t', from, NOW + 9, events('kill_requested')));
+    expect(await kill('running')).toBeUndefined();
+    expect(await kill('accepted')).toHaveLength(1);
+    expect(await kill('accepted')).toBeUndefined();
+    expect(store.task('t')).toMatchObject({ kill_requested: true, kill_requested_at_ms: NOW + 9 });
+  });
+
+  test('a running task that keeps its reservation cannot end', async () => {
+    const store = openedStore();
+    await insert(store, 't');
+    const launch_id = (await dispatch(store, 't'))!;
+    const end = { ...SUCCESS, released_at_ms: undefined };
+    await expect(
+      store.commits.write(() => store.finish('t', { status: 'running', launch_id }, end)),
+    ).rejects.toThrow('only_running_holds');
+    expect(store.task('t')?.status).toBe('running');
+  });
+
+  test('live tasks come in the order of submission', async () => {
+    const store = openedStore();
+    for (const id of ['c', 'a', 'd', 'b']) await insert(store, id);
+    await dispatch(store, 'a');
+    await store.commits.write(() => store.finish('d', { status: 'accepted' }, CANCELLED));
+    expect(store.liveTasks().map((t) => t.task_id)).toEqual(['c', 'a', 'b']);
+  });
+
+  test('only a terminal task is deleted, with its events, and seqs are not used again', async () => {
+    const store = openedStore();
+    await insert(store, 'waits');
+    await runThrough(store, 'ended');
+    const last = store.lastSeq();
+    const remove = (id: string) => store.commits.write(() => store.deleteTask(id));
+    expect(await remove('waits')).toBe(false);
+    expect(await remove('unknown')).toBe(false);
+    expect(await remove('ended')).toBe(true);
+    expect(store.task('ended')).toBeUndefined();
+    expect(store.taskEvents('ended', 0, undefined)).toEqual([]);
+    expect(store.counters().entered.success).toBe(1);
+    await insert(store, 'ended');
+    expect(store.taskEvents('ended', 0, undefined).map((e) => e.seq)).toEqual([last + 1, last + 2, last + 3]);
+  });
+
+  test('tasks due for collection come oldest first', async () => {
+    const store = openedStore();
+    await insert(store, 'waits');
+    for (const [id, at] of [['b', 20] as const, ['a', 10] as const, ['c', 30] as const])
+      await runThrough(store, id, { ...SUCCESS, finished_at_ms: at });
+    expect(store.olderThan(30, 10)).toEqual([
+      { task_id: 'a', finished_at_ms: 10, metadata: {} },
+      { task_id: 'b', finished_at_ms: 20, metadata: {} },
+    ]);
+    expect(store.olderThan(100, 1).map((t) => t.task_id)).toEqual(['a']);
+  });
+
+  test('an event without a task is refused', async () => {
+    const store = openedStore();
+    await expect(
+      store.commits.write(() => store.appendEvents('no', events('recovered'))),
+    ).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    expect(store.lastSeq()).toBe(0);
+  });
+});

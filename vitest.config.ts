@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** Longer than anything a test waits for: it ends what hangs, and measures nothing. Milliseconds. */
+const HANG_GUARD_MS = 60_000;
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/harness/global-setup.ts'],
+    reporters: ['./test/harness/reporter.ts'],
+    pool: 'forks',
+    isolate: true,
+    maxWorkers: 2,
+    allowOnly: false,
+    testTimeout: HANG_GUARD_MS,
+    hookTimeout: HANG_GUARD_MS,
+    teardownTimeout: HANG_GUARD_MS,
+  },
+});
