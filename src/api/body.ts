@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Request, Response } from 'express';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 
-/** Largest body of one submit, in bytes (contract 5). */
+/** Largest body of one submit, in bytes. */
 export const BODY_MAX_BYTES = 2_097_152;
 
 /** How much of a body that is too large is read and dropped, so that its sender gets to read the refusal. */

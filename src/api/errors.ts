@@ -20,7 +20,7 @@ export function errorHandler(
   };
 }
 
-/** Answers an error in the one form there is (contract 5). */
+/** Answers an error in the one form there is. */
 function sendError(res: Response, error: ExecgoError): void {
   sendJson(res, { error: error.toBody() }, error.httpStatus);
 }

@@ -63,6 +63,7 @@ function lastEventId(req: Request): number | undefined {
 async function stream(ctx: ApiContext, res: Response, from: number): Promise<void> {
   const signal = ctx.waiters.signal(res);
   const sse = new SseStream(res, ctx.heartbeatMs);
+  sse.position(String(from));
   let seq = from;
   try {
     while (!signal.aborted) {

@@ -4,7 +4,7 @@ import { taskNotFound } from '../task/errors.js';
 import { isTaskId } from '../task/ids.js';
 import { invalidInputFrom } from '../task/validate.js';
 
-/** The longest that a request is held, in milliseconds (contract 2). */
+/** The longest that a request is held, in milliseconds. */
 export const MAX_WAIT_MS = 60_000;
 
 const once = (what: string) => z.string(`must be given once, as ${what}`);

@@ -30,6 +30,11 @@ export class SseStream {
     });
   }
 
+  /** Tells where a reader resumes that loses its connection before the first event. */
+  position(id: string): void {
+    this.#res.write(`id: ${id}\n\n`);
+  }
+
   /** Resolves once the reader has room for more, or is gone. */
   async send({ id, event, data }: ServerSentEvent): Promise<void> {
     const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`;

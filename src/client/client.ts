@@ -247,22 +247,22 @@ export class ExecgoClient {
     });
   }
 
-  /** Contract 7's `info`. */
+  /** `GET /api/v1/runtime/info`. */
   async info(options: Abortable = {}): Promise<Record<string, unknown>> {
     return (await this.#get('/api/v1/runtime/info', options)) as Record<string, unknown>;
   }
 
-  /** Contract 7's `capabilities`. */
+  /** `GET /api/v1/runtime/capabilities`. */
   async capabilities(options: Abortable = {}): Promise<Record<string, unknown>> {
     return (await this.#get('/api/v1/runtime/capabilities', options)) as Record<string, unknown>;
   }
 
-  /** Contract 7's `config`. */
+  /** `GET /api/v1/runtime/config`. */
   async config(options: Abortable = {}): Promise<Record<string, unknown>> {
     return (await this.#get('/api/v1/runtime/config', options)) as Record<string, unknown>;
   }
 
-  /** Contract 7's `resources`. */
+  /** `GET /api/v1/runtime/resources`. */
   async resources(options: Abortable = {}): Promise<Record<string, unknown>> {
     return (await this.#get('/api/v1/runtime/resources', options)) as Record<string, unknown>;
   }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../task/errors.js';
 
-/** The daemon refused a request, or failed it: contract 5's `{ error }` with its HTTP status. */
+/** The daemon refused a request, or failed it: `{ error }` with its HTTP status. */
 export class ExecgoApiError extends Error {
   override readonly name = 'ExecgoApiError';
   constructor(

@@ -3,7 +3,7 @@ import type { Cause } from '../task/causes.js';
 import type { ErrorBody } from '../task/errors.js';
 import type { TerminalStatus } from '../task/states.js';
 
-/** Status, cause and error of an end: contract 4's classification. */
+/** Status, cause and error of an end. */
 export interface Classification {
   status: TerminalStatus;
   cause: Cause;

@@ -1,7 +1,7 @@
 import type { Platform } from '../task/capabilities.js';
 import { timestamp } from './task-view.js';
 
-/** The flags of `serve` that contract 7's `config` and `capabilities` tell. */
+/** The flags of `serve` that `config` and `capabilities` tell. */
 export interface ConfigFacts {
   runtimeId: string;
   listenAddr: string;
@@ -21,7 +21,7 @@ export interface ConfigFacts {
   capacityPids: number | undefined;
 }
 
-/** Contract 7's `config`. */
+/** The body of `GET /api/v1/runtime/config`. */
 export function configView(config: ConfigFacts): object {
   return {
     runtime_id: config.runtimeId,
@@ -40,7 +40,7 @@ export function configView(config: ConfigFacts): object {
   };
 }
 
-/** Contract 7's `info`. */
+/** The body of `GET /api/v1/runtime/info`. */
 export function infoView(
   runtimeId: string,
   version: string,
@@ -56,7 +56,7 @@ export function infoView(
   };
 }
 
-/** What the operator set against what was detected, in the words of contract 7. */
+/** What the operator set against what was detected, as existing clients read it. */
 export function overrides(config: ConfigFacts): Record<string, string> {
   return {
     ...(config.disableLinuxSandbox ? { linux_sandbox: 'disabled' } : {}),

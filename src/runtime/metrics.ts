@@ -11,7 +11,7 @@ export interface MetricSources {
 
 const PREFIX = 'execgo_runtime_';
 
-/** @returns a function that writes contract 7's metrics, and Node's own, as Prometheus text 0.0.4 */
+/** @returns a function that writes execgo's metrics, and Node's own, as Prometheus text 0.0.4 */
 export function createMetrics(sources: MetricSources): () => Promise<string> {
   const register = new Registry();
   collectDefaultMetrics({ register });

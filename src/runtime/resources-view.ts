@@ -2,7 +2,7 @@ import type { Resources } from '../task/resources.js';
 import type { Core } from './core.js';
 import { timestamp } from './task-view.js';
 
-/** Contract 7's `resources`: what this machine has, what is reserved, and for whom. */
+/** The body of `GET /api/v1/runtime/resources`: what this machine has, what is reserved, and for whom. */
 export function resourcesView(core: Core, runtimeId: string, capacity: Resources): object {
   return {
     runtime_id: runtimeId,

@@ -70,7 +70,7 @@ export interface Service {
   dryRun(body: unknown): PlannedTask;
   /** Up to 1,000 items `{tasks: [...]}`, one transaction, an answer per item, in order. */
   submitBatch(body: unknown): Promise<BatchItem[]>;
-  /** Contract 2's object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
+  /** The status object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
   status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
   list(query: ListQuery): TaskPage;

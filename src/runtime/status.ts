@@ -20,7 +20,7 @@ export function taskRecord(core: Core, taskId: string): TaskRecord {
   return record;
 }
 
-/** Contract 2's object, as bytes. */
+/** The status object, as bytes. */
 export async function taskStatus(core: Core, taskId: string): Promise<EncodedJson> {
   const before = taskRecord(core, taskId);
   const liveUsage = await readUsage(core, before);

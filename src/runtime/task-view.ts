@@ -25,7 +25,7 @@ export function timestamp(ms: number): string {
 const optionalTime = (ms: number | null) => (ms === null ? undefined : timestamp(ms));
 
 /**
- * Contract 2's object but for its texts. JSON leaves out what is undefined.
+ * The status object but for its texts. JSON leaves out what is undefined.
  * @param liveUsage figures of the running tree; a terminal task has its own
  */
 function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage?: Usage): ViewWithoutTexts {
@@ -71,7 +71,7 @@ function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage
   };
 }
 
-/** Contract 2's object as bytes, the texts spliced in as they were encoded before. */
+/** The status object as bytes, the texts spliced in as they were encoded before. */
 export function encodeTask(
   t: TaskRecord,
   output: EncodedOutput,
@@ -125,7 +125,7 @@ export function taskSummary(t: TaskRecord): TaskSummary {
   };
 }
 
-/** Contract 4's event with the Go client's word for it. */
+/** An event as it goes over the wire, with the Go client's word for it. */
 export function eventView(e: TaskEvent): EventView {
   return {
     seq: e.seq,

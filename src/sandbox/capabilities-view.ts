@@ -4,11 +4,11 @@ import type { Resources } from '../task/resources.js';
 export interface CapabilitiesViewOptions {
   runtimeId: string;
   capacity: Resources;
-  /** What the operator set against what was detected, e.g. `cgroup: disabled`; contract 7. */
+  /** What the operator set against what was detected, e.g. `cgroup: disabled`. */
   overrides: Record<string, string>;
 }
 
-/** Contract 7: what holds on every host. */
+/** What holds on every host. */
 const STABLE_SEMANTICS = [
   'submit',
   'status',

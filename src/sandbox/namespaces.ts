@@ -1,7 +1,7 @@
 import type { Namespaces } from '../task/plan.js';
 import { findTool, SHELL } from './tools.js';
 
-/** What a request that asks for `linux_sandbox` and names no namespaces gets: contract 1. */
+/** What a request that asks for `linux_sandbox` and names no namespaces gets. */
 export const DEFAULT_NAMESPACES: Readonly<Namespaces> = {
   mount: true,
   pid: true,

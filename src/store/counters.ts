@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { TransactionMember } from './group-commit.js';
 import { TASK_STATUSES, type TaskStatus } from '../task/states.js';
 
-/** Upper bounds of the duration histogram in milliseconds (contract 7); a last bucket without bound follows. */
+/** Upper bounds of the duration histogram in milliseconds; a last bucket without bound follows. */
 export const DURATION_BUCKETS_MS = [100, 250, 500, 1000, 5000, 10_000, 30_000, 60_000, 300_000] as const;
 
 /** Totals since the database was made; none of them ever goes down. */

@@ -57,12 +57,12 @@ export class ExecgoError extends Error {
   }
 }
 
-/** @returns `invalid_input` with the contract's prefix; `message` names the field. */
+/** @returns `invalid_input` with the prefix that clients know; `message` names the field. */
 export function invalidInput(message: string, details?: unknown): ExecgoError {
   return new ExecgoError('invalid_input', `invalid input: ${message}`, details);
 }
 
-/** @returns `not_found` with the contract's words for an unknown task. */
+/** @returns `not_found` in the words that clients know for an unknown task. */
 export function taskNotFound(taskId: string): ExecgoError {
   return new ExecgoError('not_found', `task not found: ${taskId}`);
 }

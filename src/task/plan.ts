@@ -25,7 +25,7 @@ export interface SandboxView {
   user?: string | undefined;
 }
 
-/** Contract 2's `resource_enforcement`, with a mechanism for each limit added. */
+/** What holds of each limit, and by what mechanism. */
 export interface ResourceEnforcement {
   wall_time_ms: number;
   wall_time_mechanism: Mechanism;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isTaskId } from './ids.js';
 
-/** Defaults of contract 1. Milliseconds and bytes. */
+/** Defaults that existing clients rely on. Milliseconds and bytes. */
 const DEFAULT_WALL_TIME_MS = 300_000;
 const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;
 export const DEFAULT_QUEUE = 'default';
@@ -137,7 +137,7 @@ const controlContextSchema = z.object({
   session_id: optional(name),
 });
 
-/** Contract 1's submit body. Unknown fields pass, and are named in `warnings` (see `validate.ts`). */
+/** A submit body. Unknown fields pass, and are named in `warnings` (see `validate.ts`). */
 export const submitSchema = z.object({
   task_id: optional(
     z.string().refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."'),

@@ -9,7 +9,7 @@ export interface ValidatedSubmission {
 }
 
 /**
- * Validates a submit body against contract 1.
+ * Validates a submit body.
  * @throws ExecgoError `invalid_input`, naming the first wrong field; `details` lists all of them.
  */
 export function validateSubmission(body: unknown): ValidatedSubmission {

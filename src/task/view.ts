@@ -26,7 +26,7 @@ export interface Artifacts {
   script_path?: string | undefined;
 }
 
-/** Contract 2: the status object, also what `result.json` holds. Times are RFC 3339 UTC. */
+/** The status object, also what `result.json` holds. Times are RFC 3339 UTC. */
 export interface TaskView {
   task_id: string;
   handle_id: string;
@@ -100,7 +100,7 @@ export interface SubmitAnswer {
   warnings?: string[] | undefined;
 }
 
-/** Contract 4's event as it goes over the wire. */
+/** An event as it goes over the wire. */
 export interface EventView {
   seq: number;
   task_id: string;

@@ -38,6 +38,7 @@ test('a stream tells what happens from now on', async () => {
     id: '2',
     data: { seq: 2, task_id: 'after', type: 'task_started' },
   });
+  expect(sse.positions).toEqual(['1']);
 });
 
 test('a stream replays from any seq; Last-Event-ID goes before after_seq', async () => {

@@ -58,6 +58,8 @@ export interface SseReader {
   /** All events up to the end. */
   rest: () => Promise<SseEvent[]>;
   comments: string[];
+  /** Ids that came alone: where to resume before the first event. */
+  positions: string[];
   close: () => void;
 }
 
@@ -72,7 +74,8 @@ export async function openSse(url: string, headers: Record<string, string> = {})
   response.on('error', () => undefined);
   onTestFinished(() => void request.destroy());
   const comments: string[] = [];
-  const events = parse(response.setEncoding('utf8'), comments);
+  const positions: string[] = [];
+  const events = parse(response.setEncoding('utf8'), comments, positions);
   const next = async () => {
     const { value, done } = await events.next();
     return done === true ? undefined : value;
@@ -82,10 +85,14 @@ export async function openSse(url: string, headers: Record<string, string> = {})
     for (let event = await next(); event !== undefined; event = await next()) all.push(event);
     return all;
   };
-  return { response, next, rest, comments, close: () => void request.destroy() };
+  return { response, next, rest, comments, positions, close: () => void request.destroy() };
 }
 
-async function* parse(response: IncomingMessage, comments: string[]): AsyncGenerator<SseEvent> {
+async function* parse(
+  response: IncomingMessage,
+  comments: string[],
+  positions: string[],
+): AsyncGenerator<SseEvent> {
   let text = '';
   try {
     for await (const chunk of response) {
@@ -94,6 +101,8 @@ async function* parse(response: IncomingMessage, comments: string[]): AsyncGener
         const block = text.slice(0, end);
         text = text.slice(end + 2);
         if (block.startsWith(':')) comments.push(block);
+        else if (block.startsWith('id: ') && !block.includes('\n'))
+          positions.push(block.slice('id: '.length));
         else yield parseBlock(block);
       }
     }

@@ -42,7 +42,7 @@ function clientOf(server: string, reconnectMs = 20_000): ExecgoClient {
 const REQUEST = { execution: { kind: 'command', program: 'true' } } as const;
 
 describe('requests', () => {
-  it('go where the contract says', async () => {
+  it('go where the API is', async () => {
     const server = await serve((_seen, res) => {
       json(res, {});
     });

@@ -82,7 +82,7 @@ export function json(res: ServerResponse, body: unknown, status = 200): void {
   res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Answers contract 5's error. */
+/** Answers an error as the daemon does. */
 export function refuse(res: ServerResponse, status: number, code: string, message: string): void {
   json(res, { error: { code, message } }, status);
 }
