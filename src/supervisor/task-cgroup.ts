@@ -49,12 +49,14 @@ export class TaskCgroup {
   /** @returns who is still inside; removes the directories when nobody is. */
   remaining(): number[] {
     if (this.#removed) return [];
-    this.#usage = readCgroupUsage(this.#spec);
+    // A directory may be gone while another is still in use: what was once read from it counts.
+    const seen = readCgroupUsage(this.#spec);
+    this.#usage = { ...this.#usage, ...seen, oom: this.#usage.oom || seen.oom };
     this.#removed = removeCgroup(this.#spec);
     return this.#removed ? [] : cgroupPids(this.#spec);
   }
 
-  /** As it was when {@link remaining} was last asked. */
+  /** As it was seen by {@link remaining}. */
   get usage(): CgroupUsage {
     return this.#usage;
   }

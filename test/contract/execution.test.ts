@@ -189,8 +189,10 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
     if (launcher === 'libc') expect(toDevice).toMatchObject({ stdout: 'x\n', stderr: 'y\n' });
   });
 
-  test('a flood past its cap neither blocks nor is blocked', async () => {
+  test('a flood past its cap neither blocks nor is blocked, and costs no memory', async () => {
     const daemon = await start(['--termination-grace-ms', '500']);
+    const processes = [daemon.pid, daemon.supervisorPid()];
+    const before = processes.map((pid) => memoryOf(pid, 'VmRSS'));
     const neighbour = submitAndWait(daemon, script('for i in 1 2 3 4 5; do sleep 0.1; echo $i; done'));
     const end = await submitAndWait(
       daemon,
@@ -198,10 +200,19 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
     );
     expect(end).toMatchObject({ status: 'failed', cause: 'timeout', stdout_truncated: true });
     expect(statSync(end.artifacts.stdout_path).size).toBe(1_048_576);
-    expect(end.stdout_bytes).toBeGreaterThan(10_485_760);
+    expect(end.stdout_bytes).toBeGreaterThan(128 * 1_048_576);
     expect((await neighbour).stdout).toBe('1\n2\n3\n4\n5\n');
+    // Far more than the flood's buffers need, far less than the flood itself.
+    for (const [i, pid] of processes.entries())
+      expect(memoryOf(pid, 'VmHWM') - (before[i] ?? 0)).toBeLessThan(64 * 1_048_576);
   });
 });
+
+/** A line of /proc/<pid>/status, in bytes. */
+function memoryOf(pid: number, line: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${line}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+}
 
 test('live usage while it runs, usage of the whole after the end', async () => {
   const daemon = await startDaemon();
