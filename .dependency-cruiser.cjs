@@ -12,14 +12,16 @@ const MAY_IMPORT = {
   api: ['runtime', 'task'],
   client: ['task'],
   cli: ['client', 'task'],
+  offline: ['client', 'runtime', 'task', 'store', 'sandbox', 'supervisor'],
 };
 
 const layers = Object.entries(MAY_IMPORT).map(([part, others]) => ({
   name: `layers-${part}`,
   comment: `src/${part} may import ${others.join(', ') || 'nothing of ours'} only`,
   severity: 'error',
-  // The command that runs the daemon in its own process is the one exception; serve-is-lazy bounds it.
-  from: { path: `^src/${part}/`, pathNot: '^src/cli/serve\\.ts$' },
+  // The commands that do their work in their own process are the exceptions; layers-serve, layers-offline-commands and
+  // serve-is-lazy bound them.
+  from: { path: `^src/${part}/`, pathNot: '^src/cli/(serve|gc|doctor|backup)\\.ts$' },
   to: { path: '^(src|bin|test)/', pathNot: `^src/(${[part, ...others].join('|')})/` },
 }));
 
@@ -55,11 +57,19 @@ module.exports = {
       to: { path: '^(src|bin|test)/', pathNot: '^src/((cli|client|task)/|(run-daemon|daemon|config)\\.ts$)' },
     },
     {
+      name: 'layers-offline-commands',
+      comment: 'the commands that work on a data directory may import what a command may, and src/offline',
+      severity: 'error',
+      from: { path: '^src/cli/(gc|doctor|backup)\\.ts$' },
+      to: { path: '^(src|bin|test)/', pathNot: '^src/(cli|client|task|offline)/' },
+    },
+    {
       name: 'serve-is-lazy',
-      comment: 'the daemon is loaded by import() when it is to run, so that no other command pays for it',
+      comment:
+        'daemon and store are loaded by import() when they are needed, so that no other command pays for them',
       severity: 'error',
       from: { path: '^src/cli/' },
-      to: { path: '^src/(run-daemon|daemon|config)\\.ts$', dynamic: false, ...AT_RUN_TIME },
+      to: { path: '^src/((run-daemon|daemon|config)\\.ts$|offline/)', dynamic: false, ...AT_RUN_TIME },
     },
     {
       name: 'client-loads-no-task',

@@ -17,6 +17,9 @@ export interface Config {
   readonly terminationGraceMs: number;
   readonly resultRetentionSecs: number;
   readonly gcIntervalMs: number;
+  /** 0: no bound; so is {@link retainMaxBytes}. */
+  readonly retainMaxTasks: number;
+  readonly retainMaxBytes: number;
   readonly dispatchPollIntervalMs: number;
   readonly starvationMs: number;
   readonly cgroupRoot: string;
@@ -36,16 +39,14 @@ export interface Config {
   readonly taskUser: string | undefined;
 }
 
-const count = z.coerce
-  .number('must be a whole number')
-  .int('must be a whole number')
-  .min(0, 'must be at least 0')
-  .max(Number.MAX_SAFE_INTEGER, 'must be at most 2^53-1');
-const atLeastOne = count.min(1, 'must be at least 1');
+const count = z
+  .string()
+  .regex(/^\d+$/, 'must be a whole number')
+  .transform(Number)
+  .pipe(z.number().max(Number.MAX_SAFE_INTEGER, 'must be at most 2^53-1'));
+const atLeastOne = count.refine((n) => n >= 1, 'must be at least 1');
 /** A flag, or an environment variable with one of the words people use for a flag. */
-const flag = z
-  .union([z.boolean(), z.string()])
-  .transform((v) => (typeof v === 'boolean' ? v : ['1', 'true', 'yes', 'on'].includes(v.toLowerCase())));
+const flag = z.union([z.boolean(), z.stringbool()], 'must be one of 1, true, yes, on, 0, false, no, off');
 const strings = z.union([z.array(z.string()), z.string().transform((s) => [s])]);
 
 const FLAGS = {
@@ -56,6 +57,8 @@ const FLAGS = {
   terminationGraceMs: count.default(5000),
   resultRetentionSecs: count.default(604_800),
   gcIntervalMs: atLeastOne.default(1000),
+  retainMaxTasks: count.default(0),
+  retainMaxBytes: count.default(0),
   dispatchPollIntervalMs: atLeastOne.default(250),
   starvationMs: atLeastOne.default(60_000),
   cgroupRoot: z.string().startsWith('/', 'must be an absolute path').default('/sys/fs/cgroup/execgo-runtime'),
@@ -128,6 +131,8 @@ export function loadConfig(
     terminationGraceMs: read('terminationGraceMs'),
     resultRetentionSecs: read('resultRetentionSecs'),
     gcIntervalMs: read('gcIntervalMs'),
+    retainMaxTasks: read('retainMaxTasks'),
+    retainMaxBytes: read('retainMaxBytes'),
     dispatchPollIntervalMs: read('dispatchPollIntervalMs'),
     starvationMs: read('starvationMs'),
     cgroupRoot: read('cgroupRoot'),

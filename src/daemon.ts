@@ -14,29 +14,42 @@ import { Ledger } from './ledger/ledger.js';
 import { WaitingQueue } from './ledger/scheduler.js';
 import { Announcer } from './runtime/announcer.js';
 import { detectCapacity } from './runtime/capacity.js';
+import { Collector } from './runtime/collector.js';
 import { configView, infoView, overrides } from './runtime/config-view.js';
 import type { Core } from './runtime/core.js';
 import { pump } from './runtime/dispatch.js';
 import { incarnationOf } from './runtime/launch-spec.js';
+import { DiskUsage } from './runtime/disk-usage.js';
+import { FileThread } from './runtime/files/file-thread.js';
 import { LiveTasks } from './runtime/live-tasks.js';
+import { Maintenance } from './runtime/maintenance.js';
 import { createMetrics } from './runtime/metrics.js';
 import { refuseLiveShims } from './runtime/old-shims.js';
 import { InlineTexts } from './runtime/output/inline-text.js';
-import { endHopeless, loadLiveTasks, planUnplanned } from './runtime/recover.js';
+import { endHopeless, endUnsupervised, loadLiveTasks, planUnplanned } from './runtime/recover.js';
+import type { RemovalParts } from './runtime/remove-tasks.js';
+import { repairFiles } from './runtime/repair.js';
 import { resourcesView } from './runtime/resources-view.js';
 import { Runtime } from './runtime/runtime.js';
 import { Supervision } from './runtime/supervision.js';
 import { Supervisors } from './runtime/supervisors.js';
+import { letThrough } from './runtime/task-owner.js';
 import { UsageSampler } from './runtime/usage-sampler.js';
+import { WalKeeper } from './runtime/wal-keeper.js';
 import { capabilitiesView } from './sandbox/capabilities-view.js';
 import { removeLayout, sweepCgroups } from './sandbox/cgroup-layout.js';
 import { probeCapabilities } from './sandbox/capabilities.js';
 import { readBootId } from './sandbox/process-identity.js';
-import { lockDataDir } from './store/data-dir-lock.js';
+import { findUser } from './sandbox/user.js';
+import { lockDataDirWhenFree } from './store/data-dir-lock.js';
+import type { RetentionPolicy } from './store/kept-tasks.js';
 import { openStore } from './store/open.js';
 
 /** The compiled program, run again as the supervisor. */
 const ENTRY = fileURLToPath(new URL('../bin/execgo.js', import.meta.url));
+
+/** A garbage collection without a daemon holds the data directory for about a second at a time. */
+const LOCK_PATIENCE_MS = 10_000;
 
 /** The variables of the daemon that every task sees. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER'] as const;
@@ -70,19 +83,23 @@ export interface DaemonOptions {
 export async function startDaemon({ config, version, log, env }: DaemonOptions): Promise<Daemon> {
   const now = Date.now;
   const startedAt = now();
-  const lock = lockDataDir(config.dataDir);
+  const lock = await lockDataDirWhenFree(config.dataDir, LOCK_PATIENCE_MS);
   const closers: (() => void | Promise<void>)[] = [lock.release];
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
   };
   try {
     refuseLiveShims(config.dataDir);
-    for (const dir of ['tasks', 'supervisor', 'trash', 'sessions'])
-      fs.mkdirSync(path.join(config.dataDir, dir), { recursive: true, mode: 0o700 });
-    const store = openStore({ dataDir: config.dataDir, now });
+    const bootId = readBootId();
+    const store = openStore({ dataDir: config.dataDir, now, bootId });
     closers.push(() => {
       store.close();
     });
+    // Only now: beside a database that is refused nothing is made.
+    for (const dir of ['tasks', 'supervisor', 'trash', 'sessions'])
+      fs.mkdirSync(path.join(config.dataDir, dir), { recursive: true, mode: 0o700 });
+    const taskOwner = process.getuid?.() === 0 ? findUser(config.taskUser ?? '') : undefined;
+    for (const dir of ['', 'tasks', 'sessions']) letThrough(path.join(config.dataDir, dir), taskOwner);
     const launcher = await launcherKind(config.launcher);
     const { capabilities, layout } = await probeCapabilities({ ...config, launcher, now });
     const capacity = detectCapacity({
@@ -91,8 +108,10 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       memoryBytes: config.capacityMemoryBytes,
       pids: config.capacityPids,
     });
-    const bootId = readBootId();
     const live = new LiveTasks();
+    const files = new FileThread();
+    closers.push(() => files.close());
+    const removal = { dataDir: config.dataDir, store, files, log };
     const supervision = new Supervision(() => core, bootId);
     const core: Core = {
       settings: {
@@ -101,6 +120,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         terminationGraceMs: config.terminationGraceMs,
         defaultCapabilityMode: config.defaultCapabilityMode,
         taskUser: config.taskUser,
+        taskOwner,
         baseEnv: pick(env, INHERITED),
         capabilities,
         cgroupLayout: layout,
@@ -125,10 +145,14 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       ),
       inlineTexts: new InlineTexts(),
       usage: new UsageSampler(),
+      files,
+      collector: new Collector(removal, retentionPolicy(config)),
       log,
       now,
+      steady: () => performance.timeOrigin + performance.now(),
       newId: randomUUID,
       inserting: new Set(),
+      unlaunched: new Set(),
       accepting: true,
     };
     closers.push(() => core.inlineTexts.close());
@@ -139,13 +163,14 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     const found = loadLiveTasks(core);
     supervision.inherit();
     await planUnplanned(core);
+    await endUnsupervised(core);
+    await endHopeless(core);
     closers.push(() => {
       const idle = ![...live.all()].some((t) => t.record.status === 'running');
       core.supervisors.close(idle);
       if (idle) removeLayout(layout);
     });
     await core.supervisors.start();
-    await endHopeless(core);
     const stuck = await sweepCgroups(layout, (name) => core.supervisors.has(incarnationOf(name)));
     if (stuck.length > 0) log.warn({ cgroups: stuck }, 'cgroups of earlier launches are still in use');
     const safetyNet = setInterval(() => {
@@ -170,6 +195,8 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         counters: () => store.counters(),
         running: () => core.ledger.entries().length,
         waiting: () => core.waiting.size,
+        collected: () => core.collector.totals,
+        walBytes: () => store.walBytes(),
       }),
     });
     const allowedHosts = [os.hostname(), ...config.allowHosts];
@@ -178,6 +205,8 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       listenAddress(config, env),
     );
     closers.push(() => stopServing(server, waiters));
+    const maintenance = startMaintenance(core, removal, config.gcIntervalMs);
+    closers.push(() => maintenance.stop());
     const url = serverUrl(server, config);
     lock.describe({ pid: process.pid, listen_addr: url, started_at: new Date(startedAt).toISOString() });
     log.info(
@@ -206,6 +235,33 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     await close();
     throw error;
   }
+}
+
+/** Measuring what ended tasks take costs a look at each of their files: it is done only for a bound on it. */
+function startMaintenance(core: Core, removal: RemovalParts, intervalMs: number): Maintenance {
+  const { store, log, collector } = core;
+  const diskUsage = collector.policy.maxBytes === undefined ? undefined : new DiskUsage(removal);
+  core.announcer.onAnyEnd((taskId) => diskUsage?.ended(taskId));
+  const maintenance = new Maintenance({
+    store,
+    collector,
+    diskUsage,
+    wal: new WalKeeper(store, log),
+    repair: (signal) => repairFiles(core, signal),
+    log,
+    intervalMs,
+  });
+  maintenance.start();
+  return maintenance;
+}
+
+function retentionPolicy(config: Config): RetentionPolicy {
+  const bound = (value: number) => (value === 0 ? undefined : value);
+  return {
+    maxAgeMs: config.resultRetentionSecs * 1000,
+    maxTasks: bound(config.retainMaxTasks),
+    maxBytes: bound(config.retainMaxBytes),
+  };
 }
 
 /** Resolves when no task runs. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import pino, { type Logger } from 'pino';
 import type { Config } from './config.js';
 import { startDaemon } from './daemon.js';
+import { lossyDestination } from './log-destination.js';
 
 /**
  * Runs a daemon as this process: logs to stdout (JSON; for people on a terminal), stops in order on SIGTERM or SIGINT,
@@ -14,7 +15,10 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
   const daemon = await startDaemon({ config, version, log, env: process.env });
   if (process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start') greet(daemon.url);
   const signal = await stopped;
-  log.info({ signal, drain: config.drain }, 'stopping; running tasks go on');
+  log.info(
+    { signal },
+    config.drain ? 'stopping; waiting for running tasks' : 'stopping; running tasks go on',
+  );
   process.once('SIGTERM', () => process.exit(1));
   process.once('SIGINT', () => process.exit(1));
   await daemon.stop(config.drain);
@@ -22,7 +26,7 @@ export async function runDaemon(config: Config, version: string): Promise<void> 
 }
 
 async function createLog(level: string): Promise<Logger> {
-  if (!process.stdout.isTTY) return pino({ level, base: null });
+  if (!process.stdout.isTTY) return pino({ level, base: null }, lossyDestination(process.stdout.fd));
   const { default: pretty } = await import('pino-pretty');
   return pino({ level, base: null }, pretty({ colorize: true, sync: true, ignore: 'pid,hostname' }));
 }

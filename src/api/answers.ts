@@ -3,6 +3,7 @@ import type { BatchItem, TaskPage } from '../runtime/service.js';
 import { CAUSES } from '../task/causes.js';
 import { ERROR_STATUS, type ErrorBody, type ErrorCode } from '../task/errors.js';
 import { EVENT_TYPES } from '../task/events.js';
+import type { GcReport } from '../task/gc.js';
 import type { Resources } from '../task/resources.js';
 import { TASK_STATUSES } from '../task/states.js';
 import type { EventView, SubmitAnswer, TaskSummary, TaskView, Usage } from '../task/view.js';
@@ -159,6 +160,16 @@ export const answers = {
   }) satisfies z.ZodType<TaskPage>,
   Events: z.array(event),
   OutputAnswer: z.union([outputRange, headTail]),
+  GcReport: z.object({
+    dry_run: z.boolean(),
+    candidates: count.describe('Tasks that were due'),
+    removed: count.describe('Tasks that are gone; 0 for a dry run'),
+    bytes_freed: count.describe('Disk space given back, or that would be'),
+    tasks: z.array(z.string()).describe('The first 1,000 candidates'),
+    skipped_pinned: count.describe('Old enough, and kept because they are pinned'),
+    problems: z.array(z.string()).describe('What could not be removed, and why'),
+    duration_ms: count,
+  }) satisfies z.ZodType<GcReport>,
   DeleteAnswer: z.object({ task_id: z.string(), deleted: z.literal(true) }),
   Info: open,
   Capabilities: open,

@@ -3,6 +3,7 @@ import { capabilities } from './capabilities.js';
 import { config } from './config.js';
 import { deleteTask } from './delete.js';
 import { events } from './events.js';
+import { gc } from './gc.js';
 import { health, ready } from './health.js';
 import { info } from './info.js';
 import { kill } from './kill.js';
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   output,
   outputStream,
   events,
+  gc,
   info,
   capabilities,
   config,

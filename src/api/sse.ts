@@ -22,6 +22,8 @@ export class SseStream {
       'x-accel-buffering': 'no',
     });
     res.flushHeaders();
+    // HEAD asks for these headers only; an answer that goes on would hold its connection for ever.
+    if (res.req.method === 'HEAD') res.end();
     this.#heartbeat = setInterval(() => {
       if (!res.writableNeedDrain) res.write(': heartbeat\n\n');
     }, heartbeatMs);

@@ -20,4 +20,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   list: { summary: 'list tasks', load: () => import('./list.js') },
   logs: { summary: "show a task's output", load: () => import('./logs.js') },
   events: { summary: 'show what happened', load: () => import('./events.js') },
+  gc: { summary: 'remove ended tasks that are due', load: () => import('./gc.js') },
+  doctor: {
+    summary: 'say what is wrong with this host or the data directory',
+    load: () => import('./doctor.js'),
+  },
+  backup: { summary: 'copy the database while it is in use', load: () => import('./backup.js') },
 };

@@ -4,7 +4,6 @@ import { plain } from './terminal.js';
 /** What a person can do about a refusal, where the message alone does not say it. */
 const HINTS: Readonly<Record<string, string>> = {
   not_found: 'execgo list shows the tasks there are',
-  permission_denied: "give the task's owner with --owner or EXECGO_RUNTIME_OWNER",
   unsupported_capability: 'leave out --strict to run with what this machine can enforce',
   insufficient_resources: 'ask for less, or start the daemon with more capacity',
   resource_limit_exceeded:
@@ -13,9 +12,12 @@ const HINTS: Readonly<Record<string, string>> = {
   insufficient_storage: "make room on the daemon's disk",
 };
 
-/** @returns one line about an error: what happened, and what to do about it where that is known. */
-export function explain(error: unknown): string {
+/**
+ * @param ownHints what the command at hand knows better
+ * @returns one line about an error: what happened, and what to do about it where that is known
+ */
+export function explain(error: unknown, ownHints: Readonly<Record<string, string>> = {}): string {
   if (!(error instanceof Error)) return plain(String(error));
-  const hint = error instanceof ExecgoApiError ? HINTS[error.code] : undefined;
+  const hint = error instanceof ExecgoApiError ? (ownHints[error.code] ?? HINTS[error.code]) : undefined;
   return plain(hint === undefined ? error.message : `${error.message} (${hint})`);
 }

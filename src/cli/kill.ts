@@ -47,8 +47,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   for (const [i, result] of results.entries()) {
     if (result.status === 'fulfilled') continue;
     failed = true;
-    const why = explain(result.reason);
+    const why = explain(result.reason, HINTS);
     await note(results.length === 1 ? why : `${command.args[i] ?? ''}: ${why}`);
   }
   return failed ? EXIT.failed : EXIT.ok;
 }
+
+const HINTS = { permission_denied: "give the task's owner with --owner or EXECGO_RUNTIME_OWNER" };

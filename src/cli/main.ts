@@ -14,7 +14,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(argv);
   } catch (error) {
-    if (error instanceof ReaderGone) return EXIT.readerGone;
+    if (error instanceof ReaderGone) {
+      if (error.message === '') return EXIT.readerGone;
+      await note(error.message);
+      return EXIT.failed;
+    }
     if (error instanceof UsageError) {
       await note(error.message);
       return EXIT.usage;

@@ -84,8 +84,9 @@ async function streamed(
   const { timeoutMs } = options;
   const end = await streamOutput(client, taskId, {
     timeoutMs,
-    onReaderGone: () => {
+    onReaderGone: (error) => {
       interruption.readerGone();
+      if (error.message !== '') void note(error.message);
     },
   });
   if (end.status === 'success' || (end.exit_code ?? 0) !== 0) return end;

@@ -29,6 +29,8 @@ function serveCommand(): Command {
     .option('--max-queued-tasks <n>', 'how many tasks may wait (default: 128)')
     .option('--termination-grace-ms <n>', 'from TERM to KILL (default: 5000)')
     .option('--result-retention-secs <n>', 'how long ended tasks are kept (default: 604800)')
+    .option('--retain-max-tasks <n>', 'how many ended tasks are kept (default: 0, no bound)')
+    .option('--retain-max-bytes <n>', 'disk space that ended tasks may take (default: 0, no bound)')
     .option('--gc-interval-ms <n>', 'how often they are looked for (default: 1000)')
     .option(
       '--dispatch-poll-interval-ms <n>',

@@ -8,7 +8,7 @@ export interface StreamOptions {
   /** Give up after so many milliseconds. */
   timeoutMs?: number | undefined;
   /** Go on to the task's end without output when its reader has gone; without it, that is thrown. */
-  onReaderGone?: (() => void) | undefined;
+  onReaderGone?: ((error: ReaderGone) => void) | undefined;
 }
 
 /**
@@ -41,7 +41,7 @@ export async function streamOutput(
       } catch (error) {
         if (!(error instanceof ReaderGone) || onReaderGone === undefined) throw error;
         gone.add(event.stream);
-        onReaderGone();
+        onReaderGone(error);
       }
     }
   } finally {

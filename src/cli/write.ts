@@ -1,20 +1,20 @@
 import type { Writable } from 'node:stream';
 
-/** Whoever read our standard output or error has gone. */
+/** Our standard output or error takes no more: its reader has gone, or, as the message then says, its disk is full. */
 export class ReaderGone extends Error {
   override readonly name = 'ReaderGone';
 }
 
 /**
  * Writes and waits until the bytes are out, so that nothing is lost at exit and a slow reader slows its source.
- * @throws ReaderGone when nobody reads any more
+ * @throws ReaderGone when it cannot be written any more
  */
 export function write(stream: Writable, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(data, (error) => {
-      const { code } = (error ?? {}) as NodeJS.ErrnoException;
+      const { code, message } = (error ?? {}) as NodeJS.ErrnoException;
       if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') reject(new ReaderGone());
-      else if (error) reject(error);
+      else if (error) reject(new ReaderGone(`cannot write the output: ${message}`));
       else resolve();
     });
   });

@@ -1,3 +1,4 @@
+import type { GcReport, GcRequest } from '../task/gc.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { TaskSubmission } from '../task/request.js';
 import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
@@ -245,6 +246,17 @@ export class ExecgoClient {
       repeatable: false,
       timeoutMs: this.#requestTimeoutMs,
     });
+  }
+
+  /** Removes ended tasks that are due, or says which would be. It takes as long as it takes: there is no time limit. */
+  async gc(request: GcRequest = {}, options: Abortable = {}): Promise<GcReport> {
+    return (await this.#http.json({
+      ...options,
+      method: 'POST',
+      path: '/api/v1/gc',
+      body: request,
+      repeatable: true,
+    })) as GcReport;
   }
 
   /** `GET /api/v1/runtime/info`. */

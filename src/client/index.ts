@@ -14,6 +14,7 @@ export type {
 } from './types.js';
 export type { Cause } from '../task/causes.js';
 export type { ErrorBody, ErrorCode } from '../task/errors.js';
+export type { GcReport, GcRequest } from '../task/gc.js';
 export type { PlannedTask } from '../task/plan.js';
 export type { TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';

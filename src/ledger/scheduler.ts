@@ -12,7 +12,7 @@ export interface WaitingTask {
   priority: number;
   /** Unique; orders tasks of one priority, low first. */
   submit_seq: number;
-  /** Unix time in milliseconds since when it waits. */
+  /** Since when it waits, in milliseconds on the clock that decisions are made by. */
   accepted_at_ms: number;
   reservation: Resources;
 }
@@ -111,7 +111,7 @@ export class WaitingQueue {
     return next;
   }
 
-  /** Since when the longest waiting task waits, Unix time in milliseconds; undefined when none waits. */
+  /** Since when the longest waiting task waits, as its `accepted_at_ms`; undefined when none waits. */
   oldestAcceptedAt(): number | undefined {
     let oldest: number | undefined;
     for (const { tasks } of this.#groups.values()) {

@@ -13,12 +13,22 @@ export class Announcer {
   /** Call after the commit that made the task terminal, or deleted it. */
   ended(taskId: string): void {
     this.emitter.emit(`ended:${taskId}`);
-    this.emitter.emit('ended');
+    this.emitter.emit('ended', taskId);
   }
 
   /** Calls back after every end: a share of the ledger is free. */
-  onAnyEnd(listener: () => void): void {
+  onAnyEnd(listener: (taskId: string) => void): void {
     this.emitter.on('ended', listener);
+  }
+
+  /** Call after the commit that recorded that the task's process runs. */
+  started(taskId: string): void {
+    this.emitter.emit(`started:${taskId}`);
+  }
+
+  /** @returns a promise of the task's recorded start; rejects when `signal` aborts. */
+  taskStart(taskId: string, signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, `started:${taskId}`, { signal });
   }
 
   /** @returns a promise of the next committed event; rejects when `signal` aborts. */

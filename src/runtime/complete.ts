@@ -4,10 +4,12 @@ import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { TerminalStatus } from '../task/states.js';
 import { classify, type Classification } from './classify.js';
 import type { Core } from './core.js';
+import { crashPoint } from './crash-point.js';
+import { isErrno } from './errno.js';
 import { killEvent } from './kill-event.js';
 import type { LiveTask } from './live-tasks.js';
 import { readOutput } from './read-output.js';
-import { startedEvent } from './started.js';
+import { killIsRecorded, startedEvent } from './started.js';
 import { writeResult } from './task-files.js';
 import { encodeTask } from './task-view.js';
 
@@ -32,10 +34,12 @@ interface Ending {
 /**
  * Commits the end that the supervisor saw: `result.json`, terminal state, release and events. Tries again while the
  * disk is full; meanwhile the task stays running.
- * @returns once an end is committed, this one or another that was first
+ * @returns true once an end is committed, this one or another that was first; false when the store was closed before
  */
-export function completeFromOutcome(core: Core, task: LiveTask, outcome: Outcome): Promise<void> {
-  task.firstStop ??= outcome.first_stop === 'timeout' ? 'timeout' : undefined;
+export function completeFromOutcome(core: Core, task: LiveTask, outcome: Outcome): Promise<boolean> {
+  task.firstStop ??= outcome.first_stop;
+  // A supervisor kills what it is told to, also by a daemon that could not write it down any more.
+  if (outcome.first_stop === 'kill') task.kill ??= {};
   return commitEnd(core, task, {
     classification: classify(outcome, task.firstStop),
     finished_at_ms: outcome.finished_at_ms,
@@ -50,29 +54,33 @@ export function completeWithout(
   task: LiveTask,
   classification: Classification,
   onDelay?: () => void,
-): Promise<void> {
-  const now = core.now();
-  const started = task.record.started_at_ms;
+): Promise<boolean> {
+  const { startedAt } = task;
   return commitEnd(core, task, {
     classification,
-    finished_at_ms: now,
-    duration_ms: started === null ? 0 : Math.max(0, now - started),
+    finished_at_ms: core.now(),
+    duration_ms: startedAt === undefined ? 0 : Math.round(core.steady() - startedAt),
     onDelay,
   });
 }
 
-async function commitEnd(core: Core, task: LiveTask, ending: Ending): Promise<void> {
-  if (task.ending) return;
-  task.ending = true;
-  for (;;) {
+/** Of several ends the first counts; the others wait for it. */
+function commitEnd(core: Core, task: LiveTask, ending: Ending): Promise<boolean> {
+  task.ending ??= untilCommitted(core, task, ending);
+  return task.ending;
+}
+
+async function untilCommitted(core: Core, task: LiveTask, ending: Ending): Promise<boolean> {
+  const { task_id } = task.record;
+  for (let tries = 1; ; tries++) {
     try {
       await tryCommitEnd(core, task, ending);
-      return;
+      if (tries > 1) core.log.info({ task_id, tries }, 'how a task ended is written down now');
+      return true;
     } catch (error) {
-      core.log.error(
-        { err: error, task_id: task.record.task_id },
-        'cannot write down how a task ended; will retry',
-      );
+      if (core.store.commits.closed) return false;
+      if (tries === 1)
+        core.log.error({ err: error, task_id }, 'cannot write down how a task ended; will retry');
       ending.onDelay?.();
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -92,9 +100,12 @@ async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise
     const before = recordWhatWasNotYet(core, task, ending.outcome);
     const written = core.store.finish(record.task_id, from, end);
     if (written === undefined) return [];
-    writeResult(record.result_path, result);
+    crashPoint('before_result_written');
+    writeResultCopy(core, record, result);
+    crashPoint('after_result_written');
     return [...before, ...written];
   });
+  crashPoint('after_end_commit');
   task.cancelQueueTimeout?.();
   core.ledger.release(record.task_id);
   core.waiting.remove(record.task_id);
@@ -102,6 +113,19 @@ async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise
   core.usage.forget(record.task_id);
   core.announcer.events(events);
   core.announcer.ended(record.task_id);
+}
+
+/** What a task can do to its directory that no retry gets over: removing it, locking it, putting something else there. */
+const SPOILT = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP'];
+
+/** `result.json` is a copy of the row: what the task did to its directory must not keep it from ending. */
+function writeResultCopy(core: Core, { task_id, result_path }: TaskRecord, result: readonly Buffer[]): void {
+  try {
+    writeResult(result_path, result);
+  } catch (error) {
+    if (!isErrno(error, ...SPOILT)) throw error;
+    core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');
+  }
 }
 
 /** What was never told, or could not be written when it was: the guards of the store see to it that it is once only. */
@@ -118,7 +142,9 @@ function recordWhatWasNotYet(core: Core, task: LiveTask, outcome: Outcome | unde
     outcome.pid !== undefined
   ) {
     const running = { pid: outcome.pid, start_ticks: 0, started_at_ms: outcome.started_at_ms };
-    add(core.store.markStarted(task_id, launch_id, startedEvent(running)));
+    const start = startedEvent(running);
+    if (killIsRecorded(core, task)) start.events = [];
+    add(core.store.markStarted(task_id, launch_id, start));
   }
   if (task.kill !== undefined && (status === 'accepted' || status === 'running'))
     add(core.store.markKillRequested(task_id, status, core.now(), [killEvent(core.now())]));

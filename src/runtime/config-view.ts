@@ -11,6 +11,9 @@ export interface ConfigFacts {
   terminationGraceMs: number;
   resultRetentionSecs: number;
   gcIntervalMs: number;
+  /** 0: no bound. */
+  retainMaxTasks: number;
+  retainMaxBytes: number;
   dispatchPollIntervalMs: number;
   starvationMs: number;
   cgroupRoot: string;
@@ -32,6 +35,8 @@ export function configView(config: ConfigFacts): object {
     termination_grace_ms: config.terminationGraceMs,
     result_retention_secs: config.resultRetentionSecs,
     gc_interval_ms: config.gcIntervalMs,
+    retain_max_tasks: config.retainMaxTasks,
+    retain_max_bytes: config.retainMaxBytes,
     dispatch_poll_interval_ms: config.dispatchPollIntervalMs,
     starvation_ms: config.starvationMs,
     cgroup_root: config.cgroupRoot,

@@ -5,8 +5,11 @@ import type { CgroupLayout } from '../sandbox/cgroup-layout.js';
 import type { Store } from '../store/store.js';
 import type { HostCapabilities } from '../task/capabilities.js';
 import type { Announcer } from './announcer.js';
+import type { Collector } from './collector.js';
+import type { FileThread } from './files/file-thread.js';
 import type { InlineTexts } from './output/inline-text.js';
-import type { LiveTasks } from './live-tasks.js';
+import type { LiveTask, LiveTasks } from './live-tasks.js';
+import type { TaskOwner } from './task-owner.js';
 import type { Supervisors } from './supervisors.js';
 import type { UsageSampler } from './usage-sampler.js';
 
@@ -17,6 +20,8 @@ export interface RuntimeSettings {
   terminationGraceMs: number;
   defaultCapabilityMode: 'adaptive' | 'strict';
   taskUser: string | undefined;
+  /** The numbers of `taskUser`; undefined also where the daemon may not switch users, and so refuses every task. */
+  taskOwner: TaskOwner | undefined;
   /** `PATH HOME LANG TMPDIR USER` of the daemon: all of its environment that a task sees. */
   baseEnv: Readonly<Record<string, string>>;
   capabilities: HostCapabilities;
@@ -34,12 +39,19 @@ export interface Core {
   readonly supervisors: Supervisors;
   readonly inlineTexts: InlineTexts;
   readonly usage: UsageSampler;
+  /** Removes, measures and inspects files away from the event loop. */
+  readonly files: FileThread;
+  readonly collector: Collector;
   readonly log: Logger;
   /** Unix time in milliseconds. */
   readonly now: () => number;
+  /** Unix time in milliseconds as it was at the start, counted on by a clock that is never set: for all durations. */
+  readonly steady: () => number;
   readonly newId: () => string;
   /** Ids whose insert is under way: they are taken, and count against the queue. */
   readonly inserting: Set<string>;
+  /** Tasks that are committed as running and whose launch never began: they get another one before anything new starts. */
+  readonly unlaunched: Set<LiveTask>;
   /** False once the daemon is on its way out: nothing is accepted or started any more. */
   accepting: boolean;
 }

@@ -1,28 +1,54 @@
 import type { NewEvent } from '../task/events.js';
 import type { Core } from './core.js';
+import { crashPoint } from './crash-point.js';
 import type { LiveTask } from './live-tasks.js';
 import { restoreTaskFiles } from './task-files.js';
 import { completeWithout } from './complete.js';
 import { CANCELLED, QUEUE_TIMEOUT } from './classify.js';
 import { longTimeout } from './long-timeout.js';
+import { onSteadyClock } from './steady-clock.js';
 import { tellLaunch } from './tell-supervisor.js';
 
 /** How long until a dispatch that could not be written down is tried again. */
 const RETRY_MS = 500;
 
+/** The supervisor that a launch goes to. */
+interface Target {
+  incarnation: string;
+  pid: number;
+}
+
 /**
- * Starts every waiting task that the ledger has room for, in the scheduler's order: claims its share, commits
- * `running` with launch id and supervisor, and only then tells the supervisor. Called whenever something ended, came
- * or changed; nothing polls.
+ * Gives launches that never began another supervisor, then starts every waiting task that the ledger has room for, in
+ * the scheduler's order: claims its share, commits `running` with launch id and supervisor, and only then tells the
+ * supervisor. Called whenever something ended, came or changed; nothing polls.
  */
 export function pump(core: Core): void {
-  if (!core.accepting || core.supervisors.current === undefined) return;
+  const { current } = core.supervisors;
+  if (current === undefined) return;
+  for (const task of core.unlaunched) {
+    core.unlaunched.delete(task);
+    task.dispatching = relaunch(core, task, current)
+      .catch((error: unknown) => {
+        core.log.error(
+          { err: error, task_id: task.record.task_id },
+          'cannot write down another launch; will retry',
+        );
+        setTimeout(() => {
+          launchAgain(core, task);
+        }, RETRY_MS);
+      })
+      .finally(() => {
+        task.dispatching = undefined;
+      });
+  }
+  if (!core.accepting) return;
   for (;;) {
-    const taskId = core.waiting.next(core.ledger, core.now());
+    const taskId = core.waiting.next(core.ledger, core.steady());
     const task = taskId === undefined ? undefined : core.live.get(taskId);
     if (task === undefined) return;
     claim(core, task);
-    task.dispatching = dispatch(core, task, core.supervisors.current)
+    task.dispatching = dispatch(core, task, current)
       .catch((error: unknown) => {
         core.log.error(
           { err: error, task_id: task.record.task_id },
@@ -41,12 +67,13 @@ export function pump(core: Core): void {
 /** Puts a task that is committed as `accepted` into the queue. */
 export function enqueue(core: Core, task: LiveTask): void {
   const { record } = task;
+  task.acceptedAt ??= onSteadyClock(core, record.created_at_ms);
   core.waiting.add({
     task_id: record.task_id,
     tenant: record.request.control_context?.tenant,
     priority: record.request.policy.priority,
     submit_seq: record.submit_seq,
-    accepted_at_ms: record.created_at_ms,
+    accepted_at_ms: task.acceptedAt,
     reservation: record.reservation ?? { task_slots: 1 },
   });
   const limit = record.request.limits.queue_timeout_ms;
@@ -55,14 +82,14 @@ export function enqueue(core: Core, task: LiveTask): void {
     () => {
       void expire(core, task);
     },
-    record.created_at_ms + limit - core.now(),
+    task.acceptedAt + limit - core.steady(),
   );
 }
 
 /** Ends a task that waited too long; one whose dispatch is under way has made it. */
 async function expire(core: Core, task: LiveTask): Promise<void> {
   await task.dispatching;
-  if (task.record.status !== 'accepted' || task.ending) return;
+  if (task.record.status !== 'accepted' || task.ending !== undefined) return;
   core.waiting.remove(task.record.task_id);
   await completeWithout(core, task, QUEUE_TIMEOUT);
 }
@@ -78,17 +105,19 @@ function claim(core: Core, { record }: LiveTask): void {
 }
 
 function giveBack(core: Core, task: LiveTask): void {
-  if (task.record.status !== 'accepted' || task.ending) return;
+  if (task.record.status !== 'accepted' || task.ending !== undefined) return;
   core.ledger.release(task.record.task_id);
   enqueue(core, task);
   pump(core);
 }
 
-async function dispatch(
-  core: Core,
-  task: LiveTask,
-  supervisor: { incarnation: string; pid: number },
-): Promise<void> {
+/** Gives a launch that never began another one, as soon as there is a supervisor that takes it. */
+export function launchAgain(core: Core, task: LiveTask): void {
+  core.unlaunched.add(task);
+  pump(core);
+}
+
+async function dispatch(core: Core, task: LiveTask, supervisor: Target): Promise<void> {
   const { record } = task;
   checkFiles(core, task);
   const at = core.now();
@@ -110,9 +139,11 @@ async function dispatch(
       at_ms: at,
       events: [reserved],
     });
+    crashPoint('before_dispatch_commit');
     return events === undefined ? undefined : { launch_id, events };
   });
   if (done === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
+  crashPoint('after_dispatch_commit');
   task.cancelQueueTimeout?.();
   core.live.update(task, {
     ...launch,
@@ -123,23 +154,20 @@ async function dispatch(
     updated_at_ms: at,
   });
   core.announcer.events(done.events);
-  tellLaunch(core, task);
+  tell(core, task);
 }
 
-/**
- * Gives a launch that never began a new one, under the current supervisor; ends the task if its kill was asked for.
- * @throws when it cannot be committed
- */
-export async function relaunch(core: Core, task: LiveTask): Promise<void> {
+/** Commits a new launch of a task whose old one never began; ends the task instead if its kill was asked for. */
+async function relaunch(core: Core, task: LiveTask, supervisor: Target): Promise<void> {
   const { record } = task;
-  const supervisor = core.supervisors.current;
-  if (supervisor === undefined || record.launch_id === null) return;
+  const old = record.launch_id;
+  if (old === null || task.ending !== undefined) return;
   if (task.kill !== undefined) {
-    await completeWithout(core, task, CANCELLED);
+    // Not waited for: while the disk is full it takes long, and whoever kills waits for this dispatch.
+    void completeWithout(core, task, CANCELLED);
     return;
   }
   checkFiles(core, task);
-  const old = record.launch_id;
   const launch = {
     launch_token: core.newId(),
     incarnation: supervisor.incarnation,
@@ -148,17 +176,24 @@ export async function relaunch(core: Core, task: LiveTask): Promise<void> {
   const launch_id = await core.store.commits.write(() => {
     const next = core.store.nextLaunchId();
     const at_ms = core.now();
-    return core.store.markRelaunched(record.task_id, old, { ...launch, launch_id: next, at_ms })
-      ? next
-      : undefined;
+    const done = core.store.markRelaunched(record.task_id, old, { ...launch, launch_id: next, at_ms });
+    crashPoint('before_relaunch_commit');
+    return done ? next : undefined;
   });
-  if (launch_id === undefined) return;
+  crashPoint('after_relaunch_commit');
+  if (launch_id === undefined) throw new Error(`launch ${old} of task ${record.task_id} has begun`);
   core.live.update(task, { ...launch, launch_id });
-  tellLaunch(core, task);
+  tell(core, task);
+}
+
+/** Tells the supervisor what is committed now. One that died meanwhile has been settled without this launch. */
+function tell(core: Core, task: LiveTask): void {
+  if (core.supervisors.lives(task.record.incarnation ?? '')) tellLaunch(core, task);
+  else core.unlaunched.add(task);
 }
 
 function checkFiles(core: Core, task: LiveTask): void {
   if (task.filesChecked) return;
-  restoreTaskFiles(task.record, task.record.request);
+  restoreTaskFiles(task.record, task.record.request, core.settings.taskOwner);
   task.filesChecked = true;
 }

@@ -1,8 +1,8 @@
 import { cgroupPids, killCgroup, removeCgroup } from '../sandbox/cgroup.js';
-import { cgroupSpec, type CgroupLayout } from '../sandbox/cgroup-layout.js';
+import { wholeCgroup, type CgroupLayout } from '../sandbox/cgroup-layout.js';
 import {
   carriesToken,
-  findByToken,
+  findTokens,
   isSameProcess,
   type ProcessIdentity,
 } from '../sandbox/process-identity.js';
@@ -11,31 +11,49 @@ import { isErrno } from './errno.js';
 /** How long to wait for what was killed to be gone. */
 const GONE_TIMEOUT_MS = 2000;
 const CHECK_MS = 20;
+/** What was being spawned when its supervisor died shows its token only a moment later: one look is not enough. */
+const LOOKS = 2;
+
+/** What may be left of a launch whose supervisor died. */
+export interface Remains {
+  /** Of its cgroup directories. */
+  name: string;
+  token: string;
+  /** The process that was started; `pid` 0 when that is not known. */
+  leader: ProcessIdentity;
+}
 
 /**
- * Kills what is left of a launch whose supervisor died: its process group if the leader is still the one that was
- * started, its cgroup, and whatever carries its token. A recycled pid matches none of these.
- * @returns pids that are still there after 2 s
+ * Kills what is left of launches whose supervisor died: the process group if its leader is still the one that was
+ * started, the cgroup, and whatever carries the token. A recycled pid matches none of these.
+ * @returns by token, pids that are still there after 2 s
  */
 export async function killRemains(
   layout: CgroupLayout,
-  name: string,
-  token: string,
-  leader: ProcessIdentity,
-): Promise<number[]> {
-  const cgroup = cgroupSpec(layout, name, {});
+  launches: readonly Remains[],
+): Promise<Map<string, number[]>> {
   const deadline = performance.now() + GONE_TIMEOUT_MS;
-  for (;;) {
-    if (leader.pid > 1 && isSameProcess(leader, leader.boot_id)) signal(-leader.pid);
-    if (cgroup !== undefined) killCgroup(cgroup);
-    for (const pid of findByToken(token)) if (carriesToken(pid, token)) signal(pid);
-    const left = new Set([...findByToken(token), ...(cgroup === undefined ? [] : cgroupPids(cgroup))]);
-    if (left.size === 0 || performance.now() > deadline) {
-      if (cgroup !== undefined) removeCgroup(cgroup);
-      return [...left];
+  const survivors = new Map<string, number[]>();
+  let open = launches.map((launch) => ({ ...launch, cgroup: wholeCgroup(layout, launch.name) }));
+  for (let look = 1; open.length > 0; look++) {
+    if (look > 1) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
+    for (const { leader, cgroup } of open) {
+      if (leader.pid > 1 && isSameProcess(leader, leader.boot_id)) signal(-leader.pid);
+      if (cgroup !== undefined) killCgroup(cgroup);
     }
-    await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
+    // One look at all processes serves all launches: there may be a thousand of each.
+    const carriers = findTokens();
+    const late = performance.now() > deadline;
+    open = open.filter(({ token, cgroup }) => {
+      const carrying = carriers.get(token) ?? [];
+      for (const pid of carrying) if (carriesToken(pid, token)) signal(pid);
+      const left = new Set([...carrying, ...(cgroup === undefined ? [] : cgroupPids(cgroup))]);
+      if (left.size > 0 && late) survivors.set(token, [...left]);
+      if (left.size > 0 || look < LOOKS) return !late;
+      return cgroup !== undefined && !removeCgroup(cgroup) && !late;
+    });
   }
+  return survivors;
 }
 
 function signal(pid: number): void {

@@ -6,8 +6,11 @@ export interface LiveTask {
   readonly record: TaskRecord;
   /** Settles when the dispatch under way is committed or has failed; undefined when none is. */
   dispatching: Promise<void> | undefined;
-  /** Its end is being committed: whoever comes now comes after it. */
-  ending: boolean;
+  /**
+   * Its end is being committed: whoever comes now comes after it. Resolves with true once that is done, with false when
+   * the store was closed before: then the next start is told again.
+   */
+  ending: Promise<boolean> | undefined;
   /** Set as soon as it is known, before its row is written: decides the end. */
   firstStop: FirstStop;
   /** A kill was asked for; kept even when its row cannot be written. */
@@ -16,6 +19,9 @@ export interface LiveTask {
   filesChecked: boolean;
   /** Clears the timer of `queue_timeout_ms`. */
   cancelQueueTimeout: (() => void) | undefined;
+  /** When it was accepted and when its process started, on the steady clock; undefined until somebody needs it. */
+  acceptedAt: number | undefined;
+  startedAt: number | undefined;
 }
 
 /** How to kill: signal number and milliseconds; absent values are the launch's own. */
@@ -30,11 +36,13 @@ export function liveTask(record: TaskRecord, filesChecked: boolean, firstStop?: 
   return {
     record,
     dispatching: undefined,
-    ending: false,
+    ending: undefined,
     firstStop: firstStop ?? only,
     kill: record.kill_requested ? {} : undefined,
     filesChecked,
     cancelQueueTimeout: undefined,
+    acceptedAt: undefined,
+    startedAt: undefined,
   };
 }
 

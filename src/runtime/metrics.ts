@@ -7,14 +7,20 @@ export interface MetricSources {
   counters: () => Counters;
   running: () => number;
   waiting: () => number;
+  /** Collections of garbage since the start, and the tasks and bytes they removed. */
+  collected: () => { passes: number; removed: number; bytes: number };
+  walBytes: () => number;
 }
+
+const EVENT_LOOP_PRECISION_MS = 1000;
 
 const PREFIX = 'execgo_runtime_';
 
 /** @returns a function that writes execgo's metrics, and Node's own, as Prometheus text 0.0.4 */
 export function createMetrics(sources: MetricSources): () => Promise<string> {
   const register = new Registry();
-  collectDefaultMetrics({ register });
+  // By default its monitor of the event loop wakes an idle daemon a hundred times a second.
+  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS });
   new Counter({
     name: `${PREFIX}tasks_total`,
     help: 'Entries into each status since the database was made.',
@@ -36,10 +42,34 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
       for (const [code, count] of Object.entries(sources.counters().errors)) this.inc({ code }, count);
     },
   });
+  const { collected } = sources;
+  counter(register, 'gc_passes_total', 'Collections of garbage.', () => collected().passes);
+  counter(
+    register,
+    'gc_removed_total',
+    'Tasks that garbage collection has removed.',
+    () => collected().removed,
+  );
+  counter(register, 'gc_bytes_total', 'Disk space it has given back, in bytes.', () => collected().bytes);
+  gauge(register, 'tasks_kept', 'Ended tasks that may be collected.', () => sources.counters().kept.tasks);
+  gauge(register, 'wal_bytes', "Length of the database's write-ahead log.", sources.walBytes);
   gauge(register, 'tasks_running', 'Tasks that run now.', sources.running);
   gauge(register, 'tasks_waiting', 'Tasks that are accepted and wait for room.', sources.waiting);
   register.registerMetric(durationHistogram(() => sources.counters().duration));
   return () => register.metrics();
+}
+
+/** A total that is kept elsewhere. */
+function counter(register: Registry, name: string, help: string, read: () => number): void {
+  new Counter({
+    name: PREFIX + name,
+    help,
+    registers: [register],
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
 }
 
 function gauge(register: Registry, name: string, help: string, read: () => number): void {

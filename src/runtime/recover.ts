@@ -1,12 +1,13 @@
 import type { TaskRecord } from '../store/records.js';
 import { ExecgoError } from '../task/errors.js';
 import type { NewEvent } from '../task/events.js';
-import { LOST, type FirstStop } from './classify.js';
+import { CANCELLED_WAITING, LOST, type FirstStop } from './classify.js';
 import { completeWithout } from './complete.js';
 import type { Core } from './core.js';
 import { enqueue } from './dispatch.js';
 import { liveTask } from './live-tasks.js';
 import { resolveTaskPlan } from './plan.js';
+import { onSteadyClock } from './steady-clock.js';
 
 /** What a start found in the database. */
 export interface Recovered {
@@ -28,6 +29,7 @@ export function loadLiveTasks(core: Core): Recovered {
       enqueue(core, task);
     } else {
       found.running++;
+      if (record.started_at_ms !== null) task.startedAt = onSteadyClock(core, record.started_at_ms);
       const { control_context } = record.request;
       core.ledger.reserve(
         record.task_id,
@@ -74,16 +76,27 @@ function bothStops(core: Core, record: TaskRecord): FirstStop {
 }
 
 /**
- * Ends what no supervisor will ever tell of: running tasks of the older runtime or of a supervisor that is not recorded,
- * waiting tasks whose kill was asked for, and waiting ones that can never fit a capacity that was reduced.
- * To be called once the supervisors have told what they know.
+ * Ends running tasks that no supervisor will ever tell of: those of the older runtime, and of a supervisor that is not
+ * recorded. To be called before the supervisors are connected: they take over what they hold.
+ */
+export async function endUnsupervised(core: Core): Promise<void> {
+  const known = new Set(core.store.supervisors().map((s) => s.incarnation));
+  const unsupervised = [...core.live.all()].filter(
+    ({ record }) => record.status === 'running' && !known.has(record.incarnation ?? ''),
+  );
+  await Promise.all(unsupervised.map((task) => completeWithout(core, task, LOST)));
+}
+
+/**
+ * Ends waiting tasks whose kill was asked for, and those that can never fit a capacity that was reduced. To be called
+ * before anything is dispatched.
  */
 export async function endHopeless(core: Core): Promise<void> {
-  const incarnations = new Set(core.store.supervisors().map((s) => s.incarnation));
-  const ends = [...core.live.all()].map(async (task) => {
+  const waiting = [...core.live.all()].filter(({ record }) => record.status === 'accepted');
+  const ends = waiting.map(async (task) => {
     const { record } = task;
-    if (record.status === 'running') {
-      if (!incarnations.has(record.incarnation ?? '')) await completeWithout(core, task, LOST);
+    if (task.kill !== undefined) {
+      await completeWithout(core, task, CANCELLED_WAITING);
       return;
     }
     const shortage = core.ledger.canEverFit(

@@ -1,5 +1,6 @@
 import { ExecgoError } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
+import type { GcReport, GcRequest } from '../task/gc.js';
 import type { ListQuery } from '../task/list.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { EventView, SubmitAnswer } from '../task/view.js';
@@ -21,7 +22,8 @@ import type {
   Service,
   TaskPage,
 } from './service.js';
-import { taskRecord, taskStatus, waitForEnd } from './status.js';
+import { taskRecord, taskStatus } from './status.js';
+import { waitForEnd, waitForSeq } from './wait.js';
 import { dryRun, submit, submitBatch } from './submit.js';
 import { eventView, taskSummary } from './task-view.js';
 
@@ -83,12 +85,7 @@ export class Runtime implements Service {
   }
 
   async events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]> {
-    if (this.core.store.lastSeq() <= afterSeq && waitMs > 0) {
-      const either = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-      await this.core.announcer.nextEvent(either).catch(() => {
-        signal.throwIfAborted();
-      });
-    }
+    if (waitMs > 0) await waitForSeq(this.core, afterSeq, waitMs, signal);
     return this.core.store.events(afterSeq, limit).map(eventView);
   }
 
@@ -136,6 +133,10 @@ export class Runtime implements Service {
 
   deleteTask(taskId: string): Promise<void> {
     return deleteTask(this.core, taskId);
+  }
+
+  gc(request: GcRequest): Promise<GcReport> {
+    return this.core.collector.collect(request);
   }
 
   info(): object {

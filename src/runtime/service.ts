@@ -1,6 +1,7 @@
 import type { EventView, SubmitAnswer, TaskSummary } from '../task/view.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { ErrorBody } from '../task/errors.js';
+import type { GcReport, GcRequest } from '../task/gc.js';
 import type { ListQuery } from '../task/list.js';
 
 /** JSON that is already encoded, as pieces to be written one after another. */
@@ -88,6 +89,8 @@ export interface Service {
   outputChanged(taskId: string, stream: OutputStream, offset: number, signal: AbortSignal): Promise<void>;
   /** Deletes a terminal task and its files; `conflict` while it is not terminal. */
   deleteTask(taskId: string): Promise<void>;
+  /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
+  gc(request: GcRequest): Promise<GcReport>;
   info(): object;
   capabilities(): object;
   config(): object;

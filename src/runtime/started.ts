@@ -1,7 +1,9 @@
 import type { Running } from '../supervisor/protocol.js';
 import type { NewEvent } from '../task/events.js';
 import type { Core } from './core.js';
+import { crashPoint } from './crash-point.js';
 import type { LiveTask } from './live-tasks.js';
+import { onSteadyClock } from './steady-clock.js';
 
 type Start = Pick<Running, 'pid' | 'start_ticks' | 'started_at_ms'>;
 
@@ -20,14 +22,29 @@ export function startedEvent(start: Start): Start & { pgid: number; events: NewE
 /** Commits that the task's process runs; told again after a reconnect, it does nothing. */
 export async function recordStarted(core: Core, task: LiveTask, running: Running): Promise<void> {
   const { record } = task;
-  if (record.started_at_ms !== null || task.ending) return;
+  if (record.started_at_ms !== null || task.ending !== undefined) return;
   const { events, ...start } = startedEvent(running);
+  crashPoint('before_started_commit');
   const written = await core.store.commits.write(() =>
-    core.store.markStarted(record.task_id, running.launch_id, { ...start, events }),
+    core.store.markStarted(record.task_id, running.launch_id, {
+      ...start,
+      events: killIsRecorded(core, task) ? [] : events,
+    }),
   );
+  crashPoint('after_started_commit');
   if (written === undefined) return;
   core.live.update(task, { ...start, updated_at_ms: running.started_at_ms });
+  task.startedAt = onSteadyClock(core, running.started_at_ms);
   core.announcer.events(written);
+  core.announcer.started(record.task_id);
+}
+
+/**
+ * True once the kill is in the task's history: by that it was killed before it started, and no start comes after it. To
+ * be called in the transaction that writes the start.
+ */
+export function killIsRecorded(core: Core, { record, kill }: LiveTask): boolean {
+  return kill !== undefined && core.store.task(record.task_id)?.kill_requested === true;
 }
 
 /** Commits that the wall time passed, unless a kill was first. */
@@ -39,12 +56,14 @@ export async function recordTimeout(
 ): Promise<void> {
   task.firstStop ??= 'timeout';
   const { record } = task;
-  if (task.firstStop !== 'timeout' || record.timeout_triggered || task.ending) return;
+  if (task.firstStop !== 'timeout' || record.timeout_triggered || task.ending !== undefined) return;
+  crashPoint('before_timeout_commit');
   const written = await core.store.commits.write(() =>
     core.store.markTimeout(record.task_id, launchId, atMs, [
       { event_type: 'timeout_triggered', timestamp_ms: atMs },
     ]),
   );
+  crashPoint('after_timeout_commit');
   if (written === undefined) return;
   core.live.update(task, { timeout_triggered: true, updated_at_ms: atMs });
   core.announcer.events(written);

@@ -25,38 +25,14 @@ export async function taskStatus(core: Core, taskId: string): Promise<EncodedJso
   const before = taskRecord(core, taskId);
   const liveUsage = await readUsage(core, before);
   const output = await readOutput(core, before, undefined, isTerminal(before.status));
-  return encodeTask(before, output, core.now(), { liveUsage });
+  return encodeTask(before, output, present(core, before), { liveUsage });
 }
 
-/**
- * Waits until the task is terminal (or deleted), but no longer than `waitMs`.
- * @throws when `signal` aborts
- */
-export async function waitForEnd(
-  core: Core,
-  taskId: string,
-  waitMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  signal.throwIfAborted();
-  if (waitMs === 0 || core.live.get(taskId) === undefined) return;
-  const timeout = new AbortController();
-  const timer = setTimeout(() => {
-    timeout.abort();
-  }, waitMs);
-  const abort = () => {
-    timeout.abort();
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await core.announcer.taskEnd(taskId, timeout.signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!timeout.signal.aborted) throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-  }
+/** The present as the clock that dated the start would tell it had nobody set it: a duration goes on evenly. */
+function present(core: Core, { task_id, started_at_ms }: TaskRecord): number {
+  const startedAt = core.live.get(task_id)?.startedAt;
+  if (startedAt === undefined || started_at_ms === null) return core.now();
+  return Math.round(started_at_ms + core.steady() - startedAt);
 }
 
 async function readUsage(core: Core, record: TaskRecord) {

@@ -8,6 +8,7 @@ import { validateSubmission } from '../task/validate.js';
 import type { SubmitAnswer } from '../task/view.js';
 import { canonicalHash } from './canonical-json.js';
 import type { Core } from './core.js';
+import { crashPoint } from './crash-point.js';
 import { enqueue, pump } from './dispatch.js';
 import { asStorageError } from './errno.js';
 import { liveTask } from './live-tasks.js';
@@ -105,10 +106,10 @@ async function accept(core: Core, request: TaskRequest, hash: string | undefined
       'unavailable',
       'the daemon is stopping and accepts no tasks; submit again in a moment',
     );
-  if (core.inserting.has(taskId) || core.live.get(taskId) !== undefined)
-    throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   if (core.waiting.size + core.inserting.size >= core.settings.maxQueuedTasks)
     throw new ExecgoError('resource_limit_exceeded', 'queue is full');
+  if (core.inserting.has(taskId) || core.live.get(taskId) !== undefined)
+    throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   core.inserting.add(taskId);
   try {
     return await insert(core, newTask(core, taskId, { ...request, task_id: taskId }, planned, hash));
@@ -158,8 +159,9 @@ async function insert(core: Core, task: NewTask): Promise<string> {
     inserted = await core.store.commits.write(() => {
       const result = core.store.insertTask(task);
       if (!result.inserted) return result;
-      createTaskFiles(core.settings.dataDir, task.paths, task.request);
+      createTaskFiles(core.settings.dataDir, task.paths, task.request, core.settings.taskOwner);
       written.push(task.paths);
+      crashPoint('before_submit_commit');
       return result;
     });
   } catch (error) {
@@ -167,6 +169,7 @@ async function insert(core: Core, task: NewTask): Promise<string> {
     throw error;
   }
   if (!inserted.inserted) return inserted.task_id;
+  crashPoint('after_submit_commit');
   const live = liveTask(inserted.record, true);
   core.live.add(live);
   enqueue(core, live);

@@ -1,30 +1,27 @@
-import path from 'node:path';
 import type { Outcome, Running, SupervisorMessage } from '../supervisor/protocol.js';
-import { SUPERVISOR_FILES } from '../supervisor/protocol.js';
-import { readJournal, summariseJournal, type LaunchHistory } from '../supervisor/journal.js';
-import { CANCELLED, LOST } from './classify.js';
+import { CANCELLED } from './classify.js';
 import { completeFromOutcome, completeWithout } from './complete.js';
 import type { Core } from './core.js';
-import { pump, relaunch } from './dispatch.js';
-import { killRemains } from './kill-remains.js';
-import { launchName } from './launch-spec.js';
+import { launchAgain, pump } from './dispatch.js';
 import type { LiveTask } from './live-tasks.js';
+import { settleDead } from './settle-dead.js';
 import { recordStarted, recordTimeout } from './started.js';
 import type { SupervisorLink } from './supervisor-link.js';
 import type { SupervisorEvents } from './supervisors.js';
 import { tellKill, tellLaunch } from './tell-supervisor.js';
+
+/** How long until what could not be written down is tried again. */
+const RETRY_MS = 500;
 
 /**
  * What the daemon does with what supervisors say, and with what one that died has left behind. Tasks that an earlier
  * daemon started and that still run get a `recovered` event once.
  */
 export class Supervision implements SupervisorEvents {
-  /** Launches that the supervisor told of since it was last connected. */
-  private readonly told = new Map<SupervisorLink, Set<number>>();
-  /** Ids of the tasks that were running when this daemon started and were not seen since. */
-  private readonly inherited = new Set<string>();
-  /** Launches that never began and wait for a supervisor that accepts them. */
-  private readonly unbegun = new Set<LiveTask>();
+  /** Launches that were running when the supervisor was last connected, and that it has not told of since. */
+  private readonly untold = new Map<SupervisorLink, Map<number, LiveTask>>();
+  /** Launches that were running when this daemon started and were not seen since. */
+  private readonly inherited = new Set<number>();
 
   constructor(
     private readonly core: () => Core,
@@ -34,11 +31,12 @@ export class Supervision implements SupervisorEvents {
   /** Call once the live tasks are loaded, before any supervisor is connected. */
   inherit(): void {
     for (const { record } of this.core().live.all())
-      if (record.status === 'running') this.inherited.add(record.task_id);
+      if (record.launch_id !== null) this.inherited.add(record.launch_id);
   }
 
   connected(link: SupervisorLink): void {
-    this.told.set(link, new Set());
+    const running = this.runningUnder(link.incarnation);
+    this.untold.set(link, new Map(running.map((task) => [task.record.launch_id ?? 0, task])));
   }
 
   message(link: SupervisorLink, message: SupervisorMessage): void {
@@ -66,81 +64,33 @@ export class Supervision implements SupervisorEvents {
 
   listed(link: SupervisorLink): void {
     const core = this.core();
-    const told = this.told.get(link);
-    this.told.delete(link);
+    const untold = this.untold.get(link) ?? new Map<number, LiveTask>();
+    this.untold.delete(link);
     for (const task of this.runningUnder(link.incarnation)) {
-      const began = told?.has(task.record.launch_id ?? 0) === true;
-      if (task.ending) continue;
-      if (began && task.kill !== undefined) tellKill(core, task);
-      if (!began && task.kill !== undefined) void completeWithout(core, task, CANCELLED);
-      if (!began && task.kill === undefined) tellLaunch(core, task);
+      if (task.ending !== undefined) continue;
+      const launchId = task.record.launch_id ?? 0;
+      // What was sent before this connection and is not known has not arrived, and never will.
+      if (!untold.has(launchId)) {
+        if (task.kill !== undefined) tellKill(core, task);
+        continue;
+      }
+      this.inherited.delete(launchId);
+      if (task.kill !== undefined) void completeWithout(core, task, CANCELLED);
+      else tellLaunch(core, task);
     }
   }
 
   ready(): void {
-    for (const task of this.unbegun) {
-      this.unbegun.delete(task);
-      this.relaunch(task);
-    }
     pump(this.core());
   }
 
   async died(link: SupervisorLink): Promise<void> {
-    this.told.delete(link);
-    const sameBoot = link.identity.boot_id === this.bootId;
-    const journal = readJournal(path.join(link.dir, SUPERVISOR_FILES.journal));
-    if (journal.damage !== undefined)
-      this.core().log.error(
-        { incarnation: link.incarnation, damage: journal.damage, intact_records: journal.records.length },
-        'the journal of a supervisor is damaged: what is intact is used, tasks whose end it does not tell are lost',
-      );
-    const histories = summariseJournal(journal.records);
-    await Promise.all(
-      this.runningUnder(link.incarnation).map((task) =>
-        this.settleWithout(
-          task,
-          histories.get(task.record.launch_id ?? -1),
-          sameBoot,
-          journal.damage !== undefined,
-        ),
-      ),
-    );
-  }
-
-  private async settleWithout(
-    task: LiveTask,
-    history: LaunchHistory | undefined,
-    sameBoot: boolean,
-    damaged: boolean,
-  ): Promise<void> {
-    const core = this.core();
-    const { record } = task;
-    const outcome = history?.token === record.launch_token ? history.outcome : undefined;
-    if (outcome !== undefined) {
-      await completeFromOutcome(core, task, outcome);
-      return;
-    }
-    const began = history !== undefined || record.started_at_ms !== null || damaged;
-    if (!began && sameBoot) {
-      this.unbegun.add(task);
-      return;
-    }
-    if (sameBoot) {
-      const name = launchName(record.incarnation ?? '', record.launch_id ?? 0);
-      const survivors = await killRemains(core.settings.cgroupLayout, name, record.launch_token ?? '', {
-        boot_id: this.bootId,
-        pid: history?.started?.pid ?? record.pid ?? 0,
-        start_ticks: history?.started?.start_ticks ?? record.start_ticks ?? 0,
-      });
-      if (survivors.length > 0)
-        core.log.error({ task_id: record.task_id, survivors }, 'processes of a lost task cannot be killed');
-    }
-    if (history?.started !== undefined) await recordStarted(core, task, history.started);
-    await completeWithout(core, task, LOST);
+    this.untold.delete(link);
+    await settleDead(this.core(), link, this.runningUnder(link.incarnation), this.bootId);
   }
 
   private onRunning(link: SupervisorLink, launch: Running): void {
-    this.told.get(link)?.add(launch.launch_id);
+    this.untold.get(link)?.delete(launch.launch_id);
     const core = this.core();
     const task = this.taskOf(link, launch);
     if (task === undefined) {
@@ -153,7 +103,7 @@ export class Supervision implements SupervisorEvents {
     }
     void this.guard(task, async () => {
       await recordStarted(core, task, launch);
-      if (this.inherited.delete(task.record.task_id)) await this.recordRecovered(task);
+      await this.recordRecovered(task);
     });
   }
 
@@ -164,42 +114,63 @@ export class Supervision implements SupervisorEvents {
   }
 
   private async onOutcome(link: SupervisorLink, outcome: Outcome): Promise<void> {
-    this.told.get(link)?.add(outcome.launch_id);
+    this.untold.get(link)?.delete(outcome.launch_id);
+    this.inherited.delete(outcome.launch_id);
     const task = this.taskOf(link, outcome);
-    if (task?.ending === true) return;
-    if (task !== undefined) await completeFromOutcome(this.core(), task, outcome);
+    if (task !== undefined && !(await completeFromOutcome(this.core(), task, outcome))) return;
     link.send({ type: 'ack', launch_ids: [outcome.launch_id] });
   }
 
   private onRefused(link: SupervisorLink, launchId: number, reason: string): void {
     const task = this.byLaunch(link, launchId);
-    this.core().log.warn({ launch_id: launchId, reason }, 'a supervisor refused a launch');
-    if (task !== undefined) this.relaunch(task);
-  }
-
-  private relaunch(task: LiveTask): void {
-    void this.guard(task, async () => {
-      await relaunch(this.core(), task);
-    });
-  }
-
-  private async recordRecovered({ record }: LiveTask): Promise<void> {
-    const core = this.core();
-    const events = await core.store.commits.write(() =>
-      core.store.appendEvents(record.task_id, [{ event_type: 'recovered', timestamp_ms: core.now() }]),
+    if (task === undefined) return;
+    this.core().log.warn(
+      { task_id: task.record.task_id, launch_id: launchId, reason },
+      'a supervisor refused a launch',
     );
-    core.announcer.events(events);
+    // The one that takes all launches refuses for want of room on its disk only.
+    const wait = link === this.core().supervisors.current ? RETRY_MS : 0;
+    setTimeout(() => {
+      if (this.byLaunch(link, launchId) === task && task.ending === undefined) launchAgain(this.core(), task);
+    }, wait);
   }
 
-  /** What a supervisor tells stays true and is told again; a row that cannot be written now is written with the end. */
-  private async guard(task: LiveTask, action: () => Promise<void>): Promise<void> {
+  private async recordRecovered(task: LiveTask): Promise<void> {
+    const core = this.core();
+    const { task_id, launch_id } = task.record;
+    if (launch_id === null || !this.inherited.delete(launch_id)) return;
     try {
-      await action();
-    } catch (error) {
-      this.core().log.error(
-        { err: error, task_id: task.record.task_id },
-        'cannot write down what a supervisor told',
+      const events = await core.store.commits.write(() =>
+        // It may have ended since: nothing follows the event of an end.
+        task.ending === undefined
+          ? core.store.appendEvents(task_id, [{ event_type: 'recovered', timestamp_ms: core.now() }])
+          : [],
       );
+      core.announcer.events(events);
+    } catch (error) {
+      this.inherited.add(launch_id);
+      throw error;
+    }
+  }
+
+  /** Tries again while this launch lasts: what is still not written down at its end is written with that. */
+  private async guard(task: LiveTask, action: () => Promise<void>): Promise<void> {
+    const core = this.core();
+    const { task_id, launch_id } = task.record;
+    const lasts = () =>
+      !core.store.commits.closed &&
+      core.live.get(task_id) === task &&
+      task.ending === undefined &&
+      task.record.launch_id === launch_id;
+    for (let tries = 1; tries === 1 || lasts(); tries++) {
+      try {
+        await action();
+        return;
+      } catch (error) {
+        if (tries === 1)
+          core.log.error({ err: error, task_id }, 'cannot write down what a supervisor told; will retry');
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { isSameProcess } from '../sandbox/process-identity.js';
+import { isRunning } from '../sandbox/process-identity.js';
 import type { SupervisorRecord } from '../store/records.js';
 import { connectSupervisor, type SupervisorConnection } from '../supervisor/connection.js';
 import type { DaemonMessage, SupervisorMessage } from '../supervisor/protocol.js';
@@ -21,6 +21,8 @@ export interface LinkEvents {
 export class SupervisorLink {
   private connection: SupervisorConnection | undefined;
   private closed = false;
+  /** Set by the owner once the process is known to be dead. */
+  gone = false;
 
   constructor(
     readonly identity: SupervisorRecord,
@@ -49,6 +51,7 @@ export class SupervisorLink {
   /** Keeps the link up until the process is gone or {@link close} is called. */
   async run(): Promise<void> {
     const { version, log, events } = this.options;
+    let complaint = '';
     while (!this.closed) {
       try {
         const connection = await connectSupervisor({ dir: this.dir, version, timeoutMs: CONNECT_TIMEOUT_MS });
@@ -56,9 +59,13 @@ export class SupervisorLink {
           connection.close();
           return;
         }
+        complaint = '';
         await this.serve(connection);
       } catch (error) {
-        log.warn({ err: error, incarnation: this.incarnation }, 'cannot reach the supervisor');
+        // Tried ten times a second for as long as the process lives: each reason is told once.
+        if (String(error) !== complaint)
+          log.warn({ err: error, incarnation: this.incarnation }, 'cannot reach the supervisor');
+        complaint = String(error);
       }
       if (this.isClosed()) return;
       if (!this.alive()) {
@@ -71,7 +78,7 @@ export class SupervisorLink {
 
   /** True while the process that this link is for runs, also when it does not answer. */
   alive(): boolean {
-    return isSameProcess(this.identity, this.options.bootId);
+    return isRunning(this.identity, this.options.bootId);
   }
 
   /** Sends to a connected supervisor; otherwise nothing: the next connect says it all again. */

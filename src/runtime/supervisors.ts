@@ -3,14 +3,18 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import type { SupervisorRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
+import { removeSocketPlace } from '../supervisor/socket-path.js';
 import { startSupervisor } from '../supervisor/start.js';
-import { LAUNCH_VERSION, type DaemonMessage, type SupervisorMessage } from '../supervisor/protocol.js';
+import { launchVersion, type DaemonMessage, type SupervisorMessage } from '../supervisor/protocol.js';
+import { crashPoint } from './crash-point.js';
 import { SupervisorLink } from './supervisor-link.js';
 
-/** How long until a supervisor that could not be started is tried again. */
-const RESTART_MS = 500;
+/** How long until what could not be done about a supervisor, mostly for want of room on the disk, is tried again. */
+const RETRY_MS = 500;
 /** How long the start waits for a supervisor that lives but does not answer. */
 const READY_TIMEOUT_MS = 5000;
+/** How long the start waits until what a dead one has left is settled; it takes that long only when the disk is full. */
+const SETTLE_TIMEOUT_MS = 30_000;
 
 /** What the supervisors tell the runtime. */
 export interface SupervisorEvents {
@@ -43,6 +47,7 @@ export class Supervisors {
   private readonly links = new Map<string, SupervisorLink>();
   private readonly listed = new Set<string>();
   private currentLink: SupervisorLink | undefined;
+  private starting: Promise<void> | undefined;
   private closing = false;
   private waiters: (() => void)[] = [];
 
@@ -58,19 +63,32 @@ export class Supervisors {
 
   /**
    * Connects to every supervisor that is left from before, takes what they tell, and starts one if none accepts
-   * launches. Supervisors that died meanwhile are reported through `died` before this resolves.
+   * launches. Supervisors that died meanwhile are reported through `died` before this resolves. What a full disk holds
+   * up goes on afterwards: a daemon that can only be read from is better than none.
    */
   async start(): Promise<void> {
     fs.mkdirSync(this.options.root, { recursive: true, mode: 0o700 });
     const recorded = this.options.store.supervisors();
     this.removeUnrecorded(new Set(recorded.map((r) => r.incarnation)));
     await Promise.all(recorded.map((identity) => this.settle(identity)));
-    await this.ensureCurrent();
+    await new Promise<void>((resolve) => {
+      void this.ensureCurrent(resolve).then(resolve);
+    });
+  }
+
+  /** False as soon as a supervisor is known to be dead: what is sent to it is not read any more. */
+  lives(incarnation: string): boolean {
+    return this.links.get(incarnation)?.gone === false;
   }
 
   /** True for a supervisor that lives or has not been dealt with yet. */
   has(incarnation: string): boolean {
     return this.links.has(incarnation);
+  }
+
+  /** True while this supervisor hears what it is told. */
+  isConnected(incarnation: string): boolean {
+    return this.links.get(incarnation)?.connected === true;
   }
 
   /** Sends to one supervisor; one that is not connected is told by the next connect. */
@@ -81,6 +99,7 @@ export class Supervisors {
   /** Lets go of all supervisors. @param drain also ask them to exit once they have nothing left */
   close(drain: boolean): void {
     this.closing = true;
+    this.currentLink = undefined;
     for (const link of this.links.values()) {
       if (drain) link.send({ type: 'drain' });
       link.close();
@@ -122,18 +141,19 @@ export class Supervisors {
   private async settle(identity: SupervisorRecord): Promise<void> {
     const link = this.link(identity);
     if (!link.alive()) {
-      await this.onDead(link);
+      void this.onDead(link);
+      await this.until(() => !this.links.has(link.incarnation), SETTLE_TIMEOUT_MS);
       return;
     }
     void link.run();
     await this.until(() => this.listed.has(link.incarnation) || !this.links.has(link.incarnation));
   }
 
-  private async until(condition: () => boolean): Promise<void> {
-    const deadline = performance.now() + READY_TIMEOUT_MS;
+  private async until(condition: () => boolean, timeoutMs = READY_TIMEOUT_MS): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
     while (!condition() && performance.now() < deadline)
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, READY_TIMEOUT_MS);
+        const timer = setTimeout(resolve, timeoutMs);
         this.waiters.push(() => {
           clearTimeout(timer);
           resolve();
@@ -146,8 +166,9 @@ export class Supervisors {
   }
 
   private onListed(link: SupervisorLink): void {
+    if (this.closing) return;
     this.listed.add(link.incarnation);
-    if (this.currentLink === undefined && link.launchVersion === LAUNCH_VERSION) this.currentLink = link;
+    if (this.currentLink === undefined && link.launchVersion === launchVersion()) this.currentLink = link;
     if (this.currentLink !== link) link.send({ type: 'drain' });
     this.events.listed(link);
     this.wake();
@@ -156,39 +177,73 @@ export class Supervisors {
 
   private async onDead(link: SupervisorLink): Promise<void> {
     if (this.closing) return;
+    link.gone = true;
     this.options.log.warn({ incarnation: link.incarnation, pid: link.pid }, 'a supervisor is gone');
-    const wasCurrent = this.currentLink === link;
-    if (wasCurrent) this.currentLink = undefined;
-    await this.events.died(link);
+    if (this.currentLink === link) {
+      this.currentLink = undefined;
+      void this.ensureCurrent();
+    }
+    await this.untilDone('cannot settle what a supervisor has left', () => this.events.died(link));
+    await this.untilDone('cannot forget a supervisor', () => this.forget(link));
+    this.links.delete(link.incarnation);
+    this.wake();
+  }
+
+  private async forget(link: SupervisorLink): Promise<void> {
+    crashPoint('before_supervisor_removal');
     await this.options.store.commits.write(() => {
       this.options.store.removeSupervisor(link.incarnation);
     });
+    crashPoint('after_supervisor_removal');
+    removeSocketPlace(link.dir);
     fs.rmSync(link.dir, { recursive: true, force: true });
-    this.links.delete(link.incarnation);
-    this.wake();
-    if (wasCurrent) await this.ensureCurrent();
   }
 
-  private async ensureCurrent(): Promise<void> {
-    while (this.currentLink === undefined && !this.closing) {
+  /** @param delayed called when the first try failed, and it will be tried again */
+  private ensureCurrent(delayed?: () => void): Promise<void> {
+    const start = async () => {
+      if (this.currentLink === undefined) await this.startOne();
+    };
+    this.starting ??= this.untilDone('cannot start a supervisor', start, delayed).finally(() => {
+      this.starting = undefined;
+    });
+    return this.starting;
+  }
+
+  /** Tries again until it succeeds or the daemon stops; says so once. */
+  private async untilDone(failure: string, action: () => Promise<void>, delayed?: () => void): Promise<void> {
+    for (let tries = 1; !this.closing; tries++) {
       try {
-        await this.startOne();
+        await action();
+        if (tries > 1) this.options.log.info({ tries }, `${failure}: it can now`);
+        return;
       } catch (error) {
-        this.options.log.error({ err: error }, 'cannot start a supervisor; will retry');
-        await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
+        if (tries === 1) this.options.log.error({ err: error }, `${failure}; will retry`);
+        delayed?.();
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }
 
   private async startOne(): Promise<void> {
     const { root, version, entry, launcher, store, bootId, now } = this.options;
-    const { incarnation, pid, start_ticks } = await startSupervisor({ root, version, entry, launcher });
+    const started = await startSupervisor({ root, version, entry, launcher });
+    const { incarnation, pid, start_ticks } = started;
     const identity = { incarnation, pid, start_ticks, boot_id: bootId, started_at_ms: now() };
-    await store.commits.write(() => {
-      store.putSupervisor(identity);
-    });
+    crashPoint('before_supervisor_commit');
+    try {
+      await store.commits.write(() => {
+        store.putSupervisor(identity);
+      });
+    } catch (error) {
+      started.discard();
+      throw error;
+    }
+    crashPoint('after_supervisor_commit');
     const link = this.link(identity);
     void link.run();
-    await this.until(() => this.currentLink !== undefined || !this.links.has(incarnation));
+    await this.until(() => this.currentLink !== undefined || link.gone);
+    if (this.currentLink === undefined && !this.closing)
+      throw new Error(`supervisor ${incarnation} (pid ${pid}) takes no launches of this daemon`);
   }
 }

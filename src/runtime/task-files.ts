@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { TaskPaths } from '../store/records.js';
 import type { Execution, TaskRequest } from '../task/request.js';
 import { isErrno } from './errno.js';
+import { giveDirectories, lendScript, letThrough, type TaskOwner } from './task-owner.js';
 
 /** File names of scripts, by a word in the interpreter's name. */
 const SCRIPT_ENDINGS: readonly (readonly [word: string, ending: string])[] = [
@@ -39,11 +40,17 @@ function scriptName(execution: Execution): string {
 }
 
 /**
- * Makes the directory of a task that has just been inserted, with request and script. A directory that is there
+ * Makes the directory of a task that has just been inserted, with request and script. With an owner the task can enter its
+ * workspace, which belongs to it, and read its script; the other files are closed to it. A directory that is there
  * without a row is moved into `trash/`, so that an id that is used again meets nothing old.
  * @throws a system error (ENOSPC, EACCES, …); what was made so far is then gone again
  */
-export function createTaskFiles(dataDir: string, paths: TaskPaths, request: TaskRequest): void {
+export function createTaskFiles(
+  dataDir: string,
+  paths: TaskPaths,
+  request: TaskRequest,
+  owner?: TaskOwner,
+): void {
   try {
     fs.mkdirSync(paths.task_dir, 0o700);
   } catch (error) {
@@ -52,7 +59,7 @@ export function createTaskFiles(dataDir: string, paths: TaskPaths, request: Task
     fs.mkdirSync(paths.task_dir, 0o700);
   }
   try {
-    fillTaskDir(paths, request);
+    fillTaskDir(paths, request, owner);
   } catch (error) {
     fs.rmSync(paths.task_dir, { recursive: true, force: true });
     throw error;
@@ -60,33 +67,48 @@ export function createTaskFiles(dataDir: string, paths: TaskPaths, request: Task
 }
 
 /** Makes whatever a crash of the machine has eaten: the row is the truth, the files are copies. */
-export function restoreTaskFiles(paths: TaskPaths, request: TaskRequest): void {
+export function restoreTaskFiles(paths: TaskPaths, request: TaskRequest, owner?: TaskOwner): void {
   fs.mkdirSync(paths.task_dir, { recursive: true, mode: 0o700 });
-  fillTaskDir(paths, request);
+  fillTaskDir(paths, request, owner);
 }
 
-function fillTaskDir(paths: TaskPaths, request: TaskRequest): void {
+function fillTaskDir(paths: TaskPaths, request: TaskRequest, owner: TaskOwner | undefined): void {
   fs.mkdirSync(paths.workspace_dir, { recursive: true, mode: 0o700 });
+  if (owner !== undefined) {
+    letThrough(paths.task_dir, owner);
+    giveDirectories(paths.task_dir, paths.workspace_dir, owner);
+  }
   fs.writeFileSync(paths.request_path, `${JSON.stringify(request, null, 2)}\n`, { mode: 0o600 });
   if (paths.script_path === null) return;
   fs.writeFileSync(paths.script_path, request.execution.script ?? '', { mode: 0o700 });
+  if (owner !== undefined) lendScript(paths.script_path, owner);
 }
 
-/** Writes `result.json` under a temporary name and renames it, so that a reader sees all of it or nothing. */
+/**
+ * Writes `result.json` under a temporary name and renames it, so that a reader sees all of it or nothing.
+ * @throws a system error (ENOSPC, …); the temporary file is then gone again
+ */
 export function writeResult(resultPath: string, json: readonly Buffer[]): void {
   const temporary = `${resultPath}.tmp`;
-  fs.writeFileSync(temporary, Buffer.concat(json), { mode: 0o600 });
-  fs.renameSync(temporary, resultPath);
+  try {
+    fs.writeFileSync(temporary, Buffer.concat(json), { mode: 0o600 });
+    fs.renameSync(temporary, resultPath);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /**
  * Renames a task's directory into `trash/` under a unique name.
+ * @param taskDir as bytes where it may have a name that is no text
  * @returns its new path, or undefined when there was none
  */
-export function moveToTrash(dataDir: string, taskDir: string): string | undefined {
+export function moveToTrash(dataDir: string, taskDir: string | Buffer): string | undefined {
   const trash = path.join(dataDir, 'trash');
   fs.mkdirSync(trash, { recursive: true, mode: 0o700 });
-  const target = path.join(trash, `${path.basename(taskDir).slice(0, 128)}.${randomUUID()}`);
+  const name = typeof taskDir === 'string' ? path.basename(taskDir).slice(0, 128) : 'orphan';
+  const target = path.join(trash, `${name}.${randomUUID()}`);
   try {
     fs.renameSync(taskDir, target);
     return target;

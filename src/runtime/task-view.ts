@@ -93,6 +93,29 @@ export function encodeTask(
   return [...pieces, Buffer.from(end)];
 }
 
+/** How much of a command, and of labels or metadata, a list shows: a request may have megabytes of them. Characters. */
+const COMMAND_SHOWN = 200;
+const TEXTS_SHOWN = 4096;
+
+/** The first entries of a map of texts, as far as a list shows them; undefined when there are none. */
+function shownTexts(texts: Record<string, string> | undefined): Record<string, string> | undefined {
+  let left = TEXTS_SHOWN;
+  const shown = Object.entries(texts ?? {}).filter(
+    ([key, value]) => (left -= key.length + value.length) >= 0,
+  );
+  return shown.length > 0 ? Object.fromEntries(shown) : undefined;
+}
+
+function shownCommand({ kind, program = '', args, script = '' }: TaskRecord['request']['execution']): string {
+  const words =
+    kind === 'command'
+      ? [program, ...args.slice(0, COMMAND_SHOWN)].map((w) => w.slice(0, COMMAND_SHOWN))
+      : [];
+  const text =
+    kind === 'command' ? words.join(' ') : (script.slice(0, TEXTS_SHOWN).trimStart().split('\n', 1)[0] ?? '');
+  return text.length > COMMAND_SHOWN ? `${text.slice(0, COMMAND_SHOWN - 1)}…` : text;
+}
+
 /** A task's line in a list. Holds no values of environment variables. */
 export function taskSummary(t: TaskRecord): TaskSummary {
   const { execution, control_context: context, metadata, policy } = t.request;
@@ -116,12 +139,9 @@ export function taskSummary(t: TaskRecord): TaskSummary {
     lane: context?.lane,
     priority: policy.priority,
     session_id: context?.session_id,
-    labels: context === undefined || Object.keys(context.labels).length === 0 ? undefined : context.labels,
-    metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
-    command:
-      execution.kind === 'command'
-        ? [execution.program ?? '', ...execution.args].join(' ')
-        : ((execution.script ?? '').trimStart().split('\n', 1)[0] ?? ''),
+    labels: shownTexts(context?.labels),
+    metadata: shownTexts(metadata),
+    command: shownCommand(execution),
   };
 }
 

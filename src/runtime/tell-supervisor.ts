@@ -1,4 +1,4 @@
-import { LAUNCH_VERSION } from '../supervisor/protocol.js';
+import { launchVersion } from '../supervisor/protocol.js';
 import type { Classification } from './classify.js';
 import { completeWithout } from './complete.js';
 import type { Core } from './core.js';
@@ -13,7 +13,7 @@ export function tellLaunch(core: Core, task: LiveTask): void {
     const spec = launchSpec(task.record, core.settings);
     core.supervisors.send(incarnation, {
       type: 'launch',
-      version: LAUNCH_VERSION,
+      version: launchVersion(),
       launch_id,
       task_id,
       token: launch_token,

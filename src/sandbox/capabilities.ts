@@ -42,7 +42,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
     probeSandboxUnless(
       chain,
       options.disableLinuxSandbox ? 'disabled by --disable-linux-sandbox' : undefined,
-      options.taskUser,
+      options,
     ),
   ]);
   // Limits are joined and set by the chain; tracking needs none.
@@ -82,7 +82,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
     reasons,
     warnings: [],
   };
-  return { capabilities: { ...capabilities, warnings: warningsOf(capabilities) }, layout };
+  return { capabilities: { ...capabilities, warnings: warningsOf(capabilities, options.taskUser) }, layout };
 }
 
 function probeCgroupsUnless(reason: string | undefined, options: ProbeOptions): Promise<CgroupProbe> {
@@ -95,7 +95,7 @@ function probeCgroupsUnless(reason: string | undefined, options: ProbeOptions): 
 async function probeSandboxUnless(
   broken: string | undefined,
   disabled: string | undefined,
-  taskUser: string | undefined,
+  { taskUser, dataDir }: ProbeOptions,
 ): Promise<SandboxProbe> {
   const failed = (reason: string, parts: string[]) => Object.fromEntries(parts.map((part) => [part, reason]));
   const parts = [
@@ -107,7 +107,7 @@ async function probeSandboxUnless(
   const nothing = { namespaces: { ...NO_NAMESPACES }, bubblewrap: false, chroot: false };
   if (broken !== undefined)
     return { ...nothing, switch_user: false, reasons: failed(broken, [...parts, 'switch_user']) };
-  const probe = await probeSandbox(process.getuid?.() === 0, taskUser);
+  const probe = await probeSandbox(process.getuid?.() === 0, taskUser, dataDir);
   if (disabled === undefined) return probe;
   return { ...probe, ...nothing, reasons: { ...probe.reasons, ...failed(disabled, parts) } };
 }
@@ -118,9 +118,12 @@ function withoutLimits(probe: CgroupProbe, reason: string): CgroupProbe {
   return { layout: { kind, track }, oom_detection: false, reasons: { ...lost, ...probe.reasons } };
 }
 
-function warningsOf(caps: HostCapabilities): string[] {
+function warningsOf(caps: HostCapabilities, taskUser: string | undefined): string[] {
   const because = (capability: string) => caps.reasons[capability] ?? 'unknown reason';
   return [
+    ...(taskUser === undefined || caps.switch_user
+      ? []
+      : [`every task is refused, because none can run as user ${taskUser}: ${because('switch_user')}`]),
     ...(caps.launcher === 'libc'
       ? []
       : ['processes are started through execa, which is slower and reports no rusage']),

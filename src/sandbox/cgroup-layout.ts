@@ -26,6 +26,8 @@ export interface CgroupLimits {
   memory_bytes?: number | undefined;
   pids?: number | undefined;
   cpu_millis?: number | undefined;
+  /** Measures peak memory also without a memory limit, where the kernel keeps it. */
+  peak?: boolean | undefined;
 }
 
 /** The kernel's default period of the CPU quota, and its smallest quota. Microseconds. */
@@ -56,6 +58,7 @@ export function cgroupSpec(layout: CgroupLayout, name: string, limits: CgroupLim
   const { memory, pids, cpu } = layout;
   if (memory !== undefined && limits.memory_bytes !== undefined)
     directory(memory).settings.push(...memorySettings(memory, limits.memory_bytes));
+  else if (memory?.peak === true && limits.peak === true) directory(memory);
   if (pids !== undefined && limits.pids !== undefined)
     directory(pids).settings.push(['pids.max', limits.pids > PIDS_MAX ? 'max' : String(limits.pids)]);
   if (cpu !== undefined && limits.cpu_millis !== undefined)
@@ -65,7 +68,20 @@ export function cgroupSpec(layout: CgroupLayout, name: string, limits: CgroupLim
     kill_file: layout.track.kill_file,
     limits: all.slice(1),
     ...(memory === undefined ? {} : evidenceFiles(memory, name, all)),
+    ...(layout.kind === 'v1' ? {} : { cpu_file: `${track.path}/cpu.stat` }),
   };
+}
+
+/**
+ * Every directory that a launch of this name may have, whatever its limits: for what is to be killed and removed.
+ * @returns undefined where the host has no cgroups for us
+ */
+export function wholeCgroup(layout: CgroupLayout, name: string): CgroupSpec | undefined {
+  const { track } = layout;
+  if (track === undefined) return undefined;
+  const directory = (base: string): CgroupDir => ({ path: `${base}/${name}`, settings: [] });
+  const others = layoutDirectories(layout).filter((base) => base !== track.path);
+  return { track: directory(track.path), kill_file: track.kill_file, limits: others.map(directory) };
 }
 
 function memorySettings(memory: NonNullable<CgroupLayout['memory']>, bytes: number): CgroupDir['settings'] {

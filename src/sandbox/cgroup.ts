@@ -2,11 +2,14 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from '
 import { join } from 'node:path';
 import type { CgroupDir, CgroupSpec } from './launch.js';
 
-/** What the memory controller saw. `oom` is the kernel's own count of out-of-memory kills being above zero. */
+/** What the kernel counted over all processes of a launch, those that nobody waited for included. `oom` is the kernel's own count of out-of-memory kills being above zero. */
 export interface CgroupUsage {
   /** Bytes. Absent where nothing measured it. */
   memory_peak_bytes?: number | undefined;
   oom: boolean;
+  /** Milliseconds. Absent where nothing measured it. */
+  user_cpu_ms?: number | undefined;
+  system_cpu_ms?: number | undefined;
 }
 
 /**
@@ -71,14 +74,25 @@ export function killCgroup(spec: CgroupSpec): void {
   }
 }
 
-/** Reads peak memory and evidence of an out-of-memory kill; before {@link removeCgroup}. */
+/** Reads peak memory, CPU time and evidence of an out-of-memory kill; before {@link removeCgroup}. */
 export function readCgroupUsage(spec: CgroupSpec): CgroupUsage {
   const peak = readText(spec.peak_file)?.trim();
   const oomKills = /^oom_kill (\d+)$/m.exec(readText(spec.oom_file) ?? '')?.[1];
   return {
     ...(peak !== undefined && /^\d+$/.test(peak) ? { memory_peak_bytes: Number(peak) } : {}),
     oom: oomKills !== undefined && oomKills !== '0',
+    ...parseCpuStat(readText(spec.cpu_file) ?? ''),
   };
+}
+
+/** The two times of v2's `cpu.stat`, which counts in microseconds. */
+function parseCpuStat(text: string): Pick<CgroupUsage, 'user_cpu_ms' | 'system_cpu_ms'> {
+  const milliseconds = (key: string) => {
+    const value = new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1];
+    return value === undefined ? undefined : Math.round(Number(value) / 1000);
+  };
+  const [user, system] = [milliseconds('user_usec'), milliseconds('system_usec')];
+  return user === undefined || system === undefined ? {} : { user_cpu_ms: user, system_cpu_ms: system };
 }
 
 /** Removes the directories of the launch and what the task made in them. @returns false while one is still in use. */

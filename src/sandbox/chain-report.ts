@@ -5,6 +5,20 @@ export type ChainReport = { ran: true } | { ran: false; stage: 'launch' | 'sandb
 const CHROOT_FAILED = 125;
 const CHROOT_CANNOT_RUN = [126, 127];
 
+/** What unshare(1) before util-linux 2.39 says, exiting with 1, when SIGKILL has ended what it waited for. */
+const UNSHARE_KILLED = 'unshare: sigprocmask unblock failed: Invalid argument\n';
+
+/** True when a waiting unshare(1) means that the program was ended by SIGKILL. `words` are the last of stderr. */
+export function saysKilled(exitCode: number | undefined, words: string): boolean {
+  return exitCode === 1 && words.endsWith(UNSHARE_KILLED);
+}
+
+/** @returns as much of the end of stderr as {@link saysKilled} looks at, once `chunk` has come after `words`. */
+export function lastWords(words: string, chunk: Buffer): string {
+  const { length } = UNSHARE_KILLED;
+  return (words + chunk.toString('latin1', Math.max(0, chunk.length - length))).slice(-length);
+}
+
 /**
  * Judges what a launch chain wrote to descriptor 3 until it was closed. The protocol is positive:
  *

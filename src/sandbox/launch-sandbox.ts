@@ -1,11 +1,12 @@
 import { ExecgoError } from '../task/errors.js';
 import type { HostCapabilities } from '../task/capabilities.js';
-import type { ExecutionPlan, Mechanism } from '../task/plan.js';
+import type { ExecutionPlan, Mechanism, SandboxView } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import { cgroupSpec, type CgroupLayout } from './cgroup-layout.js';
 import type { CgroupSpec, ChainSpec } from './launch.js';
 import { bubblewrapWrappers, PID_NAMESPACE_PROCESSES, unshareWrappers } from './namespaces.js';
-import { isAbsolute, resolve } from 'node:path';
+import { lstatSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
 import { splitEnvironment, userEnvironment } from './task-environment.js';
 import { findTool } from './tools.js';
 import { findUser, setprivArguments, type TaskUser } from './user.js';
@@ -44,26 +45,25 @@ export function sandboxLaunch(
   const byCgroup = (mechanism: Mechanism | undefined, value: number | undefined) =>
     mechanism === 'cgroup_v1' || mechanism === 'cgroup_v2' ? value : undefined;
   const pids = byCgroup(limits.pids_mechanism, limits.pids_max);
-  const cgroup = cgroupSpec(layout, options.name, {
+  const cgroupLimits = {
     memory_bytes: byCgroup(limits.memory_mechanism, limits.memory_bytes),
     pids: pids === undefined ? undefined : pids + helpers,
     cpu_millis: byCgroup(limits.cpu_millis_mechanism, limits.cpu_millis),
-  });
+  };
   try {
     const { chain, env } = buildChain(plan, request, caps, options);
-    return { ...(cgroup === undefined ? {} : { cgroup }), ...(isPlain(chain, cgroup) ? {} : { chain }), env };
+    // Cgroups hold, and measure, from the first instruction only when the process joins before it becomes the program.
+    const plain = isPlain(chain) && Object.values(cgroupLimits).every((limit) => limit === undefined);
+    const cgroup = cgroupSpec(layout, options.name, { ...cgroupLimits, peak: !plain });
+    return { ...(cgroup === undefined ? {} : { cgroup }), ...(plain ? {} : { chain }), env };
   } catch (error) {
     throw new ExecgoError('sandbox_setup_failed', error instanceof Error ? error.message : String(error));
   }
 }
 
-/** Limits in cgroups hold from the first instruction only when the process joins before it becomes the program. */
-function isPlain(chain: ChainSpec, cgroup: CgroupSpec | undefined): boolean {
-  const limited = cgroup !== undefined && (cgroup.limits.length > 0 || cgroup.track.settings.length > 0);
+function isPlain(chain: ChainSpec): boolean {
   return (
-    !limited &&
-    chain.wrappers.length === 0 &&
-    Object.values(chain).every((v) => v === undefined || v === chain.wrappers)
+    chain.wrappers.length === 0 && Object.values(chain).every((v) => v === undefined || v === chain.wrappers)
   );
 }
 
@@ -85,9 +85,10 @@ function buildChain(
     address_space_bytes: limits.memory_mechanism === 'rlimit' ? limits.memory_bytes : undefined,
     processes: limits.pids_mechanism === 'rlimit' ? limits.pids_max : undefined,
     wrappers: [
-      ...namespaceWrappers(plan, caps),
+      ...namespaceWrappers(sandbox, caps, chroot),
       ...(user === undefined ? [] : userWrappers(user, split?.late ?? [], chroot !== undefined)),
     ],
+    forks: forks(sandbox) ? true : undefined,
     chroot,
     chroot_user: chroot === undefined || user === undefined ? undefined : `${user.uid}:${user.gid}`,
   };
@@ -95,11 +96,29 @@ function buildChain(
 }
 
 function namespaceWrappers(
-  { effective_sandbox: sandbox }: ExecutionPlan,
+  { mechanism, namespaces }: SandboxView,
   caps: HostCapabilities,
+  chroot: string | undefined,
 ): string[][] {
-  if (sandbox.mechanism === undefined || sandbox.namespaces === undefined) return [];
-  return caps.bubblewrap ? bubblewrapWrappers(sandbox.namespaces) : unshareWrappers(sandbox.namespaces);
+  if (mechanism === undefined || namespaces === undefined) return [];
+  if (caps.bubblewrap) return bubblewrapWrappers(namespaces);
+  const proc = chroot === undefined ? undefined : join(chroot, 'proc');
+  // A root file system without the directory does without /proc.
+  return unshareWrappers(namespaces, proc !== undefined && isDirectory(proc) ? proc : undefined);
+}
+
+/** bubblewrap, and unshare for a pid namespace, fork the program and stay to wait for it. */
+function forks({ mechanism, namespaces }: SandboxView): boolean {
+  return mechanism === 'bubblewrap' || (mechanism === 'unshare' && namespaces?.pid === true);
+}
+
+/** Not through a symbolic link, which would lead somewhere else inside the new root. */
+function isDirectory(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function userWrappers(user: TaskUser, late: string[], chroot: boolean): string[][] {

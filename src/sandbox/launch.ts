@@ -19,6 +19,8 @@ export interface CgroupSpec {
   peak_file?: string | undefined;
   /** Where the kernel's own evidence of an out-of-memory kill is read (`memory.events`, `memory.oom_control`): key `oom_kill`. */
   oom_file?: string | undefined;
+  /** Where the CPU time of all its processes is read after the end: v2's `cpu.stat`. */
+  cpu_file?: string | undefined;
 }
 
 /** What the exec chain sets before the program runs; absent when the task asks for nothing special. */
@@ -31,6 +33,8 @@ export interface ChainSpec {
   processes?: number | undefined;
   /** Commands that are exec'd before the program, outermost first, as full argument vectors (`unshare …`, `setpriv …`). */
   wrappers: string[][];
+  /** True when the process that is spawned stays to wait for the program, so that signals are for what it has forked. */
+  forks?: boolean | undefined;
   /** Directory that becomes `/`, through chroot(1), after the wrappers. */
   chroot?: string | undefined;
   /** `uid:gid` that chroot(1) switches to, because the change of root needs the privilege that a switch before it gives up. */

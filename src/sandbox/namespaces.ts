@@ -47,14 +47,17 @@ const TAKE = [
   'exec "$@"',
 ].join('\n');
 
-/** @returns the commands, outermost first, that enter the namespaces through unshare(1); needs root. */
-export function unshareWrappers(namespaces: Namespaces): string[][] {
+/**
+ * The commands, outermost first, that enter the namespaces through unshare(1); needs root.
+ * @param proc where a pid namespace gets its own /proc
+ */
+export function unshareWrappers(namespaces: Namespaces, proc = '/proc'): string[][] {
   const unshare = requiredTool('unshare');
   const outer = NAMESPACE_KINDS.filter((kind) => namespaces[kind]).map((kind) => `--${kind}`);
   const wrappers = outer.length === 0 ? [] : [[unshare, ...outer, '--']];
   if (!namespaces.pid) return wrappers;
   const init = [SHELL, '-c', INIT, 'execgo', requiredTool('sleep'), unshare, SHELL, TAKE];
-  return [...wrappers, init, [unshare, '--mount-proc', '--']];
+  return [...wrappers, init, [unshare, `--mount-proc=${proc}`, '--']];
 }
 
 /** @returns the command that enters the namespaces through bubblewrap, which brings an init of its own; needs no root. */

@@ -29,6 +29,11 @@ export function resolvePlan(
   const notes: Notes = { fallbacks: [], warnings: [] };
   const requested = requestedSandbox(request);
   const effective = effectiveSandbox(requested, caps, defaults, notes);
+  // A requested isolation is never dropped silently, and what cannot run inside it is not accepted.
+  if (effective.chroot && request.execution.interpreter !== undefined && request.execution.kind === 'script')
+    throw unsupported([
+      'a script with an interpreter cannot run in a chroot, because its file lies outside: leave the interpreter out, or give the text to a command as an argument',
+    ]);
   const enforcement = enforceLimits(request, caps, defaults, notes);
   if (mode === 'strict' && notes.fallbacks.length > 0) throw unsupported(notes.fallbacks);
   const plan: ExecutionPlan = {

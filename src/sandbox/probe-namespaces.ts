@@ -1,7 +1,7 @@
 import type { Namespaces } from '../task/plan.js';
 import { tryCommand } from './host-process.js';
 import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
-import { findTool } from './tools.js';
+import { findTool, SHELL } from './tools.js';
 import { findUser, setprivArguments } from './user.js';
 
 /** What entering namespaces, chroot and another user came to; a reason for each that does not work. */
@@ -19,13 +19,17 @@ type Kind = (typeof NAMESPACE_KINDS)[number];
  * Enters each namespace, a chroot and another user in throwaway processes: one process for all namespaces, and only when
  * that fails one for each.
  * @param root whether the daemon has user id 0
- * @param taskUser whom to try; some unprivileged user when absent
+ * @param taskUser whom to try, and whether it can enter `dataDir`; some unprivileged user when absent
  */
-export async function probeSandbox(root: boolean, taskUser: string | undefined): Promise<SandboxProbe> {
+export async function probeSandbox(
+  root: boolean,
+  taskUser: string | undefined,
+  dataDir: string,
+): Promise<SandboxProbe> {
   const [entered, chroot, user] = await Promise.all([
     probeNamespaces(root),
     root ? probeTool('chroot', ['--', '/']) : 'needs root',
-    root ? probeUser(taskUser) : 'needs root',
+    root ? probeUser(taskUser, dataDir) : 'needs root',
   ]);
   const reasons: Record<string, string> = {};
   for (const kind of NAMESPACE_KINDS) {
@@ -77,10 +81,15 @@ function tryBubblewrap(kinds: readonly Kind[]): Promise<string | undefined> {
   return probeTool('bwrap', ['--dev-bind', '/', '/', ...flags, ...proc, '--']);
 }
 
-async function probeUser(taskUser: string | undefined): Promise<string | undefined> {
+async function probeUser(taskUser: string | undefined, dataDir: string): Promise<string | undefined> {
   const user = findUser(taskUser ?? 'nobody') ?? (taskUser === undefined ? findUser('65534') : undefined);
   if (user === undefined) return `user ${taskUser} does not exist`;
-  return probeTool('setpriv', setprivArguments(user));
+  const failure = await probeTool('setpriv', setprivArguments(user));
+  if (failure !== undefined || taskUser === undefined) return failure;
+  const enter = [...setprivArguments(user), SHELL, '-c', 'cd "$1"', 'execgo', dataDir];
+  return (await tryCommand(findTool('setpriv') ?? '', enter)) === undefined
+    ? undefined
+    : `user ${taskUser} cannot enter ${dataDir}: the directories above it must let it through`;
 }
 
 /** Runs true(1) under a tool. */

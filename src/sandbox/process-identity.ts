@@ -27,13 +27,25 @@ export function startTicks(pid: number): number | undefined {
  * and line ends: what counts begins after the last `)`.
  */
 export function parseStartTicks(stat: string): number | undefined {
-  const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3];
+  const field = afterCommand(stat)[22 - 3];
   return field !== undefined && /^\d+$/.test(field) ? Number(field) : undefined;
+}
+
+/** The fields of a stat line from the third on. */
+function afterCommand(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** True when the process that `identity` names still exists (running or zombie). `bootId` is the present boot's. */
 export function isSameProcess(identity: ProcessIdentity, bootId: string): boolean {
   return identity.boot_id === bootId && startTicks(identity.pid) === identity.start_ticks;
+}
+
+/** True while the process that `identity` names runs: nobody may ever reap its zombie. `bootId` is the present boot's. */
+export function isRunning(identity: ProcessIdentity, bootId: string): boolean {
+  const stat = identity.boot_id === bootId ? readText(`/proc/${identity.pid}/stat`) : undefined;
+  if (stat === undefined || parseStartTicks(stat) !== identity.start_ticks) return false;
+  return !['Z', 'X'].includes(afterCommand(stat)[0] ?? '');
 }
 
 /** @returns pids of the children of all threads of `pid`; empty when it is gone or there is no /proc. */
@@ -65,10 +77,23 @@ export function carriesToken(pid: number, token: string): boolean {
 
 /** @returns pids of all processes of this machine that carry `token`: reads every environment, so only for rare use. */
 export function findByToken(token: string): number[] {
-  return readNames('/proc')
-    .filter(isPid)
-    .map(Number)
-    .filter((pid) => carriesToken(pid, token));
+  return findTokens().get(token) ?? [];
+}
+
+/** @returns for each token that any process of this machine carries, the pids of those: one look at every environment. */
+export function findTokens(): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  const prefix = `${TOKEN_VARIABLE}=`;
+  for (const pid of readNames('/proc').filter(isPid).map(Number)) {
+    const environment = readText(`/proc/${pid}/environ`) ?? '';
+    if (!environment.includes(prefix)) continue;
+    for (const entry of environment.split('\0')) {
+      if (!entry.startsWith(prefix)) continue;
+      const token = entry.slice(prefix.length);
+      found.set(token, [...(found.get(token) ?? []), pid]);
+    }
+  }
+  return found;
 }
 
 function isPid(name: string): boolean {

@@ -5,7 +5,7 @@ import { TASK_STATUSES, type TaskStatus } from '../task/states.js';
 /** Upper bounds of the duration histogram in milliseconds; a last bucket without bound follows. */
 export const DURATION_BUCKETS_MS = [100, 250, 500, 1000, 5000, 10_000, 30_000, 60_000, 300_000] as const;
 
-/** Totals since the database was made; none of them ever goes down. */
+/** Totals since the database was made; none of them but `kept` ever goes down. */
 export interface Counters {
   /** How often a status was entered. */
   entered: Record<TaskStatus, number>;
@@ -13,11 +13,20 @@ export interface Counters {
   errors: Record<string, number>;
   /** `buckets` is cumulative, one for each of {@link DURATION_BUCKETS_MS}; `sum` is milliseconds. */
   duration: { buckets: number[]; sum: number; count: number };
+  /** Tasks that have ended, are not pinned and are still there, and the bytes of those that were measured. */
+  kept: { tasks: number; bytes: number };
 }
 
 const ENTERED = 'entered.';
 const ERROR = 'error.';
 const DURATION_SUM = 'duration.sum';
+/** What is kept is what was added less what was removed. */
+const KEPT = {
+  tasksAdded: 'kept.tasks.added',
+  tasksRemoved: 'kept.tasks.removed',
+  bytesAdded: 'kept.bytes.added',
+  bytesRemoved: 'kept.bytes.removed',
+} as const;
 const bucketName = (bound: number | undefined) =>
   `duration.le.${bound === undefined ? 'inf' : String(bound)}`;
 
@@ -47,6 +56,21 @@ export class CounterTable implements TransactionMember {
     this.#pending.push([bucketName(DURATION_BUCKETS_MS.find((bound) => ms <= bound)), 1], [DURATION_SUM, ms]);
   }
 
+  /** A task has ended that may be collected. */
+  kept(): void {
+    this.#pending.push([KEPT.tasksAdded, 1]);
+  }
+
+  /** The files of such a task were measured. */
+  measured(bytes: number): void {
+    this.#pending.push([KEPT.bytesAdded, bytes]);
+  }
+
+  /** Such a task is gone. @param bytes as they were measured */
+  removed(bytes: number): void {
+    this.#pending.push([KEPT.tasksRemoved, 1], [KEPT.bytesRemoved, bytes]);
+  }
+
   /** What is committed, from memory. */
   read(): Counters {
     const total = (name: string) => this.#totals.get(name) ?? 0;
@@ -61,6 +85,10 @@ export class CounterTable implements TransactionMember {
       entered: entered as Record<TaskStatus, number>,
       errors,
       duration: { buckets, sum: total(DURATION_SUM), count },
+      kept: {
+        tasks: total(KEPT.tasksAdded) - total(KEPT.tasksRemoved),
+        bytes: total(KEPT.bytesAdded) - total(KEPT.bytesRemoved),
+      },
     };
   }
 

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
 
@@ -9,8 +10,11 @@ const HOLDER_FILE = 'daemon.json';
 /** Who holds a data directory. */
 export interface Holder {
   pid: number;
+  /** Its URL; empty for one that does not serve. */
   listen_addr: string;
   started_at: string;
+  /** What it is held for, when that is over soon; absent for a daemon. */
+  purpose?: string | undefined;
 }
 
 /** The right to be the one daemon of a data directory; the kernel takes it back when the process dies. */
@@ -25,14 +29,16 @@ export interface DataDirLock {
  * because Node has no flock.
  * @throws ExecgoError `conflict`, saying who holds it; `internal` when the directory cannot be used
  */
-export function lockDataDir(dataDir: string): DataDirLock {
+function lockDataDir(dataDir: string): DataDirLock {
   const lockPath = path.join(dataDir, LOCK_FILE);
   const holderPath = path.join(dataDir, HOLDER_FILE);
   let db: Database.Database | undefined;
   try {
-    fs.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeDir(dataDir);
     fs.closeSync(fs.openSync(lockPath, 'a', 0o600));
     db = new Database(lockPath, { timeout: 0 });
+    // The lock of a full disk can be taken too: with no journal, nothing is written.
+    db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db?.close();
@@ -41,7 +47,11 @@ export function lockDataDir(dataDir: string): DataDirLock {
   const held = db;
   return {
     describe: (holder) => {
-      fs.writeFileSync(holderPath, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+      try {
+        fs.writeFileSync(holderPath, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+      } catch {
+        // On a full disk a second daemon is refused all the same, in fewer words.
+      }
     },
     release: () => {
       fs.rmSync(holderPath, { force: true });
@@ -50,13 +60,42 @@ export function lockDataDir(dataDir: string): DataDirLock {
   };
 }
 
+/** How long between two looks at a lock that is soon free, in milliseconds. */
+const RETRY_MS = 50;
+
+/**
+ * As {@link lockDataDir}, but a directory that is held for a moment only, or by a daemon that does not say yet where it
+ * listens, is waited for.
+ * @param patienceMs milliseconds. @throws as {@link lockDataDir} does; at once when a daemon serves there
+ */
+export async function lockDataDirWhenFree(dataDir: string, patienceMs: number): Promise<DataDirLock> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return lockDataDir(dataDir);
+    } catch (error) {
+      const held = error instanceof ExecgoError && error.code === 'conflict';
+      if (!held || servingDaemon(dataDir) !== undefined || performance.now() >= deadline) throw error;
+    }
+    await delay(RETRY_MS);
+  }
+}
+
+/** The daemon that serves a data directory, as it wrote it there; undefined when none does. */
+export function servingDaemon(dataDir: string): Holder | undefined {
+  const holder = readHolder(path.join(dataDir, HOLDER_FILE));
+  return holder?.purpose === undefined ? holder : undefined;
+}
+
+function describeHolder(who: Holder | undefined): string {
+  if (who === undefined) return 'another daemon';
+  if (who.purpose !== undefined) return `${who.purpose} (pid ${who.pid})`;
+  return `the daemon with pid ${who.pid}, listening on ${who.listen_addr}`;
+}
+
 function refusal(dataDir: string, holderPath: string, error: unknown): ExecgoError {
   if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) {
-    const who = readHolder(holderPath);
-    const description =
-      who === undefined
-        ? 'another daemon'
-        : `the daemon with pid ${who.pid}, listening on ${who.listen_addr}`;
+    const description = describeHolder(readHolder(holderPath));
     return new ExecgoError(
       'conflict',
       `the data directory ${dataDir} is in use by ${description}; stop it first, or choose another --data-dir`,
@@ -65,14 +104,48 @@ function refusal(dataDir: string, holderPath: string, error: unknown): ExecgoErr
   const reason = error instanceof Error ? error.message : String(error);
   return new ExecgoError(
     'internal',
-    `the data directory ${dataDir} cannot be used: ${reason}; check that it belongs to the user execgo runs as and can be written to`,
+    `the data directory ${dataDir} cannot be used: ${reason}; ${remedy(error)}`,
   );
 }
 
-function readHolder(holderPath: string): Holder | undefined {
+function remedy(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'SQLITE_FULL':
+      return 'make room on its disk, or choose another --data-dir';
+    case 'EROFS':
+      return 'mount its file system writable, or choose another --data-dir';
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return 'a file is in its place: move that away, or choose another --data-dir';
+    default:
+      return 'check that it belongs to the user execgo runs as and can be written to';
+  }
+}
+
+function makeDir(dir: string): void {
   try {
-    return JSON.parse(fs.readFileSync(holderPath, 'utf8')) as Holder;
+    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // Making parents too hides why the last one cannot be made.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') fs.mkdirSync(dir, { mode: 0o700 });
+    throw error;
+  }
+}
+
+/** Undefined when nobody wrote down who they are, or whoever did was killed. */
+function readHolder(holderPath: string): Holder | undefined {
+  let holder: Holder;
+  try {
+    holder = JSON.parse(fs.readFileSync(holderPath, 'utf8')) as Holder;
   } catch {
     return undefined;
+  }
+  try {
+    process.kill(holder.pid, 0);
+    return holder;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? holder : undefined;
   }
 }

@@ -2,8 +2,9 @@ import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
-import { problemAt } from './inspect.js';
+import { outdatedAt, problemAt } from './inspect.js';
 import { migrate } from './migrate.js';
+import { DISK_FULL, sqliteCode } from './sqlite-error.js';
 
 /** Name of the database file inside the data directory. */
 export const DATABASE_FILE = 'runtime.db';
@@ -13,11 +14,16 @@ const BUSY_TIMEOUT_MS = 250;
 
 /**
  * Opens the database of a data directory, makes it where there is none, and brings its schema up to date.
+ * @param asItIs refuse a database that is missing or not up to date, instead
  * @throws ExecgoError `internal`, saying what is wrong with which file and what to do; that file is left as it was
  */
-export function openDatabase(dataDir: string, now: () => number): Database.Database {
+export function openDatabase(dataDir: string, now: () => number, asItIs = false): Database.Database {
   const path = join(dataDir, DATABASE_FILE);
-  const problem = fs.existsSync(path) ? problemAt(path) : create(path);
+  const problem = fs.existsSync(path)
+    ? (problemAt(path) ?? (asItIs ? outdatedAt(path) : undefined))
+    : asItIs
+      ? 'it does not exist: nothing has run there yet'
+      : create(path);
   if (problem !== undefined) throw refusal(path, problem);
   for (const file of [path, `${path}-wal`, `${path}-shm`]) if (fs.existsSync(file)) fs.chmodSync(file, 0o600);
   const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
@@ -35,6 +41,7 @@ export function openDatabase(dataDir: string, now: () => number): Database.Datab
   } catch (error) {
     db.close();
     if (error instanceof ExecgoError) throw error;
+    if (sqliteCode(error) === 'SQLITE_FULL') throw refusal(path, DISK_FULL);
     throw refusal(path, error instanceof Error ? error.message : String(error));
   }
 }

@@ -20,6 +20,9 @@ interface Job {
   reject: (error: unknown) => void;
 }
 
+/** How long {@link GroupCommit.writeAlong} waits for company, in milliseconds. */
+const ALONG_MS = 50;
+
 /** Commits writes that arrive together in one transaction, so that they share one fsync. */
 export class GroupCommit {
   readonly #db: Database.Database;
@@ -31,6 +34,8 @@ export class GroupCommit {
   readonly #release: Database.Statement;
   readonly #rollbackTo: Database.Statement;
   #queue: Job[] = [];
+  #along: Job[] = [];
+  #alone: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(db: Database.Database, members: readonly TransactionMember[]) {
@@ -52,6 +57,22 @@ export class GroupCommit {
    * `insufficient_storage` when the disk is full or failing, with `unavailable` when the database is locked or closed.
    */
   write<T>(fn: () => T): Promise<T> {
+    return this.#enqueue(this.#queue, fn, () => {
+      if (this.#queue.length === 1) setImmediate(this.#flush);
+    });
+  }
+
+  /**
+   * As {@link write}, for what is in no hurry: it goes along with the next transaction that comes anyway, after the others
+   * in it, and costs no fsync of its own; alone when none has come for {@link ALONG_MS}.
+   */
+  writeAlong<T>(fn: () => T): Promise<T> {
+    return this.#enqueue(this.#along, fn, () => {
+      this.#alone ??= setTimeout(this.#flush, ALONG_MS);
+    });
+  }
+
+  #enqueue<T>(queue: Job[], fn: () => T, schedule: () => void): Promise<T> {
     if (this.#closed) return Promise.reject(new ExecgoError('unavailable', 'the store is closed'));
     return new Promise<T>((resolve, reject) => {
       let settle: (() => void) | undefined;
@@ -61,12 +82,14 @@ export class GroupCommit {
           resolve(value);
         };
       };
-      this.#queue.push({ run, resolve: () => settle?.(), reject });
-      if (this.#queue.length === 1)
-        setImmediate(() => {
-          this.#flush();
-        });
+      queue.push({ run, resolve: () => settle?.(), reject });
+      schedule();
     });
+  }
+
+  /** True once {@link close} was called: nothing is written any more. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Commits what is queued now and refuses everything after it. */
@@ -75,10 +98,13 @@ export class GroupCommit {
     this.#flush();
   }
 
-  #flush(): void {
-    const batch = this.#queue;
+  readonly #flush = (): void => {
+    clearTimeout(this.#alone);
+    this.#alone = undefined;
+    const batch = [...this.#queue, ...this.#along];
     if (batch.length === 0) return;
     this.#queue = [];
+    this.#along = [];
     const ran: Job[] = [];
     try {
       this.#begin.run();
@@ -93,7 +119,7 @@ export class GroupCommit {
     }
     for (const member of this.#members) member.committed();
     for (const job of ran) job.resolve();
-  }
+  };
 
   /** False when the job failed and its own writes were undone; throws when that takes the whole transaction down. */
   #run(job: Job, sharesTransaction: boolean): boolean {

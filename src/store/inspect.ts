@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
-import { schemaProblem } from './migrate.js';
+import { isUpToDate, schemaProblem } from './migrate.js';
 import { sqliteCode } from './sqlite-error.js';
 
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
@@ -40,6 +40,18 @@ export function problemAt(path: string): string | undefined {
     return corruption(error);
   } finally {
     db?.close();
+  }
+}
+
+/** Why the database at `path`, which is sound, is not ready for this version as it is; undefined when it is. */
+export function outdatedAt(path: string): string | undefined {
+  const db = openForReading(path);
+  try {
+    return isUpToDate(db)
+      ? undefined
+      : 'it was last used by an older version: start execgo serve once to bring it up to date';
+  } finally {
+    db.close();
   }
 }
 

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
 import { MIGRATIONS } from './migrations/index.js';
 import { checksum, type Migration } from './migrations/migration.js';
+import { DISK_FULL, sqliteCode } from './sqlite-error.js';
 
 interface AppliedMigration {
   id: number;
@@ -35,6 +36,11 @@ export function schemaProblem(db: Database.Database): string | undefined {
   return undefined;
 }
 
+/** True when no migration is missing. */
+export function isUpToDate(db: Database.Database): boolean {
+  return appliedMigrations(db).length >= MIGRATIONS.length;
+}
+
 /**
  * Applies what is missing, each migration in one transaction: an interrupted one leaves the state before it. Foreign keys
  * are off meanwhile and checked before each commit.
@@ -51,11 +57,15 @@ export function migrate(db: Database.Database, now: () => number): void {
     } catch (error) {
       throw new ExecgoError(
         'internal',
-        `migration ${migration.id} "${migration.name}" of ${db.name} failed, and the database was left as it was: ${String(error)}`,
+        `migration ${migration.id} "${migration.name}" of ${db.name} failed, and the database was left as it was: ${whyNot(error)}`,
       );
     }
   }
   db.pragma('foreign_keys = ON');
+}
+
+function whyNot(error: unknown): string {
+  return sqliteCode(error) === 'SQLITE_FULL' ? DISK_FULL : String(error);
 }
 
 function apply(db: Database.Database, migration: Migration, nowMs: number): void {

@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { resolve } from 'node:path';
 import { openDatabase } from './database.js';
 import { Store } from './store.js';
@@ -8,6 +9,12 @@ export interface StoreOptions {
   dataDir: string;
   /** Unix time in milliseconds. */
   now: () => number;
+  /** Time since boot, in milliseconds; the system's own by default. */
+  uptimeMs?: (() => number) | undefined;
+  /** Differs from boot to boot; without it, boots are told apart by the uptime alone. */
+  bootId?: string | undefined;
+  /** Refuse a database that is missing or must be brought up to date, rather than make or change it. */
+  asItIs?: boolean | undefined;
 }
 
 /**
@@ -16,6 +23,7 @@ export interface StoreOptions {
  * file, another owner. The file is left as it was.
  */
 export function openStore(options: StoreOptions): Store {
+  const { now, uptimeMs = () => os.uptime() * 1000, bootId = '', asItIs = false } = options;
   const dataDir = resolve(options.dataDir);
-  return new Store(openDatabase(dataDir, options.now), dataDir, options.now);
+  return new Store(openDatabase(dataDir, now, asItIs), dataDir, { wallMs: now, uptimeMs, bootId });
 }

@@ -142,13 +142,6 @@ export interface SupervisorRecord {
   started_at_ms: number;
 }
 
-/** A terminal task that is due for collection. */
-export interface ExpiredTask {
-  task_id: string;
-  finished_at_ms: number;
-  metadata: Record<string, string>;
-}
-
 export interface TaskListPage {
   records: TaskRecord[];
   /** Absent on the last page. A page may be short or empty and still have one: what is read for a page is bounded. */

@@ -4,14 +4,14 @@ import { taskNotFound } from '../task/errors.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { ListQuery } from '../task/list.js';
-import { backupDatabase } from './backup.js';
 import { CounterTable, type Counters } from './counters.js';
 import { EventLog } from './event-log.js';
 import { GroupCommit } from './group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
-import { parseJson } from './json.js';
+import { KeptTasks } from './kept-tasks.js';
 import { LaunchIds } from './launch-ids.js';
 import type * as records from './records.js';
+import type { ClockSources } from './retention-clock.js';
 import { sqliteCode, storageError } from './sqlite-error.js';
 import { SupervisorTable } from './supervisor-table.js';
 import { TaskChanges } from './task-changes.js';
@@ -25,6 +25,8 @@ import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
  */
 export class Store {
   readonly commits: GroupCommit;
+  /** The tasks that have ended, by age. */
+  readonly kept: KeptTasks;
   readonly #db: Database.Database;
   readonly #dataDir: string;
   readonly #now: () => number;
@@ -38,19 +40,21 @@ export class Store {
   readonly #list: TaskList;
   readonly #task: Database.Statement<[string], TaskRow>;
   readonly #live: Database.Statement<[], TaskRow>;
-  readonly #expired: Database.Statement<[number, number], ExpiredRow>;
+  readonly #has: Database.Statement<[string], number>;
+  readonly #ids: Database.Statement<[string, number], string>;
   readonly #probe: Database.Statement<[number]>;
 
-  constructor(db: Database.Database, dataDir: string, now: () => number) {
+  constructor(db: Database.Database, dataDir: string, clocks: ClockSources) {
     this.#db = db;
     this.#dataDir = dataDir;
-    this.#now = now;
+    this.#now = clocks.wallMs;
     this.#events = new EventLog(db);
     this.#counters = new CounterTable(db);
     this.#launchIds = new LaunchIds(db);
     this.#keys = new IdempotencyKeys(db);
     this.#insert = new TaskInsert(db, this.#events, this.#keys, this.#counters);
-    this.#changes = new TaskChanges(db, this.#events, this.#counters);
+    this.kept = new KeptTasks(db, this.#counters, clocks);
+    this.#changes = new TaskChanges(db, this.#events, this.#counters, this.kept.clock);
     this.#supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db, dataDir);
     this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#launchIds]);
@@ -58,8 +62,12 @@ export class Store {
     const live = (status: string) =>
       `SELECT ${TASK_COLUMNS} FROM tasks INDEXED BY idx_tasks_status WHERE status = '${status}'`;
     this.#live = db.prepare(`${live('accepted')} UNION ALL ${live('running')} ORDER BY submit_seq`);
-    this.#expired = db.prepare(`SELECT task_id, finished_at_ms, metadata_json FROM tasks
-      WHERE finished_at_ms < ? ORDER BY finished_at_ms LIMIT ?`);
+    this.#has = db.prepare<[string], number>('SELECT 1 FROM tasks WHERE task_id = ?').pluck();
+    this.#ids = db
+      .prepare<[string, number], string>(
+        'SELECT task_id FROM tasks WHERE task_id > ? ORDER BY task_id LIMIT ?',
+      )
+      .pluck();
     this.#probe = db.prepare("UPDATE meta SET value = ? WHERE key = 'probed_at_ms'");
   }
 
@@ -191,12 +199,14 @@ export class Store {
     return this.#list.page(query);
   }
 
-  /** Tasks that ended before that time, the oldest first. */
-  olderThan(finishedBeforeMs: number, limit: number): records.ExpiredTask[] {
-    return this.#expired.all(finishedBeforeMs, limit).map(({ metadata_json, ...task }) => ({
-      ...task,
-      metadata: (parseJson(metadata_json) ?? {}) as Record<string, string>,
-    }));
+  /** True when there is such a task; cheaper than reading it. */
+  has(taskId: string): boolean {
+    return this.#has.get(taskId) !== undefined;
+  }
+
+  /** Ids of all tasks in their own order, a page at a time: those that come after `afterId`. */
+  taskIds(afterId: string, limit: number): string[] {
+    return this.#ids.all(afterId, limit);
   }
 
   /** Committed totals, from memory. */
@@ -221,20 +231,15 @@ export class Store {
     return fs.statSync(`${this.#db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Moves the write-ahead log into the database and empties it. False when a reader was in the way. */
+  /** Moves the write-ahead log into the database and empties it. False when a reader was in the way; waits for none. */
   checkpoint(): boolean {
-    const [result] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
-    return result?.busy === 0;
+    const patience = this.#db.pragma('busy_timeout', { simple: true }) as number;
+    this.#db.pragma('busy_timeout = 0');
+    try {
+      const [result] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+      return result?.busy === 0;
+    } finally {
+      this.#db.pragma(`busy_timeout = ${patience}`);
+    }
   }
-
-  /** Copies the database, as of one moment, to a new file (0600) while it is in use. @throws if `path` exists */
-  backupTo(path: string): Promise<void> {
-    return backupDatabase(this.#db, path);
-  }
-}
-
-interface ExpiredRow {
-  task_id: string;
-  finished_at_ms: number;
-  metadata_json: string;
 }

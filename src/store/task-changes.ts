@@ -7,6 +7,7 @@ import type { CounterTable } from './counters.js';
 import type { EventLog } from './event-log.js';
 import { jsonOrNull } from './json.js';
 import type { Dispatch, EndsFrom, Launch, Start, TaskEnd } from './records.js';
+import type { RetentionClock } from './retention-clock.js';
 
 const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnation = @incarnation,
   shim_pid = @shim_pid, updated_at_ms = @at_ms`;
@@ -22,13 +23,14 @@ export class TaskChanges {
   readonly #start: Database.Statement;
   readonly #kill: Database.Statement;
   readonly #timeout: Database.Statement;
-  readonly #finish: Database.Statement;
-  readonly #delete: Database.Statement<[string]>;
+  readonly #finish: Database.Statement<[Record<string, unknown>], { pinned: number }>;
+  readonly #delete: Database.Statement<[string], { pinned: number; disk_bytes: number | null }>;
 
   constructor(
     db: Database.Database,
     private readonly events: EventLog,
     private readonly counters: CounterTable,
+    private readonly clock: RetentionClock,
   ) {
     this.#plan = db.prepare(`UPDATE tasks SET execution_plan_json = @plan, reservation_json = @reservation
       WHERE task_id = @task_id AND status = 'accepted' AND execution_plan_json IS NULL`);
@@ -52,10 +54,10 @@ export class TaskChanges {
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
       usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes,
       timeout_triggered = max(timeout_triggered, @timeout_triggered),
-      released_at_ms = coalesce(released_at_ms, @released_at_ms)
-      WHERE task_id = @task_id AND status = @from AND launch_id IS @launch_id`);
+      released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms
+      WHERE task_id = @task_id AND status = @from AND launch_id IS @launch_id RETURNING pinned`);
     this.#delete = db.prepare(
-      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled')",
+      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING pinned, disk_bytes",
     );
   }
 
@@ -105,7 +107,7 @@ export class TaskChanges {
   finish(taskId: string, from: EndsFrom, end: TaskEnd): TaskEvent[] | undefined {
     if (!canTransition(from.status, end.status))
       throw new ExecgoError('internal', `a task does not go from ${from.status} to ${end.status}`);
-    const { changes } = this.#finish.run({
+    const ended = this.#finish.get({
       task_id: taskId,
       from: from.status,
       launch_id: from.status === 'running' ? from.launch_id : null,
@@ -124,9 +126,11 @@ export class TaskChanges {
       stderr_bytes: end.stderr_bytes,
       timeout_triggered: end.timeout_triggered === true ? 1 : 0,
       released_at_ms: end.released_at_ms ?? null,
+      ages_from_ms: this.clock.now(),
     });
-    if (changes === 0) return undefined;
+    if (ended === undefined) return undefined;
     this.counters.entered(end.status);
+    if (ended.pinned === 0) this.counters.kept();
     if (end.error !== undefined) this.counters.error(end.error.code);
     if (from.status === 'running') this.counters.duration(end.duration_ms);
     return this.events.append(taskId, end.events);
@@ -134,7 +138,9 @@ export class TaskChanges {
 
   /** Terminal tasks only; their events go with them. */
   delete(taskId: string): boolean {
-    return this.#delete.run(taskId).changes === 1;
+    const deleted = this.#delete.get(taskId);
+    if (deleted?.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);
+    return deleted !== undefined;
   }
 
   #changed(

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
+import { isPinned } from '../task/pin.js';
 import type { CounterTable } from './counters.js';
 import type { EventLog } from './event-log.js';
 import type { IdempotencyKeys } from './idempotency.js';
@@ -37,6 +38,7 @@ const COLUMNS = [
     'execution_plan_json',
     'execution_json',
     'request_json',
+    'pinned',
   ],
 ];
 
@@ -89,6 +91,7 @@ export class TaskInsert {
         ],
         ...[JSON.stringify(request.sandbox), JSON.stringify(request.metadata), jsonOrNull(context)],
         ...[JSON.stringify(task.plan), JSON.stringify(request.execution), task.request_json],
+        isPinned(request.metadata) ? 1 : 0,
       );
     } catch (error) {
       if (sqliteCode(error) !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;

@@ -8,6 +8,9 @@ import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
 /** How many rows a page may read in search of those that its filters let through; then it ends with a cursor. */
 export const MAX_ROWS_READ = 10_000;
 
+/** How much of the requests a page may load: a few huge ones end it early, with a cursor. Bytes. */
+const MAX_PAGE_BYTES = 8_388_608;
+
 const CONTEXT = `CASE WHEN json_valid(control_context_json) THEN control_context_json END`;
 const COMMAND = `coalesce(json_extract(execution_json, '$.program'), json_extract(execution_json, '$.script'), '') || ' ' ||
   coalesce((SELECT group_concat(value, ' ') FROM json_each(execution_json, '$.args')), '')`;
@@ -49,9 +52,9 @@ export class TaskList {
     if (last !== undefined) range.push(upTo(query.order, last));
     const rows = this.#select(TASK_COLUMNS, shape.arms, [...range, ...shape.filters], query, 'LIMIT ?', [
       query.limit + 1,
-    ]) as TaskRow[];
-    const shown = rows.slice(0, query.limit);
-    const next = rows.length > query.limit ? shown.at(-1)?.submit_seq : last;
+    ]) as IterableIterator<TaskRow>;
+    const { shown, more } = takePage(rows, query.limit);
+    const next = more ? shown.at(-1)?.submit_seq : last;
     return {
       records: shown.map((row) => toRecord(row, this.dataDir)),
       ...(next === undefined ? {} : { next_cursor: encodeCursor(query.order, next) }),
@@ -62,7 +65,7 @@ export class TaskList {
   #lastToRead(shape: Shape, query: ListQuery, range: Condition[]): number | undefined {
     const offset = 'LIMIT 1 OFFSET ?';
     const rows = this.#select('submit_seq', shape.arms, range, query, offset, [MAX_ROWS_READ - 1]);
-    return (rows as { submit_seq: number }[])[0]?.submit_seq;
+    return [...(rows as IterableIterator<{ submit_seq: number }>)][0]?.submit_seq;
   }
 
   #select(
@@ -72,7 +75,7 @@ export class TaskList {
     { order }: ListQuery,
     limit: string,
     limitValues: number[],
-  ): unknown[] {
+  ): IterableIterator<unknown> {
     const values: unknown[] = [];
     const selects = arms.map((arm) => {
       const all = arm.condition === undefined ? conditions : [arm.condition, ...conditions];
@@ -82,7 +85,7 @@ export class TaskList {
     });
     const direction = order === 'newest' ? 'DESC' : 'ASC';
     const sql = `${selects.join(' UNION ALL ')} ORDER BY submit_seq ${direction} ${limit}`;
-    return this.#statement(sql).all(...values, ...limitValues);
+    return this.#statement(sql).iterate(...values, ...limitValues);
   }
 
   #statement(sql: string): Database.Statement {
@@ -90,6 +93,18 @@ export class TaskList {
     if (statement === undefined) this.#statements.set(sql, (statement = this.db.prepare(sql)));
     return statement;
   }
+}
+
+/** Takes rows until the page is full, in number or in bytes; leaving the loop ends the statement. */
+function takePage(rows: Iterable<TaskRow>, limit: number): { shown: TaskRow[]; more: boolean } {
+  const shown: TaskRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    if (shown.length === limit || bytes > MAX_PAGE_BYTES) return { shown, more: true };
+    shown.push(row);
+    bytes += row.request_json?.length ?? 0;
+  }
+  return { shown, more: false };
 }
 
 /** Enters through the condition that usually leaves fewest rows; the others filter what it yields. */

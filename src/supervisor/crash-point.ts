@@ -1,3 +1,5 @@
+import { existsSync, rmSync } from 'node:fs';
+
 /** Where a test can make the supervisor die: the moments between which a crash must lose nothing. */
 export type CrashPoint =
   | 'before_began'
@@ -8,7 +10,25 @@ export type CrashPoint =
   | 'after_outcome_told'
   | 'before_ack_journal';
 
-/** Kills this process with SIGKILL when `EXECGO_CRASH_AT` names this point. Tasks never inherit that variable. */
-export function crashPoint(name: CrashPoint): void {
-  if (process.env.EXECGO_CRASH_AT === name) process.kill(process.pid, 'SIGKILL');
+/**
+ * Kills this process with SIGKILL when `EXECGO_SUPERVISOR_CRASH_AT` names this point. A daemon passes that variable on to
+ * the supervisors that it starts and takes no notice of it; tasks never inherit it.
+ */
+export function crashPoint(point: CrashPoint): void {
+  dieAt(point, process.env['EXECGO_SUPERVISOR_CRASH_AT']);
+}
+
+/**
+ * Kills this process with SIGKILL when `where` is `<point>`, or `<point>@<file>` and that file is still there: it is
+ * removed first, so that only one of several processes dies.
+ */
+export function dieAt(point: string, where: string | undefined): void {
+  if (where === undefined) return;
+  const [name, file] = where.split('@', 2);
+  if (name !== point) return;
+  if (file !== undefined) {
+    if (!existsSync(file)) return;
+    rmSync(file);
+  }
+  process.kill(process.pid, 'SIGKILL');
 }

@@ -2,11 +2,13 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { findByToken } from '../sandbox/process-identity.js';
-import { describeErrno } from './launch-error.js';
+import { closeInherited } from './inherited-files.js';
 import type { LaunchedProcess, Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
+import { explainSpawnFailure } from './spawn-error.js';
 
-/** Node gives its own raised limit of open files to its children; a shell lowers it before it becomes the program. */
-const WITH_SOFT_FILES = ['/bin/sh', '-c', 'ulimit -S -n 1024 2>/dev/null; exec "$@"', 'execgo'];
+/** Children of Node have its raised limit of open files and its oom_score_adj; a shell corrects both before it becomes the program. */
+const CORRECT = 'ulimit -S -n 1024 2>/dev/null; { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; exec "$@"';
+const CORRECTED = ['/bin/sh', '-c', CORRECT, 'execgo'];
 
 const NAMES: StreamName[] = ['stdout', 'stderr', 'report'];
 
@@ -20,27 +22,21 @@ export class ExecaLauncher implements Launcher {
 
   constructor() {
     process.umask(0o022);
+    closeInherited();
   }
 
   spawn(request: SpawnRequest, events: SpawnEvents): LaunchedProcess | undefined {
-    const [file = '', ...args] = [...WITH_SOFT_FILES, ...request.argv];
-    const child = execa(file, args, {
-      env: { ...request.env },
-      extendEnv: false,
-      cwd: request.cwd,
-      detached: true,
-      cleanup: false,
-      buffer: false,
-      reject: false,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    });
+    const [file = '', ...args] = [...CORRECTED, ...request.argv];
+    const fail = (code: string) =>
+      events.failed(explainSpawnFailure(code, undefined, request.cwd).reason, false);
+    const child = start(file, args, request);
+    if (child === undefined) {
+      fail('EMFILE');
+      return undefined;
+    }
     const { pid } = child;
     if (pid === undefined) {
-      void child.then((result) => {
-        const { code } = result as { code?: string };
-        const missing = code === 'ENOENT' ? `working directory ${request.cwd} does not exist` : undefined;
-        events.failed(missing ?? describeErrno(code ?? 'unknown error'), false);
-      });
+      void child.then((result) => fail((result as { code?: string }).code ?? 'unknown error'));
       return undefined;
     }
     const streams = NAMES.map((name, index) => this.#attach(name, child.stdio[index + 1], events));
@@ -52,7 +48,7 @@ export class ExecaLauncher implements Launcher {
       });
     });
     const closeStreams = () => streams.forEach((stream) => stream.destroy());
-    return { pid, closeStreams };
+    return { pid, holders: () => [], closeStreams };
   }
 
   signal(pid: number, signal: number): boolean {
@@ -81,5 +77,23 @@ export class ExecaLauncher implements Launcher {
     readable.on('error', () => readable.destroy());
     readable.once('close', () => events.end(name));
     return readable;
+  }
+}
+
+/** Undefined when there are no descriptors left for the streams: Node then makes none, which execa takes for a bug. */
+function start(file: string, args: string[], { env, cwd }: SpawnRequest) {
+  try {
+    return execa(file, args, {
+      env: { ...env },
+      extendEnv: false,
+      cwd,
+      detached: true,
+      cleanup: false,
+      buffer: false,
+      reject: false,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+  } catch {
+    return undefined;
   }
 }

@@ -39,11 +39,24 @@ export class JournalWriter {
 
   /** @throws Error when the disk is full or broken. */
   append(...records: JournalRecord[]): void {
-    // Half a line would hide every line that follows it.
-    if (this.#torn) ftruncateSync(this.#fd, this.#size);
+    if (this.#torn) this.#cutOff();
     this.#torn = true;
-    this.#size += writeRecords(this.#fd, records);
+    try {
+      this.#size += writeRecords(this.#fd, records);
+    } catch (error) {
+      try {
+        this.#cutOff();
+      } catch {
+        // The next record tries again.
+      }
+      throw error;
+    }
     this.#torn = false;
+  }
+
+  /** Half a line would hide every line that follows it, and look like damage to whoever reads it. */
+  #cutOff(): void {
+    ftruncateSync(this.#fd, this.#size);
   }
 
   /**

@@ -1,5 +1,6 @@
 const REASONS: Readonly<Record<string, string>> = {
-  E2BIG: 'argument list too long',
+  E2BIG:
+    'argument list too long: one argument or variable takes 128 KiB at most; a longer script needs an interpreter',
   EACCES: 'permission denied',
   EAGAIN: 'resource temporarily unavailable (process limit reached)',
   EINVAL: 'invalid executable',

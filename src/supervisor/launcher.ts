@@ -42,6 +42,8 @@ export interface SpawnEvents {
 
 export interface LaunchedProcess {
   readonly pid: number;
+  /** Processes that lost their parent and hold a stream that is still open; none where that cannot be seen. */
+  holders(): number[];
   /** Closes what is still open of its streams; `end` is called for each of them. */
   closeStreams(): void;
 }

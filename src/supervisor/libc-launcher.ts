@@ -1,18 +1,25 @@
-import { closeSync, openSync, readFileSync, readSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { carriesToken, childrenOf, descendantsOf, findByToken } from '../sandbox/process-identity.js';
+import { carriesToken, descendantsOf, findByToken } from '../sandbox/process-identity.js';
 import type { LaunchedProcess, Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
-import { describeErrno } from './launch-error.js';
 import { Libc } from './libc.js';
 import type { Reaped } from './libc.js';
 import { PipeReader } from './pipe-reader.js';
 import { tryProgram } from './program-path.js';
+import { explainSpawnFailure } from './spawn-error.js';
 
 /** Soft limit of open files, as a login shell has it; Node raises its own to the hard limit. */
 const SOFT_FILES = 1024;
-/** Errors of exec that lie in the file. */
-const FILE_ERRORS = ['ENOENT', 'ENOTDIR', 'EACCES', 'ENOEXEC', 'ELOOP', 'EISDIR'];
+const OOM_SCORE = '/proc/self/oom_score_adj';
 
 interface Leader {
   events: SpawnEvents;
@@ -30,7 +37,7 @@ export class LibcLauncher implements Launcher {
   readonly #leaders = new Map<number, Leader>();
   readonly #devNull = openSync('/dev/null', 'r');
   readonly #ownChildren = openOwnChildren();
-  readonly #adjustOom = ownOomScore() !== '0';
+  readonly #oomScore = ownOomScore();
   readonly #onChild = () => this.#reapAll();
 
   /** @throws Error where this machine's C library does not offer what is needed. */
@@ -51,20 +58,19 @@ export class LibcLauncher implements Launcher {
       else pipes.push(pipe);
     }
     let pid: number | undefined;
+    let file: string | undefined;
     if (errno === 0) {
       const result = this.#spawnProgram(request, [this.#devNull, ...pipes.map((pipe) => pipe.write)]);
       if ('pid' in result) pid = result.pid;
-      else errno = result.errno;
+      else ({ errno, file } = result);
     }
     for (const pipe of pipes) this.#libc.close(pipe.write);
     if (pid === undefined) {
       for (const pipe of pipes) this.#libc.close(pipe.read);
-      const directory = workingDirectoryError(request.cwd);
-      const name = getSystemErrorName(-errno);
-      events.failed(directory ?? describeErrno(name), directory === undefined && FILE_ERRORS.includes(name));
+      const failure = explainSpawnFailure(getSystemErrorName(-errno), file, request.cwd);
+      events.failed(failure.reason, failure.fileAtFault);
       return undefined;
     }
-    if (this.#adjustOom) resetOomScore(pid);
     const readers = pipes.map((pipe, index) => {
       const name = names[index] ?? 'report';
       const data = (chunk: Buffer) => events.data(name, chunk);
@@ -72,7 +78,13 @@ export class LibcLauncher implements Launcher {
     });
     this.#leaders.set(pid, { events, readers });
     const closeStreams = () => readers.forEach((reader) => reader.close());
-    return { pid, closeStreams };
+    const holders = () => {
+      const files = new Set(readers.flatMap((reader) => reader.file ?? []));
+      return files.size === 0
+        ? []
+        : this.#withDescendants(this.orphans()).filter((each) => holds(each, files));
+    };
+    return { pid, holders, closeStreams };
   }
 
   signal(pid: number, signal: number): boolean {
@@ -81,9 +93,7 @@ export class LibcLauncher implements Launcher {
 
   strays(token: string): number[] {
     if (this.#ownChildren === undefined) return findByToken(token);
-    const orphans = this.orphans();
-    if (orphans.length === 0) return [];
-    return orphans.flatMap((pid) => [pid, ...descendantsOf(pid)]).filter((pid) => carriesToken(pid, token));
+    return this.#withDescendants(this.orphans()).filter((pid) => carriesToken(pid, token));
   }
 
   orphans(): number[] {
@@ -100,25 +110,36 @@ export class LibcLauncher implements Launcher {
     if (this.#ownChildren !== undefined) closeSync(this.#ownChildren);
   }
 
-  #spawnProgram(request: SpawnRequest, fds: number[]): { pid: number } | { errno: number } {
+  #withDescendants(pids: number[]): number[] {
+    return pids.flatMap((pid) => [pid, ...descendantsOf(pid)]);
+  }
+
+  #spawnProgram(
+    request: SpawnRequest,
+    fds: number[],
+  ): { pid: number } | { errno: number; file: string | undefined } {
     const env = Object.entries(request.env).map(([name, value]) => `${name}=${value}`);
     const [program = '', ...args] = request.argv;
     let pid = 0;
+    let tried: string | undefined;
     const attempt = (file: string): number => {
       // Asking first spares a process for every directory of PATH that does not have the program.
       if (file !== program) {
         const refused = this.#libc.executable(file);
         if (refused !== 0) return refused;
       }
-      let result = this.#libc.spawn(file, request.argv, env, request.cwd, fds);
+      const spawn = (path: string, argv: readonly string[]) =>
+        unprotected(this.#oomScore, () => this.#libc.spawn(path, argv, env, request.cwd, fds));
+      tried = file;
+      let result = spawn(file, request.argv);
       if ('errno' in result && result.errno === constants.errno.ENOEXEC)
-        result = this.#libc.spawn('/bin/sh', ['/bin/sh', file, ...args], env, request.cwd, fds);
+        result = spawn('/bin/sh', ['/bin/sh', file, ...args]);
       if ('errno' in result) return result.errno;
       pid = result.pid;
       return 0;
     };
     const errno = tryProgram(program, request.env.PATH, request.cwd, attempt);
-    return errno === 0 ? { pid } : { errno };
+    return errno === 0 ? { pid } : { errno, file: tried };
   }
 
   #reapAll(): void {
@@ -148,12 +169,6 @@ function knownPeak(reaped: Reaped): { max_rss_bytes?: number } {
   return reaped.max_rss_bytes > floor ? { max_rss_bytes: reaped.max_rss_bytes } : {};
 }
 
-function workingDirectoryError(cwd: string): string | undefined {
-  const stat = statSync(cwd, { throwIfNoEntry: false });
-  if (stat === undefined) return `working directory ${cwd} does not exist`;
-  return stat.isDirectory() ? undefined : `working directory ${cwd} is not a directory`;
-}
-
 /** Children of the main thread, which spawns all of ours and is given all orphans. */
 function openOwnChildren(): number | undefined {
   try {
@@ -175,19 +190,41 @@ function readFrom(fd: number): string {
 
 function ownOomScore(): string {
   try {
-    return readFileSync('/proc/self/oom_score_adj', 'utf8').trim();
+    return readFileSync(OOM_SCORE, 'utf8').trim();
   } catch {
     return '0';
   }
 }
 
-/** Protection from the kernel's out-of-memory killer is for the supervisor, not for tasks. */
-function resetOomScore(pid: number): void {
-  for (const each of [pid, ...childrenOf(pid)]) {
-    try {
-      writeFileSync(`/proc/${each}/oom_score_adj`, '0');
-    } catch {
-      // It has ended already.
-    }
+/**
+ * Spawns with an oom_score_adj of 0, which the new process takes over: protection from the kernel's out-of-memory killer
+ * is for the supervisor, not for tasks. It may always return to the score that it was started with.
+ */
+function unprotected<T>(ownScore: string, spawn: () => T): T {
+  if (ownScore === '0') return spawn();
+  setOomScore('0');
+  try {
+    return spawn();
+  } finally {
+    setOomScore(ownScore);
+  }
+}
+
+function setOomScore(score: string): void {
+  try {
+    writeFileSync(OOM_SCORE, score);
+  } catch {
+    // A /proc that may not be written to.
+  }
+}
+
+/** True when `pid` has one of `files` open, as /proc names them. */
+function holds(pid: number, files: ReadonlySet<string>): boolean {
+  try {
+    const fds = `/proc/${pid}/fd`;
+    return readdirSync(fds).some((fd) => files.has(readlinkSync(`${fds}/${fd}`)));
+  } catch {
+    // It has ended meanwhile.
+    return false;
   }
 }

@@ -63,6 +63,7 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
     setInterval(() => !supervisor.hasRuns && exit(), LAST_LOOK_MS);
   };
   const server = new SupervisorServer({
+    dir,
     socketPath: place.path,
     secret: readSecret(dir),
     incarnation,

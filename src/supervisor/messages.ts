@@ -41,13 +41,16 @@ const cgroup = shape({
   limits: list(cgroupDir),
   peak_file: optional(text),
   oom_file: optional(text),
+  cpu_file: optional(text),
 });
 const chain = shape({
   cpu_sec: optional(count),
   address_space_bytes: optional(count),
   processes: optional(count),
   wrappers: list(list(text)),
+  forks: optional(flag),
   chroot: optional(text),
+  chroot_user: optional(text),
 });
 const launchSpec = shape({
   argv,

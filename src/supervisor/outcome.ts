@@ -4,6 +4,11 @@ import type { ExitStatus } from './launcher.js';
 import type { Outcome, OutcomeUsage, Running, StreamOutcome } from './protocol.js';
 
 const { SIGKILL, SIGXCPU } = constants.signals;
+/**
+ * The share of the limit from which an end is put down to it. The kernel counts ticks towards the limit and tells usage more
+ * exactly: on a busy machine that is less.
+ */
+const CPU_USED_UP = 0.5;
 /** How a shell passes on that its child died of SIGXCPU. */
 const SHELL_SIGXCPU = 128 + SIGXCPU;
 
@@ -53,13 +58,28 @@ export function outcomeOf(end: LaunchEnd): Outcome {
 }
 
 function cpuExceeded(status: ExitStatus, limitSec: number | undefined): boolean {
-  if (status.signal === SIGXCPU) return true;
   if (limitSec === undefined) return false;
-  const usedMs = (status.usage.user_cpu_ms ?? 0) + (status.usage.system_cpu_ms ?? 0);
-  return (status.signal === SIGKILL || status.exit_code === SHELL_SIGXCPU) && usedMs >= limitSec * 1000;
+  if (status.signal === SIGXCPU) return true;
+  const { user_cpu_ms: user, system_cpu_ms: system } = status.usage;
+  const isKnown = user !== undefined && system !== undefined;
+  const usedUp = isKnown && user + system >= limitSec * 1000 * CPU_USED_UP;
+  if (status.exit_code === SHELL_SIGXCPU) return usedUp || !isKnown;
+  return status.signal === SIGKILL && usedUp;
 }
 
 function usageOf(status: ExitStatus, cgroup: CgroupUsage | undefined): OutcomeUsage {
   const peak = cgroup?.memory_peak_bytes;
-  return { ...status.usage, ...(peak === undefined ? {} : { memory_peak_bytes: peak }) };
+  return {
+    ...status.usage,
+    ...cpuTime(status, cgroup),
+    ...(peak === undefined ? {} : { memory_peak_bytes: peak }),
+  };
+}
+
+/** rusage lacks children that were not waited for; the cgroup lacks what came before the process was moved into it. */
+function cpuTime({ usage }: ExitStatus, cgroup: CgroupUsage | undefined): OutcomeUsage {
+  const { user_cpu_ms, system_cpu_ms } = cgroup ?? {};
+  if (user_cpu_ms === undefined || system_cpu_ms === undefined) return {};
+  const waited = (usage.user_cpu_ms ?? 0) + (usage.system_cpu_ms ?? 0);
+  return user_cpu_ms + system_cpu_ms > waited ? { user_cpu_ms, system_cpu_ms } : {};
 }

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import type { FdWatch, Libc } from './libc.js';
 
 /** One read's worth; also what a pipe of Linux holds. All readers share it: its contents hold only during a call back. */
@@ -19,6 +20,11 @@ export class PipeReader {
     this.#data = data;
     this.#end = end;
     this.#watch = libc.watch(fd, () => this.drain());
+  }
+
+  /** The pipe as /proc names it, e.g. `pipe:[123]`; undefined once it is closed. */
+  get file(): string | undefined {
+    return this.#watch === undefined ? undefined : readlinkSync(`/proc/self/fd/${this.#fd}`);
   }
 
   /** Reads what is there now, up to a turn's worth. */

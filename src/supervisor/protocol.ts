@@ -9,7 +9,15 @@ import type { CgroupSpec, ChainSpec } from '../sandbox/launch.js';
 /** Bumped when the frozen messages change, which they must not. */
 export const PROTOCOL = 1;
 /** Version of {@link LaunchSpec}. */
-export const LAUNCH_VERSION = 1;
+const LAUNCH_VERSION = 1;
+
+/**
+ * The version of {@link LaunchSpec} that this process speaks. `EXECGO_TEST_LAUNCH_VERSION` sets another one, in a daemon
+ * and in the supervisors that it starts, so that a test can have two versions meet.
+ */
+export function launchVersion(): number {
+  return Number(process.env['EXECGO_TEST_LAUNCH_VERSION'] ?? LAUNCH_VERSION);
+}
 
 /** One output stream: the first `max_bytes` go to `path`; once more has come, the last 64 KiB stand in `tail_path`. */
 export interface StreamSpec {

@@ -5,13 +5,16 @@ import { LineChannel } from './line-channel.js';
 import type { Log } from './log.js';
 import { parseDaemonMessage } from './messages.js';
 import { prove } from './proof.js';
-import { LAUNCH_VERSION, PROTOCOL } from './protocol.js';
+import { launchVersion, PROTOCOL } from './protocol.js';
 import type { DaemonHello, DaemonMessage, SupervisorMessage } from './protocol.js';
+import { findSocketPath } from './socket-path.js';
 
 /** How often the socket's path is looked at: once its directory is deleted, nobody can ever reach this process. */
 const PATH_CHECK_MS = 2000;
 
 export interface ServerOptions {
+  /** The supervisor's directory. */
+  dir: string;
   socketPath: string;
   secret: string;
   incarnation: string;
@@ -21,7 +24,7 @@ export interface ServerOptions {
   message: (message: Exclude<DaemonMessage, DaemonHello>) => void;
   /** A daemon has come, or the last one has gone. */
   connected: (connected: boolean) => void;
-  /** The path of the socket does not lead here any more. */
+  /** The path of the socket does not lead here any more, or the directory does not lead to the socket. */
   unreachable: () => void;
 }
 
@@ -41,7 +44,7 @@ export class SupervisorServer {
 
   /** @throws Error when the socket cannot be made. */
   async listen(): Promise<void> {
-    const { socketPath, unreachable, log } = this.#options;
+    const { dir, socketPath, unreachable, log } = this.#options;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(socketPath, resolve);
@@ -49,7 +52,7 @@ export class SupervisorServer {
     this.#server.on('error', (error) => log('cannot accept a connection', { error: error.message }));
     this.#inode = inodeOf(socketPath);
     this.#pathCheck = setInterval(() => {
-      if (inodeOf(socketPath) === this.#inode) return;
+      if (findSocketPath(dir) === socketPath && inodeOf(socketPath) === this.#inode) return;
       clearInterval(this.#pathCheck);
       unreachable();
     }, PATH_CHECK_MS);
@@ -78,7 +81,7 @@ export class SupervisorServer {
 
   #receive(channel: LineChannel, value: unknown): void {
     const { log } = this.#options;
-    const message = parseDaemonMessage(value, LAUNCH_VERSION);
+    const message = parseDaemonMessage(value, launchVersion());
     if (message === undefined || (message.type === 'hello') === (channel === this.#daemon)) {
       log('a connection is closed: its message is not understood');
       channel.close('a message is not understood');
@@ -100,7 +103,7 @@ export class SupervisorServer {
     channel.send({
       type: 'hello',
       protocol: PROTOCOL,
-      launch_version: LAUNCH_VERSION,
+      launch_version: launchVersion(),
       version,
       incarnation,
       pid: process.pid,

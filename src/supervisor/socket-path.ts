@@ -1,10 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { SUPERVISOR_FILES } from './protocol.js';
 
 /** The kernel's own limit is 108 bytes with the final NUL on Linux, 104 elsewhere. */
 const MAX_SOCKET_PATH_BYTES = 100;
+/** Start of the name of the private directory that a socket gets elsewhere. */
+const PREFIX = 'execgo-';
 
 /** Where a supervisor listens. */
 export interface SocketPlace {
@@ -21,9 +23,21 @@ export interface SocketPlace {
 export function makeSocketPlace(dir: string): SocketPlace {
   const path = join(dir, SUPERVISOR_FILES.socket);
   if (Buffer.byteLength(path) < MAX_SOCKET_PATH_BYTES) return { path, remove: () => undefined };
-  const elsewhere = join(mkdtempSync(join(tmpdir(), 'execgo-')), SUPERVISOR_FILES.socket);
+  const elsewhere = join(mkdtempSync(join(temporaryDir(), PREFIX)), SUPERVISOR_FILES.socket);
   writeFileSync(join(dir, SUPERVISOR_FILES.socketPath), elsewhere, { mode: 0o600 });
   return { path: elsewhere, remove: () => rmSync(dirname(elsewhere), { recursive: true, force: true }) };
+}
+
+/** The system's temporary directory, or the usual one where that is too long itself. */
+function temporaryDir(): string {
+  const longest = join(tmpdir(), `${PREFIX}XXXXXX`, SUPERVISOR_FILES.socket);
+  return Buffer.byteLength(longest) < MAX_SOCKET_PATH_BYTES ? tmpdir() : '/tmp';
+}
+
+/** Removes what the supervisor of `dir`, which is dead, has made outside of it. */
+export function removeSocketPlace(dir: string): void {
+  const place = dirname(findSocketPath(dir));
+  if (place !== dir && basename(place).startsWith(PREFIX)) rmSync(place, { recursive: true, force: true });
 }
 
 /** @returns where the supervisor of `dir` listens, or will once it has started. */

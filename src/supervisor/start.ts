@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { startTicks } from '../sandbox/process-identity.js';
@@ -16,8 +16,10 @@ const RETRY_MS = 5;
 const LOG_TAIL_BYTES = 2000;
 /** A small young generation: what a supervisor allocates is either dead at once or lives as long as a task. */
 const NODE_FLAGS = ['--max-semi-space-size=1'];
+/** What only tests set. */
+const TEST_SWITCHES = ['EXECGO_SUPERVISOR_CRASH_AT', 'EXECGO_TEST_LAUNCH_VERSION'];
 /** What of the daemon's environment a supervisor sees. Tasks see none of it: theirs comes with each launch. */
-const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
+const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', ...TEST_SWITCHES];
 
 export interface StartOptions {
   /** `<data-dir>/supervisor`. */
@@ -42,18 +44,46 @@ export interface StartedSupervisor {
   dir: string;
   /** Calls back when the process ends while this one lives. */
   onExit(listener: () => void): void;
+  /** Ends one that was never given anything to run, and removes its directory. */
+  discard(): void;
 }
 
 /**
  * Starts a detached supervisor, which survives this process.
  * @returns once its socket accepts.
- * @throws Error with the end of its log when it ends before that, or takes too long; it is not left running.
+ * @throws Error with the end of its log when it ends before that, or takes too long, and when its directory cannot be
+ * written to; then neither process nor directory is left.
  */
 export async function startSupervisor(options: StartOptions): Promise<StartedSupervisor> {
   const incarnation = options.incarnation ?? `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
   const dir = resolve(options.root, incarnation);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  writeSecret(dir);
+  const removeDir = () => rmSync(dir, { recursive: true, force: true });
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    writeSecret(dir);
+    const { child, pid } = await startProcess(options, dir, incarnation);
+    return {
+      incarnation,
+      pid,
+      start_ticks: startTicks(pid) ?? 0,
+      dir,
+      onExit: (listener) => child.once('exit', listener),
+      discard: () => {
+        child.kill('SIGKILL');
+        removeDir();
+      },
+    };
+  } catch (error) {
+    removeDir();
+    throw error;
+  }
+}
+
+async function startProcess(
+  options: StartOptions,
+  dir: string,
+  incarnation: string,
+): Promise<{ child: ChildProcess; pid: number }> {
   const child = spawnDetached(options, dir, incarnation);
   const pid = child.pid;
   if (pid === undefined) throw await spawnError(child);
@@ -64,13 +94,7 @@ export async function startSupervisor(options: StartOptions): Promise<StartedSup
     throw error;
   }
   child.unref();
-  return {
-    incarnation,
-    pid,
-    start_ticks: startTicks(pid) ?? 0,
-    dir,
-    onExit: (listener) => child.once('exit', listener),
-  };
+  return { child, pid };
 }
 
 function spawnDetached(options: StartOptions, dir: string, incarnation: string): ChildProcess {

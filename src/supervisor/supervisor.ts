@@ -6,7 +6,7 @@ import type { JournalRecord } from './journal.js';
 import type { JournalWriter } from './journal-writer.js';
 import type { Launcher } from './launcher.js';
 import type { Log } from './log.js';
-import { LAUNCH_VERSION } from './protocol.js';
+import { launchVersion } from './protocol.js';
 import type { DaemonMessage, LaunchSpec, Outcome, Running, SupervisorMessage } from './protocol.js';
 import { TaskRun } from './task-run.js';
 import { killUnowned } from './unowned.js';
@@ -35,6 +35,8 @@ export class Supervisor {
   readonly #runs = new Map<number, TaskRun>();
   readonly #outcomes = new Map<number, Outcome>();
   readonly #seen = new IdSet();
+  /** Launches that were refused for want of room in the journal: whoever sends one again is told the same. */
+  readonly #refused = new IdSet();
   /** Records that could not be written yet; they are told all the same. */
   #unwritten: JournalRecord[] = [];
   #retryTimer: NodeJS.Timeout | undefined;
@@ -104,7 +106,8 @@ export class Supervisor {
     try {
       this.#write({ t: 'began', launch_id, token, at_ms: this.#options.clock.now() });
     } catch (error) {
-      this.#neverBegan(launch_id, token, `cannot write the journal: ${(error as Error).message}`);
+      this.#refused.add(launch_id);
+      tell({ type: 'refused', launch_id, reason: cannotJournal(error) });
       return;
     }
     crashPoint('after_began');
@@ -112,14 +115,18 @@ export class Supervisor {
   }
 
   #refusal(version: number): string | undefined {
-    if (version !== LAUNCH_VERSION)
-      return `launch version ${version} is not known here, only ${LAUNCH_VERSION}`;
+    if (version !== launchVersion())
+      return `launch version ${version} is not known here, only ${launchVersion()}`;
     return this.#draining ? 'this supervisor accepts no further launch' : undefined;
   }
 
   /** Answers a launch that came before: it never runs again. */
   #tellState(launchId: number, token: string): void {
     const { tell } = this.#options;
+    if (this.#refused.has(launchId)) {
+      tell({ type: 'refused', launch_id: launchId, reason: 'it was refused before' });
+      return;
+    }
     const run = this.#runs.get(launchId);
     const outcome = this.#outcomes.get(launchId);
     const known = run?.token ?? outcome?.token;
@@ -148,13 +155,13 @@ export class Supervisor {
       launcher,
       clock,
       log,
-      spawned: (_run, launch) => {
+      spawned: (launch) => {
         crashPoint('after_spawn');
         this.#writeSoon({ t: 'started', launch });
       },
-      started: (_run, launch) => tell({ type: 'started', launch }),
-      timedOut: (_run, at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
-      ended: (_run, outcome) => {
+      started: (launch) => tell({ type: 'started', launch }),
+      timedOut: (at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
+      ended: (outcome) => {
         this.#runs.delete(launchId);
         this.#killUnowned();
         this.#finish(outcome);
@@ -165,7 +172,10 @@ export class Supervisor {
   }
 
   #killUnowned(): void {
-    const running = [...this.#runs.values()].map((run) => run.spawned?.start_ticks ?? 0);
+    const running = [...this.#runs.values()].map((run) => ({
+      startTicks: run.spawned?.start_ticks ?? 0,
+      tracked: run.tracked,
+    }));
     if (killUnowned(this.#options.launcher, running) > 0)
       setTimeout(() => this.#killUnowned(), UNOWNED_AGAIN_MS);
   }
@@ -222,7 +232,7 @@ export class Supervisor {
     try {
       this.#write(record);
     } catch (error) {
-      this.#options.log('cannot write the journal', { error: (error as Error).message });
+      this.#options.log(cannotJournal(error));
       this.#unwritten.push(record);
       if (this.#retryTimer === undefined)
         this.#retryTimer = setTimeout(() => this.#retry(), JOURNAL_RETRY_MS);
@@ -253,6 +263,10 @@ export class Supervisor {
     const ended = [...this.#outcomes.values()].map((outcome): JournalRecord => ({ t: 'outcome', outcome }));
     return [...runs, ...ended];
   }
+}
+
+function cannotJournal(error: unknown): string {
+  return `cannot write the journal: ${(error as Error).message}`;
 }
 
 function isDefined(launch: Running | undefined): launch is Running {

@@ -1,17 +1,18 @@
 import { constants } from 'node:os';
 import { chainArgv } from '../sandbox/chain.js';
-import { readReport } from '../sandbox/chain-report.js';
-import { descendantsOf, findByToken, startTicks } from '../sandbox/process-identity.js';
-import type { Clock } from './clock.js';
+import { startTicks } from '../sandbox/process-identity.js';
+import { ChainWatch } from './chain-watch.js';
 import { Deadline } from './deadlines.js';
+import { hasNul, needsChain } from './launch-check.js';
 import { cannotLaunch } from './launch-error.js';
-import type { ExitStatus, LaunchedProcess, Launcher, StreamName } from './launcher.js';
-import type { Log } from './log.js';
+import type { ExitStatus, LaunchedProcess, StreamName } from './launcher.js';
 import { OutputCapture } from './output-capture.js';
 import { outcomeOf } from './outcome.js';
 import type { LaunchEnd } from './outcome.js';
 import type { LaunchSpec, Outcome, Running } from './protocol.js';
 import { TaskCgroup } from './task-cgroup.js';
+import type { TaskRunContext } from './task-run-context.js';
+import { TaskTree } from './task-tree.js';
 
 const { SIGCONT, SIGKILL } = constants.signals;
 
@@ -22,23 +23,6 @@ const SWEEP_FIRST_MS = 2;
 const SWEEP_LAST_MS = 64;
 /** A chain that has said `ok` and stays open this long without a further word has reached the program. */
 const CHAIN_SILENCE_MS = 100;
-/** A chain's own words are at the start of stderr. */
-const STDERR_HEAD_BYTES = 4096;
-const REPORT_BYTES = 4096;
-
-export interface TaskRunContext {
-  launcher: Launcher;
-  clock: Clock;
-  log: Log;
-  /** The process exists; whether the program is reached is not known yet. */
-  spawned(run: TaskRun, running: Running): void;
-  /** The program runs. */
-  started(run: TaskRun, running: Running): void;
-  /** The wall time has passed. */
-  timedOut(run: TaskRun, atMs: number): void;
-  /** Everything is over. Called once. */
-  ended(run: TaskRun, outcome: Outcome): void;
-}
 
 /** One launch from its spawn until its whole process tree is gone and its output is complete. */
 export class TaskRun {
@@ -51,16 +35,16 @@ export class TaskRun {
   readonly #openStreams = new Set<StreamName>();
   #cgroup: TaskCgroup | undefined;
   #process: LaunchedProcess | undefined;
+  #trackingFailed = false;
+  #tree: TaskTree | undefined;
   #running: Running | undefined;
   #confirmed = false;
-  #viaChain: boolean;
-  #report = '';
-  #stderrHead = '';
+  /** Absent when the program is spawned directly. */
+  readonly #chain: ChainWatch | undefined;
   #spawnedAt = 0;
   #exit: { status: ExitStatus; atMs: number; durationMs: number } | undefined;
   #firstStop: 'timeout' | 'kill' | undefined;
   #timeoutAtMs: number | undefined;
-  #groupGone = false;
   #over = false;
   #wallTime: Deadline | undefined;
   #killDeadline: Deadline | undefined;
@@ -76,7 +60,8 @@ export class TaskRun {
     this.#spec = kept;
     this.#program = argv[0];
     this.#context = context;
-    this.#viaChain = needsChain(spec) || context.launcher.alwaysChain;
+    if (needsChain(spec) || context.launcher.alwaysChain)
+      this.#chain = new ChainWatch(argv[0], spec.chain?.forks === true);
     this.#capture = { stdout: new OutputCapture(spec.stdout), stderr: new OutputCapture(spec.stderr) };
     for (const { error } of Object.values(this.#capture))
       if (error !== undefined)
@@ -86,6 +71,11 @@ export class TaskRun {
   /** The process, once the program is known to run. */
   get running(): Running | undefined {
     return this.#confirmed ? this.#running : undefined;
+  }
+
+  /** Its processes are in a cgroup of their own. */
+  get tracked(): boolean {
+    return this.#cgroup !== undefined && !this.#trackingFailed;
   }
 
   /** The process, from the spawn on. */
@@ -107,17 +97,18 @@ export class TaskRun {
     let argv: string[];
     try {
       if (cgroup !== undefined) this.#cgroup = new TaskCgroup(cgroup);
-      argv = this.#viaChain ? chainArgv(spec.chain ?? { wrappers: [] }, cgroup, spec.argv) : spec.argv;
+      argv =
+        this.#chain === undefined ? spec.argv : chainArgv(spec.chain ?? { wrappers: [] }, cgroup, spec.argv);
     } catch (error) {
       this.#fail('sandbox', (error as Error).message);
       return;
     }
     this.#openStreams.add('stdout').add('stderr');
-    if (this.#viaChain) this.#openStreams.add('report');
+    if (this.#chain !== undefined) this.#openStreams.add('report');
     const startedAtMs = clock.now();
     this.#spawnedAt = clock.monotonic();
     this.#process = launcher.spawn(
-      { argv, env, cwd, report: this.#viaChain },
+      { argv, env, cwd, report: this.#chain !== undefined },
       {
         data: (stream, chunk) => this.#data(stream, chunk),
         end: (stream) => this.#end(stream),
@@ -134,7 +125,8 @@ export class TaskRun {
     );
     if (this.#process === undefined) return;
     const { pid } = this.#process;
-    if (!this.#viaChain) this.#track(pid);
+    this.#tree = new TaskTree({ launcher, leader: this.#process, token: this.token, cgroup: this.#cgroup });
+    if (this.#chain === undefined) this.#track(pid);
     this.#running = {
       launch_id: this.launchId,
       token: this.token,
@@ -143,8 +135,8 @@ export class TaskRun {
       started_at_ms: startedAtMs,
     };
     this.#wallTime = new Deadline(spec.wall_time_ms, () => this.#timeout());
-    this.#context.spawned(this, this.#running);
-    if (!this.#viaChain) this.#confirm();
+    this.#context.spawned(this.#running);
+    if (this.#chain === undefined) this.#confirm();
   }
 
   /**
@@ -157,16 +149,12 @@ export class TaskRun {
   }
 
   #stop(reason: 'timeout' | 'kill', signal: number, graceMs: number): void {
-    if (this.#process === undefined || this.#exit !== undefined) return;
+    if (this.#tree === undefined || this.#exit !== undefined) return;
     if (this.#firstStop === undefined) {
       this.#firstStop = reason;
       this.#wallTime?.cancel();
-      if (graceMs > 0) {
-        const group = -this.#process.pid;
-        this.#context.launcher.signal(group, signal);
-        // A stopped process takes its signal only when it goes on.
-        this.#context.launcher.signal(group, SIGCONT);
-      }
+      // A stopped process takes its signal only when it goes on.
+      if (graceMs > 0) for (const each of [signal, SIGCONT]) this.#signalProgram(each);
     }
     if (this.#killDeadline !== undefined && this.#killDeadline.leftMs <= graceMs) return;
     this.#killDeadline?.cancel();
@@ -174,27 +162,29 @@ export class TaskRun {
     else this.#killAll();
   }
 
+  /** A leader that only waits for the program would end of a signal before the program can. */
+  #signalProgram(signal: number): void {
+    if (this.#spec.chain?.forks === true && this.#chain?.reached === true) this.#tree?.signalBelow(signal);
+    else this.#tree?.signalGroup(signal);
+  }
+
   #timeout(): void {
     this.#timeoutAtMs = this.#context.clock.now();
-    this.#context.timedOut(this, this.#timeoutAtMs);
+    this.#context.timedOut(this.#timeoutAtMs);
     this.#stop('timeout', constants.signals.SIGTERM, this.#spec.grace_ms);
   }
 
   /** Everything of a task whose leader is still there. */
   #killAll(): void {
-    if (this.#process === undefined || this.#exit !== undefined) return;
-    const { launcher } = this.#context;
-    const { pid } = this.#process;
-    const below = descendantsOf(pid);
-    launcher.signal(-pid, SIGKILL);
-    this.#cgroup?.kill();
-    for (const each of [...below, ...launcher.strays(this.token)]) launcher.signal(each, SIGKILL);
+    if (this.#tree === undefined || this.#exit !== undefined) return;
+    this.#tree.kill();
     this.#giveUp ??= new Deadline(GIVE_UP_MS, () => this.#surrender());
   }
 
-  #exited(status: ExitStatus): void {
+  #exited(leader: ExitStatus): void {
     const { clock } = this.#context;
     if (this.#over) return;
+    const status = this.#chain?.endOfProgram(leader) ?? leader;
     this.#exit = { status, atMs: clock.now(), durationMs: clock.monotonic() - this.#spawnedAt };
     this.#wallTime?.cancel();
     this.#killDeadline?.cancel();
@@ -205,66 +195,41 @@ export class TaskRun {
 
   /** Kills what remains of the tree, again and again until nothing does and nobody holds a stream. */
   #sweep(nextMs: number): void {
-    const { launcher } = this.#context;
-    const remaining = this.#remaining();
-    if (remaining.length === 0 && this.#groupGone) {
-      if (this.#openStreams.size === 0) {
-        this.#finish([]);
-        return;
-      }
-    } else {
-      this.#cgroup?.kill();
-      for (const pid of remaining) launcher.signal(pid, SIGKILL);
-    }
-    this.#sweepTimer = setTimeout(() => this.#sweep(Math.min(2 * nextMs, SWEEP_LAST_MS)), nextMs);
-  }
-
-  /** @returns what is known of the tree after its leader's end, outside of its group. */
-  #remaining(): number[] {
-    const { launcher } = this.#context;
-    // Once the group is gone its number may be given to another: it is never signalled again.
-    if (!this.#groupGone && this.#process !== undefined)
-      this.#groupGone = !launcher.signal(-this.#process.pid, SIGKILL);
-    return [...new Set([...(this.#cgroup?.remaining() ?? []), ...launcher.strays(this.token)])];
+    const gone = this.#tree?.killRest(this.#openStreams.size > 0) ?? true;
+    if (gone && this.#openStreams.size === 0) this.#finish([]);
+    else this.#sweepTimer = setTimeout(() => this.#sweep(Math.min(2 * nextMs, SWEEP_LAST_MS)), nextMs);
   }
 
   /** The kernel holds something that cannot be killed now; the task ends without it. */
   #surrender(): void {
-    if (this.#over || this.#process === undefined) return;
-    const { pid } = this.#process;
-    const leader = this.#exit === undefined ? [pid, ...descendantsOf(pid)] : [];
-    this.#finish([...new Set([...leader, ...this.#remaining(), ...findByToken(this.token)])]);
+    if (this.#over) return;
+    this.#finish(this.#tree?.survivors(this.#exit !== undefined) ?? []);
   }
 
   #data(stream: StreamName, chunk: Buffer): void {
     if (stream === 'report') {
-      if (this.#report.length < REPORT_BYTES) this.#report += chunk.toString('latin1');
-      if (this.#chainReached())
-        this.#chainTimer ??= setTimeout(() => this.#chainReached() && this.#confirm(), CHAIN_SILENCE_MS);
+      this.#chain?.reported(chunk);
+      if (this.#chain?.reached === true)
+        this.#chainTimer ??= setTimeout(() => this.#chain?.reached && this.#confirm(), CHAIN_SILENCE_MS);
       return;
     }
-    if (this.#viaChain && stream === 'stderr' && this.#stderrHead.length < STDERR_HEAD_BYTES)
-      this.#stderrHead += chunk.toString('utf8', 0, STDERR_HEAD_BYTES);
+    if (stream === 'stderr') this.#chain?.said(chunk);
     this.#capture[stream].write(chunk);
   }
 
   #end(stream: StreamName): void {
     this.#openStreams.delete(stream);
-    if (stream === 'report' && this.#chainReached()) this.#confirm();
+    if (stream === 'report' && this.#chain?.reached === true) this.#confirm();
     // The launcher ends streams before it tells the exit; only those that end later are waited for.
     if (this.#openStreams.size > 0 || this.#exit === undefined || this.#over) return;
     clearTimeout(this.#sweepTimer);
     this.#sweep(SWEEP_FIRST_MS);
   }
 
-  #chainReached(): boolean {
-    return readReport(this.#report, this.#stderrHead).ran;
-  }
-
   #confirm(): void {
     if (this.#confirmed || this.#over || this.#running === undefined) return;
     this.#confirmed = true;
-    this.#context.started(this, this.#running);
+    this.#context.started(this.#running);
   }
 
   /** What tracks a task without limits is worth having, not worth failing for. */
@@ -272,6 +237,7 @@ export class TaskRun {
     try {
       this.#cgroup?.enter(pid);
     } catch (error) {
+      this.#trackingFailed = true;
       this.#context.log('cannot track a task', { launch_id: this.launchId, error: String(error) });
     }
   }
@@ -298,10 +264,7 @@ export class TaskRun {
 
   #chainFailure(status: ExitStatus): Outcome['failure'] {
     // A chain that was killed on its way has not failed by itself.
-    if (!this.#viaChain || this.#firstStop !== undefined) return undefined;
-    const report = readReport(this.#report, this.#stderrHead, status.exit_code);
-    if (report.ran) return undefined;
-    return { stage: report.stage, message: cannotLaunch(this.#program, report.message) };
+    return this.#firstStop === undefined ? this.#chain?.failure(status) : undefined;
   }
 
   #close(end: Pick<LaunchEnd, 'status' | 'atMs' | 'durationMs' | 'failure' | 'survivors'>): void {
@@ -324,20 +287,6 @@ export class TaskRun {
       stderr: this.#capture.stderr.close(),
       ...end,
     });
-    this.#context.ended(this, outcome);
+    this.#context.ended(outcome);
   }
-}
-
-/** True when something has to be set before the program runs. */
-function needsChain(spec: LaunchSpec): boolean {
-  const { chain, cgroup } = spec;
-  return (
-    chain !== undefined ||
-    (cgroup !== undefined && (cgroup.limits.length > 0 || cgroup.track.settings.length > 0))
-  );
-}
-
-function hasNul(spec: LaunchSpec): boolean {
-  const texts = [...spec.argv, spec.cwd, ...Object.keys(spec.env), ...Object.values(spec.env)];
-  return texts.some((text) => text.includes('\0'));
 }

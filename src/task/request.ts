@@ -83,6 +83,9 @@ const namespacesSchema = z.object({
 });
 
 const relativeInside = (p: string) => !p.startsWith('/') && !p.split('/').includes('..');
+/** What a file system takes: 255 bytes a name; 1,024 in all leaves room for the data directory before it. */
+const fitsFileSystem = (p: string) =>
+  Buffer.byteLength(p) <= 1024 && p.split('/').every((part) => Buffer.byteLength(part) <= 255);
 
 const sandboxSchema = z
   .object({
@@ -90,7 +93,11 @@ const sandboxSchema = z
       .enum(['process', 'linux_sandbox'])
       .nullish()
       .transform((v) => v ?? ('process' as const)),
-    workspace_subdir: optional(name.refine(relativeInside, 'must be relative and without ".."')),
+    workspace_subdir: optional(
+      name
+        .refine(relativeInside, 'must be relative and without ".."')
+        .refine(fitsFileSystem, 'must have at most 255 bytes a part and 1,024 in all'),
+    ),
     rootfs: optional(name),
     chroot: flag(false),
     namespaces: optional(namespacesSchema),

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { invalidInput } from './errors.js';
 import { submitSchema, type TaskRequest } from './request.js';
 
+/** How many problems or warnings an answer lists: a body may have a hundred thousand of them. */
+const LISTED_MAX = 50;
+
 export interface ValidatedSubmission {
   request: TaskRequest;
   /** One sentence for each unknown field. Empty when there are none. */
@@ -13,16 +16,32 @@ export interface ValidatedSubmission {
  * @throws ExecgoError `invalid_input`, naming the first wrong field; `details` lists all of them.
  */
 export function validateSubmission(body: unknown): ValidatedSubmission {
+  refuseProto(body);
   const parsed = submitSchema.safeParse(body);
   if (!parsed.success) throw invalidInputFrom(parsed.error);
-  return { request: parsed.data, warnings: unknownFields(body).map((f) => `unknown field ${f} was ignored`) };
+  const unknown = unknownFields(body);
+  const warnings = unknown.slice(0, LISTED_MAX).map((field) => `unknown field ${field} was ignored`);
+  if (unknown.length > LISTED_MAX)
+    warnings.push(`${unknown.length - LISTED_MAX} more unknown fields were ignored`);
+  return { request: parsed.data, warnings };
 }
 
 /** @returns `invalid_input` that names the first wrong field and lists all of them in `details`. */
 export function invalidInputFrom(error: z.ZodError): Error {
-  const problems = error.issues.map((i) => ({ field: i.path.join('.') || 'body', problem: i.message }));
+  const problems = error.issues
+    .slice(0, LISTED_MAX)
+    .map((i) => ({ field: i.path.join('.') || 'body', problem: i.message }));
   const first = problems[0] ?? { field: 'body', problem: 'is not valid' };
   return invalidInput(`${first.field}: ${first.problem}`, problems);
+}
+
+/** `__proto__` is a key like others in JSON, but copying an object loses it: better refused than dropped. */
+function refuseProto(value: unknown, path: string[] = []): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === '__proto__') throw invalidInput(`${[...path, key].join('.')}: this key cannot be used`);
+    refuseProto(inner, [...path, key]);
+  }
 }
 
 const SHAPE = z.toJSONSchema(submitSchema, { io: 'input', unrepresentable: 'any' }) as JsonShape;

@@ -11,6 +11,7 @@ import type {
   TaskPage,
 } from '../../src/runtime/service.js';
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
+import type { GcReport, GcRequest } from '../../src/task/gc.js';
 import type { ListQuery } from '../../src/task/list.js';
 import { resolvedPlan } from './fake-plan.js';
 import type { PlannedTask } from '../../src/task/plan.js';
@@ -111,6 +112,20 @@ export class FakeService implements Service {
       await this.#until(() => task.status !== 'running', signal, options.wait_ms ?? 0);
     task.status = 'cancelled';
     return this.#view(id);
+  }
+
+  async gc(request: GcRequest): Promise<GcReport> {
+    this.asked['gc'] = [request];
+    return {
+      dry_run: request.dry_run === true,
+      candidates: 0,
+      removed: 0,
+      bytes_freed: 0,
+      tasks: [],
+      skipped_pinned: 0,
+      problems: [],
+      duration_ms: 0,
+    };
   }
 
   list(query: ListQuery): TaskPage {

@@ -185,6 +185,8 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
     });
     expect(capped.stdout_tail).toBe(all.slice(-65_536));
     expect(capped).toMatchObject({ stderr: 'the end\n', stderr_truncated: false, stderr_bytes: 8 });
+    const touching = await submitAndWait(daemon, script('printf ééé', { limits: { stdout_max_bytes: 5 } }));
+    expect(touching).toMatchObject({ stdout: 'éé', stdout_tail: 'é', stdout_bytes: 6 });
     const toDevice = await submitAndWait(daemon, script('echo x > /dev/stdout; echo y > /dev/stderr'));
     if (launcher === 'libc') expect(toDevice).toMatchObject({ stdout: 'x\n', stderr: 'y\n' });
   });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
   command,
+  eventTypes,
   http,
   script,
   startDaemon,
@@ -108,4 +109,22 @@ test('bad input', async () => {
     expect((await api.post(`/api/v1/tasks/${task_id}/kill?${query}`)).body.error?.code, query).toBe(
       'invalid_input',
     );
+});
+
+test('killed right after its submit: the start comes before the kill, or not at all', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '8'] });
+  const api = http(daemon.url);
+  const before = ['submitted', 'accepted', 'planned'];
+  const orders = [
+    [...before, 'kill_requested', 'cancelled'],
+    [...before, 'resource_reserved', 'kill_requested', 'resource_released', 'cancelled'],
+    [...before, 'resource_reserved', 'started', 'kill_requested', 'resource_released', 'cancelled'],
+  ];
+  const killAtOnce = async () => {
+    const id = await submit(daemon, command('sleep', ['60']));
+    expect((await api.post(`/api/v1/tasks/${id}/kill?wait_ms=30000`)).body.status).toBe('cancelled');
+    expect(orders).toContainEqual(await eventTypes(daemon, id));
+  };
+  for (let i = 0; i < 10; i++) await killAtOnce();
+  await Promise.all(Array.from({ length: 20 }, killAtOnce));
 });

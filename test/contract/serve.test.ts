@@ -32,6 +32,8 @@ test('bad flags end it with exit 1 and say which; nothing is made', () => {
   const cases: [string[], string][] = [
     [['--max-running-tasks', '0'], '--max-running-tasks'],
     [['--max-running-tasks', 'many'], '--max-running-tasks'],
+    [['--max-running-tasks', '0x10'], '--max-running-tasks'],
+    [['--max-queued-tasks', ''], '--max-queued-tasks'],
     [['--max-queued-tasks', '-1'], '--max-queued-tasks'],
     [['--termination-grace-ms', '1.5'], '--termination-grace-ms'],
     [['--default-capability-mode', 'lax'], '--default-capability-mode'],
@@ -53,6 +55,8 @@ test('bad flags end it with exit 1 and say which; nothing is made', () => {
     expect(result.stderr, flags.join(' ')).toContain(word);
     expect(existsSync(result.dataDir), flags.join(' ')).toBe(false);
   }
+  const word = refused([], { EXECGO_RUNTIME_DISABLE_CGROUP: 'tru' });
+  expect([word.status, word.stderr.includes('EXECGO_RUNTIME_DISABLE_CGROUP')]).toEqual([1, true]);
   const env = refused([], { EXECGO_RUNTIME_CAPACITY_PIDS: 'few' });
   expect([env.status, env.stderr.includes('EXECGO_RUNTIME_CAPACITY_PIDS')]).toEqual([1, true]);
   expect(refused(['--no-such-flag']).status).toBe(2);

@@ -53,7 +53,9 @@ export async function cleanUp({
   for (const { pid } of living()) signal(pid, 'SIGTERM');
   await poll(() => living().length === 0, SIGTERM_MS);
   // With something still to do a supervisor stays, until its socket is gone: then it ends its tasks and itself.
-  if (living().length > 0) rmSync(join(dataDir, 'supervisor'), { recursive: true, force: true });
+  if (living().length > 0)
+    for (const dir of subdirectories(join(dataDir, 'supervisor')))
+      rmSync(dir, { recursive: true, force: true });
   await poll(() => living().length === 0, patienceMs);
   for (const p of living()) {
     problems.push(`supervisor ${p.pid} did not end although its socket is gone`);

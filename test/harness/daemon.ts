@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { cgroupName } from './cgroups.js';
@@ -20,6 +20,8 @@ export interface DaemonOptions {
   dataDir?: string;
   /** False for a daemon without cgroups. */
   cgroup?: boolean;
+  /** User and group number that it runs as; what it runs from must be readable for all. */
+  uid?: number;
 }
 
 /** One line of the daemon's log. */
@@ -66,6 +68,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     cgroup: cgroupName(),
   };
   mkdirSync(home.tmp);
+  const { uid } = options;
+  if (uid !== undefined) for (const dir of [base, home.tmp]) chownSync(dir, uid, uid);
   const outputs: string[] = [];
   const supervisors = new Set<number>();
 
@@ -82,6 +86,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     const child = spawn(process.execPath, [EXECUTABLE, 'serve', ...args, ...noCgroup, ...flags], {
       env: { ...process.env, ...env, TMPDIR: home.tmp },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(uid === undefined ? {} : { uid, gid: uid, cwd: '/' }),
     });
     const running = watch(child, outputs.push('') - 1, outputs);
     const ready = await readyLine(running);

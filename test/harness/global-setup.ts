@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,8 @@ export default function setup(): () => void {
   if (status !== 0) throw new Error('dist/ could not be brought up to date');
 
   const runDir = mkdtempSync(join(realpathSync(tmpdir()), TEST_PREFIX));
+  // Tests that run something as another user open their own directories to it, which lie in here.
+  chmodSync(runDir, 0o711);
   process.env['TMPDIR'] = runDir;
   process.env[RUN_DIR_VARIABLE] = runDir;
   return () => {

@@ -33,6 +33,7 @@ test('on v2 one directory has everything', () => {
     kill_file: true,
     limits: [],
     peak_file: '/cg/n/memory.peak',
+    cpu_file: '/cg/n/cpu.stat',
     oom_file: '/cg/n/memory.events',
   });
 });

@@ -44,7 +44,7 @@ test('a launch without limits has one directory', async () => {
   expect(spec.track.settings).toEqual([]);
   expect(existsSync(join(spec.track.path, 'cgroup.procs'))).toBe(true);
   expect(cgroupPids(spec)).toEqual([]);
-  expect(readCgroupUsage(spec)).toEqual({ oom: false });
+  expect(readCgroupUsage(spec)).toEqual({ oom: false, user_cpu_ms: 0, system_cpu_ms: 0 });
 });
 
 test('the chain enters the cgroups before the program runs', async () => {

@@ -103,7 +103,7 @@ test('counters, seqs and launch ids go on after a restart', async () => {
   await store.commits.write(() => store.deleteTask('b'));
   store.close();
   const again = openedStore(dir);
-  expect(again.counters()).toEqual(counters);
+  expect(again.counters()).toEqual({ ...counters, kept: { tasks: 1, bytes: 0 } });
   expect(again.lastSeq()).toBe(last);
   expect(again.nextLaunchId()).toBe(3);
 });
@@ -128,4 +128,22 @@ test('a checkpoint empties the write-ahead log', async () => {
   expect(store.checkpoint()).toBe(true);
   expect(store.walBytes()).toBe(0);
   expect(store.task('a')).toBeDefined();
+});
+
+test('what is in no hurry goes along with the next transaction, after the others, or alone', async () => {
+  const store = openedStore();
+  const order: string[] = [];
+  const note = (name: string) => () => {
+    order.push(name);
+    return name;
+  };
+  const along = [store.commits.writeAlong(note('along 1')), store.commits.writeAlong(note('along 2'))];
+  await store.commits.write(note('now'));
+  expect(order).toEqual(['now', 'along 1', 'along 2']);
+  expect(await Promise.all(along)).toEqual(['along 1', 'along 2']);
+  expect(await store.commits.writeAlong(note('alone'))).toBe('alone');
+  const last = store.commits.writeAlong(note('last'));
+  store.close();
+  expect(await last).toBe('last');
+  await expect(store.commits.writeAlong(note('late'))).rejects.toMatchObject({ code: 'unavailable' });
 });

@@ -24,6 +24,7 @@ describe('a new database', () => {
     ).toEqual([
       { id: 1, name: 'baseline', n: 64, applied_at_ms: NOW },
       { id: 2, name: 'execgo-schema', n: 64, applied_at_ms: NOW },
+      { id: 3, name: 'retention', n: 64, applied_at_ms: NOW },
     ]);
     expect(store.lastSeq()).toBe(0);
     expect(store.liveTasks()).toEqual([]);
@@ -85,7 +86,9 @@ describe('a database of the older runtime', () => {
     expect(errors).toMatchObject({ internal: 2, timeout: 1, cancelled: 1 });
     expect(duration).toMatchObject({ count: 12, sum: 550 });
     expect(duration.buckets[0]).toBe(12);
-    expect(store.olderThan(161, 100)).toHaveLength(12);
+    const ages = store.kept.page({ ages_from_ms: 0, submit_seq: -(2 ** 40) }, 100).map((t) => t.ages_from_ms);
+    expect(ages, 'all age from the day they were taken over').toEqual(Array(13).fill(NOW));
+    expect(store.kept.totals()).toEqual({ tasks: 13, bytes: 0 });
   });
 
   test('gives its waiting tasks back what they had reserved, with the event', async () => {

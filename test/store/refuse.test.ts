@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { backupDatabase } from '../../src/store/backup.js';
 import { checkDatabase } from '../../src/store/check.js';
 import { ExecgoError } from '../../src/task/errors.js';
 import { tempDir } from '../harness/temp-dir.js';
@@ -33,8 +34,8 @@ function overwrite(path: string, offset: number, length: number): void {
 
 const REFUSED: Record<string, [change: (path: string, dir: string) => void, message: RegExp]> = {
   'a newer database': [
-    alter("INSERT INTO schema_migrations VALUES (3, 'later', 'x', 1)"),
-    /newer execgo \(migration 3 "later".*start that version/,
+    alter("INSERT INTO schema_migrations VALUES (4, 'later', 'x', 1)"),
+    /newer execgo \(migration 4 "later".*start that version/,
   ],
   'a changed checksum': [
     alter("UPDATE schema_migrations SET checksum = 'x' WHERE id = 2"),
@@ -140,18 +141,22 @@ describe('a backup', () => {
     for (let i = 0; i < 50; i++) await insert(store, `t${i}`);
     const target = tempDir();
     const path = join(target, 'runtime.db');
-    const [, late] = await Promise.all([store.backupTo(path), insert(store, 'late')]);
+    const source = join(dir, 'runtime.db');
+    const [, late] = await Promise.all([backupDatabase(source, path), insert(store, 'late')]);
     expect(late.inserted).toBe(true);
     expect(fs.readdirSync(target)).toEqual(['runtime.db']);
     expect(fs.statSync(path).mode & 0o777).toBe(0o600);
     expect(openedStore(target).liveTasks().length).toBeGreaterThanOrEqual(50);
-    await expect(store.backupTo(path)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(backupDatabase(source, path)).rejects.toMatchObject({ code: 'conflict' });
   });
 
   test('that fails leaves nothing', async () => {
-    const store = openedStore();
+    const dir = tempDir();
+    openedStore(dir);
     const target = tempDir();
-    await expect(store.backupTo(join(target, 'no', 'such', 'dir'))).rejects.toThrow();
+    const backup = (from: string, to: string) => backupDatabase(join(from, 'runtime.db'), join(target, to));
+    await expect(backup(dir, 'no/such/dir')).rejects.toThrow();
+    await expect(backup(tempDir(), 'copy')).rejects.toThrow('does not exist');
     expect(fs.readdirSync(target)).toEqual([]);
   });
 });

@@ -125,8 +125,13 @@ export const FAILED: TaskEnd = {
 };
 
 /** Inserts, dispatches, starts and ends a task. */
-export async function runThrough(store: Store, task_id: string, end: TaskEnd = SUCCESS): Promise<void> {
-  await insert(store, task_id);
+export async function runThrough(
+  store: Store,
+  task_id: string,
+  end: TaskEnd = SUCCESS,
+  submission: Partial<TaskSubmission> = {},
+): Promise<void> {
+  await insert(store, task_id, submission);
   const launch_id = (await dispatch(store, task_id)) ?? 0;
   await start(store, task_id, launch_id);
   await store.commits.write(() =>

@@ -184,18 +184,6 @@ describe('state changes', () => {
     expect(store.taskEvents('ended', 0, undefined).map((e) => e.seq)).toEqual([last + 1, last + 2, last + 3]);
   });
 
-  test('tasks due for collection come oldest first', async () => {
-    const store = openedStore();
-    await insert(store, 'waits');
-    for (const [id, at] of [['b', 20] as const, ['a', 10] as const, ['c', 30] as const])
-      await runThrough(store, id, { ...SUCCESS, finished_at_ms: at });
-    expect(store.olderThan(30, 10)).toEqual([
-      { task_id: 'a', finished_at_ms: 10, metadata: {} },
-      { task_id: 'b', finished_at_ms: 20, metadata: {} },
-    ]);
-    expect(store.olderThan(100, 1).map((t) => t.task_id)).toEqual(['a']);
-  });
-
   test('an event without a task is refused', async () => {
     const store = openedStore();
     await expect(

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { connectSupervisor } from '../../src/supervisor/connection.js';
 import { parseDaemonMessage, parseSupervisorMessage } from '../../src/supervisor/messages.js';
 import { writeSecret } from '../../src/supervisor/proof.js';
-import { LAUNCH_VERSION, PROTOCOL } from '../../src/supervisor/protocol.js';
+import { launchVersion, PROTOCOL } from '../../src/supervisor/protocol.js';
 import { findSocketPath } from '../../src/supervisor/socket-path.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor, waitGone } from '../harness/wait.js';
@@ -36,7 +36,7 @@ test('the supervisor says who it is', async () => {
   const supervisor = await start();
   expect(supervisor.connection.hello).toMatchObject({
     protocol: PROTOCOL,
-    launch_version: LAUNCH_VERSION,
+    launch_version: launchVersion(),
     version: 'test',
     incarnation: supervisor.process.incarnation,
     pid: supervisor.process.pid,
@@ -63,7 +63,7 @@ describe('an impostor is refused', () => {
   const hello = {
     type: 'hello',
     protocol: PROTOCOL,
-    launch_version: LAUNCH_VERSION,
+    launch_version: launchVersion(),
     version: 'x',
     incarnation: 'x',
     pid: 1,
@@ -211,7 +211,7 @@ describe('the parsers', () => {
     { type: 'hello' },
     { type: 'ack', launch_ids: [1.5] },
   ])('refuse %j', (value) => {
-    expect(parseDaemonMessage(value, LAUNCH_VERSION)).toBeUndefined();
+    expect(parseDaemonMessage(value, launchVersion())).toBeUndefined();
     expect(parseSupervisorMessage(value)).toBeUndefined();
   });
 

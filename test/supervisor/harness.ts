@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { connectSupervisor } from '../../src/supervisor/connection.js';
 import type { SupervisorConnection } from '../../src/supervisor/connection.js';
-import { LAUNCH_VERSION } from '../../src/supervisor/protocol.js';
+import { launchVersion } from '../../src/supervisor/protocol.js';
 import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from '../../src/supervisor/protocol.js';
 import { startSupervisor } from '../../src/supervisor/start.js';
 import type { StartOptions, StartedSupervisor } from '../../src/supervisor/start.js';
@@ -80,7 +80,14 @@ export class SupervisorUnderTest {
       grace_ms: 5000,
       ...rest,
     };
-    this.send({ type: 'launch', version: LAUNCH_VERSION, launch_id: launchId, task_id: 'task', token, spec });
+    this.send({
+      type: 'launch',
+      version: launchVersion(),
+      launch_id: launchId,
+      task_id: 'task',
+      token,
+      spec,
+    });
   }
 
   sh(script: string, options: LaunchOptions = {}): number {

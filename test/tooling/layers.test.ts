@@ -53,6 +53,8 @@ const SOUND: Record<string, string> = {
   'src/client/index.ts': type('../task/ids.js'),
   'src/cli/index.ts': load('../client/index.js') + type('../task/view.js').replace('{ T }', '{ Alias as T }'),
   'src/cli/serve.ts': lazy('../daemon.js', '../config.js'),
+  'src/cli/gc.ts': lazy('../offline/gc.js') + load('../client/index.js'),
+  'src/offline/gc.ts': leaf + load('../runtime/service.js', '../store/store.js', '../client/index.js'),
 };
 // Packages are not installed in the small project: whether an import resolves is not its subject.
 const packages = (found: string[]) => found.filter((v) => !v.startsWith('resolvable: '));
@@ -76,6 +78,8 @@ test('every rule bites', () => {
     'src/api/bad.ts': load('../store/store.js'),
     'src/client/bad.ts': load('../task/ids.js'),
     'src/cli/bad.ts': load('../daemon.js'),
+    'src/cli/gc.ts': load('../offline/gc.js') + lazy('../store/store.js'),
+    'src/offline/bad.ts': load('../api/app.js'),
     'src/cli/serve.ts': load('../config.js') + lazy('../daemon.js') + type('../runtime/service.js'),
     'src/api/orphan.ts': leaf,
     'src/api/here.ts': load('./there.js'),
@@ -100,6 +104,9 @@ test('every rule bites', () => {
       'layers-api: src/api/bad.ts → src/store/store.ts',
       'client-loads-no-task: src/client/bad.ts → src/task/ids.ts',
       'layers-cli: src/cli/bad.ts → src/daemon.ts',
+      'layers-offline: src/offline/bad.ts → src/api/app.ts',
+      'layers-offline-commands: src/cli/gc.ts → src/store/store.ts',
+      'serve-is-lazy: src/cli/gc.ts → src/offline/gc.ts',
       'serve-is-lazy: src/cli/bad.ts → src/daemon.ts',
       'serve-is-lazy: src/cli/serve.ts → src/config.ts',
       'layers-serve: src/cli/serve.ts → src/runtime/service.ts',

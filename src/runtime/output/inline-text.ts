@@ -10,6 +10,9 @@ export const INLINE_MAX_BYTES = 4_194_304;
 /** Twice a default status with both streams full, encoded without much escaping. */
 const DEFAULT_CACHE_BYTES = 33_554_432;
 
+/** The longest UTF-8 character. */
+const UTF8_MAX_BYTES = 4;
+
 const EMPTY = Buffer.from('""');
 
 /** One stream as a status shows it. Texts are JSON string literals, quotes included. */
@@ -54,7 +57,7 @@ export class InlineTexts {
         source.tailPath,
         `${snapshot.stamp}:${total}:${source.final}`,
         async () => {
-          const bytes = await snapshot.read(tailFrom, total);
+          const bytes = await snapshot.read(tailFrom - (await cutAtCap(snapshot, shown)), total);
           return this.#encoder.encode(withoutCutEnd(bytes.subarray(strayBytes(bytes)), source.final));
         },
       );
@@ -68,6 +71,12 @@ export class InlineTexts {
   close(): Promise<void> {
     return this.#encoder.close();
   }
+}
+
+/** Bytes at the end of the text that belong to a character that goes on in the tail, where nothing lies between. */
+async function cutAtCap(snapshot: OutputSnapshot, shown: number): Promise<number> {
+  if (snapshot.omitted > 0 || shown < snapshot.kept) return 0;
+  return unfinishedBytes(await snapshot.read(Math.max(0, shown - UTF8_MAX_BYTES), shown));
 }
 
 /** A character that is not all there is left out, unless nothing can follow it. */

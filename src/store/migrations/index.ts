@@ -1,6 +1,7 @@
 import { baseline } from './0001-baseline.js';
 import { execgoSchema } from './0002-execgo-schema.js';
+import { retention } from './0003-retention.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
-export const MIGRATIONS: readonly Migration[] = [baseline, execgoSchema];
+export const MIGRATIONS: readonly Migration[] = [baseline, execgoSchema, retention];

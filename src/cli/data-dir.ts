@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { UsageError } from './usage-error.js';
+
+/** Where a daemon keeps everything unless it is told otherwise. */
+const DEFAULT_DATA_DIR = 'runtime-data';
+
+/** `--data-dir`, for commands that work on the files of a daemon. */
+export function dataDirOption(): Option {
+  return new Option('--data-dir <path>', `the data directory (default: ${DEFAULT_DATA_DIR})`);
+}
+
+/** What `--data-dir` names, absolute. */
+export function dataDirOf(options: { dataDir?: string | undefined }): string {
+  return resolve(options.dataDir ?? DEFAULT_DATA_DIR);
+}
+
+/**
+ * Whether a command that may either ask a daemon or work on its files is to do the latter: when `--data-dir` is given,
+ * or when nothing is and the default data directory is right here.
+ * @throws UsageError when both `--data-dir` and `--server` are given
+ */
+export function worksOnFiles(command: Command): boolean {
+  const server = command.getOptionValueSource('server');
+  const { dataDir } = command.opts<{ dataDir?: string }>();
+  if (dataDir !== undefined && server === 'cli')
+    throw new UsageError('give --data-dir or --server, not both');
+  if (dataDir !== undefined) return true;
+  return server === 'default' && existsSync(join(DEFAULT_DATA_DIR, 'runtime.db'));
+}

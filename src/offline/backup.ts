@@ -1,0 +1,12 @@
+import path from 'node:path';
+import { backupDatabase } from '../store/backup.js';
+import { DATABASE_FILE } from '../store/open.js';
+
+/**
+ * Copies the database of a data directory, as of one moment, to a new file; a daemon may be at work there.
+ * @returns the size of the copy in bytes
+ * @throws ExecgoError `conflict` when `target` exists, `internal` when there is nothing sound to copy
+ */
+export function backUp(dataDir: string, target: string): Promise<number> {
+  return backupDatabase(path.join(dataDir, DATABASE_FILE), target);
+}

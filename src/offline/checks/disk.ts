@@ -1,0 +1,39 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { WAL_MAX_BYTES } from '../../runtime/wal-keeper.js';
+import type { Finding } from '../../task/health.js';
+
+/** Below this share of blocks or inodes, or this many bytes, submits will soon be refused. */
+const LOW_SHARE = 0.02;
+const LOW_BYTES = 256 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/** A log that a moment of work has filled is no problem: it is one when it stays above twice its bound. */
+const WAL_PROBLEM_BYTES = 2 * WAL_MAX_BYTES;
+
+/** Room on the disk of the data directory, length of the write-ahead log, and what could not be deleted. */
+export function diskFindings(dataDir: string): Finding[] {
+  const { bsize, bavail, blocks, ffree, files } = fs.statfsSync(dataDir);
+  const free = bavail * bsize;
+  const inodesLow = files > 0 && ffree / files < LOW_SHARE;
+  const low = free < LOW_BYTES || bavail / blocks < LOW_SHARE || inodesLow;
+  const room = `${Math.floor(free / MIB)} MiB free (${Math.round((bavail / blocks) * 100)} %), ${ffree} inodes free`;
+  const findings: Finding[] = [
+    low
+      ? {
+          check: 'disk',
+          level: 'problem',
+          message: `the disk is nearly full: ${room}`,
+          advice: 'make room there, or remove old tasks with execgo gc --older-than 1d',
+        }
+      : { check: 'disk', level: 'ok', message: room },
+  ];
+  const wal = fs.statSync(path.join(dataDir, 'runtime.db-wal'), { throwIfNoEntry: false })?.size ?? 0;
+  if (wal > WAL_PROBLEM_BYTES)
+    findings.push({
+      check: 'disk',
+      level: 'problem',
+      message: `the write-ahead log of the database is ${Math.floor(wal / MIB)} MiB long`,
+      advice: 'another process reads the database and does not let go: find it with lsof, and end it',
+    });
+  return findings;
+}

@@ -1,0 +1,85 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { inspectTaskDir } from '../../runtime/files/inspect-task-dir.js';
+import { taskDirOf } from '../../runtime/remove-tasks.js';
+import type { Store } from '../../store/store.js';
+import type { Finding } from '../../task/health.js';
+import { isTerminal } from '../../task/states.js';
+
+/** Rows read at a time. */
+const PAGE = 1000;
+/** Names told of each kind. */
+const NAMED = 5;
+
+/**
+ * Compares files and rows. What looks wrong is looked at again at the end, because a daemon may be at work: only what is
+ * wrong both times counts.
+ */
+export function fileFindings(dataDir: string, store: Store): Finding[] {
+  const orphans = namesIn(path.join(dataDir, 'tasks')).filter((name) => !store.has(name));
+  const suspects: string[] = [];
+  let after = '';
+  let count = 0;
+  for (let ids = store.taskIds(after, PAGE); ids.length > 0; ids = store.taskIds(after, PAGE)) {
+    suspects.push(...ids.filter((id) => whatIsWrong(dataDir, store, id) !== undefined));
+    after = ids.at(-1) ?? after;
+    count += ids.length;
+  }
+  const wrong = new Map<string, string[]>();
+  const add = (kind: string, name: string) => wrong.set(kind, [...(wrong.get(kind) ?? []), name]);
+  for (const name of orphans)
+    if (!store.has(name) && fs.existsSync(path.join(dataDir, 'tasks', name)))
+      add('directories without a task', name);
+  for (const id of suspects) {
+    const kind = whatIsWrong(dataDir, store, id);
+    if (kind !== undefined) add(kind, id);
+  }
+  const trash = namesIn(path.join(dataDir, 'trash'));
+  return [
+    ...[...wrong].map(([kind, names]): Finding => ({
+      check: 'files',
+      level: 'problem',
+      message: `${names.length} ${kind}: ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ', …' : ''}`,
+      advice:
+        kind === LOST
+          ? 'their output is lost; their status is not, until execgo gc removes them'
+          : 'restart the daemon: it puts that right in the background and says so in its log',
+    })),
+    ...(trash.length > 0
+      ? [
+          {
+            check: 'files',
+            level: 'note',
+            message: `${trash.length} entries in ${path.join(dataDir, 'trash')} are being deleted, or cannot be`,
+            advice: 'if they stay, look for immutable files there: lsattr -R',
+          } as const,
+        ]
+      : []),
+    ...(wrong.size === 0
+      ? [{ check: 'files', level: 'ok', message: `the files of ${count} tasks fit to their rows` } as const]
+      : []),
+  ];
+}
+
+const LOST = 'ended tasks without a directory';
+
+function whatIsWrong(dataDir: string, store: Store, id: string): string | undefined {
+  const dir = taskDirOf(dataDir, id);
+  if (dir === undefined) return undefined;
+  const state = inspectTaskDir(dir);
+  if (state.dir === 'there' && state.result === 'whole' && state.temporary.length === 0) return undefined;
+  const status = store.task(id)?.status;
+  if (status === undefined) return undefined;
+  // Waiting tasks get their files back when they are dispatched, and results come with the end.
+  if (!isTerminal(status))
+    return status === 'running' && state.dir !== 'there' ? 'running tasks without a directory' : undefined;
+  if (state.dir !== 'there') return LOST;
+  if (state.temporary.length > 0) return 'ended tasks with half-written files';
+  return state.result === 'missing'
+    ? 'ended tasks without result.json'
+    : 'ended tasks with a damaged result.json';
+}
+
+function namesIn(dir: string): string[] {
+  return fs.existsSync(dir) ? fs.readdirSync(dir) : [];
+}

@@ -1,0 +1,60 @@
+import type { TaskRecord } from '../../store/records.js';
+import type { Finding } from '../../task/health.js';
+
+/** As much of the answer of `GET /api/v1/runtime/resources` as is compared. */
+export interface LedgerView {
+  active_reservations: { task_id: string }[];
+}
+
+/** Tasks whose reservation the rows say is held. */
+function heldBy(live: readonly TaskRecord[]): Set<string> {
+  return new Set(
+    live.filter((t) => t.reserved_at_ms !== null && t.released_at_ms === null).map((t) => t.task_id),
+  );
+}
+
+/**
+ * What the rows and the daemon's ledger disagree on. A task may begin or end between the two readings: only what rows
+ * read before and after both say counts.
+ * @param ledger undefined where no daemon runs: then only the rows are looked at
+ */
+export function ledgerFindings(
+  before: readonly TaskRecord[],
+  ledger: LedgerView | undefined,
+  after: readonly TaskRecord[],
+): Finding[] {
+  const [heldBefore, heldAfter] = [heldBy(before), heldBy(after)];
+  const unreserved = after.filter((t) => t.status === 'running' && !heldAfter.has(t.task_id));
+  const found = unreserved.map((t) => problem(`task ${t.task_id} runs and holds no reservation`));
+  if (ledger !== undefined) {
+    const inLedger = new Set(ledger.active_reservations.map((r) => r.task_id));
+    for (const id of heldBefore)
+      if (heldAfter.has(id) && !inLedger.has(id)) found.push(problem(`the ledger does not have task ${id}`));
+    const waitingAfter = new Set(after.filter((t) => t.status === 'accepted').map((t) => t.task_id));
+    const known = new Set(after.map((t) => t.task_id));
+    for (const id of inLedger) {
+      // Claimed and not yet committed, or committed as ended and not yet released.
+      const settling = waitingAfter.has(id) || (heldBefore.has(id) && !known.has(id));
+      if (!heldBefore.has(id) && !heldAfter.has(id) && !settling)
+        found.push(problem(`the ledger holds a reservation for ${id}, which no row does`));
+    }
+  }
+  if (found.length > 0) return found;
+  const held = heldAfter.size;
+  return [
+    {
+      check: 'ledger',
+      level: 'ok',
+      message: `${held} ${held === 1 ? 'reservation is' : 'reservations are'} held${ledger === undefined ? '' : ', as the daemon has it'}`,
+    },
+  ];
+}
+
+function problem(message: string): Finding {
+  return {
+    check: 'ledger',
+    level: 'problem',
+    message,
+    advice: 'restart the daemon: it builds its ledger from the rows (running tasks go on)',
+  };
+}

@@ -1,0 +1,46 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { isSameProcess } from '../../sandbox/process-identity.js';
+import type { SupervisorRecord, TaskRecord } from '../../store/records.js';
+import type { Finding } from '../../task/health.js';
+
+/** Whether the supervisors that the rows rely on are alive. @param bootId of the present boot */
+export function supervisorFindings(
+  dataDir: string,
+  supervisors: readonly SupervisorRecord[],
+  live: readonly TaskRecord[],
+  bootId: string,
+): Finding[] {
+  const found: Finding[] = [];
+  const problem = (message: string, advice: string) =>
+    found.push({ check: 'supervisor', level: 'problem', message, advice });
+  const alive = new Set<string>();
+  for (const s of supervisors) {
+    if (!isSameProcess(s, bootId))
+      problem(
+        `supervisor ${s.incarnation} (pid ${s.pid}) is gone`,
+        'a daemon notices by itself: if one runs, look into its log; if none does, start it',
+      );
+    else if (!fs.existsSync(path.join(dataDir, 'supervisor', s.incarnation)))
+      problem(
+        `supervisor ${s.incarnation} (pid ${s.pid}) has lost its directory`,
+        'it ends its tasks and itself; restart the daemon to get another one',
+      );
+    else alive.add(s.incarnation);
+  }
+  const running = live.filter((t) => t.status === 'running');
+  const lost = running.filter((t) => !alive.has(t.incarnation ?? ''));
+  if (lost.length > 0)
+    problem(
+      `${lost.length} running tasks have no living supervisor, the first is ${lost[0]?.task_id ?? ''}`,
+      'start the daemon, or restart it: it ends them as lost',
+    );
+  if (found.length > 0) return found;
+  return [
+    {
+      check: 'supervisor',
+      level: 'ok',
+      message: `${alive.size} alive, with ${running.length} running tasks`,
+    },
+  ];
+}

@@ -1,0 +1,130 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { ExecgoClient } from '../client/index.js';
+import { probeCapabilities } from '../sandbox/capabilities.js';
+import { removeLayout } from '../sandbox/cgroup-layout.js';
+import { readBootId } from '../sandbox/process-identity.js';
+import { checkDatabase } from '../store/check.js';
+import { servingDaemon } from '../store/data-dir-lock.js';
+import { DATABASE_FILE, openStore } from '../store/open.js';
+import type { Store } from '../store/store.js';
+import { launcherKind } from '../supervisor/choose-launcher.js';
+import type { Finding } from '../task/health.js';
+import { diskFindings } from './checks/disk.js';
+import { fileFindings } from './checks/files.js';
+import { hostFindings } from './checks/host.js';
+import { ledgerFindings, type LedgerView } from './checks/ledger.js';
+import { permissionFindings } from './checks/permissions.js';
+import { supervisorFindings } from './checks/supervisors.js';
+
+/** How long the daemon may take to answer, in milliseconds. */
+const ANSWER_MS = 10_000;
+
+export interface DoctorOptions {
+  /** Absolute. */
+  dataDir: string;
+  cgroupRoot: string;
+}
+
+/**
+ * Looks at everything and changes nothing, beside a daemon or without one. A check that cannot be made is a problem, too;
+ * none of them throws.
+ */
+export async function examine({ dataDir, cgroupRoot }: DoctorOptions): Promise<Finding[]> {
+  if (!fs.existsSync(dataDir))
+    return [
+      {
+        check: 'data directory',
+        level: 'problem',
+        message: `${dataDir} does not exist`,
+        advice: 'name it with --data-dir; execgo serve makes it',
+      },
+    ];
+  const findings = [
+    ...(await attempt('host', () => host(dataDir, cgroupRoot))),
+    ...(await attempt('permissions', () => permissionFindings(dataDir))),
+    ...(await attempt('disk', () => diskFindings(dataDir))),
+  ];
+  const database = await attempt('database', () => databaseFindings(dataDir));
+  findings.push(...database);
+  const daemon = servingDaemon(dataDir);
+  const client =
+    daemon === undefined
+      ? undefined
+      : new ExecgoClient({ server: daemon.listen_addr, requestTimeoutMs: ANSWER_MS });
+  findings.push(...(await attempt('daemon', () => daemonFindings(client, daemon?.pid))));
+  if (database.every((f) => f.level === 'ok')) findings.push(...(await rowFindings(dataDir, client)));
+  client?.close();
+  return findings;
+}
+
+async function host(dataDir: string, cgroupRoot: string): Promise<Finding[]> {
+  const launcher = await launcherKind('auto');
+  // Cgroup directories are named for the data directory: those of a daemon must be left alone.
+  const trash = path.join(dataDir, 'trash');
+  const { capabilities, layout } = await probeCapabilities({
+    dataDir: fs.existsSync(trash) ? trash : dataDir,
+    cgroupRoot,
+    disableCgroup: false,
+    disableLinuxSandbox: false,
+    launcher,
+    now: Date.now,
+  });
+  removeLayout(layout);
+  return hostFindings(capabilities);
+}
+
+function databaseFindings(dataDir: string): Finding[] {
+  const file = path.join(dataDir, DATABASE_FILE);
+  const problems = checkDatabase(file);
+  if (problems.length === 0) return [{ check: 'database', level: 'ok', message: `${file} is sound` }];
+  return problems.map((problem) => ({
+    check: 'database',
+    level: 'problem',
+    message: `${file}: ${problem}`,
+    advice: 'stop the daemon, keep a copy of all three files, and restore a backup',
+  }));
+}
+
+async function daemonFindings(client: ExecgoClient | undefined, pid: number | undefined): Promise<Finding[]> {
+  if (client === undefined) return [{ check: 'daemon', level: 'note', message: 'no daemon runs here' }];
+  await client.ready();
+  return [{ check: 'daemon', level: 'ok', message: `pid ${pid ?? 0} answers and can write` }];
+}
+
+async function rowFindings(dataDir: string, client: ExecgoClient | undefined): Promise<Finding[]> {
+  let store: Store | undefined;
+  try {
+    const opened = openStore({ dataDir, now: Date.now, asItIs: true });
+    store = opened;
+    const before = opened.liveTasks();
+    const ledger = await attempt('ledger', async () => {
+      const view = client === undefined ? undefined : ((await client.resources()) as unknown as LedgerView);
+      return ledgerFindings(before, view, opened.liveTasks());
+    });
+    return [
+      ...ledger,
+      ...(await attempt('supervisor', () =>
+        supervisorFindings(dataDir, opened.supervisors(), opened.liveTasks(), readBootId()),
+      )),
+      ...(await attempt('files', () => fileFindings(dataDir, opened))),
+    ];
+  } catch (error) {
+    return [failed('rows', error)];
+  } finally {
+    store?.close();
+  }
+}
+
+async function attempt(check: string, make: () => Finding[] | Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await make();
+  } catch (error) {
+    return [failed(check, error)];
+  }
+}
+
+function failed(check: string, error: unknown): Finding {
+  const why = error instanceof Error ? error.message : String(error);
+  return { check, level: 'problem', message: `cannot be checked: ${why}` };
+}

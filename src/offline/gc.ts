@@ -1,0 +1,131 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { Collector } from '../runtime/collector.js';
+import { FileThread } from '../runtime/files/file-thread.js';
+import { emptyOut, type RemovalParts } from '../runtime/remove-tasks.js';
+import { readBootId } from '../sandbox/process-identity.js';
+import { lockDataDirWhenFree, servingDaemon } from '../store/data-dir-lock.js';
+import type { RetentionPolicy } from '../store/kept-tasks.js';
+import { DATABASE_FILE, openStore } from '../store/open.js';
+import { ExecgoError } from '../task/errors.js';
+import { GC_IDS_MAX, type GcReport, type GcRequest } from '../task/gc.js';
+
+/** How long the data directory is held at a time, in milliseconds: a daemon that starts meanwhile waits for it. */
+const SLICE_MS = 500;
+/** How long it is waited for, in milliseconds: another collection may be at work, or a daemon may be starting. */
+const PATIENCE_MS = 60_000;
+/** What is kept where no daemon has ever said what to keep: the default of its flag. */
+const DEFAULT_POLICY: RetentionPolicy = { maxAgeMs: 604_800_000, maxTasks: undefined, maxBytes: undefined };
+
+type Log = RemovalParts['log'];
+
+/** Either what was done here, or the address of the daemon that holds the data directory and must be asked instead. */
+export type OfflineGc = { report: GcReport } | { daemon: string };
+
+/**
+ * Collects garbage in a data directory that no daemon holds, by what its last daemon kept to. Works in slices and lets go
+ * of the directory between them, so that two of these and a daemon that starts come to no harm and wait but a moment.
+ * Files are deleted while nothing is held.
+ * @throws ExecgoError when there is no database, it needs another version, or somebody else holds it for too long
+ */
+export async function collectOffline(dataDir: string, request: GcRequest, log: Log): Promise<OfflineGc> {
+  const database = path.join(dataDir, DATABASE_FILE);
+  if (!fs.existsSync(database))
+    throw new ExecgoError(
+      'not_found',
+      `there is no database ${database}; name the data directory with --data-dir, or a daemon with --server`,
+    );
+  const files = new FileThread();
+  try {
+    return request.dry_run === true
+      ? await look(dataDir, request, files, log)
+      : await collect(dataDir, request, files, log);
+  } finally {
+    await files.close();
+  }
+}
+
+/** Only reads, so that it needs to hold nothing. */
+async function look(dataDir: string, request: GcRequest, files: FileThread, log: Log): Promise<OfflineGc> {
+  const daemon = servingDaemon(dataDir);
+  if (daemon !== undefined) return { daemon: daemon.listen_addr };
+  const store = open(dataDir);
+  try {
+    const collector = new Collector({ dataDir, store, files, log }, store.kept.policy() ?? DEFAULT_POLICY);
+    return { report: await collector.collect(request) };
+  } finally {
+    store.close();
+  }
+}
+
+async function collect(dataDir: string, request: GcRequest, files: FileThread, log: Log): Promise<OfflineGc> {
+  const began = performance.now();
+  let total: GcReport | undefined;
+  for (let more = true; more;) {
+    const slice = await oneSlice(dataDir, request, files, log);
+    if ('daemon' in slice) return slice;
+    const { bytes, problems } = await emptyOut({ files, log }, slice.trashed);
+    slice.report.bytes_freed += bytes;
+    slice.report.problems.push(...problems);
+    total = total === undefined ? slice.report : sum(total, slice.report);
+    more = slice.more && slice.report.removed > 0;
+  }
+  if (total === undefined) throw new Error('a collection has at least one slice');
+  return { report: { ...total, duration_ms: Math.round(performance.now() - began) } };
+}
+
+async function oneSlice(
+  dataDir: string,
+  request: GcRequest,
+  files: FileThread,
+  log: Log,
+): Promise<{ daemon: string } | { report: GcReport; trashed: string[]; more: boolean }> {
+  const lock = await lockDataDirWhenFree(dataDir, PATIENCE_MS).catch((error: unknown) => {
+    const daemon = servingDaemon(dataDir);
+    if (daemon === undefined) throw error;
+    return { daemon: daemon.listen_addr };
+  });
+  if ('daemon' in lock) return lock;
+  try {
+    lock.describe({
+      pid: process.pid,
+      listen_addr: '',
+      started_at: new Date().toISOString(),
+      purpose: 'a garbage collection',
+    });
+    const store = open(dataDir);
+    try {
+      const trashed: string[] = [];
+      const parts = { dataDir, store, files, log };
+      const collector = new Collector(parts, store.kept.policy() ?? DEFAULT_POLICY, (paths) => {
+        trashed.push(...paths);
+        return Promise.resolve({ bytes: 0, problems: [] });
+      });
+      const timeUp = AbortSignal.timeout(SLICE_MS);
+      const report = await collector.collect(request, timeUp);
+      await store.commits.write(() => {
+        store.kept.saveClock();
+      });
+      return { report, trashed, more: timeUp.aborted };
+    } finally {
+      store.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function open(dataDir: string) {
+  return openStore({ dataDir, now: Date.now, bootId: readBootId(), asItIs: true });
+}
+
+function sum(a: GcReport, b: GcReport): GcReport {
+  return {
+    ...b,
+    candidates: a.candidates + b.candidates,
+    removed: a.removed + b.removed,
+    bytes_freed: a.bytes_freed + b.bytes_freed,
+    tasks: [...a.tasks, ...b.tasks].slice(0, GC_IDS_MAX),
+    problems: [...new Set([...a.problems, ...b.problems])].slice(0, GC_IDS_MAX),
+  };
+}

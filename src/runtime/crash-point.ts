@@ -1,0 +1,35 @@
+import { dieAt } from '../supervisor/crash-point.js';
+
+/** Where a test can make the daemon die: the moments between which a crash must lose nothing. */
+export type CrashPoint =
+  /** A supervisor listens and is not written down. */
+  | 'before_supervisor_commit'
+  | 'after_supervisor_commit'
+  | 'before_submit_commit'
+  /** Before the client is answered. */
+  | 'after_submit_commit'
+  | 'before_dispatch_commit'
+  /** Before the supervisor is told. */
+  | 'after_dispatch_commit'
+  | 'before_started_commit'
+  | 'after_started_commit'
+  | 'before_kill_commit'
+  /** Before the supervisor is told. */
+  | 'after_kill_commit'
+  | 'before_timeout_commit'
+  | 'after_timeout_commit'
+  /** The outcome is known. */
+  | 'before_result_written'
+  /** Inside the transaction. */
+  | 'after_result_written'
+  /** Before the supervisor is told. */
+  | 'after_end_commit'
+  | 'before_relaunch_commit'
+  | 'after_relaunch_commit'
+  | 'before_supervisor_removal'
+  | 'after_supervisor_removal';
+
+/** Kills this process with SIGKILL when `EXECGO_DAEMON_CRASH_AT` names this point. Supervisors and tasks never inherit that variable. */
+export function crashPoint(point: CrashPoint): void {
+  dieAt(point, process.env['EXECGO_DAEMON_CRASH_AT']);
+}

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { errnoOf } from './errno-of.js';
+import { diskBytes } from './measure-tree.js';
+
+/** What came of a removal. */
+export interface Removal {
+  /** Disk space given back. A file that has another name elsewhere gives nothing back. */
+  bytes: number;
+  /** Why something is still there, a sentence each and at most {@link MAX_PROBLEMS}; empty when all is gone. */
+  problems: string[];
+}
+
+/** A hostile tree can hold any number of things that cannot be removed. */
+const MAX_PROBLEMS = 10;
+
+/** How often a directory is read at most: something may still be writing to it. */
+const MAX_READINGS = 100;
+
+/** `O_PATH` of Linux, which Node does not name: a handle on a directory that may be neither read nor written. */
+const O_PATH = 0o10000000;
+
+/**
+ * Removes one entry of `trash`, whatever a task made of it. Nobody but this process may change `trash` itself; below it
+ * anybody may change anything at any time.
+ *
+ * Nothing is ever reached through more than one component below `trash` that is not known to be a directory of its own:
+ * a directory that is not empty is renamed up into `trash` and emptied there, and unlink, rmdir and rename never follow
+ * a link in the last component. So no link leads out, no depth makes a path too long, and no stack grows with the depth.
+ * @param trash absolute path. @param name of the entry
+ */
+export function removeTree(trash: string, name: string): Removal {
+  const removal: Removal = { bytes: 0, problems: [] };
+  const open = [Buffer.from(path.join(trash, name))];
+  const emptied: Buffer[] = [];
+  for (let entry = open.pop(); entry !== undefined; entry = open.pop()) {
+    const stat = fs.lstatSync(entry, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    if (!stat.isDirectory()) {
+      attempt(removal, entry, () => unlink(removal, entry));
+      continue;
+    }
+    attempt(removal, entry, () => {
+      empty(removal, entry, (child) => {
+        const up = Buffer.from(path.join(trash, randomUUID()));
+        moveUp(child, up);
+        open.push(up);
+      });
+    });
+    emptied.push(entry);
+  }
+  for (const dir of emptied)
+    attempt(removal, dir, () => {
+      fs.rmdirSync(dir);
+    });
+  return removal;
+}
+
+/** Removes all children of a directory that is right in the trash; those that are not empty are handed to `moveAway`. */
+function empty(removal: Removal, dir: Buffer, moveAway: (child: Buffer) => void): void {
+  // Removing while reading may hide entries from the reader: it reads again until there is nothing left to be done.
+  let progress = true;
+  for (let reading = 0; progress && reading < MAX_READINGS; reading++) {
+    progress = false;
+    const entries = openDirectory(dir);
+    try {
+      for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+        const child = Buffer.concat([dir, Buffer.from('/'), entry.name as unknown as Buffer]);
+        const gone = attempt(removal, child, () => {
+          withRights(dir, () => {
+            removeChild(removal, child, moveAway);
+          });
+        });
+        progress ||= gone;
+      }
+    } finally {
+      entries.closeSync();
+    }
+  }
+}
+
+function openDirectory(dir: Buffer): fs.Dir {
+  const open = () => fs.opendirSync(dir, { encoding: 'buffer' as BufferEncoding });
+  try {
+    return open();
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+    makeAccessible(dir);
+    return open();
+  }
+}
+
+function removeChild(removal: Removal, child: Buffer, moveAway: (child: Buffer) => void): void {
+  const stat = fs.lstatSync(child, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isDirectory()) {
+    unlink(removal, child);
+    return;
+  }
+  try {
+    fs.rmdirSync(child);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    moveAway(child);
+  }
+}
+
+/** A directory that changes its parent must be writable itself, because its `..` changes. */
+function moveUp(child: Buffer, up: Buffer): void {
+  try {
+    fs.renameSync(child, up);
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+    makeAccessible(child);
+    fs.renameSync(child, up);
+  }
+}
+
+function unlink(removal: Removal, file: Buffer): void {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  fs.unlinkSync(file);
+  if (stat.nlink === 1) removal.bytes += diskBytes(stat);
+}
+
+/** Runs `action`, which changes entries of `dir`; once more with rights on `dir` when they were what was missing. */
+function withRights(dir: Buffer, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+    makeAccessible(dir);
+    action();
+  }
+}
+
+/** chmod that follows no link: the handle is opened as a directory or not at all. */
+function makeAccessible(dir: Buffer): void {
+  const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+  const handle = fs.openSync(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    fs.chmodSync(`/proc/self/fd/${handle}`, 0o700);
+  } finally {
+    fs.closeSync(handle);
+  }
+}
+
+/** @returns false when it failed, which is written down. */
+function attempt(removal: Removal, file: Buffer, action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    // Gone, or swapped for something of another kind, since it was looked at: the next reading meets it as what it is.
+    if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return true;
+    const why = error instanceof Error ? error.message : String(error);
+    if (removal.problems.length < MAX_PROBLEMS) removal.problems.push(`${file.toString()}: ${why}`);
+    return false;
+  }
+}

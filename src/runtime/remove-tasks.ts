@@ -1,0 +1,96 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { Store } from '../store/store.js';
+import { isTaskId } from '../task/ids.js';
+import type { FileThread } from './files/file-thread.js';
+import type { Removal } from './files/remove-tree.js';
+import { moveToTrash } from './task-files.js';
+
+/** What removing tasks needs; less than a whole daemon has. */
+export interface RemovalParts {
+  /** Absolute. */
+  dataDir: string;
+  store: Store;
+  files: FileThread;
+  log: Pick<Logger, 'info' | 'warn' | 'error'>;
+}
+
+/** A task that is gone from the database, with the name its directory has in the trash. */
+export interface RemovedTask {
+  task_id: string;
+  /** Absolute; undefined where there was none. */
+  trashed: string | undefined;
+}
+
+/** Why a task could not be removed; it is still there. */
+export interface FailedTask {
+  task_id: string;
+  error: unknown;
+}
+
+/** Where a task's directory is. Rows of an older runtime may name other places; nothing is ever removed there. */
+export function taskDirOf(dataDir: string, taskId: string): string | undefined {
+  return isTaskId(taskId) ? path.join(dataDir, 'tasks', taskId) : undefined;
+}
+
+/**
+ * Removes terminal tasks: each one's directory is renamed into the trash under a unique name and its row deleted, all of
+ * them in one transaction. Their files are still to be removed, see {@link emptyOut}. One that is not terminal any more
+ * or not there is left out; one that cannot be renamed stays as it is.
+ * @param write how the database is written: at once, or along with what comes anyway
+ */
+export async function removeRows(
+  { dataDir, store }: Pick<RemovalParts, 'dataDir' | 'store'>,
+  taskIds: readonly string[],
+  write: 'write' | 'writeAlong' = 'write',
+): Promise<{ removed: RemovedTask[]; failed: FailedTask[] }> {
+  const removed: RemovedTask[] = [];
+  const failed: FailedTask[] = [];
+  await Promise.all(
+    taskIds.map(async (task_id) => {
+      const dir = taskDirOf(dataDir, task_id);
+      let trashed: string | undefined;
+      try {
+        const deleted = await store.commits[write](() => {
+          if (!store.deleteTask(task_id)) return false;
+          trashed = dir === undefined ? undefined : moveToTrash(dataDir, dir);
+          return true;
+        });
+        if (deleted) removed.push({ task_id, trashed });
+      } catch (error) {
+        failed.push({ task_id, error: putBack(trashed, dir) ?? error });
+      }
+    }),
+  );
+  return { removed, failed };
+}
+
+/** Removes what is in the trash under these names; what cannot be removed stays there and is logged. */
+export async function emptyOut(
+  { files, log }: Pick<RemovalParts, 'files' | 'log'>,
+  trashed: readonly string[],
+): Promise<Removal> {
+  const all: Removal = { bytes: 0, problems: [] };
+  for (const { bytes, problems } of await files.ask('remove', [...trashed])) {
+    all.bytes += bytes;
+    all.problems.push(...problems);
+  }
+  if (all.problems.length > 0)
+    log.warn(
+      { problems: all.problems },
+      'files of removed tasks cannot be deleted and stay in trash/; the next start tries again',
+    );
+  return all;
+}
+
+/** The transaction failed after the rename: the row is still there, so its directory must be. */
+function putBack(trashed: string | undefined, dir: string | undefined): unknown {
+  if (trashed === undefined || dir === undefined) return undefined;
+  try {
+    fs.renameSync(trashed, dir);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}

@@ -1,0 +1,56 @@
+import { constants } from 'node:os';
+import { lastWords, readReport, saysKilled } from '../sandbox/chain-report.js';
+import { cannotLaunch } from './launch-error.js';
+import type { ExitStatus } from './launcher.js';
+import type { Outcome } from './protocol.js';
+
+/** A chain's own words are at the start of stderr. */
+const STDERR_HEAD_BYTES = 4096;
+const REPORT_BYTES = 4096;
+
+/** Listens to a launch chain: whether it has reached the program, and what its end says of the program. */
+export class ChainWatch {
+  readonly #program: string;
+  readonly #forks: boolean;
+  #report = '';
+  #stderrHead = '';
+  #stderrEnd = '';
+
+  /** @param forks the leader stays and waits for the program. */
+  constructor(program: string, forks: boolean) {
+    this.#program = program;
+    this.#forks = forks;
+  }
+
+  /** Takes what came on descriptor 3. */
+  reported(chunk: Buffer): void {
+    if (this.#report.length < REPORT_BYTES) this.#report += chunk.toString('utf8');
+  }
+
+  /** Takes what came on stderr, from the chain or from the program. */
+  said(chunk: Buffer): void {
+    if (this.#stderrHead.length < STDERR_HEAD_BYTES)
+      this.#stderrHead += chunk.toString('utf8', 0, STDERR_HEAD_BYTES);
+    if (this.#forks) this.#stderrEnd = lastWords(this.#stderrEnd, chunk);
+  }
+
+  /** True when everything is set up, as far as is known now. */
+  get reached(): boolean {
+    return readReport(this.#report, this.#stderrHead).ran;
+  }
+
+  /** @returns why the program never ran; undefined when it did. */
+  failure(status: ExitStatus): Outcome['failure'] {
+    const report = readReport(this.#report, this.#stderrHead, status.exit_code);
+    return report.ran
+      ? undefined
+      : { stage: report.stage, message: cannotLaunch(this.#program, report.message) };
+  }
+
+  /** @returns how the program ended, from how the leader did. */
+  endOfProgram(status: ExitStatus): ExitStatus {
+    return this.#forks && saysKilled(status.exit_code, this.#stderrEnd)
+      ? { signal: constants.signals.SIGKILL, usage: status.usage }
+      : status;
+  }
+}

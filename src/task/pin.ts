@@ -1,0 +1,7 @@
+/** Metadata key that keeps a task from being collected while its value is `true`. */
+const PIN_KEY = 'execgo.pin';
+
+/** True for a task that garbage collection must leave alone. */
+export function isPinned(metadata: Readonly<Record<string, string>>): boolean {
+  return Object.hasOwn(metadata, PIN_KEY) && metadata[PIN_KEY] === 'true';
+}

@@ -1,0 +1,134 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { CrashPoint as DaemonPoint } from '../../src/runtime/crash-point.js';
+import type { CrashPoint as SupervisorPoint } from '../../src/supervisor/crash-point.js';
+import { type Daemon, http, startDaemon, tempDir, waitFor, waitForEnd, waitGone } from '../harness/index.js';
+import { countedTask, settled, violations } from './invariants.js';
+
+/** All of them: the types see to it that none is forgotten. */
+const DAEMON_POINTS: Record<DaemonPoint, true> = {
+  before_supervisor_commit: true,
+  after_supervisor_commit: true,
+  before_submit_commit: true,
+  after_submit_commit: true,
+  before_dispatch_commit: true,
+  after_dispatch_commit: true,
+  before_started_commit: true,
+  after_started_commit: true,
+  before_kill_commit: true,
+  after_kill_commit: true,
+  before_timeout_commit: true,
+  after_timeout_commit: true,
+  before_result_written: true,
+  after_result_written: true,
+  after_end_commit: true,
+  before_relaunch_commit: true,
+  after_relaunch_commit: true,
+  before_supervisor_removal: true,
+  after_supervisor_removal: true,
+};
+const SUPERVISOR_POINTS: Record<SupervisorPoint, true> = {
+  before_began: true,
+  after_began: true,
+  after_spawn: true,
+  before_outcome_journal: true,
+  after_outcome_journal: true,
+  after_outcome_told: true,
+  before_ack_journal: true,
+};
+/** These are reached before anything can be submitted. */
+const AT_START: readonly string[] = ['before_supervisor_commit', 'after_supervisor_commit'];
+/** These are reached only when a supervisor dies, too: before it has begun anything. */
+const AFTER_A_DEATH: readonly string[] = [
+  'before_relaunch_commit',
+  'after_relaunch_commit',
+  'before_supervisor_removal',
+  'after_supervisor_removal',
+];
+
+/**
+ * Submits one that succeeds, one that is killed, one that takes too long, and one that waits for a slot. A daemon that
+ * dies answers nobody: what was not acknowledged may have happened or not.
+ */
+class Workload {
+  readonly acknowledged: string[] = [];
+  readonly runs = join(tempDir(), 'runs');
+  private readonly killed: string[] = [];
+
+  async submit(daemon: Daemon): Promise<void> {
+    await this.attempt(daemon, 'echo quick');
+    await this.attempt(daemon, 'exec sleep 600', { limits: { wall_time_ms: 300 } });
+    const id = await this.attempt(daemon, 'exec sleep 600');
+    await this.attempt(daemon, 'echo quick too; exit 1');
+    if (id === undefined) return;
+    this.killed.push(id);
+    await this.kill(daemon, id).catch(() => undefined);
+  }
+
+  async expectSound(daemon: Daemon): Promise<void> {
+    // A kill that was never answered may not have been heard.
+    for (const id of this.killed) expect((await this.kill(daemon, id)).status).toBe(200);
+    for (const id of this.acknowledged) await waitForEnd(daemon, id);
+    await settled(daemon);
+    expect(await violations(daemon, this)).toEqual([]);
+  }
+
+  private async attempt(daemon: Daemon, body: string, more: object = {}): Promise<string | undefined> {
+    const request = countedTask(this.runs, body, more);
+    const answer = await http(daemon.url)
+      .post('/api/v1/tasks', request)
+      .catch(() => undefined);
+    if (answer === undefined) return undefined;
+    expect(answer.status).toBe(200);
+    this.acknowledged.push(answer.body.task_id);
+    return answer.body.task_id as string;
+  }
+
+  private kill(daemon: Daemon, id: string) {
+    return http(daemon.url).post(`/api/v1/tasks/${id}/kill`);
+  }
+}
+
+const FLAGS = ['--max-running-tasks', '3'];
+
+/** The environment of one supervisor that dies at a point, and of none that follows it. */
+function once(point: string): { env: Record<string, string>; died: () => boolean } {
+  const armed = join(tempDir(), 'armed');
+  writeFileSync(armed, '');
+  return { env: { EXECGO_SUPERVISOR_CRASH_AT: `${point}@${armed}` }, died: () => !existsSync(armed) };
+}
+
+test.each(Object.keys(DAEMON_POINTS))('the daemon dies at %s', async (point) => {
+  const work = new Workload();
+  const crash = { EXECGO_DAEMON_CRASH_AT: point };
+  let daemon: Daemon;
+  if (AT_START.includes(point)) {
+    daemon = await startDaemon({ flags: FLAGS });
+    // It is idle: its supervisor goes with it, and the next start begins another.
+    await daemon.stop();
+    await waitGone(daemon.supervisorPid());
+    await expect(daemon.restart({ env: crash })).rejects.toThrow(/SIGKILL/);
+  } else {
+    const supervisor = AFTER_A_DEATH.includes(point) ? once('before_began').env : {};
+    daemon = await startDaemon({ flags: FLAGS, env: { ...crash, ...supervisor } });
+    await work.submit(daemon);
+    expect(await daemon.exited()).toEqual({ code: null, signal: 'SIGKILL' });
+  }
+  await daemon.restart({ env: {} });
+  await work.submit(daemon);
+  await work.expectSound(daemon);
+});
+
+test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (point) => {
+  const work = new Workload();
+  const { env, died } = once(point);
+  const daemon = await startDaemon({ flags: FLAGS, env });
+  const first = daemon.supervisorPid();
+  await work.submit(daemon);
+  expect(work.acknowledged).toHaveLength(4);
+  await waitFor(died, { what: 'the death' });
+  await waitGone(first);
+  await work.submit(daemon);
+  await work.expectSound(daemon);
+});

@@ -1,0 +1,192 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { cgroupDirs, subdirectories } from '../harness/cgroups.js';
+import { http, listProcesses, script, waitFor } from '../harness/index.js';
+
+/** As much of a daemon as is looked at. */
+interface Subject {
+  url: string;
+  dataDir: string;
+  cgroup: string;
+}
+
+/** What a test knows of its own. */
+export interface Evidence {
+  /** Ids whose submit was answered with 200. */
+  acknowledged: Iterable<string>;
+  /** The file to which each {@link countedTask} adds its id when it runs. */
+  runs: string;
+}
+
+interface TaskRow {
+  task_id: string;
+  status: string;
+  cause: string | null;
+  launch_id: number | null;
+  reserved_at_ms: number | null;
+  released_at_ms: number | null;
+  started_at_ms: number | null;
+  finished_at_ms: number | null;
+  result_path: string;
+}
+
+interface EventRow {
+  seq: number;
+  task_id: string;
+  event_type: string;
+}
+
+const END_EVENT: Record<string, string> = { success: 'finished', failed: 'failed', cancelled: 'cancelled' };
+/** Between the first events of a task and its last, each of these may come once. */
+const ONCE = ['resource_reserved', 'started', 'kill_requested', 'timeout_triggered', 'resource_released'];
+
+/** A request whose task tells a file outside of its workspace that it runs, before anything else. */
+export function countedTask(runs: string, body: string, more: object = {}): object {
+  return script(`echo "$EXECGO_TASK_ID" >> ${runs}\n${body}`, more);
+}
+
+/**
+ * Waits until no task is waiting or running and nothing of any is left on the machine.
+ * @throws Error that says what is left
+ */
+export async function settled(daemon: Subject, timeoutMs = 60_000): Promise<void> {
+  let left = '';
+  const nothingLeft = () => {
+    left = JSON.stringify(whatIsLeft(daemon));
+    return left === '{}';
+  };
+  await waitFor(nothingLeft, { timeoutMs, what: 'the end of everything' }).catch((error: unknown) => {
+    throw new Error(`not everything has ended: ${left}`, { cause: error });
+  });
+}
+
+/** One sentence for each promise that is broken, once {@link settled}: empty when all is as it must be. */
+export async function violations(daemon: Subject, { acknowledged, runs }: Evidence): Promise<string[]> {
+  const db = new Database(join(daemon.dataDir, 'runtime.db'), { readonly: true });
+  try {
+    const tasks = db.prepare<[], TaskRow>('SELECT * FROM tasks').all();
+    const events = db.prepare<[], EventRow>('SELECT * FROM task_events ORDER BY seq').all();
+    const types = byTask(events);
+    const counters = db.prepare<[], { name: string; value: number }>('SELECT * FROM counters').all();
+    return [
+      ...notKnown(tasks, acknowledged),
+      ...wrongRuns(tasks, existsSync(runs) ? readFileSync(runs, 'utf8').split('\n').slice(0, -1) : []),
+      ...events.filter((e, i) => e.seq !== i + 1).map((e) => `seq ${e.seq} does not follow the one before`),
+      ...tasks.flatMap((task) => wrongRow(task, types.get(task.task_id) ?? [])),
+      ...wrongCounters(tasks, new Map(counters.map((c) => [c.name, c.value]))),
+      ...(await wrongLedger(daemon)),
+    ];
+  } finally {
+    db.close();
+  }
+}
+
+function whatIsLeft({ dataDir, cgroup }: Subject): object {
+  const tasks = readTasks(dataDir);
+  const ids = new Set(tasks.map((t) => t.task_id));
+  const found = {
+    tasks: tasks.filter((t) => t.finished_at_ms === null),
+    processes: listProcesses()
+      .filter((p) => ids.has(p.env.get('EXECGO_TASK_ID') ?? ''))
+      .map((p) => `${p.pid} ${p.command.slice(0, 100)}`),
+    cgroups: cgroupDirs(cgroup).flatMap(subdirectories).flatMap(subdirectories),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, list]) => list.length > 0));
+}
+
+function readTasks(dataDir: string): Pick<TaskRow, 'task_id' | 'status' | 'finished_at_ms'>[] {
+  const db = new Database(join(dataDir, 'runtime.db'), { readonly: true });
+  try {
+    return db
+      .prepare<[], TaskRow>('SELECT task_id, status, launch_id, incarnation, pid, finished_at_ms FROM tasks')
+      .all();
+  } finally {
+    db.close();
+  }
+}
+
+function notKnown(tasks: readonly TaskRow[], acknowledged: Iterable<string>): string[] {
+  const known = new Set(tasks.map((t) => t.task_id));
+  return [...acknowledged]
+    .filter((id) => !known.has(id))
+    .map((id) => `${id} was acknowledged and is unknown`);
+}
+
+function wrongRuns(tasks: readonly TaskRow[], lines: readonly string[]): string[] {
+  const times = new Map<string, number>();
+  for (const id of lines) times.set(id, (times.get(id) ?? 0) + 1);
+  const known = new Set(tasks.map((t) => t.task_id));
+  return [
+    ...[...times].filter(([, n]) => n > 1).map(([id, n]) => `${id} ran ${n} times`),
+    ...[...times.keys()].filter((id) => !known.has(id)).map((id) => `${id} ran and is unknown`),
+    ...tasks
+      .filter((t) => t.status === 'success' && !times.has(t.task_id))
+      .map((t) => `${t.task_id} is a success and never ran`),
+    ...tasks
+      .filter((t) => t.launch_id === null && times.has(t.task_id))
+      .map((t) => `${t.task_id} ran without a launch`),
+  ];
+}
+
+function byTask(events: readonly EventRow[]): Map<string, string[]> {
+  const types = new Map<string, string[]>();
+  for (const { task_id, event_type } of events) {
+    const known = types.get(task_id);
+    if (known === undefined) types.set(task_id, [event_type]);
+    else known.push(event_type);
+  }
+  return types;
+}
+
+function wrongRow(task: TaskRow, types: readonly string[]): string[] {
+  const { task_id: id, status } = task;
+  const problems: string[] = [];
+  const check = (holds: boolean, problem: string) => {
+    if (!holds)
+      problems.push(`${id} (${status}, ${task.cause ?? 'no cause'}): ${problem}: ${types.join(' ')}`);
+  };
+  const count = (type: string) => types.filter((t) => t === type).length;
+  check(types.slice(0, 3).join(' ') === 'submitted accepted planned', 'it does not begin as it must');
+  check(types.at(-1) === END_EVENT[status], 'its last event is not its end');
+  check(Object.values(END_EVENT).reduce((n, type) => n + count(type), 0) === 1, 'it does not end once');
+  for (const type of ONCE) check(count(type) <= 1, `${type} more than once`);
+  check(count('resource_reserved') === count('resource_released'), 'what was reserved was not released once');
+  check((count('resource_reserved') === 1) === (task.launch_id !== null), 'launched without a reservation');
+  check((task.reserved_at_ms === null) === (task.released_at_ms === null), 'the row still holds something');
+  check(
+    (count('started') === 1) === (task.started_at_ms !== null),
+    'the row and its events differ about the start',
+  );
+  check(
+    task.started_at_ms === null || task.started_at_ms <= (task.finished_at_ms ?? 0),
+    'it ended before it started',
+  );
+  check(resultStatus(task) === status, `result.json says ${resultStatus(task)}`);
+  return problems;
+}
+
+function resultStatus({ result_path }: TaskRow): string {
+  if (!existsSync(result_path)) return 'nothing';
+  return (JSON.parse(readFileSync(result_path, 'utf8')) as { status: string }).status;
+}
+
+function wrongCounters(tasks: readonly TaskRow[], counters: ReadonlyMap<string, number>): string[] {
+  const expected = {
+    accepted: tasks.length,
+    running: tasks.filter((t) => t.launch_id !== null).length,
+    success: tasks.filter((t) => t.status === 'success').length,
+    failed: tasks.filter((t) => t.status === 'failed').length,
+    cancelled: tasks.filter((t) => t.status === 'cancelled').length,
+  };
+  return Object.entries(expected)
+    .filter(([name, value]) => (counters.get(`entered.${name}`) ?? 0) !== value)
+    .map(([name, value]) => `counted ${counters.get(`entered.${name}`) ?? 0} × ${name}, there are ${value}`);
+}
+
+async function wrongLedger(daemon: Subject): Promise<string[]> {
+  const { body } = await http(daemon.url).get('/api/v1/runtime/resources');
+  const { reserved, active_reservations, accepted_waiting_tasks } = body;
+  const idle = active_reservations.length === 0 && accepted_waiting_tasks === 0 && reserved.task_slots === 0;
+  return idle ? [] : [`the ledger still holds something: ${JSON.stringify(body)}`];
+}

@@ -1,0 +1,65 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { TaskView } from '../../src/task/view.js';
+import { type Daemon, http, processesOf, waitFor, waitGone } from '../harness/index.js';
+
+/** The status object of a task. */
+export async function statusOf(daemon: { url: string }, taskId: string): Promise<TaskView> {
+  const answer = await http(daemon.url).get<TaskView>(`/api/v1/tasks/${taskId}`);
+  if (answer.status !== 200) throw new Error(`status was answered with ${answer.status}: ${answer.text}`);
+  return answer.body;
+}
+
+/** Pid of the task's process, once the daemon knows it. */
+export async function startedPid(daemon: { url: string }, taskId: string): Promise<number> {
+  return waitFor(async () => (await statusOf(daemon, taskId)).pid, { what: `the start of ${taskId}` });
+}
+
+/** Waits until the task has written `text` to stdout, as its daemon tells. */
+export async function printed(daemon: { url: string }, taskId: string, text: string): Promise<void> {
+  await waitFor(async () => (await statusOf(daemon, taskId)).stdout.includes(text), {
+    what: `${JSON.stringify(text)} from ${taskId}`,
+  });
+}
+
+/** Waits until no process of the task is left, whoever may tell of it. */
+export async function processesGone(taskId: string): Promise<void> {
+  await waitFor(() => processesOf(taskId).length === 0, { what: `the end of the processes of ${taskId}` });
+}
+
+/** SIGKILL to a process that the test owns, and waits for its end. */
+export async function killHard(pid: number): Promise<void> {
+  process.kill(pid, 'SIGKILL');
+  await waitGone(pid);
+}
+
+/** Looks into, or changes, the database of a daemon that does not run. */
+export function withDatabase<T>(dataDir: string, use: (db: Database.Database) => T): T {
+  const db = new Database(join(dataDir, 'runtime.db'));
+  try {
+    return use(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** Directories of the supervisors of a data directory. */
+export function supervisorDirs(dataDir: string): string[] {
+  return readdirSync(join(dataDir, 'supervisor')).map((name) => join(dataDir, 'supervisor', name));
+}
+
+/** Pid of the supervisor that is recorded last and lives, once it is another than `not`. */
+export async function nextSupervisor(daemon: Daemon, not: number): Promise<number> {
+  return waitFor(
+    () =>
+      withDatabase(daemon.dataDir, (db) =>
+        db
+          .prepare<[number], { pid: number }>(
+            'SELECT pid FROM supervisors WHERE pid <> ? ORDER BY started_at_ms DESC',
+          )
+          .get(not),
+      )?.pid,
+    { what: 'another supervisor' },
+  );
+}
