@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
-import type http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.js';
-import { listen, stop as stopServing, type ListenAddress } from './api/server.js';
+import { listen, stop as stopServing } from './api/server.js';
 import { Waiters } from './api/waiters.js';
 import type { Config } from './config.js';
 import { launcherKind } from './supervisor/choose-launcher.js';
@@ -18,6 +17,7 @@ import { Collector } from './runtime/collector.js';
 import { configView, infoView, overrides } from './runtime/config-view.js';
 import type { Core } from './runtime/core.js';
 import { pump } from './runtime/dispatch.js';
+import { drained } from './runtime/drain.js';
 import { incarnationOf } from './runtime/launch-spec.js';
 import { DiskUsage } from './runtime/disk-usage.js';
 import { FileThread } from './runtime/files/file-thread.js';
@@ -41,6 +41,7 @@ import { removeLayout, sweepCgroups } from './sandbox/cgroup-layout.js';
 import { probeCapabilities } from './sandbox/capabilities.js';
 import { readBootId } from './sandbox/process-identity.js';
 import { findUser } from './sandbox/user.js';
+import { listenAddress, serverUrl } from './listen-address.js';
 import { lockDataDirWhenFree } from './store/data-dir-lock.js';
 import type { RetentionPolicy } from './store/kept-tasks.js';
 import { openStore } from './store/open.js';
@@ -264,15 +265,6 @@ function retentionPolicy(config: Config): RetentionPolicy {
   };
 }
 
-/** Resolves when no task runs. */
-async function drained(core: Core): Promise<void> {
-  const running = () => [...core.live.all()].filter((t) => t.record.status === 'running');
-  for (let task = running()[0]; task !== undefined; task = running()[0]) {
-    core.log.info({ running: running().length }, 'waiting for running tasks');
-    await core.announcer.taskEnd(task.record.task_id, new AbortController().signal);
-  }
-}
-
 function pick(env: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {
@@ -280,17 +272,4 @@ function pick(env: NodeJS.ProcessEnv, names: readonly string[]): Record<string, 
       return value === undefined ? [] : [[name, value] as const];
     }),
   );
-}
-
-/** A socket passed by systemd (`LISTEN_FDS`) goes before the address: connections queue in it while the daemon restarts. */
-function listenAddress(config: Config, env: NodeJS.ProcessEnv): ListenAddress {
-  const passed = env['LISTEN_PID'] === String(process.pid) && Number(env['LISTEN_FDS']) > 0;
-  return passed ? { fd: 3 } : { host: config.host, port: config.port };
-}
-
-function serverUrl(server: http.Server, config: Config): string {
-  const address = server.address();
-  if (address === null || typeof address === 'string') return `http://${config.listenAddr}`;
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${host}:${address.port}`;
 }

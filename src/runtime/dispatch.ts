@@ -28,19 +28,7 @@ export function pump(core: Core): void {
   if (current === undefined) return;
   for (const task of core.unlaunched) {
     core.unlaunched.delete(task);
-    task.dispatching = relaunch(core, task, current)
-      .catch((error: unknown) => {
-        core.log.error(
-          { err: error, task_id: task.record.task_id },
-          'cannot write down another launch; will retry',
-        );
-        setTimeout(() => {
-          launchAgain(core, task);
-        }, RETRY_MS);
-      })
-      .finally(() => {
-        task.dispatching = undefined;
-      });
+    track(core, task, relaunch(core, task, current), launchAgain);
   }
   if (!core.accepting) return;
   for (;;) {
@@ -48,20 +36,27 @@ export function pump(core: Core): void {
     const task = taskId === undefined ? undefined : core.live.get(taskId);
     if (task === undefined) return;
     claim(core, task);
-    task.dispatching = dispatch(core, task, current)
-      .catch((error: unknown) => {
-        core.log.error(
-          { err: error, task_id: task.record.task_id },
-          'cannot write down a dispatch; will retry',
-        );
-        setTimeout(() => {
-          giveBack(core, task);
-        }, RETRY_MS);
-      })
-      .finally(() => {
-        task.dispatching = undefined;
-      });
+    track(core, task, dispatch(core, task, current), giveBack);
   }
+}
+
+/** Lets others wait for a launch that is being committed; one that could not be is tried `again` after a while. */
+function track(
+  core: Core,
+  task: LiveTask,
+  launching: Promise<void>,
+  again: (core: Core, task: LiveTask) => void,
+): void {
+  task.dispatching = launching
+    .catch((error: unknown) => {
+      core.log.error({ err: error, task_id: task.record.task_id }, 'cannot write down a launch; will retry');
+      setTimeout(() => {
+        again(core, task);
+      }, RETRY_MS);
+    })
+    .finally(() => {
+      task.dispatching = undefined;
+    });
 }
 
 /** Puts a task that is committed as `accepted` into the queue. */

@@ -42,7 +42,7 @@ test('the database alone', async () => {
   await daemon.kill();
   disk.fill();
   await daemon.restart({ flags: ['--max-running-tasks', '2'] });
-  await waitFor(() => logged(daemon, 'cannot write down a dispatch', waiting));
+  await waitFor(() => logged(daemon, 'cannot write down a launch', waiting));
   await expectReadable(daemon);
   await expectRefused(daemon, 'refused');
   await writer.go('late');
