@@ -22,7 +22,9 @@ export function taskRecord(core: Core, taskId: string): TaskRecord {
 
 /** The status object, as bytes. */
 export async function taskStatus(core: Core, taskId: string): Promise<EncodedJson> {
-  const before = taskRecord(core, taskId);
+  const record = taskRecord(core, taskId);
+  // A kill whose row could not be written yet is on its way all the same.
+  const before = core.live.get(taskId)?.kill === undefined ? record : { ...record, kill_requested: true };
   const liveUsage = await readUsage(core, before);
   const output = await readOutput(core, before, undefined, isTerminal(before.status));
   return encodeTask(before, output, present(core, before), { liveUsage });

@@ -34,7 +34,9 @@ export interface LaunchEnd {
 
 /** @returns the outcome as the daemon is told it: fields without a value are left out. */
 export function outcomeOf(end: LaunchEnd): Outcome {
-  const { status, failure, running } = end;
+  const { status, running } = end;
+  // A limit that not even the launch chain fits in is the task's own, and not a failure to set it up.
+  const failure = status.signal === SIGKILL && end.cgroup?.oom === true ? undefined : end.failure;
   const ended =
     status.signal === undefined ? { exit_code: status.exit_code ?? 0 } : { signal: status.signal };
   return {

@@ -71,7 +71,7 @@ test('while it runs: pids, a growing duration, what it has written so far', asyn
   const seen = await waitFor(
     async () => {
       const { body } = await api.get(`/api/v1/tasks/${id}`);
-      return body.stdout === 'early\n' ? body : undefined;
+      return body.stdout === 'early\n' && body.pid !== undefined ? body : undefined;
     },
     { what: 'the first line' },
   );

@@ -63,6 +63,16 @@ test('only the kernel’s evidence counts', async () => {
   expect(await submitAndWait(daemon, script(gives, LIMIT))).toMatchObject({ cause: 'oom', exit_code: 3 });
 });
 
+test('a limit in which nothing can start is exceeded, and not a failure to launch', async () => {
+  const daemon = await startDaemon();
+  for (const memory_bytes of [1, 4096, 100_000])
+    expect(await submitAndWait(daemon, command('true', [], { limits: { memory_bytes } }))).toMatchObject({
+      status: 'failed',
+      cause: 'oom',
+      error: { code: 'memory_limit_exceeded' },
+    });
+});
+
 test('swap is no way around', async () => {
   const daemon = await startDaemon();
   const own = `d=/sys/fs/cgroup/memory$(sed -n 's/.*:memory://p' /proc/self/cgroup)
