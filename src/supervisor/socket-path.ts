@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { SUPERVISOR_FILES } from './protocol.js';
@@ -24,7 +24,10 @@ export function makeSocketPlace(dir: string): SocketPlace {
   const path = join(dir, SUPERVISOR_FILES.socket);
   if (Buffer.byteLength(path) < MAX_SOCKET_PATH_BYTES) return { path, remove: () => undefined };
   const elsewhere = join(mkdtempSync(join(temporaryDir(), PREFIX)), SUPERVISOR_FILES.socket);
-  writeFileSync(join(dir, SUPERVISOR_FILES.socketPath), elsewhere, { mode: 0o600 });
+  // Whoever started it reads this again and again: all of it or nothing.
+  const written = join(dir, SUPERVISOR_FILES.socketPath);
+  writeFileSync(`${written}.tmp`, elsewhere, { mode: 0o600 });
+  renameSync(`${written}.tmp`, written);
   return { path: elsewhere, remove: () => rmSync(dirname(elsewhere), { recursive: true, force: true }) };
 }
 

@@ -8,7 +8,7 @@ import { startTicks } from '../sandbox/process-identity.js';
 import type { LauncherChoice } from './choose-launcher.js';
 import { writeSecret } from './proof.js';
 import { SUPERVISOR_FILES } from './protocol.js';
-import { findSocketPath } from './socket-path.js';
+import { findSocketPath, removeSocketPlace } from './socket-path.js';
 
 /** A start takes about 0.1 s; this is for a machine that is very busy. */
 const START_TIMEOUT_MS = 15_000;
@@ -57,7 +57,10 @@ export interface StartedSupervisor {
 export async function startSupervisor(options: StartOptions): Promise<StartedSupervisor> {
   const incarnation = options.incarnation ?? `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
   const dir = resolve(options.root, incarnation);
-  const removeDir = () => rmSync(dir, { recursive: true, force: true });
+  const removeDir = () => {
+    removeSocketPlace(dir);
+    rmSync(dir, { recursive: true, force: true });
+  };
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     writeSecret(dir);

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import {
   command,
@@ -138,6 +139,9 @@ test('a stopped supervisor is not a dead one: all else goes on, and so does it',
   expect(await violations(daemon, { acknowledged: [running, killed, later, meanwhile], runs })).toEqual([]);
 });
 
+/** Longer than anything in the daemon waits for an answer. */
+const STOPPED_MS = 20_000;
+
 test('a supervisor that is stopped under its daemon goes on where it was', async () => {
   const runs = join(tempDir(), 'runs');
   const daemon = await startDaemon();
@@ -145,11 +149,14 @@ test('a supervisor that is stopped under its daemon goes on where it was', async
   const before = await submit(daemon, countedTask(runs, 'echo up; sleep 0.2'));
   await printed(daemon, before, 'up');
   process.kill(supervisor, 'SIGSTOP');
-  const meanwhile = await Promise.all(
-    Array.from({ length: 20 }, () => submit(daemon, countedTask(runs, 'true'))),
-  );
-  for (const path of ['/readyz', '/metrics', '/api/v1/runtime/resources', `/api/v1/tasks/${before}`])
-    expect((await http(daemon.url).get(path)).status).toBe(200);
+  const meanwhile: string[] = [];
+  const until = performance.now() + STOPPED_MS;
+  while (performance.now() < until) {
+    meanwhile.push(await submit(daemon, countedTask(runs, 'true')));
+    for (const path of ['/readyz', '/metrics', '/api/v1/runtime/resources', `/api/v1/tasks/${before}`])
+      expect((await http(daemon.url).get(path)).status).toBe(200);
+    await delay(STOPPED_MS / 20);
+  }
   process.kill(supervisor, 'SIGCONT');
   for (const id of [before, ...meanwhile]) expect((await waitForEnd(daemon, id)).status, id).toBe('success');
   expect((await statusOf(daemon, meanwhile[0]!)).shim_pid).toBe(supervisor);
