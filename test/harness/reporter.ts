@@ -29,6 +29,8 @@ export default class StrictReporter extends DefaultReporter {
   ): Promise<void> {
     const problems = reason === 'interrupted' ? [] : [...this.leftOut(modules), ...(await this.leftBehind())];
     if (problems.length > 0) process.exitCode = 1;
+    for (const name of flaky(modules))
+      this.ctx.logger.warn(`passed at the second try only, to be looked into: ${name}`);
     const more = problems.map((message) => ({ name: 'Error', message, stacks: [] }));
     super.onTestRunEnd(modules, [...errors, ...more], problems.length > 0 ? 'failed' : reason);
   }
@@ -47,4 +49,12 @@ export default class StrictReporter extends DefaultReporter {
     const runDir = process.env[RUN_DIR_VARIABLE];
     return runDir === undefined || this.before === undefined ? [] : findLeaks(runDir, this.before, SETTLE_MS);
   }
+}
+
+function flaky(modules: readonly TestModule[]): string[] {
+  return modules.flatMap((module) =>
+    [...module.children.allTests('passed')]
+      .filter((test) => test.diagnostic()?.flaky === true)
+      .map((test) => `${module.moduleId} > ${test.fullName}`),
+  );
 }
