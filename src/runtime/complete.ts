@@ -12,9 +12,7 @@ import { readOutput } from './read-output.js';
 import { killIsRecorded, startedEvent } from './started.js';
 import { writeResult } from './task-files.js';
 import { encodeTask } from './task-view.js';
-
-/** How long until an end that could not be written down is tried again. */
-const RETRY_MS = 500;
+import { RETRY_MS } from './retry.js';
 
 const END_EVENT = { success: 'finished', failed: 'failed', cancelled: 'cancelled' } as const satisfies Record<
   TerminalStatus,

@@ -8,9 +8,7 @@ import { CANCELLED, QUEUE_TIMEOUT } from './classify.js';
 import { longTimeout } from './long-timeout.js';
 import { onSteadyClock } from './steady-clock.js';
 import { tellLaunch } from './tell-supervisor.js';
-
-/** How long until a dispatch that could not be written down is tried again. */
-const RETRY_MS = 500;
+import { RETRY_MS } from './retry.js';
 
 /** The supervisor that a launch goes to. */
 interface Target {

@@ -9,9 +9,7 @@ import { recordStarted, recordTimeout } from './started.js';
 import type { SupervisorLink } from './supervisor-link.js';
 import type { SupervisorEvents } from './supervisors.js';
 import { tellKill, tellLaunch } from './tell-supervisor.js';
-
-/** How long until what could not be written down is tried again. */
-const RETRY_MS = 500;
+import { RETRY_MS } from './retry.js';
 
 /**
  * What the daemon does with what supervisors say, and with what one that died has left behind. Tasks that an earlier

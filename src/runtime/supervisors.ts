@@ -8,9 +8,8 @@ import { startSupervisor } from '../supervisor/start.js';
 import { launchVersion, type DaemonMessage, type SupervisorMessage } from '../supervisor/protocol.js';
 import { crashPoint } from './crash-point.js';
 import { SupervisorLink } from './supervisor-link.js';
+import { RETRY_MS } from './retry.js';
 
-/** How long until what could not be done about a supervisor, mostly for want of room on the disk, is tried again. */
-const RETRY_MS = 500;
 /** How long the start waits for a supervisor that lives but does not answer. */
 const READY_TIMEOUT_MS = 5000;
 /** How long the start waits until what a dead one has left is settled; it takes that long only when the disk is full. */
