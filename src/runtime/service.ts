@@ -69,7 +69,7 @@ export interface Service {
   submit(body: unknown): Promise<SubmitAnswer>;
   /** The plan and the reservation, or the refusal, without accepting anything. */
   dryRun(body: unknown): PlannedTask;
-  /** Up to 1,000 items `{tasks: [...]}`, one transaction, an answer per item, in order. */
+  /** Up to 1,000 items `{tasks: [...]}`, in few transactions, an answer per item, in order. */
   submitBatch(body: unknown): Promise<BatchItem[]>;
   /** The status object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
   status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
