@@ -2,6 +2,7 @@ import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { carriesToken, descendantsOf, findByToken } from '../sandbox/process-identity.js';
+import { Epoll } from './epoll.js';
 import type { Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
 import { Libc } from './libc.js';
 import type { SpawnResult } from './libc-spawn.js';
@@ -40,6 +41,7 @@ export class LibcLauncher implements Launcher {
   /** libuv has four threads. */
   readonly spawnsAtOnce = 4;
   readonly #libc = new Libc(SOFT_FILES);
+  readonly #epoll = new Epoll();
   readonly #spawner = new Spawner(this.#libc);
   readonly #leaders = new Map<number, Leader>();
   readonly #pending = new Set<PendingSpawn>();
@@ -78,6 +80,7 @@ export class LibcLauncher implements Launcher {
 
   close(): void {
     process.off('SIGCHLD', this.#onChild);
+    this.#epoll.close();
     closeSync(this.#devNull);
     this.#orphans.close();
   }
@@ -161,7 +164,7 @@ export class LibcLauncher implements Launcher {
   #lead(pid: number, streams: Stream[], events: SpawnEvents): void {
     const readers = streams.map(({ name, read }) => {
       const data = (chunk: Buffer) => events.data(name, chunk);
-      return new PipeReader(this.#libc, read, data, () => {
+      return new PipeReader(this.#libc, this.#epoll, read, data, () => {
         this.#openStreams--;
         events.end(name);
       });

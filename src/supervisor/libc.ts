@@ -4,6 +4,7 @@ import { LibcSpawn } from './libc-spawn.js';
 
 /** Linux constants that are the same on every architecture in {@link ARCHITECTURES}. */
 const O_CLOEXEC = 0o2000000;
+const O_NONBLOCK = 0o4000;
 const P_ALL = 0;
 const WNOHANG = 1;
 const WEXITED = 4;
@@ -13,6 +14,7 @@ const RLIMIT_NOFILE = 7;
 /** access(2): may be executed. */
 const X_OK = 1;
 const F_SETFD = 2;
+const F_SETFL = 4;
 const FD_CLOEXEC = 1;
 /** Where siginfo_t has si_pid on 64-bit Linux. */
 const SI_PID_OFFSET = 16;
@@ -23,11 +25,6 @@ const OPAQUE_BYTES = 256;
 const ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64'];
 
 type Call = (...args: unknown[]) => number;
-
-/** Watches a descriptor on the event loop of Node until it is closed; the descriptor must be closed after that. */
-export interface FdWatch {
-  close(): void;
-}
 
 /** A process that has ended and been waited for. Times in milliseconds, sizes in bytes. */
 export interface Reaped {
@@ -128,10 +125,9 @@ export class Libc {
     this.#fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
 
-  /** Makes `fd` non-blocking and calls back whenever it can be read or has ended. */
-  watch(fd: number, readable: () => void): FdWatch {
-    const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, readable);
-    return { close: () => handle.close() };
+  /** Lets reading return at once when there is nothing. */
+  unblock(fd: number): void {
+    this.#fcntl(fd, F_SETFL, O_NONBLOCK);
   }
 
   /** @returns 0 when this process may execute the file, else the errno. */
