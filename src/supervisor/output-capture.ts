@@ -18,9 +18,13 @@ export class OutputCapture {
 
   constructor(spec: StreamSpec) {
     this.#spec = spec;
+  }
+
+  /** Makes the log file, empty. */
+  open(): void {
     const { O_CREAT, O_TRUNC, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
     try {
-      this.#fd = openSync(spec.path, O_CREAT | O_TRUNC | O_APPEND | O_RDWR | O_NOFOLLOW, 0o600);
+      this.#fd = openSync(this.#spec.path, O_CREAT | O_TRUNC | O_APPEND | O_RDWR | O_NOFOLLOW, 0o600);
     } catch (error) {
       this.#error = error as Error;
     }

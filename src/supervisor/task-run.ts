@@ -13,6 +13,7 @@ import type { LaunchSpec, Outcome, Running } from './protocol.js';
 import { TaskCgroup } from './task-cgroup.js';
 import type { TaskRunContext } from './task-run-context.js';
 import { TaskTree } from './task-tree.js';
+import type { PossibleOwner } from './unowned.js';
 
 const { SIGCONT, SIGKILL } = constants.signals;
 
@@ -35,7 +36,9 @@ export class TaskRun {
   readonly #openStreams = new Set<StreamName>();
   #cgroup: TaskCgroup | undefined;
   #process: LaunchedProcess | undefined;
-  #trackingFailed = false;
+  /** Its processes are in a cgroup of their own. */
+  #isTracked = false;
+  #notBefore: number | undefined;
   #tree: TaskTree | undefined;
   #running: Running | undefined;
   #confirmed = false;
@@ -43,6 +46,8 @@ export class TaskRun {
   readonly #chain: ChainWatch | undefined;
   #spawnedAt = 0;
   #exit: { status: ExitStatus; atMs: number; durationMs: number } | undefined;
+  /** What came before the process. */
+  #earlyStops: { signal: number; graceMs: number }[] = [];
   #firstStop: 'timeout' | 'kill' | undefined;
   #timeoutAtMs: number | undefined;
   #over = false;
@@ -63,9 +68,6 @@ export class TaskRun {
     if (needsChain(spec) || context.launcher.alwaysChain)
       this.#chain = new ChainWatch(argv[0], spec.chain?.forks === true);
     this.#capture = { stdout: new OutputCapture(spec.stdout), stderr: new OutputCapture(spec.stderr) };
-    for (const { error } of Object.values(this.#capture))
-      if (error !== undefined)
-        context.log('cannot keep output', { launch_id: launchId, error: error.message });
   }
 
   /** The process, once the program is known to run. */
@@ -73,9 +75,15 @@ export class TaskRun {
     return this.#confirmed ? this.#running : undefined;
   }
 
-  /** Its processes are in a cgroup of their own. */
-  get tracked(): boolean {
-    return this.#cgroup !== undefined && !this.#trackingFailed;
+  /** True from the moment at which its process may exist. */
+  get hasBegun(): boolean {
+    return this.#notBefore !== undefined;
+  }
+
+  /** What tells whether an orphan can be its own; undefined before it has begun. */
+  get asOwner(): PossibleOwner | undefined {
+    if (this.#notBefore === undefined) return undefined;
+    return { startTicks: this.#running?.start_ticks ?? this.#notBefore, tracked: this.#isTracked };
   }
 
   /** The process, from the spawn on. */
@@ -84,12 +92,19 @@ export class TaskRun {
   }
 
   /**
-   * Makes the process. `ended` may be called before this returns.
+   * Makes the process, by and by. `spawned` or `ended` may be called before this returns.
    * @param spec the one that the run was made with.
+   * @param notBefore clock ticks since boot of a moment that is past.
    */
-  start(spec: LaunchSpec): void {
-    const { launcher, clock } = this.#context;
+  start(spec: LaunchSpec, notBefore: number): void {
+    this.#notBefore = notBefore;
+    const { launcher, clock, log } = this.#context;
     const { cgroup, cwd, env } = spec;
+    for (const capture of Object.values(this.#capture)) {
+      capture.open();
+      if (capture.error !== undefined)
+        log('cannot keep output', { launch_id: this.launchId, error: capture.error.message });
+    }
     if (hasNul(spec)) {
       this.#fail('launch', cannotLaunch(this.#program, 'contains a NUL byte'));
       return;
@@ -107,9 +122,10 @@ export class TaskRun {
     if (this.#chain !== undefined) this.#openStreams.add('report');
     const startedAtMs = clock.now();
     this.#spawnedAt = clock.monotonic();
-    this.#process = launcher.spawn(
+    launcher.spawn(
       { argv, env, cwd, report: this.#chain !== undefined },
       {
+        spawned: (process) => this.#spawned(process, startedAtMs),
         data: (stream, chunk) => this.#data(stream, chunk),
         end: (stream) => this.#end(stream),
         exit: (status) => this.#exited(status),
@@ -123,10 +139,15 @@ export class TaskRun {
         },
       },
     );
-    if (this.#process === undefined) return;
-    const { pid } = this.#process;
-    this.#tree = new TaskTree({ launcher, leader: this.#process, token: this.token, cgroup: this.#cgroup });
+  }
+
+  #spawned(process: LaunchedProcess, startedAtMs: number): void {
+    const { launcher, clock } = this.#context;
+    const { pid } = process;
+    this.#process = process;
+    this.#tree = new TaskTree({ launcher, leader: process, token: this.token, cgroup: this.#cgroup });
     if (this.#chain === undefined) this.#track(pid);
+    else this.#isTracked = this.#cgroup !== undefined;
     this.#running = {
       launch_id: this.launchId,
       token: this.token,
@@ -134,18 +155,21 @@ export class TaskRun {
       start_ticks: startTicks(pid) ?? 0,
       started_at_ms: startedAtMs,
     };
-    this.#wallTime = new Deadline(spec.wall_time_ms, () => this.#timeout());
+    const passedMs = clock.monotonic() - this.#spawnedAt;
+    this.#wallTime = new Deadline(Math.max(0, this.#spec.wall_time_ms - passedMs), () => this.#timeout());
     this.#context.spawned(this.#running);
     if (this.#chain === undefined) this.#confirm();
+    for (const { signal, graceMs } of this.#earlyStops.splice(0)) this.stop(signal, graceMs);
   }
 
   /**
-   * Ends the task because it was told to: `signal` now, KILL after the grace. The first stop counts; of a later one, only
-   * a shorter grace does. One that has ended is left alone.
+   * Ends the task because it was told to: `signal` now or with the spawn, KILL after the grace. The first stop counts; of
+   * a later one, only a shorter grace does. One that has ended is left alone.
    * @param graceMs milliseconds; the launch's own by default.
    */
   stop(signal: number, graceMs = this.#spec.grace_ms): void {
-    this.#stop('kill', signal, graceMs);
+    if (this.#tree === undefined) this.#earlyStops.push({ signal, graceMs });
+    else this.#stop('kill', signal, graceMs);
   }
 
   #stop(reason: 'timeout' | 'kill', signal: number, graceMs: number): void {
@@ -236,8 +260,8 @@ export class TaskRun {
   #track(pid: number): void {
     try {
       this.#cgroup?.enter(pid);
+      this.#isTracked = this.#cgroup !== undefined;
     } catch (error) {
-      this.#trackingFailed = true;
       this.#context.log('cannot track a task', { launch_id: this.launchId, error: String(error) });
     }
   }
