@@ -7,6 +7,12 @@ export interface ServerSentEvent {
   data: unknown;
 }
 
+/** As it goes over the wire. */
+export function encodeSse({ id, event, data }: ServerSentEvent): string {
+  const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`;
+  return `${head}data: ${JSON.stringify(data)}\n\n`;
+}
+
 /** An answer that goes on: `text/event-stream`, with a comment now and then while there is nothing to say. */
 export class SseStream {
   readonly #res: Response;
@@ -38,9 +44,13 @@ export class SseStream {
   }
 
   /** Resolves once the reader has room for more, or is gone. */
-  async send({ id, event, data }: ServerSentEvent): Promise<void> {
-    const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`;
-    if (this.#res.closed || this.#res.write(`${head}data: ${JSON.stringify(data)}\n\n`)) return;
+  send(event: ServerSentEvent): Promise<void> {
+    return this.sendEncoded(encodeSse(event));
+  }
+
+  /** As {@link send}, for any number of events; nothing for none. */
+  async sendEncoded(events: string | Buffer): Promise<void> {
+    if (events.length === 0 || this.#res.closed || this.#res.write(events)) return;
     await new Promise<void>((resolve) => {
       const settle = (): void => {
         this.#res.off('drain', settle);

@@ -1,4 +1,4 @@
-import type { EventView, SubmitAnswer, TaskSummary } from '../task/view.js';
+import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { ErrorBody } from '../task/errors.js';
 import type { GcReport, GcRequest } from '../task/gc.js';
@@ -60,6 +60,19 @@ export interface HeadTailView {
   eof: boolean;
 }
 
+/** Follows one stream of a task. */
+export interface OutputWatch {
+  /**
+   * Resolves when the stream may have bytes past `offset`, when the task is terminal or deleted, and when the follower is
+   * gone; one caller at a time, who reads on with {@link Service.outputRange}.
+   */
+  growth(offset: number): Promise<void>;
+  close(): void;
+}
+
+/** How a task is, in as few words as there are. */
+export type TaskEnding = Pick<TaskView, 'status' | 'exit_code' | 'exit_signal' | 'cause'>;
+
 /**
  * What the daemon does for a client: the one interface that `api` sees. Every method that takes a task id throws
  * `not_found` for an unknown one; methods that take a body throw `invalid_input`.
@@ -82,11 +95,9 @@ export interface Service {
   lastSeq(): number;
   outputRange(taskId: string, stream: OutputStream, offset: number, limit: number): Promise<OutputRange>;
   outputView(taskId: string, stream: OutputStream, maxBytes: number, maxLines: number): Promise<HeadTailView>;
-  /**
-   * Resolves when `stream` may have bytes past `offset` or the task is terminal; the caller reads on with
-   * {@link outputRange}. Rejects when `signal` aborts.
-   */
-  outputChanged(taskId: string, stream: OutputStream, offset: number, signal: AbortSignal): Promise<void>;
+  /** @param signal aborts once nobody follows any more */
+  watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch;
+  ending(taskId: string): TaskEnding;
   /** Deletes a terminal task and its files; `conflict` while it is not terminal. */
   deleteTask(taskId: string): Promise<void>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
