@@ -159,6 +159,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       accepting: true,
     };
     closers.push(() => core.inlineTexts.close());
+    closers.push(() => core.usage.close());
     core.announcer.onAnyEnd(() => {
       pump(core);
     });

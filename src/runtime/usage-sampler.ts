@@ -1,40 +1,41 @@
-import { readProcessUsage, type ProcessUsage } from '../sandbox/process-usage.js';
+import { Worker } from 'node:worker_threads';
 import type { Usage } from '../task/view.js';
+import type { UsageQuestion, UsageReply } from './usage-worker.js';
 
 /** A sample younger than this is served again: many polls cost one reading. */
 const FRESH_MS = 1000;
 
-/** Processes read at a stretch: 16 take about half a millisecond. */
-const STRETCH = 16;
+/** A worker that was not asked for so long ends; so does one of this age at its next quiet moment. Milliseconds. */
+const IDLE_MS = 10_000;
+const MAX_AGE_MS = 600_000;
 
 type Sample = Pick<Usage, 'cpu_percent' | 'memory_bytes' | 'processes'>;
 
-/** What the processes of a tree had used when it was last read, by pid. */
-type Readings = Map<number, ProcessUsage>;
-
 interface Entry {
   sample: Sample;
-  readings: Readings;
   taken_ms: number;
   pending: Promise<void> | undefined;
 }
 
-/** Live CPU and memory of running tasks, over all their processes, read only when somebody asks. */
+/**
+ * Live CPU and memory of running tasks, over all their processes, read only when somebody asks. pidusage works in a
+ * worker thread that is replaced now and then: it forgets to close the descriptor of a process that ends while it is
+ * read, and the end of a worker closes what it left open.
+ */
 export class UsageSampler {
   readonly #entries = new Map<string, Entry>();
-  readonly #readTree = process.platform === 'linux' ? readProcesses : readProcessesElsewhere;
+  readonly #questions = new Map<number, (figures: UsageReply['figures']) => void>();
+  #worker: Worker | undefined;
+  #startedMs = 0;
+  #nextId = 0;
+  #idle: NodeJS.Timeout | undefined;
 
   /**
    * @param pids lists the task's processes now
    * @returns the newest sample; waits only for the first one
    */
   async read(taskId: string, pids: () => number[]): Promise<Sample> {
-    const entry = this.#entries.get(taskId) ?? {
-      sample: {},
-      readings: new Map(),
-      taken_ms: -Infinity,
-      pending: undefined,
-    };
+    const entry = this.#entries.get(taskId) ?? { sample: {}, taken_ms: -Infinity, pending: undefined };
     this.#entries.set(taskId, entry);
     if (entry.pending === undefined && performance.now() - entry.taken_ms > FRESH_MS)
       entry.pending = this.#take(entry, pids()).finally(() => {
@@ -49,57 +50,53 @@ export class UsageSampler {
     this.#entries.delete(taskId);
   }
 
+  async close(): Promise<void> {
+    clearTimeout(this.#idle);
+    await this.#worker?.terminate();
+  }
+
   async #take(entry: Entry, pids: number[]): Promise<void> {
-    const before = entry.readings;
-    const now = await this.#readTree(pids);
-    const sum = (figure: (usage: ProcessUsage, pid: number) => number) =>
-      [...now].reduce((total, [pid, usage]) => total + figure(usage, pid), 0);
-    entry.readings = now;
+    const figures = pids.length === 0 ? [] : await this.#ask(pids);
     entry.taken_ms = performance.now();
     entry.sample = {
-      cpu_percent: Math.round(sum((usage, pid) => cpuShare(usage, before.get(pid))) * 1000) / 10,
-      memory_bytes: sum(({ memory_bytes }) => memory_bytes),
-      processes: now.size,
+      cpu_percent: Math.round(figures.reduce((sum, f) => sum + f.cpu, 0) * 10) / 10,
+      memory_bytes: figures.reduce((sum, f) => sum + f.memory, 0),
+      processes: figures.length,
     };
   }
-}
 
-/** Share of one core since the reading before; without one of the same process, since its start. */
-function cpuShare(now: ProcessUsage, before: ProcessUsage | undefined): number {
-  const since =
-    before?.started_s === now.started_s
-      ? { at: before.read_s, cpu: before.cpu_s }
-      : { at: now.started_s, cpu: 0 };
-  const elapsed = now.read_s - since.at;
-  return elapsed > 0 ? Math.max(0, now.cpu_s - since.cpu) / elapsed : 0;
-}
-
-/** From /proc, a stretch at a time, so that a tree of a thousand processes holds nobody up. */
-async function readProcesses(pids: number[]): Promise<Readings> {
-  const found: Readings = new Map();
-  for (let at = 0; at < pids.length; at += STRETCH) {
-    if (at > 0) await new Promise((next) => setImmediate(next));
-    for (const pid of pids.slice(at, at + STRETCH)) {
-      const usage = readProcessUsage(pid);
-      if (usage !== undefined) found.set(pid, usage);
-    }
+  #ask(pids: number[]): Promise<UsageReply['figures']> {
+    const id = this.#nextId++;
+    const worker = (this.#worker ??= this.#start());
+    clearTimeout(this.#idle);
+    return new Promise((resolve) => {
+      this.#questions.set(id, resolve);
+      worker.postMessage({ id, pids } satisfies UsageQuestion);
+    });
   }
-  return found;
-}
 
-/** Where there is no /proc: by the system's own tools, which tell a start no better than to the second. */
-async function readProcessesElsewhere(pids: number[]): Promise<Readings> {
-  const { default: pidusage } = await import('pidusage');
-  const found: Readings = new Map();
-  const read = async (pid: number) => {
-    try {
-      const { ctime, elapsed, memory, timestamp } = await pidusage(pid);
-      const [read_s, cpu_s] = [timestamp / 1000, ctime / 1000];
-      found.set(pid, { read_s, cpu_s, started_s: read_s - elapsed / 1000, memory_bytes: memory });
-    } catch {
-      // It ended between the listing and the reading.
-    }
-  };
-  await Promise.all(pids.map(read));
-  return found;
+  #start(): Worker {
+    const worker = new Worker(new URL('./usage-worker.js', import.meta.url), { execArgv: [], env: {} });
+    this.#startedMs = performance.now();
+    worker.unref();
+    worker.on('message', ({ id, figures }: UsageReply) => {
+      this.#answer(id, figures);
+      if (this.#questions.size > 0) return;
+      clearTimeout(this.#idle);
+      const old = performance.now() - this.#startedMs > MAX_AGE_MS;
+      this.#idle = setTimeout(() => void worker.terminate(), old ? 0 : IDLE_MS).unref();
+    });
+    // An 'exit' follows every 'error'; without a listener the error would end the daemon.
+    worker.on('error', () => undefined);
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+      for (const id of [...this.#questions.keys()]) this.#answer(id, []);
+    });
+    return worker;
+  }
+
+  #answer(id: number, figures: UsageReply['figures']): void {
+    this.#questions.get(id)?.(figures);
+    this.#questions.delete(id);
+  }
 }
