@@ -3,13 +3,10 @@ import type { EncodedJson } from '../runtime/service.js';
 
 const JSON_TYPE = 'application/json';
 
-/**
- * Answers a value as JSON. A text goes out in one write with the headers, bytes in a second one: 10 % of the time that a
- * status took.
- */
+/** Answers a value as JSON. */
 export function sendJson(res: Response, value: unknown, status = 200): void {
-  const body = JSON.stringify(value);
-  res.writeHead(status, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body) }).end(body);
+  const body = Buffer.from(JSON.stringify(value));
+  res.writeHead(status, { 'content-type': JSON_TYPE, 'content-length': body.length }).end(body);
 }
 
 /** Below this, one copy costs less than further writes to the connection. */
@@ -20,8 +17,7 @@ export function sendEncoded(res: Response, pieces: EncodedJson): void {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length });
   if (length <= COPY_BYTES) {
-    // One character a byte: the bytes as they are, in the form that joins the headers.
-    res.end(Buffer.concat(pieces, length).toString('latin1'), 'latin1');
+    res.end(Buffer.concat(pieces, length));
     return;
   }
   res.cork();

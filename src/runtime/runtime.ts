@@ -113,6 +113,10 @@ export class Runtime implements Service {
     return { stream, ...(await readHeadTail(this.source(taskId, stream), maxBytes, maxLines)) };
   }
 
+  encodeText(bytes: Buffer): Promise<Buffer> {
+    return this.core.inlineTexts.encode(bytes);
+  }
+
   watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch {
     const source = this.source(taskId, stream);
     const watch = new GrowthWatch(source);

@@ -48,8 +48,8 @@ export interface OutputRange {
 
 export interface HeadTailView {
   stream: OutputStream;
-  head: string;
-  tail: string;
+  head: Buffer;
+  tail: Buffer;
   head_bytes: number;
   tail_bytes: number;
   total_bytes: number;
@@ -95,6 +95,8 @@ export interface Service {
   lastSeq(): number;
   outputRange(taskId: string, stream: OutputStream, offset: number, limit: number): Promise<OutputRange>;
   outputView(taskId: string, stream: OutputStream, maxBytes: number, maxLines: number): Promise<HeadTailView>;
+  /** Bytes as a JSON string, quotes included, with U+FFFD for what is not UTF-8; long ones away from the event loop. */
+  encodeText(bytes: Buffer): Promise<Buffer>;
   /** @param signal aborts once nobody follows any more */
   watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch;
   ending(taskId: string): TaskEnding;

@@ -168,6 +168,10 @@ export class FakeService implements Service {
     return readHeadTailOf(stream, this.#task(id)[stream]);
   }
 
+  async encodeText(bytes: Buffer): Promise<Buffer> {
+    return Buffer.from(JSON.stringify(bytes.toString()));
+  }
+
   watchOutput(id: string, stream: OutputStream, signal: AbortSignal): OutputWatch {
     this.watching++;
     const changed = (offset: number) => () =>
