@@ -1,0 +1,91 @@
+/** `npm run bench`: measures, prints a table, and judges nothing by its exit code but whether it could measure. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Bench } from './bench.js';
+import { BENCHES } from './benches.js';
+import { currentCommit } from './machine.js';
+import { renderReport, type Report } from './report.js';
+import { runBenches } from './run.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+const ROUNDS = { full: 5, quick: 2 };
+
+const HELP = `Usage: npm run bench -- [options]
+
+  --only <names>   benches to run, separated by commas; all by default
+  --quick          rough figures within a minute
+  --rounds <n>     how often each figure is measured; ${ROUNDS.full} by default, ${ROUNDS.quick} with --quick
+  --dir <dir>      where the data directories are made; the system's temporary directory by default
+  --json <file>    writes the report there, too
+  --keep           writes the report to test/bench/results/, as JSON and as Markdown
+
+Benches:
+${BENCHES.map(({ name, what }) => `  ${name.padEnd(15)}  ${what}`).join('\n')}
+`;
+
+class UsageError extends Error {}
+
+async function main(argv: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      dir: { type: 'string', default: tmpdir() },
+      json: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const benches = chosen(values.only);
+  const rounds = Number(values.rounds ?? (values.quick ? ROUNDS.quick : ROUNDS.full));
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new UsageError('--rounds must be a whole number above 0');
+  const progress = (text: string) => void process.stderr.write(`${text}\n`);
+  const measured = await runBenches(benches, { rounds, quick: values.quick, dir: values.dir, progress });
+  const commit = currentCommit(ROOT);
+  const report: Report = { ...measured, ...(commit !== undefined && { commit }) };
+  process.stdout.write(renderReport(report));
+  for (const file of files(report, values)) writeReport(file, report);
+  return report.benches.some((bench) => bench.error !== undefined) ? 1 : 0;
+}
+
+function chosen(only: string | undefined): Bench[] {
+  if (only === undefined) return [...BENCHES];
+  return only.split(',').map((name) => {
+    const bench = BENCHES.find((b) => b.name === name.trim());
+    if (bench === undefined)
+      throw new UsageError(`there is no bench "${name}"; there are ${BENCHES.map((b) => b.name).join(', ')}`);
+    return bench;
+  });
+}
+
+function files(report: Report, { json, keep }: { json?: string; keep: boolean }): string[] {
+  const name = `${RESULTS}${report.date.slice(0, 10)}-${report.machine.cores}-cores`;
+  return [...(json === undefined ? [] : [json]), ...(keep ? [`${name}.json`, `${name}.md`] : [])];
+}
+
+function writeReport(file: string, report: Report): void {
+  if (file.startsWith(RESULTS)) mkdirSync(RESULTS, { recursive: true });
+  const text = file.endsWith('.md') ? renderReport(report) : `${JSON.stringify(report, undefined, 2)}\n`;
+  writeFileSync(file, text);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const known =
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(
+    `bench: ${known === true ? (error as Error).message : String((error as Error).stack)}\n`,
+  );
+  process.exitCode = known === true ? 2 : 1;
+}
