@@ -1,4 +1,21 @@
 import type { Bench } from './bench.js';
+import { cli } from './benches/cli.js';
+import { collection } from './benches/collection.js';
+import { flood } from './benches/flood.js';
+import { latency } from './benches/latency.js';
+import { loadLatency } from './benches/load-latency.js';
+import { memory } from './benches/memory.js';
+import { stall } from './benches/stall.js';
+import { throughput } from './benches/throughput.js';
 
-/** All benches, in the order in which they run: the cheap ones first, so that a mistake shows early. */
-export const BENCHES: readonly Bench[] = [];
+/** All benches, in the order in which they run: what deletes much comes last, because it slows what comes after it. */
+export const BENCHES: readonly Bench[] = [
+  cli,
+  latency,
+  throughput,
+  loadLatency,
+  flood,
+  memory,
+  collection,
+  stall,
+];
