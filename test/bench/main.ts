@@ -27,6 +27,7 @@ ${BENCHES.map(({ name, what }) => `  ${name.padEnd(15)}  ${what}`).join('\n')}
 `;
 
 class UsageError extends Error {}
+class Interrupted extends Error {}
 
 async function main(argv: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -50,12 +51,21 @@ async function main(argv: string[]): Promise<number> {
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new UsageError('--rounds must be a whole number above 0');
   const progress = (text: string) => void process.stderr.write(`${text}\n`);
-  const measured = await runBenches(benches, { rounds, quick: values.quick, dir: values.dir, progress });
+  const { quick, dir } = values;
+  const measured = await runBenches(benches, { rounds, quick, dir, progress, interruption: interruption() });
   const commit = currentCommit(ROOT);
   const report: Report = { ...measured, ...(commit !== undefined && { commit }) };
   process.stdout.write(renderReport(report));
   for (const file of files(report, values)) writeReport(file, report);
   return report.benches.some((bench) => bench.error !== undefined) ? 1 : 0;
+}
+
+/** Aborts at the first SIGINT or SIGTERM. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => controller.abort(new Interrupted(`interrupted by ${signal}`)));
+  return controller.signal;
 }
 
 function chosen(only: string | undefined): Bench[] {
@@ -82,10 +92,10 @@ function writeReport(file: string, report: Report): void {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const known =
-    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(
-    `bench: ${known === true ? (error as Error).message : String((error as Error).stack)}\n`,
-  );
-  process.exitCode = known === true ? 2 : 1;
+  const { message, stack, code } = error as NodeJS.ErrnoException;
+  const misused = error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true;
+  const expected = misused || error instanceof Interrupted;
+  process.stderr.write(`bench: ${expected ? message : stack}\n`);
+  // What an interrupted bench still waits for must not hold the process.
+  process.exit(misused ? 2 : 1);
 }

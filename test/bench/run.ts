@@ -13,16 +13,24 @@ export interface RunOptions {
   /** Existing directory under which the data directories are made and, at the very end, deleted. */
   dir: string;
   progress: (text: string) => void;
+  /** Ends the run after what has to be cleaned up. */
+  interruption: AbortSignal;
 }
 
-/** Runs the benches one after another. One that throws is reported with its message, and the others go on. */
+/**
+ * Runs the benches one after another. One that throws is reported with its message, and the others go on.
+ * @throws Error when it was interrupted
+ */
 export async function runBenches(benches: readonly Bench[], options: RunOptions): Promise<Report> {
   const began = performance.now();
   const date = new Date().toISOString();
   const root = mkdtempSync(join(realpathSync(options.dir), TEST_PREFIX));
   try {
     const results: Report['benches'] = [];
-    for (const bench of benches) results.push(await runBench(bench, root, options));
+    for (const bench of benches) {
+      results.push(await runBench(bench, root, options));
+      options.interruption.throwIfAborted();
+    }
     return {
       date,
       machine: describeMachine(root),
@@ -63,7 +71,7 @@ async function runBench(bench: Bench, root: string, options: RunOptions): Promis
   const problems: string[] = [];
   let figures: Figure[] = [];
   try {
-    figures = await bench.run(context);
+    figures = await Promise.race([bench.run(context), aborted(options.interruption)]);
   } catch (error) {
     problems.push(message(error));
   }
@@ -74,6 +82,12 @@ async function runBench(bench: Bench, root: string, options: RunOptions): Promis
     figures: figures.map(assess),
     ...(problems.length > 0 && { error: problems.join('; ') }),
   };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function message(error: unknown): string {

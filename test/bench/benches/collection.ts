@@ -13,8 +13,8 @@ export const collection: Bench = {
 };
 
 async function measure(context: BenchContext, client: LoadClient): Promise<Figure[]> {
-  const kept = context.pick(500, 100);
-  const count = context.pick(2000, 400);
+  const kept = context.pick(500, 50);
+  const count = context.pick(2000, 200);
   const keepAll = await context.startDaemon({ flags: SLOTS });
   const keepFew = await context.startDaemon({
     flags: [...SLOTS, '--retain-max-tasks', `${kept}`, '--gc-interval-ms', '50'],

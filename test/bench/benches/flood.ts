@@ -35,7 +35,7 @@ interface Round {
 async function measure(context: BenchContext, client: LoadClient): Promise<Figure[]> {
   const daemon = await context.startDaemon();
   await runTasks(client, daemon, { task: TRUE, count: context.pick(500, 100) });
-  const forMs = context.pick(3000, 1000);
+  const forMs = context.pick(3000, 500);
   const neighbours = context.pick(100, 20);
   const rounds: Round[] = [];
   for (let round = 1; round <= context.rounds; round++) {

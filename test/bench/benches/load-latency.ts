@@ -29,8 +29,8 @@ interface Round {
 }
 
 async function measure(context: BenchContext, client: LoadClient, other: LoadClient): Promise<Figure[]> {
-  const waiting = context.pick(10_000, 2000);
-  const seconds = context.pick(8, 3);
+  const waiting = context.pick(10_000, 1000);
+  const seconds = context.pick(8, 2);
   const stamp = stampProgram(context.scratch());
   const daemon = await context.startDaemon({ flags: ['--max-running-tasks', `${SLOTS}`] });
   const rounds: Round[] = [];

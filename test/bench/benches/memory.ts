@@ -11,7 +11,7 @@ import { pssKb } from '../probes/pss.js';
 
 const SLEEP = { execution: { kind: 'command', program: 'sleep', args: ['600'] } };
 const MANY_SLOTS = 5000;
-/** After work, until memory is looked at: what is garbage then is collected when it is needed. Milliseconds. */
+/** After work, until memory is looked at, in milliseconds; in quick mode a tenth of it. */
 const SETTLE_MS = 2000;
 /** Guard against hanging. */
 const START_ALL_MS = 120_000;
@@ -27,16 +27,16 @@ async function measure(context: BenchContext, client: LoadClient): Promise<Figur
   return [...(await running(context)), ...(await waiting(context)), ...(await overTime(context, client))];
 }
 
-const kb = async (daemon: BenchDaemon) => {
-  await delay(SETTLE_MS);
+async function takenKb({ pick }: BenchContext, daemon: BenchDaemon): Promise<number> {
+  await delay(pick(SETTLE_MS, SETTLE_MS / 10));
   return pssKb([daemon.pid, daemon.supervisorPid]);
-};
+}
 
 async function running(context: BenchContext): Promise<Figure[]> {
   context.progress('sleeps at once');
   const daemon = await context.startDaemon({ flags: ['--max-running-tasks', `${MANY_SLOTS}`] });
-  const idle = await kb(daemon);
-  const counts = context.pick([1000, 5000], [200, 1000]);
+  const idle = await takenKb(context, daemon);
+  const counts = context.pick([1000, 5000], [100, 300]);
   const figures: Figure[] = [
     {
       name: 'idle',
@@ -57,7 +57,7 @@ async function running(context: BenchContext): Promise<Figure[]> {
       name: `each of ${count} running tasks`,
       meaning: `over idle, with ${count} times sleep at once`,
       unit: 'KB',
-      rounds: [((await kb(daemon)) - idle) / count],
+      rounds: [((await takenKb(context, daemon)) - idle) / count],
       budget: { of: 'value', at_most: 100 },
     });
   }
@@ -66,31 +66,31 @@ async function running(context: BenchContext): Promise<Figure[]> {
 }
 
 async function waiting(context: BenchContext): Promise<Figure[]> {
-  const count = context.pick(10_000, 2000);
+  const count = context.pick(10_000, 1000);
   context.progress(`${count} waiting tasks`);
   const daemon = await context.startDaemon({ flags: ['--max-running-tasks', '1'] });
   await fillQueue(daemon, SLEEP, 1);
-  const idle = await kb(daemon);
+  const idle = await takenKb(context, daemon);
   await fillQueue(daemon, SLEEP, count);
   const figure: Figure = {
     name: `each of ${count} waiting tasks`,
     meaning: 'over idle, submitted in batches',
     unit: 'KB',
-    rounds: [((await kb(daemon)) - idle) / count],
+    rounds: [((await takenKb(context, daemon)) - idle) / count],
   };
   await daemon.end();
   return [figure];
 }
 
 async function overTime(context: BenchContext, client: LoadClient): Promise<Figure[]> {
-  const count = context.pick(100_000, 4000);
+  const count = context.pick(100_000, 1000);
   const tenth = count / 10;
   const daemon = await context.startDaemon({ flags: ['--max-running-tasks', '16'] });
   const after: number[] = [];
   for (let done = 0; done < count; done += tenth) {
     context.progress(`${done} of ${count} tasks`);
     await runTasks(client, daemon, { task: TRUE, count: tenth });
-    after.push((await kb(daemon)) / 1000);
+    after.push((await takenKb(context, daemon)) / 1000);
   }
   const [early, late] = [after.slice(1, 4), after.slice(-3)];
   return [

@@ -42,7 +42,7 @@ async function measure(context: BenchContext, client: LoadClient): Promise<Figur
       flags: ['--max-running-tasks', '16', '--gc-interval-ms', `${GC_INTERVAL_MS}`],
       ...watch,
     });
-    await runTasks(client, daemon, { task: TRUE, count: context.pick(1000, 200) });
+    await runTasks(client, daemon, { task: TRUE, count: context.pick(1000, 100) });
     await watch.ask(daemon.pid);
     await bystander.ask(idle.pid!);
     const seen = phases(context, client, daemon).map((phase) => ({
@@ -93,7 +93,7 @@ async function measure(context: BenchContext, client: LoadClient): Promise<Figur
 
 function phases({ pick }: BenchContext, client: LoadClient, daemon: BenchDaemon): Phase[] {
   const collect = () => http(daemon.url).post('/api/v1/gc', { older_than_ms: 0 });
-  const batch = pick(1000, 300);
+  const batch = pick(1000, 100);
   const flood = pick(1024, 128) * MIB;
   return [
     {
@@ -157,7 +157,7 @@ async function longLog(client: LoadClient, daemon: BenchDaemon, bytes: number): 
     reader.exec('BEGIN');
     reader.prepare('SELECT count(*) FROM sqlite_schema').get();
     do {
-      await runTasks(client, daemon, { task: TRUE, count: 200, batchOf: 200 });
+      await runTasks(client, daemon, { task: TRUE, count: 100, batchOf: 100 });
     } while ((await walBytes()) <= bytes);
   } finally {
     reader.close();

@@ -46,9 +46,9 @@ async function measure(context: BenchContext, client: LoadClient): Promise<Figur
     rounds.add(name, cost.perSecond);
     return cost;
   };
-  await runTasks(client, slots16, { task: TRUE, count: pick(1000, 200) });
+  await runTasks(client, slots16, { task: TRUE, count: pick(1000, 100) });
   await runTasks(client, slots64, { task: TRUE, count: pick(300, 50) });
-  const count = pick(2000, 400);
+  const count = pick(2000, 300);
   for (let round = 1; round <= context.rounds; round++) {
     context.progress(`round ${round} of ${context.rounds}`);
     rounds.add('raw', await raw.perSecond(pick(4000, 1000), IN_FLIGHT));
@@ -56,11 +56,11 @@ async function measure(context: BenchContext, client: LoadClient): Promise<Figur
     rounds.add('koffi', await throughKoffi.perSecond(pick(3000, 500), IN_FLIGHT));
     rounds.add('tsp', await taskSpooler(scratch(), pick(1000, 200)));
     rounds.add('nq', await nq(scratch(), pick(400, 100)));
-    await run('limits', slots16, { task: { ...TRUE, ...LIMITS }, count: pick(1000, 200) });
+    await run('limits', slots16, { task: { ...TRUE, ...LIMITS }, count: pick(1000, 150) });
     await run('64 slots', slots64, { task: TRUE, count });
-    await run('output', slots16, { task: OUTPUT_64_KB, count: pick(1000, 200) });
-    await run('batch', slots16, { task: TRUE, count: pick(10_000, 1000), batchOf: pick(1000, 500) });
-    await run('closed loop', slots16, { task: TRUE, count: pick(1500, 300), closedLoop: true });
+    await run('output', slots16, { task: OUTPUT_64_KB, count: pick(1000, 100) });
+    await run('batch', slots16, { task: TRUE, count: pick(10_000, 300), batchOf: pick(1000, 300) });
+    await run('closed loop', slots16, { task: TRUE, count: pick(1500, 200), closedLoop: true });
   }
   return figures(rounds, raw.language);
 }
