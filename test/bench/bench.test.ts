@@ -64,8 +64,9 @@ test('a run that is interrupted ends what it has started and leaves nothing in i
   const { child, output, ended } = start(process.execPath, args);
   await waitFor(() => output.stderr.includes('round 1'), { what: 'the first round' });
   child.kill('SIGTERM');
+  child.kill('SIGINT');
   expect(await ended).toBe(1);
-  expect(output.stderr).toMatch(/^bench: interrupted by SIGTERM$/m);
+  expect(output.stderr).toMatch(/^bench: interrupted by SIG(TERM|INT)$/m);
   expect(output.stdout).toBe('');
   expect(readdirSync(dir)).toEqual([]);
 });

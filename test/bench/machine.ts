@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
-import { arch, cpus, release, totalmem } from 'node:os';
+import { arch, cpus, loadavg, release, totalmem } from 'node:os';
 
 /** What the numbers of a run hold for. */
 export interface Machine {
@@ -11,6 +11,8 @@ export interface Machine {
   node: string;
   /** Of the directory that the data directories were in: `ext4`, `tmpfs`, … */
   file_system: string;
+  /** Load average of the minute before: far above 0, and others were at work. */
+  load: number;
 }
 
 /** @param dir existing directory that holds the data */
@@ -23,6 +25,7 @@ export function describeMachine(dir: string): Machine {
     kernel: release(),
     node: process.version,
     file_system: fileSystemOf(dir),
+    load: Math.round(loadavg()[0]! * 10) / 10,
   };
 }
 

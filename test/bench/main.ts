@@ -60,11 +60,11 @@ async function main(argv: string[]): Promise<number> {
   return report.benches.some((bench) => bench.error !== undefined) ? 1 : 0;
 }
 
-/** Aborts at the first SIGINT or SIGTERM. */
+/** Aborts at the first SIGINT or SIGTERM. Others are let pass: npm and tsx hand on what the whole group has already got. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => controller.abort(new Interrupted(`interrupted by ${signal}`)));
+    process.on(signal, () => controller.abort(new Interrupted(`interrupted by ${signal}`)));
   return controller.signal;
 }
 

@@ -21,7 +21,7 @@ export function renderReport(report: Report): string {
   const { machine } = report;
   const head = [
     `${report.date}, commit ${report.commit ?? 'unknown'}, ${report.rounds} rounds${report.quick ? ', quick' : ''}, ${Math.round(report.seconds)} s`,
-    `${machine.cores} cores of ${machine.cpu}, ${machine.memory_gb} GB, Linux ${machine.kernel}, Node ${machine.node}, data on ${machine.file_system}`,
+    `${machine.cores} cores of ${machine.cpu}, ${machine.memory_gb} GB, Linux ${machine.kernel}, Node ${machine.node}, data on ${machine.file_system}, load ${machine.load} before`,
   ];
   const sections = report.benches.map(({ name, figures, error }) =>
     [

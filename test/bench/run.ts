@@ -24,6 +24,7 @@ export interface RunOptions {
 export async function runBenches(benches: readonly Bench[], options: RunOptions): Promise<Report> {
   const began = performance.now();
   const date = new Date().toISOString();
+  const machine = describeMachine(options.dir);
   const root = mkdtempSync(join(realpathSync(options.dir), TEST_PREFIX));
   try {
     const results: Report['benches'] = [];
@@ -33,7 +34,7 @@ export async function runBenches(benches: readonly Bench[], options: RunOptions)
     }
     return {
       date,
-      machine: describeMachine(root),
+      machine,
       quick: options.quick,
       rounds: options.rounds,
       seconds: (performance.now() - began) / 1000,

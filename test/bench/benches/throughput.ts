@@ -59,7 +59,7 @@ async function measure(context: BenchContext, client: LoadClient): Promise<Figur
     await run('limits', slots16, { task: { ...TRUE, ...LIMITS }, count: pick(1000, 150) });
     await run('64 slots', slots64, { task: TRUE, count });
     await run('output', slots16, { task: OUTPUT_64_KB, count: pick(1000, 100) });
-    await run('batch', slots16, { task: TRUE, count: pick(10_000, 300), batchOf: pick(1000, 300) });
+    await run('batch', slots16, { task: TRUE, count: pick(2000, 300), batchOf: pick(1000, 300) });
     await run('closed loop', slots16, { task: TRUE, count: pick(1500, 200), closedLoop: true });
   }
   return figures(rounds, raw.language);

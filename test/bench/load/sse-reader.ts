@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 /** Reads what goes on and throws it away, as fast as it comes. Ends with the answer. */
-export class SseReader {
+class SseReader {
   bytes = 0;
   readonly #socket: Socket;
 
