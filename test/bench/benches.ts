@@ -7,6 +7,7 @@ import { loadLatency } from './benches/load-latency.js';
 import { memory } from './benches/memory.js';
 import { stall } from './benches/stall.js';
 import { throughput } from './benches/throughput.js';
+import { scale } from './scale.js';
 
 /** All benches, in the order in which they run: what deletes much comes last, because it slows what comes after it. */
 export const BENCHES: readonly Bench[] = [
@@ -16,6 +17,7 @@ export const BENCHES: readonly Bench[] = [
   loadLatency,
   flood,
   memory,
+  scale,
   collection,
   stall,
 ];

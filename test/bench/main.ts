@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.js';
 import { BENCHES } from './benches.js';
 import { currentCommit } from './machine.js';
+import { plotScale } from './plot.js';
 import { renderReport, type Report } from './report.js';
 import { runBenches } from './run.js';
 
@@ -20,7 +21,7 @@ const HELP = `Usage: npm run bench -- [options]
   --rounds <n>     how often each figure is measured; ${ROUNDS.full} by default, ${ROUNDS.quick} with --quick
   --dir <dir>      where the data directories are made; the system's temporary directory by default
   --json <file>    writes the report there, too
-  --keep           writes the report to test/bench/results/, as JSON and as Markdown
+  --keep           writes the report to test/bench/results/, as JSON and as Markdown, and draws what scale has measured
 
 Benches:
 ${BENCHES.map(({ name, what }) => `  ${name.padEnd(15)}  ${what}`).join('\n')}
@@ -80,13 +81,23 @@ function chosen(only: string | undefined): Bench[] {
 
 function files(report: Report, { json, keep }: { json?: string; keep: boolean }): string[] {
   const name = `${RESULTS}${report.date.slice(0, 10)}-${report.machine.cores}-cores`;
-  return [...(json === undefined ? [] : [json]), ...(keep ? [`${name}.json`, `${name}.md`] : [])];
+  return [
+    ...(json === undefined ? [] : [json]),
+    ...(keep ? [`${name}.json`, `${name}.md`, `${name}.svg`] : []),
+  ];
 }
 
 function writeReport(file: string, report: Report): void {
   if (file.startsWith(RESULTS)) mkdirSync(RESULTS, { recursive: true });
-  const text = file.endsWith('.md') ? renderReport(report) : `${JSON.stringify(report, undefined, 2)}\n`;
-  writeFileSync(file, text);
+  const text = contentOf(file, report);
+  if (text !== undefined) writeFileSync(file, text);
+}
+
+/** Undefined where there is nothing to draw. */
+function contentOf(file: string, report: Report): string | undefined {
+  if (file.endsWith('.md')) return renderReport(report);
+  if (file.endsWith('.svg')) return plotScale(report);
+  return `${JSON.stringify(report, undefined, 2)}\n`;
 }
 
 try {
