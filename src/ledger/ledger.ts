@@ -36,6 +36,7 @@ export class Ledger {
   readonly #machine: Budget;
   readonly #tenants = new Map<string, Budget>();
   readonly #entries = new Map<string, LedgerEntry>();
+  #releases = 0;
 
   /** An absent amount of `capacity` or of a quota is unlimited; so is a tenant without quota. */
   constructor({ capacity, quotas }: { capacity: Resources; quotas: ReadonlyMap<string, Resources> }) {
@@ -69,6 +70,11 @@ export class Ledger {
     return quota === undefined || quota.fits(reservation, held);
   }
 
+  /** How often something was given back: as long as it stays, what did not fit does not fit. */
+  get releases(): number {
+    return this.#releases;
+  }
+
   /** Slots that are left, infinite without limit; 0 or less means that no task can start. */
   freeSlots(): number {
     return this.#machine.free('task_slots');
@@ -99,6 +105,7 @@ export class Ledger {
     const entry = this.#entries.get(taskId);
     if (entry === undefined) return false;
     this.#entries.delete(taskId);
+    this.#releases++;
     this.#machine.subtract(entry.reservation);
     const budget = this.#tenantBudget(entry.tenant);
     budget?.subtract(entry.reservation);
