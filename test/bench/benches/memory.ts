@@ -47,7 +47,7 @@ async function running(context: BenchContext): Promise<Figure[]> {
     },
   ];
   for (const count of counts) {
-    await fillQueue(daemon, SLEEP, count - (await load(daemon)).running);
+    await fillQueue(daemon, [SLEEP], count - (await load(daemon)).running);
     // The supervisor's children: what really runs.
     await waitFor(() => childrenOf(daemon.supervisorPid).length >= count, {
       timeoutMs: START_ALL_MS,
@@ -69,9 +69,9 @@ async function waiting(context: BenchContext): Promise<Figure[]> {
   const count = context.pick(10_000, 1000);
   context.progress(`${count} waiting tasks`);
   const daemon = await context.startDaemon({ flags: ['--max-running-tasks', '1'] });
-  await fillQueue(daemon, SLEEP, 1);
+  await fillQueue(daemon, [SLEEP], 1);
   const idle = await takenKb(context, daemon);
-  await fillQueue(daemon, SLEEP, count);
+  await fillQueue(daemon, [SLEEP], count);
   const figure: Figure = {
     name: `each of ${count} waiting tasks`,
     meaning: 'over idle, submitted in batches',
