@@ -3,13 +3,17 @@ import type { BenchDaemon } from '../daemon.js';
 
 const BATCH = 1000;
 
-/** Submits `task` until so many wait. @returns how many that were */
-export async function fillQueue(daemon: BenchDaemon, task: object, waiting: number): Promise<number> {
+/** Submits tasks, taken in turn from `tasks`, until so many wait. @returns how many that were */
+export async function fillQueue(
+  daemon: BenchDaemon,
+  tasks: readonly object[],
+  waiting: number,
+): Promise<number> {
   const client = http(daemon.url);
   const missing = waiting - (await load(daemon)).waiting;
   for (let left = missing; left > 0; left -= BATCH) {
-    const tasks = Array.from({ length: Math.min(left, BATCH) }, () => task);
-    const { status, text } = await client.post('/api/v1/tasks/batch', { tasks });
+    const batch = Array.from({ length: Math.min(left, BATCH) }, (_, i) => tasks[i % tasks.length]);
+    const { status, text } = await client.post('/api/v1/tasks/batch', { tasks: batch });
     if (status !== 200) throw new Error(`a batch was answered with ${status}: ${text.slice(0, 500)}`);
   }
   return Math.max(0, missing);

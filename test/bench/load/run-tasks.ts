@@ -71,7 +71,7 @@ function jobOf(port: number, { task, count, connections, batchOf, closedLoop }: 
 }
 
 /** How many tasks of a daemon have ended as `success` since its database was made. */
-async function successes(daemon: BenchDaemon): Promise<number> {
+export function successes(daemon: BenchDaemon): Promise<number> {
   return metric(daemon, 'execgo_runtime_tasks_total{status="success"}');
 }
 
