@@ -85,6 +85,11 @@ export class LibcLauncher implements Launcher {
     this.#orphans.close();
   }
 
+  /** Open here for tasks: their pipes, and two log files each. */
+  get #descriptors(): number {
+    return this.#openStreams + 2 * (this.#leaders.size + this.#pending.size);
+  }
+
   #withDescendants(pids: number[]): number[] {
     return pids.flatMap((pid) => [pid, ...descendantsOf(pid)]);
   }
@@ -155,7 +160,7 @@ export class LibcLauncher implements Launcher {
     cwd: string,
     fds: readonly number[],
   ): Promise<SpawnResult> {
-    const result = await this.#spawner.spawn({ path, argv, env, cwd, fds }, this.#openStreams);
+    const result = await this.#spawner.spawn({ path, argv, env, cwd, fds }, this.#descriptors);
     // The C library has waited for what could not become the program: its pid may be another's by now.
     if ('errno' in result && this.#unknown !== undefined) this.#unknown = { pid: 0, mayBeOf: new Set() };
     return result;

@@ -61,7 +61,7 @@ export class LibcSpawn {
     this.#actionsChdir = declare(ADD_CHDIR);
     this.#spawn = library.func(
       'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
-    ) as unknown as Spawn;
+    );
     // sigfillset(3) leaves out the two signals of the C library itself, which a spawn would then let the task ignore.
     const signals = Buffer.alloc(OPAQUE_BYTES, 0xff);
     declare('int posix_spawnattr_init(void *attributes)')(this.#attributes);
@@ -74,28 +74,43 @@ export class LibcSpawn {
     );
   }
 
-  /** Holds up this thread until the program is reached, which takes as long as everything else about a short task. */
-  now(program: Program): SpawnResult {
-    const buffers = this.#prepare(program);
-    return this.#finish(buffers, this.#spawn(...this.#arguments(program, buffers)));
+  /**
+   * @param around sets for the call what the process is to take over; by then everything else is prepared, which the C
+   * library refuses for descriptors above the limit of open files.
+   * @returns once the program is reached, which takes as long as everything else about a short task.
+   */
+  now(program: Program, around: (spawn: () => number) => number): SpawnResult {
+    const buffers = this.#takeBuffers();
+    const refused = this.#prepare(program, buffers);
+    const errno = refused === 0 ? around(() => this.#spawn(...this.#arguments(program, buffers))) : refused;
+    return this.#finish(buffers, errno);
   }
 
   /** Holds up a thread of libuv's pool instead. The process is a child of all threads; only /proc tells them apart. */
   onThread(program: Program): Promise<SpawnResult> {
-    const buffers = this.#prepare(program);
+    const buffers = this.#takeBuffers();
     return new Promise((resolve) => {
-      this.#spawn.async(...this.#arguments(program, buffers), (_error: unknown, errno: number) =>
-        resolve(this.#finish(buffers, errno)),
-      );
+      const done = (errno: number) => resolve(this.#finish(buffers, errno));
+      const refused = this.#prepare(program, buffers);
+      if (refused === 0)
+        this.#spawn.async(...this.#arguments(program, buffers), (_error: unknown, errno: number) =>
+          done(errno),
+        );
+      else done(refused);
     });
   }
 
-  #prepare({ cwd, fds }: Program): CallBuffers {
-    const buffers = this.#unused.pop() ?? { actions: Buffer.alloc(OPAQUE_BYTES), pid: Buffer.alloc(4) };
-    this.#actionsInit(buffers.actions);
-    fds.forEach((fd, index) => this.#actionsDup2(buffers.actions, fd, index));
-    this.#actionsChdir(buffers.actions, cwd);
-    return buffers;
+  #takeBuffers(): CallBuffers {
+    return this.#unused.pop() ?? { actions: Buffer.alloc(OPAQUE_BYTES), pid: Buffer.alloc(4) };
+  }
+
+  /** @returns 0 or an errno. */
+  #prepare({ cwd, fds }: Program, { actions }: CallBuffers): number {
+    const errno = this.#actionsInit(actions);
+    return fds.reduce(
+      (failed, fd, index) => (failed === 0 ? this.#actionsDup2(actions, fd, index) : failed),
+      errno === 0 ? this.#actionsChdir(actions, cwd) : errno,
+    );
   }
 
   #arguments({ path, argv, env }: Program, { pid, actions }: CallBuffers): Parameters<Spawn> {

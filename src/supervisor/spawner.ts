@@ -3,8 +3,8 @@ import { LibcSpawn } from './libc-spawn.js';
 import type { Program, SpawnResult } from './libc-spawn.js';
 import { OomScore } from './oom-score.js';
 
-/** Each stream of a task comes to two descriptors, pipe and log; together they must stay below what tasks get, 1024. */
-const MAX_STREAMS = 320;
+/** Descriptors of tasks up to which those of the process itself fit below the limit that tasks get, 1024. */
+const MAX_DESCRIPTORS = 768;
 
 /**
  * Spawns on other threads as long as this process can have the limits that are for tasks. With very many descriptors open,
@@ -24,11 +24,11 @@ export class Spawner {
   }
 
   /**
-   * @param openStreams of all tasks, this one's included.
+   * @param descriptors how many are open here for all tasks, this one included.
    * @returns once the program is reached or known not to be.
    */
-  async spawn(program: Program, openStreams: number): Promise<SpawnResult> {
-    const isCrowded = openStreams > MAX_STREAMS;
+  async spawn(program: Program, descriptors: number): Promise<SpawnResult> {
+    const isCrowded = descriptors > MAX_DESCRIPTORS;
     if (isCrowded || this.#oomScore.isSet) return this.#alone(program, isCrowded);
     this.#limitFiles('task');
     const spawn = this.#spawn.onThread(program);
@@ -44,10 +44,14 @@ export class Spawner {
     // Launches that come in thousands must not keep all else in this process waiting.
     await new Promise(setImmediate);
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
-    this.#limitFiles('task');
-    const result = this.#oomScore.without(() => this.#spawn.now(program));
-    if (isCrowded) this.#limitFiles('own');
-    return result;
+    return this.#spawn.now(program, (spawn) => {
+      this.#limitFiles('task');
+      try {
+        return this.#oomScore.without(spawn);
+      } finally {
+        if (isCrowded) this.#limitFiles('own');
+      }
+    });
   }
 
   #limitFiles(whose: 'own' | 'task'): void {

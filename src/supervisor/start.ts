@@ -15,7 +15,7 @@ const START_TIMEOUT_MS = 15_000;
 const RETRY_MS = 5;
 const LOG_TAIL_BYTES = 2000;
 /** A small young generation: what a supervisor allocates is either dead at once or lives as long as a task. */
-const NODE_FLAGS = ['--max-semi-space-size=1'];
+const NODE_FLAGS = ['--max-semi-space-size=2'];
 /** What only tests set. */
 const TEST_SWITCHES = ['EXECGO_SUPERVISOR_CRASH_AT', 'EXECGO_TEST_LAUNCH_VERSION'];
 /** What of the daemon's environment a supervisor sees. Tasks see none of it: theirs comes with each launch. */

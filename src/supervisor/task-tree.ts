@@ -22,6 +22,11 @@ export class TaskTree {
     this.#handles = handles;
   }
 
+  /** Closes the streams that something still holds. */
+  closeStreams(): void {
+    this.#handles.leader.closeStreams();
+  }
+
   /** Signals the process group. */
   signalGroup(signal: number): void {
     this.#handles.launcher.signal(-this.#handles.leader.pid, signal);
@@ -43,15 +48,15 @@ export class TaskTree {
 
   /**
    * Kills what is left once the leader has ended; to be called again until nothing is.
-   * @param streamsOpen somebody still holds a stream.
+   * @param holdersToo somebody still holds a stream, and is not about to let go of it.
    * @returns true when nothing else is known to be left.
    */
-  killRest(streamsOpen: boolean): boolean {
+  killRest(holdersToo: boolean): boolean {
     const { launcher, leader, cgroup } = this.#handles;
     const left = this.#rest();
     const gone = left.length === 0 && this.#groupGone;
     if (!gone) cgroup?.kill();
-    for (const pid of gone && streamsOpen ? leader.holders() : left) launcher.signal(pid, SIGKILL);
+    for (const pid of gone && holdersToo ? leader.holders() : left) launcher.signal(pid, SIGKILL);
     return gone;
   }
 

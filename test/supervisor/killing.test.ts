@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { cgroupName, removeCgroup } from '../harness/cgroups.js';
@@ -32,6 +32,17 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher', (launcher) => 
     expect(await supervisor.outcome(id)).toMatchObject({ signal: 15, first_stop: 'kill' });
     expect(isAlive(child)).toBe(false);
     await expectNothingLeft(supervisor, id);
+  });
+
+  test('a kill that comes with the launch, before there is a process, counts', async () => {
+    const supervisor = await start();
+    const ids = Array.from({ length: 12 }, () => supervisor.launch(['/bin/sleep', '1000']));
+    for (const id of ids) supervisor.send({ type: 'kill', launch_id: id });
+    for (const id of ids) {
+      const outcome = await supervisor.outcome(id);
+      expect(outcome).toMatchObject({ signal: 15, first_stop: 'kill' });
+      expect(outcome.timeout_at_ms).toBeUndefined();
+    }
   });
 
   test('a task that ignores TERM is killed after the grace', async () => {
@@ -152,11 +163,19 @@ describe('with a tracking cgroup', () => {
     await waitFor(() => !existsSync(path), { what: 'the removal of the cgroup' });
   });
 
-  test('a cgroup that cannot be made fails the launch', async () => {
+  test('a cgroup with limits that cannot be made fails the launch; one that only tracks does not', async () => {
     const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
-    const cgroup = { track: { path: '/proc/nowhere/task', settings: [] }, kill_file: true, limits: [] };
-    const outcome = await supervisor.outcome(supervisor.sh('exit 0', { cgroup }));
+    const nowhere = { path: '/proc/nowhere/task', settings: [] };
+    const limited = { track: nowhere, kill_file: true, limits: [nowhere] };
+    const outcome = await supervisor.outcome(supervisor.sh('exit 0', { cgroup: limited }));
     expect(outcome.failure).toMatchObject({ stage: 'sandbox', message: expect.stringContaining('cgroup') });
+    const tracked = supervisor.sh('while [ ! -e go ]; do sleep 0.01; done; exit 4', {
+      cgroup: { ...limited, limits: [] },
+    });
+    await supervisor.started(tracked);
+    writeFileSync(join(supervisor.dir, 'work', 'go'), '');
+    expect(await supervisor.outcome(tracked)).toMatchObject({ exit_code: 4 });
+    expect(supervisor.log()).toMatch(/cannot track a task/);
   });
 });
 
