@@ -85,7 +85,7 @@ export class LibcLauncher implements Launcher {
     this.#orphans.close();
   }
 
-  /** Open here for tasks: their pipes, and two log files each. */
+  /** Open here for tasks: their pipes, and two log files each once they have written. */
   get #descriptors(): number {
     return this.#openStreams + 2 * (this.#leaders.size + this.#pending.size);
   }

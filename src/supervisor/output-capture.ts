@@ -3,6 +3,8 @@ import type { StreamOutcome, StreamSpec } from './protocol.js';
 import { TAIL_BYTES } from './tail-format.js';
 import { TailRing } from './tail-ring.js';
 
+const { O_CREAT, O_TRUNC, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
+
 /**
  * Keeps the first `max_bytes` of a stream in its log file, counts the rest, and keeps the last 64 KiB of a stream that
  * has lost bytes in its tail file. Takes every byte at once and never throws: a disk that is full costs output, never
@@ -20,11 +22,10 @@ export class OutputCapture {
     this.#spec = spec;
   }
 
-  /** Makes the log file, empty. */
+  /** Makes the log file, empty. It is held open from the first byte on only: thousands of tasks may say nothing for long. */
   open(): void {
-    const { O_CREAT, O_TRUNC, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
     try {
-      this.#fd = openSync(this.#spec.path, O_CREAT | O_TRUNC | O_APPEND | O_RDWR | O_NOFOLLOW, 0o600);
+      closeSync(openSync(this.#spec.path, O_CREAT | O_TRUNC | O_RDWR | O_NOFOLLOW, 0o600));
     } catch (error) {
       this.#error = error as Error;
     }
@@ -58,8 +59,10 @@ export class OutputCapture {
     const wanted = Math.min(chunk.length, this.#spec.max_bytes - this.#kept);
     let written = 0;
     try {
-      while (this.#fd !== undefined && this.#error === undefined && written < wanted)
+      while (this.#error === undefined && written < wanted) {
+        this.#fd ??= openSync(this.#spec.path, O_APPEND | O_RDWR | O_NOFOLLOW);
         written += writeSync(this.#fd, chunk, written, wanted - written);
+      }
     } catch (error) {
       this.#error = error as Error;
     }
