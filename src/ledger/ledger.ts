@@ -10,6 +10,13 @@ export interface Shortage {
   scope: 'capacity' | 'quota';
 }
 
+/** More of one resource was requested than is left of it. */
+export interface Refusal {
+  budget: Budget;
+  resource: ResourceKey;
+  requested: number;
+}
+
 /** One task's share of the ledger. */
 export interface LedgerEntry {
   task_id: string;
@@ -70,7 +77,17 @@ export class Ledger {
     return quota === undefined || quota.fits(reservation, held);
   }
 
-  /** How often something was given back: as long as it stays, what did not fit does not fit. */
+  /** What a reservation does not fit into now; undefined when it fits. It fits no sooner than that has room for it. */
+  refusal(reservation: Resources, tenant: string | undefined): Refusal | undefined {
+    for (const budget of [this.#machine, this.#tenantBudget(tenant)]) {
+      const resource = budget?.lacking(reservation);
+      if (budget !== undefined && resource !== undefined)
+        return { budget, resource, requested: reservation[resource] ?? 0 };
+    }
+    return undefined;
+  }
+
+  /** How often something was given back: as long as it stays, what does not fit will not fit. */
   get releases(): number {
     return this.#releases;
   }
