@@ -28,12 +28,15 @@ export class TaskCgroup {
     createCgroup(spec);
   }
 
-  /** Moves a process that is already running, and what it has forked until now. */
-  enter(leader: number): void {
+  /**
+   * Moves a process that is already running, and what it has forked until now.
+   * @param strays finds what it has forked that has lost its parent since.
+   */
+  enter(leader: number, strays: () => number[]): void {
     enterCgroup(this.#spec, leader);
     const moved = new Set([leader]);
     for (let round = 0; round < MOVE_ROUNDS; round++) {
-      const fresh = descendantsOf(leader).filter((pid) => !moved.has(pid));
+      const fresh = [...descendantsOf(leader), ...strays()].filter((pid) => !moved.has(pid));
       if (fresh.length === 0) return;
       for (const pid of fresh) {
         moved.add(pid);

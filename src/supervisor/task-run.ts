@@ -9,10 +9,10 @@ import type { ExitStatus, LaunchedProcess, StreamName } from './launcher.js';
 import { outcomeOf } from './outcome.js';
 import type { LaunchEnd } from './outcome.js';
 import type { LaunchSpec, Running } from './protocol.js';
-import { TaskCgroup } from './task-cgroup.js';
 import { TaskOutput } from './task-output.js';
 import type { TaskRunContext } from './task-run-context.js';
 import { TaskStop } from './task-stop.js';
+import { TaskTracking } from './task-tracking.js';
 import { TaskTree } from './task-tree.js';
 import type { PossibleOwner } from './unowned.js';
 
@@ -33,9 +33,7 @@ export class TaskRun {
   readonly #context: TaskRunContext;
   readonly #output: TaskOutput;
   readonly #openStreams = new Set<StreamName>();
-  #cgroup: TaskCgroup | undefined;
-  /** Its processes are in a cgroup of their own. */
-  #isTracked = false;
+  readonly #tracking: TaskTracking;
   #notBefore: number | undefined;
   #tree: TaskTree | undefined;
   #running: Running | undefined;
@@ -67,6 +65,7 @@ export class TaskRun {
     if (needsChain(spec) || context.launcher.alwaysChain)
       this.#chain = new ChainWatch(argv[0], spec.chain?.forks === true, () => this.#confirm());
     this.#output = new TaskOutput(spec);
+    this.#tracking = new TaskTracking(spec.cgroup);
   }
 
   /** The process, once the program is known to run. */
@@ -82,7 +81,7 @@ export class TaskRun {
   /** What tells whether an orphan can be its own; undefined before it has begun. */
   get asOwner(): PossibleOwner | undefined {
     if (this.#notBefore === undefined) return undefined;
-    return { startTicks: this.#running?.start_ticks ?? this.#notBefore, tracked: this.#isTracked };
+    return { startTicks: this.#running?.start_ticks ?? this.#notBefore, tracked: this.#tracking.isComplete };
   }
 
   /** The process, from the spawn on. */
@@ -108,8 +107,7 @@ export class TaskRun {
     try {
       if (this.#chain === undefined) argv = spec.argv;
       else {
-        if (cgroup !== undefined) this.#cgroup = new TaskCgroup(cgroup);
-        this.#isTracked = cgroup !== undefined;
+        this.#tracking.make();
         argv = chainArgv(spec.chain ?? { wrappers: [] }, cgroup, spec.argv);
       }
     } catch (error) {
@@ -141,9 +139,8 @@ export class TaskRun {
     const { launcher, clock } = this.#context;
     const { pid } = process;
     const state = childState(pid);
-    // Most of the cost of a task that ends at once would be a cgroup that nobody is in.
     if (this.#chain === undefined && state?.hasEnded !== true) this.#track(pid);
-    this.#tree = new TaskTree({ launcher, leader: process, token: this.token, cgroup: this.#cgroup });
+    this.#tree = new TaskTree({ launcher, leader: process, token: this.token, tracking: this.#tracking });
     this.#running = {
       launch_id: this.launchId,
       token: this.token,
@@ -196,6 +193,7 @@ export class TaskRun {
     this.#exit = { status, atMs: clock.now(), durationMs: clock.monotonic() - this.#spawnedAt };
     this.#wallTime?.cancel();
     this.#stopping.cancel();
+    this.#tracking.leaderEnded();
     this.#giveUp?.cancel();
     this.#giveUp = new Deadline(this.#spec.grace_ms + GIVE_UP_MS, () => this.#surrender());
     this.#sweep(SWEEP_FIRST_MS);
@@ -239,16 +237,11 @@ export class TaskRun {
     this.#context.started(this.#running);
   }
 
-  /** What tracks a task without limits is worth having, not worth failing for. */
   #track(pid: number): void {
-    if (this.#spec.cgroup === undefined) return;
-    try {
-      this.#cgroup = new TaskCgroup(this.#spec.cgroup);
-      this.#cgroup.enter(pid);
-      this.#isTracked = true;
-    } catch (error) {
-      this.#context.log('cannot track a task', { launch_id: this.launchId, error: String(error) });
-    }
+    const strays = () => this.#context.launcher.strays(this.token);
+    this.#tracking.enterSoon(pid, strays, (error) =>
+      this.#context.log('cannot track a task', { launch_id: this.launchId, error: String(error) }),
+    );
   }
 
   #fail(stage: 'launch' | 'sandbox', message: string): void {
@@ -280,7 +273,7 @@ export class TaskRun {
     this.#chain?.close();
     // What is still open is held by survivors.
     this.#tree?.closeStreams();
-    this.#cgroup?.removeLater();
+    this.#tracking.close();
     const outcome = outcomeOf({
       launchId: this.launchId,
       token: this.token,
@@ -288,7 +281,7 @@ export class TaskRun {
       firstStop: this.#stopping.first,
       timeoutAtMs: this.#timeoutAtMs,
       cpuLimitSec: this.#spec.chain?.cpu_sec,
-      cgroup: this.#cgroup?.usage,
+      cgroup: this.#tracking.cgroup?.usage,
       ...this.#output.close(),
       ...end,
     });

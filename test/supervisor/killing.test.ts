@@ -163,6 +163,33 @@ describe('with a tracking cgroup', () => {
     await waitFor(() => !existsSync(path), { what: 'the removal of the cgroup' });
   });
 
+  test('what is forked at once and loses its parent stays with its task, whatever else ends', async () => {
+    const parent = join(V2_ROOT, cgroupName());
+    mkdirSync(parent);
+    onTestFinished(() => removeCgroup(parent));
+    const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+    const path = join(parent, 'task');
+    const cgroup = { track: { path, settings: [] }, kill_file: true, limits: [] };
+    const id = supervisor.sh(
+      '(sh -c "echo \\$\\$ > pid; exec sleep 1000" >/dev/null 2>&1 &); while [ ! -e go ]; do sleep 0.01; done',
+      { cgroup },
+    );
+    await supervisor.started(id);
+    const background = Number(await supervisor.written('pid'));
+    await waitFor(
+      () => readFileSync(`/proc/${background}/cgroup`, 'utf8').includes(path.slice(V2_ROOT.length)),
+      {
+        what: 'its move into the cgroup',
+      },
+    );
+    for (let other = 0; other < 5; other++) await supervisor.outcome(supervisor.sh('exit 0'));
+    expect(isAlive(background)).toBe(true);
+    writeFileSync(join(supervisor.dir, 'work', 'go'), '');
+    expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 0 });
+    expect(isAlive(background)).toBe(false);
+    await waitFor(() => !existsSync(path), { what: 'the removal of the cgroup' });
+  });
+
   test('a cgroup with limits that cannot be made fails the launch; one that only tracks does not', async () => {
     const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
     const nowhere = { path: '/proc/nowhere/task', settings: [] };
