@@ -50,7 +50,8 @@ export class ExecaLauncher implements Launcher {
       });
     });
     const closeStreams = () => streams.forEach((stream) => stream.destroy());
-    events.spawned({ pid, holders: () => [], closeStreams });
+    // Everything goes through a chain here, which moves itself: nobody needs the pid to be kept.
+    events.spawned({ pid, keepPid: () => () => undefined, holders: () => [], closeStreams });
   }
 
   signal(pid: number, signal: number): boolean {

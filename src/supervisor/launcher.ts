@@ -44,6 +44,11 @@ export interface SpawnEvents {
 
 export interface LaunchedProcess {
   readonly pid: number;
+  /**
+   * Keeps the pid from being given to another process: it is not waited for, and its end is not told, before the function
+   * that this returns is called.
+   */
+  keepPid(): () => void;
   /** Processes that lost their parent and hold a stream that is still open; none where that cannot be seen. */
   holders(): number[];
   /** Closes what is still open of its streams; `end` is called for each of them. */

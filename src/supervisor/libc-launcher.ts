@@ -19,6 +19,8 @@ const SOFT_FILES = 1024;
 interface Leader {
   events: SpawnEvents;
   readers: PipeReader[];
+  /** How many need its pid to stay its own. */
+  keepers: number;
 }
 
 /** A stream of a process to be, with both ends of its pipe. */
@@ -174,7 +176,15 @@ export class LibcLauncher implements Launcher {
         events.end(name);
       });
     });
-    this.#leaders.set(pid, { events, readers });
+    const leader: Leader = { events, readers, keepers: 0 };
+    this.#leaders.set(pid, leader);
+    const keepPid = () => {
+      leader.keepers++;
+      return () => {
+        leader.keepers--;
+        this.#reapAll();
+      };
+    };
     const closeStreams = () => readers.forEach((reader) => reader.close());
     const holders = () => {
       const files = new Set(readers.flatMap((reader) => reader.file ?? []));
@@ -182,13 +192,14 @@ export class LibcLauncher implements Launcher {
         ? []
         : this.#withDescendants(this.orphans()).filter((each) => holds(each, files));
     };
-    events.spawned({ pid, holders, closeStreams });
+    events.spawned({ pid, keepPid, holders, closeStreams });
   }
 
   #reapAll(): void {
     for (let pid = this.#libc.endedChild(); pid !== undefined; pid = this.#libc.endedChild()) {
       const leader = this.#leaders.get(pid);
-      if (leader === undefined && this.#mayBePending(pid)) return;
+      // Reaping goes on with the end of what holds it up.
+      if (leader === undefined ? this.#mayBePending(pid) : leader.keepers > 0) return;
       // Until it is waited for, the pid of the leader, and so the name of its group, cannot be given to another.
       if (leader !== undefined) this.#libc.kill(-pid, constants.signals.SIGKILL);
       const reaped = this.#libc.reap(pid);

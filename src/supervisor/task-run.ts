@@ -139,7 +139,7 @@ export class TaskRun {
     const { launcher, clock } = this.#context;
     const { pid } = process;
     const state = childState(pid);
-    if (this.#chain === undefined && state?.hasEnded !== true) this.#track(pid);
+    if (this.#chain === undefined && state?.hasEnded !== true) this.#track(process);
     this.#tree = new TaskTree({ launcher, leader: process, token: this.token, tracking: this.#tracking });
     this.#running = {
       launch_id: this.launchId,
@@ -237,9 +237,9 @@ export class TaskRun {
     this.#context.started(this.#running);
   }
 
-  #track(pid: number): void {
+  #track(process: LaunchedProcess): void {
     const strays = () => this.#context.launcher.strays(this.token);
-    this.#tracking.enterSoon(pid, strays, (error) =>
+    this.#tracking.enterSoon(process, strays, (error) =>
       this.#context.log('cannot track a task', { launch_id: this.launchId, error: String(error) }),
     );
   }

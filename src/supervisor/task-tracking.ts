@@ -1,11 +1,12 @@
 import type { CgroupSpec } from '../sandbox/launch.js';
 import { childState } from '../sandbox/process-identity.js';
+import type { LaunchedProcess } from './launcher.js';
 import { TaskCgroup } from './task-cgroup.js';
 
 /**
  * How long after its spawn a process is moved into a cgroup of its own, in milliseconds: most that end at once have ended
  * by then, and making, entering and removing a cgroup would be half of what such a task costs. On a machine that has been
- * quiet for 20 ms the kernel takes 8 ms for a move, in which the task that ends cannot be waited for.
+ * quiet for 20 ms the kernel takes 8 ms for a move, and a task that ends meanwhile is waited for only after it.
  */
 const ENTER_AFTER_MS = 2;
 
@@ -41,19 +42,22 @@ export class TaskTracking {
    * @param strays finds what it has left behind by then.
    * @param failed tracking is worth having, not worth failing for.
    */
-  enterSoon(leader: number, strays: () => number[], failed: (error: unknown) => void): void {
+  enterSoon(leader: LaunchedProcess, strays: () => number[], failed: (error: unknown) => void): void {
     const spec = this.#spec;
     if (spec === undefined) return;
-    this.#timer = setTimeout(() => {
-      if (childState(leader)?.hasEnded === true) return;
-      try {
-        this.#cgroup = new TaskCgroup(spec);
-        this.#cgroup.enter(leader, strays);
-        this.#isComplete = true;
-      } catch (error) {
-        failed(error);
-      }
-    }, ENTER_AFTER_MS);
+    this.#timer = setTimeout(() => void this.#enter(spec, leader, strays).catch(failed), ENTER_AFTER_MS);
+  }
+
+  async #enter(spec: CgroupSpec, leader: LaunchedProcess, strays: () => number[]): Promise<void> {
+    if (childState(leader.pid)?.hasEnded === true) return;
+    this.#cgroup = new TaskCgroup(spec);
+    const release = leader.keepPid();
+    try {
+      await this.#cgroup.enter(leader.pid, strays);
+      this.#isComplete = true;
+    } finally {
+      release();
+    }
   }
 
   /** The leader has ended: whatever is still to be moved never is. */

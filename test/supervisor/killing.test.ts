@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { cgroupName, removeCgroup } from '../harness/cgroups.js';
@@ -188,6 +188,27 @@ describe('with a tracking cgroup', () => {
     expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 0 });
     expect(isAlive(background)).toBe(false);
     await waitFor(() => !existsSync(path), { what: 'the removal of the cgroup' });
+  });
+
+  test('tasks that end before, while or after they are moved all end as they did, and leave no directory', async () => {
+    const parent = join(V2_ROOT, cgroupName());
+    mkdirSync(parent);
+    onTestFinished(() => removeCgroup(parent));
+    const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+    for (let round = 0; round < 12; round++) {
+      const ids = [0, 1, 2, 3, 5, 8].map((ms) => {
+        const track = { path: join(parent, `task-${round}-${ms}`), settings: [] };
+        return supervisor.sh(`sleep 0.00${ms}; exit ${ms + 1}`, {
+          cgroup: { track, kill_file: true, limits: [] },
+        });
+      });
+      const outcomes = await Promise.all(ids.map((id) => supervisor.outcome(id)));
+      expect(outcomes.map(({ exit_code }) => exit_code)).toEqual([1, 2, 3, 4, 6, 9]);
+    }
+    await waitFor(() => readdirSync(parent, { withFileTypes: true }).every((entry) => !entry.isDirectory()), {
+      what: 'the removal of the cgroups',
+    });
+    expect(supervisor.log()).not.toMatch(/cannot track/);
   });
 
   test('a cgroup with limits that cannot be made fails the launch; one that only tracks does not', async () => {
