@@ -18,7 +18,7 @@ export interface Templates {
 }
 
 /** Runs real tasks of every kind through a daemon and ends it. */
-export async function runTemplates(context: BenchContext): Promise<Templates> {
+export async function runTemplates(context: Pick<BenchContext, 'startDaemon'>): Promise<Templates> {
   const daemon = await context.startDaemon();
   const tasks: string[] = [];
   for (const template of templateTasks(TEMPLATES)) tasks.push(await runTemplate(daemon, template));

@@ -73,7 +73,7 @@ function whatIsWrong(dataDir: string, store: Store, id: string): string | undefi
   if (dir === undefined) return undefined;
   const state = inspectTaskDir(dir);
   if (state.dir === 'there' && state.result === 'whole' && state.temporary.length === 0) return undefined;
-  const status = store.task(id)?.status;
+  const status = store.status(id);
   if (status === undefined) return undefined;
   // Waiting tasks get their files back when they are dispatched, and results come with the end.
   if (!isTerminal(status))
