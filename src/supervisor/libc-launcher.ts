@@ -3,8 +3,9 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { carriesToken, descendantsOf, findByToken } from '../sandbox/process-identity.js';
 import { Epoll } from './epoll.js';
-import type { Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
+import type { ExitStatus, Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
 import { Libc } from './libc.js';
+import type { Reaped } from './libc.js';
 import type { SpawnResult } from './libc-spawn.js';
 import { OrphanList } from './orphans.js';
 import { PeakFloor } from './peak-floor.js';
@@ -21,6 +22,11 @@ interface Leader {
   readers: PipeReader[];
   /** How many need its pid to stay its own. */
   keepers: number;
+}
+
+interface End {
+  leader: Leader;
+  status: ExitStatus;
 }
 
 /** A stream of a process to be, with both ends of its pipe. */
@@ -68,7 +74,9 @@ export class LibcLauncher implements Launcher {
   }
 
   signal(pid: number, signal: number): boolean {
-    return this.#libc.kill(pid, signal);
+    const exists = this.#libc.kill(pid, signal);
+    if (exists) this.#orphans.changed();
+    return exists;
   }
 
   strays(token: string): number[] {
@@ -196,27 +204,44 @@ export class LibcLauncher implements Launcher {
   }
 
   #reapAll(): void {
+    const ends = this.#waitForEnded();
+    // All of them had ended before the first is told: one look at what they left behind serves all.
+    this.#orphans.hold(() => {
+      for (const end of ends) {
+        try {
+          tellEnd(end);
+        } catch (error) {
+          // Nobody waits for the others a second time.
+          setImmediate(() => {
+            throw error;
+          });
+        }
+      }
+    });
+  }
+
+  #waitForEnded(): End[] {
+    const ends: End[] = [];
     for (let pid = this.#libc.endedChild(); pid !== undefined; pid = this.#libc.endedChild()) {
       const leader = this.#leaders.get(pid);
       // Reaping goes on with the end of what holds it up.
-      if (leader === undefined ? this.#mayBePending(pid) : leader.keepers > 0) return;
+      if (leader === undefined ? this.#mayBePending(pid) : leader.keepers > 0) return ends;
       // Until it is waited for, the pid of the leader, and so the name of its group, cannot be given to another.
       if (leader !== undefined) this.#libc.kill(-pid, constants.signals.SIGKILL);
       const reaped = this.#libc.reap(pid);
-      if (leader === undefined) continue;
       this.#leaders.delete(pid);
-      for (const reader of leader.readers) reader.drain();
-      const peak = this.#peakFloor.above(reaped.max_rss_bytes);
-      leader.events.exit({
-        ...(reaped.signal === undefined ? { exit_code: reaped.exit_code ?? 0 } : { signal: reaped.signal }),
-        usage: {
-          user_cpu_ms: reaped.user_cpu_ms,
-          system_cpu_ms: reaped.system_cpu_ms,
-          ...(peak === undefined ? {} : { max_rss_bytes: peak }),
-        },
-      });
+      if (leader !== undefined) ends.push({ leader, status: this.#statusOf(reaped) });
     }
     this.#unknown = undefined;
+    return ends;
+  }
+
+  #statusOf({ exit_code, signal, user_cpu_ms, system_cpu_ms, max_rss_bytes }: Reaped): ExitStatus {
+    const peak = this.#peakFloor.above(max_rss_bytes);
+    return {
+      ...(signal === undefined ? { exit_code: exit_code ?? 0 } : { signal }),
+      usage: { user_cpu_ms, system_cpu_ms, ...(peak === undefined ? {} : { max_rss_bytes: peak }) },
+    };
   }
 
   /**
@@ -227,6 +252,11 @@ export class LibcLauncher implements Launcher {
     if (this.#unknown?.pid !== pid) this.#unknown = { pid, mayBeOf: new Set(this.#pending) };
     return this.#unknown.mayBeOf.size > 0;
   }
+}
+
+function tellEnd({ leader, status }: End): void {
+  for (const reader of leader.readers) reader.drain();
+  leader.events.exit(status);
 }
 
 /** True when `pid` has one of `files` open, as /proc names them. */

@@ -9,6 +9,8 @@ const PAGE = Buffer.alloc(4096);
  */
 export class OrphanList {
   readonly #fd: number | undefined;
+  #isHeld = false;
+  #held: number[] | undefined;
 
   constructor() {
     try {
@@ -24,18 +26,40 @@ export class OrphanList {
   }
 
   /** @returns pids. */
-  read(): number[] {
+  read(): readonly number[] {
     if (this.#fd === undefined) return [];
-    let text = '';
-    for (;;) {
-      const count = readSync(this.#fd, PAGE, 0, PAGE.length, text.length);
-      if (count === 0) break;
-      text += PAGE.toString('latin1', 0, count);
-    }
-    return text === '' ? [] : text.trimEnd().split(' ').map(Number);
+    if (this.#held !== undefined) return this.#held;
+    const pids = readPids(this.#fd);
+    if (this.#isHeld) this.#held = pids;
+    return pids;
+  }
+
+  /**
+   * Lets all of `looks` see the list as it is at the first of them: it grows with the processes that run, so that looking
+   * anew at each of many ends would cost in proportion to the square of them.
+   */
+  hold(looks: () => void): void {
+    this.#isHeld = true;
+    looks();
+    this.#isHeld = false;
+    this.#held = undefined;
+  }
+
+  /** The list may have changed: a process was killed, whose children lose their parent. */
+  changed(): void {
+    this.#held = undefined;
   }
 
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
+  }
+}
+
+function readPids(fd: number): number[] {
+  let text = '';
+  for (;;) {
+    const count = readSync(fd, PAGE, 0, PAGE.length, text.length);
+    if (count === 0) return text === '' ? [] : text.trimEnd().split(' ').map(Number);
+    text += PAGE.toString('latin1', 0, count);
   }
 }

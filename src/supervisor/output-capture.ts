@@ -3,8 +3,6 @@ import type { StreamOutcome, StreamSpec } from './protocol.js';
 import { TAIL_BYTES } from './tail-format.js';
 import { TailRing } from './tail-ring.js';
 
-const { O_CREAT, O_TRUNC, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
-
 /**
  * Keeps the first `max_bytes` of a stream in its log file, counts the rest, and keeps the last 64 KiB of a stream that
  * has lost bytes in its tail file. Takes every byte at once and never throws: a disk that is full costs output, never
@@ -22,10 +20,14 @@ export class OutputCapture {
     this.#spec = spec;
   }
 
-  /** Makes the log file, empty. It is held open from the first byte on only: thousands of tasks may say nothing for long. */
+  /**
+   * Makes the log file, empty. A stream that says nothing holds no descriptor: every spawn costs in proportion to what is
+   * open, and with thousands of tasks that is most of its cost.
+   */
   open(): void {
+    const { O_CREAT, O_TRUNC, O_WRONLY, O_NOFOLLOW } = constants;
     try {
-      closeSync(openSync(this.#spec.path, O_CREAT | O_TRUNC | O_RDWR | O_NOFOLLOW, 0o600));
+      closeSync(openSync(this.#spec.path, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW, 0o600));
     } catch (error) {
       this.#error = error as Error;
     }
@@ -59,15 +61,19 @@ export class OutputCapture {
     const wanted = Math.min(chunk.length, this.#spec.max_bytes - this.#kept);
     let written = 0;
     try {
-      while (this.#error === undefined && written < wanted) {
-        this.#fd ??= openSync(this.#spec.path, O_APPEND | O_RDWR | O_NOFOLLOW);
-        written += writeSync(this.#fd, chunk, written, wanted - written);
-      }
+      while (this.#error === undefined && written < wanted)
+        written += writeSync(this.#file(), chunk, written, wanted - written);
     } catch (error) {
       this.#error = error as Error;
     }
     this.#kept += written;
     return written;
+  }
+
+  #file(): number {
+    const { O_CREAT, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
+    this.#fd ??= openSync(this.#spec.path, O_CREAT | O_APPEND | O_RDWR | O_NOFOLLOW, 0o600);
+    return this.#fd;
   }
 
   #lastKept(): Buffer {

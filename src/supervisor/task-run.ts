@@ -211,8 +211,10 @@ export class TaskRun {
 
   /** The kernel holds something that cannot be killed now; the task ends without it. */
   #surrender(): void {
-    if (this.#over) return;
-    this.#finish(this.#tree?.survivors(this.#exit !== undefined) ?? []);
+    // Ends that came while this process was too busy for them are told first.
+    setImmediate(() => {
+      if (!this.#over) this.#finish(this.#tree?.survivors(this.#exit !== undefined) ?? []);
+    });
   }
 
   #data(stream: StreamName, chunk: Buffer): void {
