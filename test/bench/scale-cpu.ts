@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
  * that are there now, to the nanosecond, where `stat` counts hundredths of a second.
  * @throws Error when it is gone, or on a kernel without that account
  */
-export function cpuUs(pid: number): number {
+function cpuUs(pid: number): number {
   let ns = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     const [running] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
