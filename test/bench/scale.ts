@@ -87,12 +87,12 @@ async function costsAt(
     }
   const sides = [await opened(context, grown, collected), await opened(context, small, collected)];
   // What was compiled and cached in the first round does not count.
-  await oneRound(context, client, sides, collected > 0, new Costs());
+  await oneRound(context, client, sides, 0, collected > 0, new Costs());
   for (let round = 1; round <= context.rounds; round++) {
     context.progress(
       `${size.finished} finished, ${size.waiting} waiting: round ${round} of ${context.rounds}`,
     );
-    await oneRound(context, client, sides, collected > 0, costs);
+    await oneRound(context, client, sides, round, collected > 0, costs);
   }
   for (const [side, { daemon }] of sides.entries()) {
     costs.add('memory of the daemon', 'MB', side, pssKb([daemon.pid]) / 1024);
@@ -101,19 +101,21 @@ async function costsAt(
   return costs.all();
 }
 
-/** Does everything on the one and on the other. */
+/** Does everything on the one and on the other; who comes first changes from round to round. */
 async function oneRound(
   { pick }: BenchContext,
   client: LoadClient,
   sides: readonly Side[],
+  round: number,
   collecting: boolean,
   costs: Costs,
 ): Promise<void> {
   const each = async (action: (side: Side, index: number) => Promise<void>) => {
-    for (const [index, side] of sides.entries()) await action(side, index);
+    const both = [...sides.entries()];
+    for (const [index, side] of round % 2 === 0 ? both : both.reverse()) await action(side, index);
   };
   await each(async ({ daemon }, side) => {
-    const { submit, kill, dispatch } = await taskCosts(client, daemon, pick(400, 100));
+    const { submit, kill, dispatch } = await taskCosts(client, daemon, pick(1000, 100));
     costs.add('submit', 'µs', side, submit.cpu);
     costs.add('submit, elapsed', 'µs', side, submit.elapsed);
     costs.add('dispatch', 'µs', side, dispatch.cpu);
