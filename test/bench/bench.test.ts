@@ -52,6 +52,12 @@ test('a run prints a table, writes the same as JSON, and leaves nothing in its d
   expect(stdout).toMatch(/^(No budget was missed|MISSED 1 of 1 budgets: execgo status)/m);
 });
 
+test('a directory that is not there is refused', async () => {
+  const { code, stderr } = await bench('--only', 'cli', '--dir', '/no/such/directory');
+  expect(stderr).toMatch(/^bench: --dir: there is no directory \/no\/such\/directory; make it first$/m);
+  expect(code).toBe(2);
+});
+
 test('a bench that there is none of is refused with the names of those that there are', async () => {
   const { code, stderr } = await bench('--only', 'speed');
   expect(stderr).toMatch(/^bench: there is no bench "speed"; there are cli, /m);

@@ -1,5 +1,5 @@
 /** `npm run bench`: measures, prints a table, and judges nothing by its exit code but whether it could measure. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -53,6 +53,8 @@ async function main(argv: string[]): Promise<number> {
     throw new UsageError('--rounds must be a whole number above 0');
   const progress = (text: string) => void process.stderr.write(`${text}\n`);
   const { quick, dir } = values;
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new UsageError(`--dir: there is no directory ${dir}; make it first`);
   const measured = await runBenches(benches, { rounds, quick, dir, progress, interruption: interruption() });
   const commit = currentCommit(ROOT);
   const report: Report = { ...measured, ...(commit !== undefined && { commit }) };

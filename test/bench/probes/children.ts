@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-/** Pids of the children of a process, by the thread that made them: its first. @throws Error when it is gone */
+/** Pids of the children of a process, whichever of its threads made them. @throws Error when it is gone */
 export function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return text === '' ? [] : text.split(' ').map(Number);
+  const threads = `/proc/${pid}/task`;
+  return readdirSync(threads)
+    .flatMap((thread) => readFileSync(join(threads, thread, 'children'), 'utf8').trim().split(' '))
+    .filter((child) => child !== '')
+    .map(Number);
 }
