@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -138,11 +138,59 @@ async function build(hash) {
     next,
   ]);
   if (code !== 0) throw new SetupError('the sources do not compile: mend the errors above and try again');
+  await bundle(next);
   writeFileSync(join(next, '.build-stamp'), hash);
   rmSync(old, { recursive: true, force: true });
   if (existsSync(at('dist'))) renameSync(at('dist'), old);
   renameSync(next, at('dist'));
   rmSync(old, { recursive: true, force: true });
+}
+
+/** What starts often is one file of bin/ each; what it loads by import() beyond that stays a module of its own. */
+const BUNDLES = { '../src/cli/main.js': './cli.js', '../src/supervisor/main.js': './supervisor.js' };
+const APART = /^\.\.\/(config|run-daemon|offline\/\w+)\.js$/;
+
+/**
+ * Makes bin/ of the compiled sources: the entry, all commands in one file and the supervisor in another, as CommonJS.
+ * `execgo status` starts in 1.3 times the time of `node -e 0` then, in 1.7 with a file per module, and in 1.4 as one ES
+ * module; a supervisor takes 6 MB less.
+ */
+async function bundle(dist) {
+  const { build: esbuild } = await import('esbuild');
+  const bin = join(dist, 'bin');
+  const options = { outdir: bin, platform: 'node', format: 'cjs', target: 'node20', bundle: true };
+  const shared = { ...options, allowOverwrite: true, sourcemap: true, logLevel: 'warning' };
+  const elsewhere = (filter, find) => ({
+    name: 'elsewhere',
+    setup: (build) => build.onResolve({ filter }, (from) => ({ path: find(from), external: true })),
+  });
+  /** Code that asks where it is gets the place of its module, beside which its worker threads and the package are. */
+  const places = {
+    name: 'places',
+    setup: (build) =>
+      build.onLoad({ filter: /\.js$/ }, ({ path }) => {
+        const place = `require('node:path').join(__dirname, ${JSON.stringify(relative(bin, path))})`;
+        const code = path.startsWith(dist) ? readFileSync(path, 'utf8') : '';
+        if (!code.includes('import.meta.url')) return undefined;
+        return {
+          contents: code.replaceAll('import.meta.url', `require('node:url').pathToFileURL(${place}).href`),
+        };
+      }),
+  };
+  await esbuild({
+    ...shared,
+    entryPoints: { cli: join(dist, 'src/cli/main.js'), supervisor: join(dist, 'src/supervisor/main.js') },
+    external: ['koffi', 'execa'],
+    plugins: [elsewhere(APART, ({ path, resolveDir }) => relative(bin, join(resolveDir, path))), places],
+  });
+  await esbuild({
+    ...shared,
+    entryPoints: { execgo: join(bin, 'execgo.js') },
+    // Loading these by require() keeps Node from starting its loader of ES modules.
+    supported: { 'dynamic-import': false },
+    plugins: [elsewhere(/main\.js$/, ({ path }) => BUNDLES[path])],
+  });
+  writeFileSync(join(bin, 'package.json'), '{ "type": "commonjs" }\n');
 }
 
 /** Runs a command on this terminal. Signals reach it too, and its end decides, so that Ctrl-C leaves nothing running. */

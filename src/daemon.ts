@@ -33,6 +33,7 @@ import { resourcesView } from './runtime/resources-view.js';
 import { Runtime } from './runtime/runtime.js';
 import { Supervision } from './runtime/supervision.js';
 import { Supervisors } from './runtime/supervisors.js';
+import { makeTaskId } from './runtime/task-id.js';
 import { letThrough } from './runtime/task-owner.js';
 import { UsageSampler } from './runtime/usage-sampler.js';
 import { WalKeeper } from './runtime/wal-keeper.js';
@@ -151,7 +152,8 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       log,
       now,
       steady: () => performance.timeOrigin + performance.now(),
-      newId: randomUUID,
+      newId: () => makeTaskId(now()),
+      newToken: randomUUID,
       inserting: new Set(),
       unlaunched: new Set(),
       accepting: true,

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Service } from '../runtime/service.js';
 import type { ApiContext } from './context.js';
 import { door } from './door.js';
+import { EventFeed } from './event-feed.js';
 import { errorHandler, unknownRoute, wrongMethod } from './errors.js';
 import type { Route } from './route.js';
 import { routes } from './routes.js';
@@ -32,6 +33,7 @@ export function createApp(options: AppOptions): express.Express {
     service,
     version,
     log,
+    feed: new EventFeed(service),
     waiters,
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
     specification: once(() => JSON.stringify(specification(routes, version))),

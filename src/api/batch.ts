@@ -9,12 +9,12 @@ const BATCH_MAX_TASKS = 1_000;
 /** Room for a thousand requests of 32 KiB each. */
 const BATCH_MAX_BYTES = 16 * BODY_MAX_BYTES;
 
-/** Accepts many tasks in one transaction. */
+/** Accepts many tasks in few transactions. */
 export const batch: Route = {
   method: 'post',
   path: '/api/v1/tasks/batch',
   doc: {
-    summary: 'Submit up to 1,000 tasks in one transaction; an answer per item, in order',
+    summary: 'Submit up to 1,000 tasks in few transactions; an answer per item, in order',
     body: z.object({ tasks: z.array(submitSchema).max(BATCH_MAX_TASKS) }),
     answers: { 'application/json': 'BatchAnswer' },
     errors: [

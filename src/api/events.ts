@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { invalidInput } from '../task/errors.js';
 import type { ApiContext } from './context.js';
-import { afterSeq, MAX_WAIT_MS, parseQuery, waitMs, wholeNumber } from './query.js';
+import { afterSeq, parseQuery, waitMs, wholeNumber } from './query.js';
 import { sendJson } from './respond.js';
 import type { Route } from './route.js';
 import { SseStream } from './sse.js';
@@ -67,10 +67,9 @@ async function stream(ctx: ApiContext, res: Response, from: number): Promise<voi
   let seq = from;
   try {
     while (!signal.aborted) {
-      for (const event of await ctx.service.events(seq, PAGE_MAX, MAX_WAIT_MS, signal)) {
-        await sse.send({ id: String(event.seq), data: event });
-        seq = event.seq;
-      }
+      const page = await ctx.feed.after(seq, signal);
+      await sse.sendEncoded(page.text);
+      seq = page.lastSeq;
     }
   } catch (error) {
     if (!signal.aborted) throw error;

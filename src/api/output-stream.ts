@@ -1,8 +1,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import type { EncodedJson, OutputStream } from '../runtime/service.js';
+import type { OutputStream, OutputWatch } from '../runtime/service.js';
 import { ExecgoError, invalidInput } from '../task/errors.js';
-import type { TaskView } from '../task/view.js';
 import type { ApiContext } from './context.js';
 import { encodeRange, type Encoding } from './output-text.js';
 import { oneOf, parseQuery, taskIdOf, wholeNumber } from './query.js';
@@ -44,7 +43,7 @@ export const outputStream: Route = {
       const pump = { ctx, sse, taskId, encoding, offsets, signal };
       await Promise.all(streams.map((name) => follow(pump, name)));
       if (!signal.aborted)
-        await sse.send({ id: eventId(offsets), event: 'end', data: await endOf(ctx, taskId, signal) });
+        await sse.send({ id: eventId(offsets), event: 'end', data: ctx.service.ending(taskId) });
     } catch (error) {
       if (!signal.aborted) await sendFailure(ctx, sse, error);
     }
@@ -64,9 +63,24 @@ interface Pump {
   signal: AbortSignal;
 }
 
-async function follow(
+async function follow(pump: Pump, stream: OutputStream): Promise<void> {
+  let watch: OutputWatch | undefined;
+  const grown = (offset: number) => {
+    watch ??= pump.ctx.service.watchOutput(pump.taskId, stream, pump.signal);
+    return watch.growth(offset);
+  };
+  try {
+    await sendAll(pump, stream, grown);
+  } finally {
+    watch?.close();
+  }
+}
+
+/** @param grown resolves when there is more to read */
+async function sendAll(
   { ctx, sse, taskId, encoding, offsets, signal }: Pump,
   stream: OutputStream,
+  grown: (offset: number) => Promise<void>,
 ): Promise<void> {
   while (!signal.aborted) {
     const asked = offsets[stream];
@@ -85,8 +99,7 @@ async function follow(
       await sse.send({ id: eventId(offsets), event: stream, data: piece });
     }
     if (range.eof) return;
-    if (piece.next_offset <= piece.offset)
-      await ctx.service.outputChanged(taskId, stream, range.next_offset, signal);
+    if (piece.next_offset <= piece.offset) await grown(range.next_offset);
   }
 }
 
@@ -101,15 +114,6 @@ function lastOffsets(req: Request): Offsets | undefined {
   if (!Number.isSafeInteger(stdout) || !Number.isSafeInteger(stderr))
     throw invalidInput('last-event-id: must be the id of an event of this stream');
   return { stdout, stderr };
-}
-
-async function endOf(ctx: ApiContext, taskId: string, signal: AbortSignal): Promise<object> {
-  const { status, exit_code, exit_signal, cause } = decode(await ctx.service.status(taskId, 0, signal));
-  return { status, exit_code, exit_signal, cause };
-}
-
-function decode(pieces: EncodedJson): TaskView {
-  return JSON.parse(Buffer.concat(pieces).toString('utf8')) as TaskView;
 }
 
 /** The answer has begun, so that its status cannot tell any more. */

@@ -7,27 +7,32 @@ export type Encoding = 'utf8' | 'base64';
 /** A range as text always holds a whole character, unless the task has not written all of it yet. */
 export const TEXT_MIN_BYTES = 4;
 
-/** A range's data as JSON holds it, and the range that it stands for. */
-export interface EncodedRange {
+/** A range's data, and the range that it stands for. */
+interface Cut<T> {
   offset: number;
   next_offset: number;
-  data: string;
+  data: T;
+}
+
+/** The data of a range as JSON holds it. @param asked the offset that was asked for */
+export function encodeRange(range: OutputRange, asked: number, encoding: Encoding): Cut<string> {
+  const cut = encoding === 'base64' ? range : cutText(range, asked);
+  return { offset: cut.offset, next_offset: cut.next_offset, data: cut.data.toString(encoding) };
 }
 
 /**
- * Encodes a range. As text it is cut between characters: bytes of one that goes on behind the range are left for the
- * next, and bytes of one whose beginning is gone are left out.
+ * What of a range is text, cut between characters: bytes of one that goes on behind the range are left for the next, and
+ * bytes of one whose beginning is gone are left out.
  * @param asked the offset that was asked for
  */
-export function encodeRange(range: OutputRange, asked: number, encoding: Encoding): EncodedRange {
+export function cutText(range: OutputRange, asked: number): Cut<Buffer> {
   const { offset, next_offset, data } = range;
-  if (encoding === 'base64') return { offset, next_offset, data: data.toString('base64') };
   const start = offset > asked ? strayBytes(data) : 0;
   const end = data.length - (isCutShort(range) ? unfinishedBytes(data) : 0);
   return {
     offset: offset + start,
     next_offset: next_offset - (data.length - end),
-    data: data.toString('utf8', start, end),
+    data: data.subarray(start, end),
   };
 }
 

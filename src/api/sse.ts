@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Response } from 'express';
 
 /** One server-sent event. `data` is sent as one line of JSON. */
@@ -5,6 +6,12 @@ export interface ServerSentEvent {
   id?: string;
   event?: string;
   data: unknown;
+}
+
+/** As it goes over the wire. */
+export function encodeSse({ id, event, data }: ServerSentEvent): string {
+  const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`;
+  return `${head}data: ${JSON.stringify(data)}\n\n`;
 }
 
 /** An answer that goes on: `text/event-stream`, with a comment now and then while there is nothing to say. */
@@ -37,11 +44,23 @@ export class SseStream {
     this.#res.write(`id: ${id}\n\n`);
   }
 
-  /** Resolves once the reader has room for more, or is gone. */
-  async send({ id, event, data }: ServerSentEvent): Promise<void> {
-    const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`;
-    if (this.#res.closed || this.#res.write(`${head}data: ${JSON.stringify(data)}\n\n`)) return;
-    await new Promise<void>((resolve) => {
+  /**
+   * Resolves once the reader has room for more, or is gone; not in this turn of the event loop, because a reader that takes
+   * everything at once would keep all others waiting (64 MB of output: 0.9 s).
+   */
+  send(event: ServerSentEvent): Promise<void> {
+    return this.sendEncoded(encodeSse(event));
+  }
+
+  /** As {@link send}, for any number of events; nothing for none. */
+  async sendEncoded(events: string | Buffer): Promise<void> {
+    if (events.length === 0 || this.#res.closed) return;
+    if (!this.#res.write(events)) await this.#room();
+    await nextTurn();
+  }
+
+  #room(): Promise<void> {
+    return new Promise<void>((resolve) => {
       const settle = (): void => {
         this.#res.off('drain', settle);
         this.#res.off('close', settle);

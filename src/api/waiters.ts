@@ -1,5 +1,8 @@
 import type { Response } from 'express';
 
+/** For what does not wait. */
+const NEVER = new AbortController().signal;
+
 /** The requests that wait for something: each ends when its client is gone, and all when the daemon stops. */
 export class Waiters {
   readonly #open = new Set<AbortController>();
@@ -35,7 +38,7 @@ export class Waiters {
     waitMs: number,
     ask: (waitMs: number, signal: AbortSignal) => Promise<T>,
   ): Promise<T | undefined> {
-    if (waitMs === 0 || this.#stopping) return ask(0, new AbortController().signal);
+    if (waitMs === 0 || this.#stopping) return ask(0, NEVER);
     const signal = this.signal(res);
     try {
       return await ask(waitMs, signal);
@@ -43,7 +46,7 @@ export class Waiters {
       if (!signal.aborted) throw error;
       if (res.closed) return undefined;
       res.shouldKeepAlive = false;
-      return ask(0, new AbortController().signal);
+      return ask(0, NEVER);
     }
   }
 

@@ -64,7 +64,7 @@ export class ExecgoClient {
     return (await this.#post('/api/v1/tasks', { ...options, body: request, repeatable })) as SubmitAnswer;
   }
 
-  /** Up to 1,000 tasks in one transaction, with an answer for each, in order. */
+  /** Up to 1,000 tasks in few transactions, with an answer for each, in order. */
   async submitBatch(requests: TaskSubmission[], options: Abortable = {}): Promise<BatchItem[]> {
     const body = { tasks: requests };
     return (await this.#post('/api/v1/tasks/batch', { ...options, body, repeatable: false })) as BatchItem[];

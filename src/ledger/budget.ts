@@ -32,6 +32,12 @@ export class Budget {
     return RESOURCE_KEYS.find((key) => (asked[key] ?? 0) > (this.limits[key] ?? Infinity));
   }
 
+  /** The first resource of which more is asked than is left. */
+  lacking(asked: Resources): ResourceKey | undefined {
+    for (const key of RESOURCE_KEYS) if ((asked[key] ?? 0) > Math.max(0, this.#free[key])) return key;
+    return undefined;
+  }
+
   /** True when `asked` fits into what is left after `held` was set aside as well. */
   fits(asked: Resources, held?: Budget): boolean {
     for (const key of RESOURCE_KEYS) {

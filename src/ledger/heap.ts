@@ -10,6 +10,11 @@ export class Heap<T> {
     for (let i = (items.length >>> 1) - 1; i >= 0; i--) this.#sink(i);
   }
 
+  /** What {@link pop} would take. */
+  get first(): T | undefined {
+    return this.#items[0];
+  }
+
   pop(): T | undefined {
     const first = this.#items[0];
     const last = this.#items.pop();

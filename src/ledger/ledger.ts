@@ -10,6 +10,13 @@ export interface Shortage {
   scope: 'capacity' | 'quota';
 }
 
+/** More of one resource was requested than is left of it. */
+export interface Refusal {
+  budget: Budget;
+  resource: ResourceKey;
+  requested: number;
+}
+
 /** One task's share of the ledger. */
 export interface LedgerEntry {
   task_id: string;
@@ -36,6 +43,7 @@ export class Ledger {
   readonly #machine: Budget;
   readonly #tenants = new Map<string, Budget>();
   readonly #entries = new Map<string, LedgerEntry>();
+  #releases = 0;
 
   /** An absent amount of `capacity` or of a quota is unlimited; so is a tenant without quota. */
   constructor({ capacity, quotas }: { capacity: Resources; quotas: ReadonlyMap<string, Resources> }) {
@@ -69,6 +77,21 @@ export class Ledger {
     return quota === undefined || quota.fits(reservation, held);
   }
 
+  /** What a reservation does not fit into now; undefined when it fits. It fits no sooner than that has room for it. */
+  refusal(reservation: Resources, tenant: string | undefined): Refusal | undefined {
+    for (const budget of [this.#machine, this.#tenantBudget(tenant)]) {
+      const resource = budget?.lacking(reservation);
+      if (budget !== undefined && resource !== undefined)
+        return { budget, resource, requested: reservation[resource] ?? 0 };
+    }
+    return undefined;
+  }
+
+  /** How often something was given back: as long as it stays, what does not fit will not fit. */
+  get releases(): number {
+    return this.#releases;
+  }
+
   /** Slots that are left, infinite without limit; 0 or less means that no task can start. */
   freeSlots(): number {
     return this.#machine.free('task_slots');
@@ -99,6 +122,7 @@ export class Ledger {
     const entry = this.#entries.get(taskId);
     if (entry === undefined) return false;
     this.#entries.delete(taskId);
+    this.#releases++;
     this.#machine.subtract(entry.reservation);
     const budget = this.#tenantBudget(entry.tenant);
     budget?.subtract(entry.reservation);

@@ -2,7 +2,8 @@ import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
 import { AgeQueue } from './age-queue.js';
 import { Budget } from './budget.js';
 import { Heap } from './heap.js';
-import type { Ledger } from './ledger.js';
+import type { Ledger, Refusal } from './ledger.js';
+import { Ordered } from './ordered.js';
 
 /** A task that waits for room. */
 export interface WaitingTask {
@@ -24,6 +25,10 @@ interface Group {
   priority: number;
   reservation: Resources;
   tasks: AgeQueue<WaitingTask>;
+  /** The one that comes first of it. */
+  oldest: WaitingTask;
+  /** Why there was no room for it when it was looked at. */
+  refusal: Refusal | undefined;
 }
 
 /** What every task needs at least. */
@@ -37,15 +42,17 @@ interface Cursor {
   rest?: Iterator<WaitingTask, undefined>;
 }
 
-/** Room set aside for starving tasks: of the machine, and of each tenant's quota. */
+/** Room set aside for starving tasks: of the machine, and of each tenant's quota. Nearly always there is none. */
 interface Held {
-  machine: Budget;
+  machine: Budget | undefined;
   tenants: Map<string, Budget>;
 }
 
 /**
  * Tasks that wait, by priority and then by submission. A decision looks at groups of equal tasks, not at tasks, so that
- * it costs the same with ten thousand of them.
+ * it costs the same with ten thousand of them. Where all of them differ it looks at them in the order in which they may
+ * start and ends with the first that does; what was refused is not asked again before something is given back (10,000
+ * that do not fit: 640 µs a decision without both, 140 µs after a release and 1 µs else with them).
  *
  * A task that has waited longer than `starvationMs` comes before all others, the oldest first, whatever their priority.
  * If the machine has no room for it, what it needs is held: another task starts only when enough of that is left. If its
@@ -55,6 +62,14 @@ export class WaitingQueue {
   readonly #starvationMs: number;
   readonly #tasks = new Map<string, { task: WaitingTask; group: Group }>();
   readonly #groups = new Map<string, Group>();
+  /** Groups by priority, then by age; and by age alone. */
+  readonly #inOrder = new Ordered<Group, Pick<Group, 'oldest'>>((a, b) => comesBefore(a.oldest, b.oldest));
+  readonly #byAge = new Ordered<Group>((a, b) => a.oldest.submit_seq < b.oldest.submit_seq);
+  /** No group whose oldest comes before this one's place fits, as long as nothing is given back; `all`: none does. */
+  #refused: { before: WaitingTask | 'all' | undefined; releases: number } = {
+    before: undefined,
+    releases: 0,
+  };
 
   constructor(options: { starvationMs: number }) {
     this.#starvationMs = options.starvationMs;
@@ -68,39 +83,67 @@ export class WaitingQueue {
   add(task: WaitingTask): void {
     if (this.#tasks.has(task.task_id)) return;
     const key = groupKey(task);
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      const { tenant, priority, reservation } = task;
-      this.#groups.set(key, (group = { key, tenant, priority, reservation, tasks: new AgeQueue() }));
-    }
+    const found = this.#groups.get(key);
+    const group = found ?? newGroup(key, task);
     group.tasks.add(task);
     this.#tasks.set(task.task_id, { task, group });
+    if (found === undefined) {
+      this.#groups.set(key, group);
+      this.#place(group, task);
+    } else if (task.submit_seq < group.oldest.submit_seq) {
+      this.#unplace(group);
+      this.#place(group, task);
+    }
   }
 
   /** False when it does not wait. */
   remove(taskId: string): boolean {
     const found = this.#tasks.get(taskId);
     if (found === undefined) return false;
+    const { task, group } = found;
     this.#tasks.delete(taskId);
-    found.group.tasks.remove(found.task.submit_seq);
-    if (found.group.tasks.size === 0) this.#groups.delete(found.group.key);
+    group.tasks.remove(task.submit_seq);
+    if (group.oldest !== task) return true;
+    this.#unplace(group);
+    const oldest = group.tasks.oldest();
+    if (oldest === undefined) this.#groups.delete(group.key);
+    else this.#place(group, oldest);
     return true;
+  }
+
+  #place(group: Group, oldest: WaitingTask): void {
+    group.oldest = oldest;
+    const { before } = this.#refused;
+    if (before === 'all' || (before !== undefined && comesBefore(oldest, before)))
+      this.#refused.before = oldest;
+    this.#inOrder.add(group);
+    this.#byAge.add(group);
+  }
+
+  #unplace(group: Group): void {
+    this.#inOrder.remove(group);
+    this.#byAge.remove(group);
   }
 
   /**
    * The task to start now, if any. It stays in the queue: the caller removes it and reserves its share before it asks
    * again.
+   * @param ledger the same each time
    */
   next(ledger: Ledger, nowMs: number): string | undefined {
     if (this.#tasks.size === 0 || ledger.freeSlots() < 1) return undefined;
-    const held: Held = { machine: new Budget({}), tenants: new Map() };
-    return (this.#nextStarving(ledger, nowMs, held) ?? this.#nextInOrder(ledger, nowMs, held))?.task_id;
+    const held: Held = { machine: undefined, tenants: new Map() };
+    const starving = this.#nextStarving(ledger, nowMs, held);
+    // Every slot that is left may be held.
+    if (starving !== undefined || !ledger.fitsCapacity(ONE_SLOT, held.machine)) return starving?.task_id;
+    return this.#nextInOrder(ledger, nowMs, held)?.task_id;
   }
 
   /** The `count` next in order, as if there were room for all of them. */
   peek(count: number): WaitingTask[] {
     const before = (a: Cursor, b: Cursor) => comesBefore(a.task, b.task);
-    const heap = new Heap([...this.#groups.values()].flatMap(cursor), before);
+    const first = this.#inOrder.items.map((group): Cursor => ({ group, task: group.oldest }));
+    const heap = new Heap(first, before);
     const next: WaitingTask[] = [];
     while (next.length < count) {
       const at = heap.pop();
@@ -113,56 +156,81 @@ export class WaitingQueue {
 
   /** Since when the longest waiting task waits, as its `accepted_at_ms`; undefined when none waits. */
   oldestAcceptedAt(): number | undefined {
-    let oldest: number | undefined;
-    for (const { tasks } of this.#groups.values()) {
-      const since = tasks.oldest()?.accepted_at_ms;
-      if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
-    }
-    return oldest;
+    let since: number | undefined;
+    for (const { oldest } of this.#groups.values())
+      if (since === undefined || oldest.accepted_at_ms < since) since = oldest.accepted_at_ms;
+    return since;
   }
 
   #starves(task: WaitingTask, nowMs: number): boolean {
     return nowMs - task.accepted_at_ms > this.#starvationMs;
   }
 
-  /** The first starving task that can start; what those before it need is held. */
+  /**
+   * The first starving task that can start; what those before it need is held. Who was submitted first is taken to have
+   * waited longest.
+   */
   #nextStarving(ledger: Ledger, nowMs: number, held: Held): WaitingTask | undefined {
-    const starving: Cursor[] = [];
-    for (const group of this.#groups.values()) {
-      const oldest = group.tasks.oldest();
-      if (oldest !== undefined && this.#starves(oldest, nowMs)) starving.push({ group, task: oldest });
-    }
-    const heap = new Heap(starving, (a, b) => a.task.submit_seq < b.task.submit_seq);
-    for (let at = heap.pop(); at !== undefined; at = heap.pop()) {
-      if (!this.#starves(at.task, nowMs)) continue;
-      const { group } = at;
-      if (!hasQuota(ledger, group, held)) {
-        if (ledger.canEverFit(group.reservation, group.tenant) === undefined) holdQuota(group, held);
+    const groups = this.#byAge.items;
+    const others = new Heap<Cursor>([], (a, b) => a.task.submit_seq < b.task.submit_seq);
+    for (let reached = 0; ;) {
+      const group = groups[reached];
+      const other = others.first;
+      let at: Cursor | undefined;
+      if (group !== undefined && (other === undefined || group.oldest.submit_seq < other.task.submit_seq)) {
+        at = { group, task: group.oldest };
+        reached++;
+      } else at = others.pop();
+      if (at === undefined || !this.#starves(at.task, nowMs)) return undefined;
+      const { tenant, reservation } = at.group;
+      if (!hasQuota(ledger, at.group, held)) {
+        if (ledger.canEverFit(reservation, tenant) === undefined) holdQuota(at.group, held);
         continue;
       }
-      if (ledger.fitsCapacity(group.reservation, held.machine)) return at.task;
+      if (ledger.fitsCapacity(reservation, held.machine)) return at.task;
       // What can never fit must not hold room forever.
-      if (ledger.canEverFit(group.reservation, group.tenant) !== undefined) continue;
-      held.machine.add(group.reservation);
-      holdQuota(group, held);
+      if (ledger.canEverFit(reservation, tenant) !== undefined) continue;
+      held.machine ??= new Budget({});
+      held.machine.add(reservation);
+      holdQuota(at.group, held);
       if (!ledger.fitsCapacity(ONE_SLOT, held.machine)) return undefined;
-      advance(at, heap);
+      advance(at, others);
     }
-    return undefined;
   }
 
   /** The first task in order that can start without taking what is held. */
   #nextInOrder(ledger: Ledger, nowMs: number, held: Held): WaitingTask | undefined {
-    let best: WaitingTask | undefined;
-    for (const group of this.#groups.values()) {
-      const oldest = group.tasks.oldest();
-      if (oldest === undefined || (best !== undefined && !comesBefore(oldest, best))) continue;
+    const groups = this.#inOrder.items;
+    let fitsButForHeld: WaitingTask | undefined;
+    for (let i = this.#firstToAsk(ledger); ; i++) {
+      const group = groups[i];
+      if (group === undefined) break;
+      const { refusal, oldest } = group;
+      if (refusal !== undefined && refusal.requested > refusal.budget.free(refusal.resource)) continue;
       if (this.#starves(oldest, nowMs)) continue;
-      if (hasQuota(ledger, group, held) && ledger.fitsCapacity(group.reservation, held.machine))
-        best = oldest;
+      group.refusal = ledger.refusal(group.reservation, group.tenant);
+      if (group.refusal !== undefined) continue;
+      if (hasQuota(ledger, group, held) && ledger.fitsCapacity(group.reservation, held.machine)) {
+        this.#refused.before = fitsButForHeld ?? oldest;
+        return oldest;
+      }
+      fitsButForHeld ??= oldest;
     }
-    return best;
+    this.#refused.before = fitsButForHeld ?? 'all';
+    return undefined;
   }
+
+  #firstToAsk({ releases }: Ledger): number {
+    if (this.#refused.releases !== releases) this.#refused = { before: undefined, releases };
+    const { before } = this.#refused;
+    if (before === undefined) return 0;
+    return before === 'all' ? this.#inOrder.items.length : this.#inOrder.position({ oldest: before });
+  }
+}
+
+function newGroup(key: string, task: WaitingTask): Group {
+  const { tenant, priority, reservation } = task;
+  return { key, tenant, priority, reservation, tasks: new AgeQueue(), oldest: task, refusal: undefined };
 }
 
 function comesBefore(a: WaitingTask, b: WaitingTask): boolean {
@@ -182,12 +250,6 @@ function holdQuota({ tenant, reservation }: Group, held: Held): void {
   let budget = held.tenants.get(tenant);
   if (budget === undefined) held.tenants.set(tenant, (budget = new Budget({})));
   budget.add(reservation);
-}
-
-/** The oldest of a group. */
-function cursor(group: Group): Cursor[] {
-  const task = group.tasks.oldest();
-  return task === undefined ? [] : [{ group, task }];
 }
 
 function advance(at: Cursor, heap: Heap<Cursor>): void {

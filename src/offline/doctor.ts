@@ -105,7 +105,13 @@ async function rowFindings(dataDir: string, client: ExecgoClient | undefined): P
     return [
       ...ledger,
       ...(await attempt('supervisor', () =>
-        supervisorFindings(dataDir, opened.supervisors(), opened.liveTasks(), readBootId()),
+        supervisorFindings(
+          dataDir,
+          opened.supervisors(),
+          opened.liveTasks(),
+          readBootId(),
+          client !== undefined,
+        ),
       )),
       ...(await attempt('files', () => fileFindings(dataDir, opened))),
     ];

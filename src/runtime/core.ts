@@ -47,7 +47,10 @@ export interface Core {
   readonly now: () => number;
   /** Unix time in milliseconds as it was at the start, counted on by a clock that is never set: for all durations. */
   readonly steady: () => number;
+  /** Ids of tasks. They grow with time, so that the index entries of tasks that come together lie together. */
   readonly newId: () => string;
+  /** What nobody can guess. */
+  readonly newToken: () => string;
   /** Ids whose insert is under way: they are taken, and count against the queue. */
   readonly inserting: Set<string>;
   /** Tasks that are committed as running and whose launch never began: they get another one before anything new starts. */

@@ -115,7 +115,7 @@ async function dispatch(core: Core, task: LiveTask, supervisor: Target): Promise
   checkFiles(core, task);
   const at = core.now();
   const launch = {
-    launch_token: core.newId(),
+    launch_token: core.newToken(),
     incarnation: supervisor.incarnation,
     shim_pid: supervisor.pid,
   };
@@ -162,7 +162,7 @@ async function relaunch(core: Core, task: LiveTask, supervisor: Target): Promise
   }
   checkFiles(core, task);
   const launch = {
-    launch_token: core.newId(),
+    launch_token: core.newToken(),
     incarnation: supervisor.incarnation,
     shim_pid: supervisor.pid,
   };

@@ -7,6 +7,7 @@ import type { Core } from './core.js';
 import type { TaskDirState } from './files/inspect-task-dir.js';
 import { readOutput } from './read-output.js';
 import { emptyOut, taskDirOf } from './remove-tasks.js';
+import { Tally } from './tally.js';
 import { moveToTrash, writeResult } from './task-files.js';
 import { encodeTask } from './task-view.js';
 
@@ -15,20 +16,20 @@ const BATCH = 128;
 /** Names that are logged of each kind of finding. */
 const NAMED = 20;
 
-/** What was found and put right. Counts; names are the first of them. */
+/** What was found and put right. */
 export interface Repairs {
   /** Task directories looked at. */
   directories: number;
   /** Entries of `trash/` that an earlier run had left. */
   trash: number;
   /** Entries of `tasks/` without a row: moved to the trash. */
-  orphans: string[];
+  orphans: Tally;
   /** Ended tasks whose directory is gone: they keep their status, their output is lost. */
-  without_directory: string[];
+  without_directory: Tally;
   /** Results that were missing or cut off: written again from the row. */
-  results: string[];
+  results: Tally;
   /** Half-written files that were removed. */
-  temporary: string[];
+  temporary: Tally;
 }
 
 type RepairCore = Pick<Core, 'settings' | 'store' | 'live' | 'files' | 'log' | 'inlineTexts' | 'now'>;
@@ -42,10 +43,10 @@ export async function repairFiles(core: RepairCore, signal: AbortSignal): Promis
   const found: Repairs = {
     directories: 0,
     trash: 0,
-    orphans: [],
-    without_directory: [],
-    results: [],
-    temporary: [],
+    orphans: new Tally(NAMED),
+    without_directory: new Tally(NAMED),
+    results: new Tally(NAMED),
+    temporary: new Tally(NAMED),
   };
   const { dataDir } = core.settings;
   await emptyTrash(core, found, signal);
@@ -109,7 +110,7 @@ function orphan(core: RepairCore, name: Buffer, found: Repairs): string[] {
       Buffer.concat([Buffer.from(path.join(dataDir, 'tasks') + path.sep), name]),
     );
     if (trashed === undefined) return [];
-    found.orphans.push(name.toString());
+    found.orphans.add(name.toString());
     return [trashed];
   } catch (error) {
     core.log.warn({ err: error, name: name.toString() }, 'a directory without a task cannot be removed');
@@ -124,7 +125,7 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
   try {
     for (const name of state.temporary) {
       fs.rmSync(path.join(core.settings.dataDir, 'tasks', id, name), { recursive: true, force: true });
-      found.temporary.push(`${id}/${name}`);
+      found.temporary.add(`${id}/${name}`);
     }
     if (state.result === 'whole') return;
     const result = encodeTask(record, await readOutput(core, record, undefined, true), core.now(), {
@@ -133,7 +134,7 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
     // It may have been collected while its output was read: what is written then would be an orphan.
     if (!core.store.has(id)) return;
     writeResult(path.join(core.settings.dataDir, 'tasks', id, 'result.json'), result);
-    found.results.push(id);
+    found.results.add(id);
   } catch (error) {
     core.log.warn({ err: error, task_id: id }, 'the result of a task cannot be written again');
   }
@@ -145,25 +146,25 @@ async function checkRows(core: RepairCore, taskIds: string[], found: Repairs): P
     const dir = core.live.get(id) === undefined ? taskDirOf(core.settings.dataDir, id) : undefined;
     return dir === undefined ? [] : [{ id, dir }];
   });
-  const states = await core.files.ask(
-    'inspect',
+  const there = await core.files.ask(
+    'isDirectory',
     known.map(({ dir }) => dir),
   );
   known.forEach(({ id }, i) => {
-    if (states[i]?.dir !== 'there' && core.store.has(id)) found.without_directory.push(id);
+    if (there[i] === false && core.store.has(id)) found.without_directory.add(id);
   });
 }
 
 function report(core: RepairCore, found: Repairs): void {
   const { orphans, without_directory, results, temporary } = found;
   const wrong = Object.entries({ orphans, without_directory, results, temporary }).filter(
-    ([, names]) => names.length > 0,
+    ([, { count }]) => count > 0,
   );
   if (wrong.length === 0) {
     core.log.debug({ directories: found.directories, trash: found.trash }, 'files and rows fit together');
     return;
   }
-  const summary = wrong.map(([kind, names]) => [kind, { count: names.length, first: names.slice(0, NAMED) }]);
+  const summary = wrong.map(([kind, { count, first }]) => [kind, { count, first }]);
   core.log.warn(Object.fromEntries(summary), 'files and rows did not fit together; put right what could be');
 }
 

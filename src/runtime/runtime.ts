@@ -7,7 +7,7 @@ import type { EventView, SubmitAnswer } from '../task/view.js';
 import type { Core } from './core.js';
 import { deleteTask } from './delete.js';
 import { killTask } from './kill.js';
-import { waitForGrowth } from './output/follow.js';
+import { GrowthWatch } from './output/follow.js';
 import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
@@ -19,7 +19,9 @@ import type {
   KillOptions,
   OutputRange,
   OutputStream,
+  OutputWatch,
   Service,
+  TaskEnding,
   TaskPage,
 } from './service.js';
 import { taskRecord, taskStatus } from './status.js';
@@ -111,24 +113,29 @@ export class Runtime implements Service {
     return { stream, ...(await readHeadTail(this.source(taskId, stream), maxBytes, maxLines)) };
   }
 
-  async outputChanged(
-    taskId: string,
-    stream: OutputStream,
-    offset: number,
-    signal: AbortSignal,
-  ): Promise<void> {
+  encodeText(bytes: Buffer): Promise<Buffer> {
+    return this.core.inlineTexts.encode(bytes);
+  }
+
+  watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch {
     const source = this.source(taskId, stream);
-    if (source.final) return;
-    const done = new AbortController();
-    const either = AbortSignal.any([signal, done.signal]);
-    try {
-      await Promise.race([
-        waitForGrowth(source, offset, either),
-        this.core.announcer.taskEnd(taskId, either),
-      ]);
-    } finally {
-      done.abort();
-    }
+    const watch = new GrowthWatch(source);
+    const wake = () => {
+      watch.wake();
+    };
+    if (source.final) wake();
+    else this.core.announcer.taskEnd(taskId, signal).then(wake, wake);
+    return watch;
+  }
+
+  ending(taskId: string): TaskEnding {
+    const { status, exit_code, exit_signal, cause } = taskRecord(this.core, taskId);
+    return {
+      status,
+      exit_code: exit_code ?? undefined,
+      exit_signal: exit_signal ?? undefined,
+      cause: cause ?? undefined,
+    };
   }
 
   deleteTask(taskId: string): Promise<void> {

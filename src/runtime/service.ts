@@ -1,4 +1,4 @@
-import type { EventView, SubmitAnswer, TaskSummary } from '../task/view.js';
+import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { ErrorBody } from '../task/errors.js';
 import type { GcReport, GcRequest } from '../task/gc.js';
@@ -48,8 +48,8 @@ export interface OutputRange {
 
 export interface HeadTailView {
   stream: OutputStream;
-  head: string;
-  tail: string;
+  head: Buffer;
+  tail: Buffer;
   head_bytes: number;
   tail_bytes: number;
   total_bytes: number;
@@ -60,6 +60,19 @@ export interface HeadTailView {
   eof: boolean;
 }
 
+/** Follows one stream of a task. */
+export interface OutputWatch {
+  /**
+   * Resolves when the stream may have bytes past `offset`, when the task is terminal or deleted, and when the follower is
+   * gone; one caller at a time, who reads on with {@link Service.outputRange}.
+   */
+  growth(offset: number): Promise<void>;
+  close(): void;
+}
+
+/** How a task is, in as few words as there are. */
+export type TaskEnding = Pick<TaskView, 'status' | 'exit_code' | 'exit_signal' | 'cause'>;
+
 /**
  * What the daemon does for a client: the one interface that `api` sees. Every method that takes a task id throws
  * `not_found` for an unknown one; methods that take a body throw `invalid_input`.
@@ -69,7 +82,7 @@ export interface Service {
   submit(body: unknown): Promise<SubmitAnswer>;
   /** The plan and the reservation, or the refusal, without accepting anything. */
   dryRun(body: unknown): PlannedTask;
-  /** Up to 1,000 items `{tasks: [...]}`, one transaction, an answer per item, in order. */
+  /** Up to 1,000 items `{tasks: [...]}`, in few transactions, an answer per item, in order. */
   submitBatch(body: unknown): Promise<BatchItem[]>;
   /** The status object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
   status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
@@ -82,11 +95,11 @@ export interface Service {
   lastSeq(): number;
   outputRange(taskId: string, stream: OutputStream, offset: number, limit: number): Promise<OutputRange>;
   outputView(taskId: string, stream: OutputStream, maxBytes: number, maxLines: number): Promise<HeadTailView>;
-  /**
-   * Resolves when `stream` may have bytes past `offset` or the task is terminal; the caller reads on with
-   * {@link outputRange}. Rejects when `signal` aborts.
-   */
-  outputChanged(taskId: string, stream: OutputStream, offset: number, signal: AbortSignal): Promise<void>;
+  /** Bytes as a JSON string, quotes included, with U+FFFD for what is not UTF-8; long ones away from the event loop. */
+  encodeText(bytes: Buffer): Promise<Buffer>;
+  /** @param signal aborts once nobody follows any more */
+  watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch;
+  ending(taskId: string): TaskEnding;
   /** Deletes a terminal task and its files; `conflict` while it is not terminal. */
   deleteTask(taskId: string): Promise<void>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */

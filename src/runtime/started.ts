@@ -7,6 +7,12 @@ import { onSteadyClock } from './steady-clock.js';
 
 type Start = Pick<Running, 'pid' | 'start_ticks' | 'started_at_ms'>;
 
+/**
+ * For how long a start waits for another write that it can share a transaction with, in milliseconds: the end of a short
+ * task takes it along, which spares a third of its commits.
+ */
+const START_WAITS_MS = 5;
+
 /** What the store writes when a launch's process runs: the leader of a new session leads its process group too. */
 export function startedEvent(start: Start): Start & { pgid: number; events: NewEvent[] } {
   const { pid, start_ticks, started_at_ms } = start;
@@ -25,11 +31,13 @@ export async function recordStarted(core: Core, task: LiveTask, running: Running
   if (record.started_at_ms !== null || task.ending !== undefined) return;
   const { events, ...start } = startedEvent(running);
   crashPoint('before_started_commit');
-  const written = await core.store.commits.write(() =>
-    core.store.markStarted(record.task_id, running.launch_id, {
-      ...start,
-      events: killIsRecorded(core, task) ? [] : events,
-    }),
+  const written = await core.store.commits.writeAlong(
+    () =>
+      core.store.markStarted(record.task_id, running.launch_id, {
+        ...start,
+        events: killIsRecorded(core, task) ? [] : events,
+      }),
+    START_WAITS_MS,
   );
   crashPoint('after_started_commit');
   if (written === undefined) return;
@@ -58,10 +66,13 @@ export async function recordTimeout(
   const { record } = task;
   if (task.firstStop !== 'timeout' || record.timeout_triggered || task.ending !== undefined) return;
   crashPoint('before_timeout_commit');
-  const written = await core.store.commits.write(() =>
-    core.store.markTimeout(record.task_id, launchId, atMs, [
-      { event_type: 'timeout_triggered', timestamp_ms: atMs },
-    ]),
+  // Behind the start, which may still wait for a transaction.
+  const written = await core.store.commits.writeAlong(
+    () =>
+      core.store.markTimeout(record.task_id, launchId, atMs, [
+        { event_type: 'timeout_triggered', timestamp_ms: atMs },
+      ]),
+    START_WAITS_MS,
   );
   crashPoint('after_timeout_commit');
   if (written === undefined) return;

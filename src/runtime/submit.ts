@@ -15,6 +15,7 @@ import { liveTask } from './live-tasks.js';
 import { resolveTaskPlan } from './plan.js';
 import type { BatchItem } from './service.js';
 import { createTaskFiles, taskPaths } from './task-files.js';
+import { inTurns } from './turns.js';
 
 /** How many tasks one batch may hold. */
 const BATCH_MAX = 1000;
@@ -46,7 +47,8 @@ export function dryRun(core: Core, body: unknown): PlannedTask {
 }
 
 /**
- * Accepts many: one transaction and one fsync, an answer per item, in order. An item that is refused hurts no other.
+ * Accepts many: they share transactions and their fsyncs, and each has an answer, in order. An item that is refused
+ * hurts no other. Large batches take several turns of the event loop, so that nobody else waits for all of it.
  * @throws ExecgoError `invalid_input` when the body is not `{tasks: [...]}` with 1 to 1,000 items
  */
 export async function submitBatch(core: Core, body: unknown): Promise<BatchItem[]> {
@@ -55,9 +57,10 @@ export async function submitBatch(core: Core, body: unknown): Promise<BatchItem[
   if (!Array.isArray(tasks)) throw invalidInput('tasks: must be an array of task submissions');
   if (tasks.length === 0 || tasks.length > BATCH_MAX)
     throw invalidInput(`tasks: must have 1 to ${BATCH_MAX} items, not ${tasks.length}`);
-  return Promise.all(
-    tasks.map((item: unknown) => submit(core, item).catch((e: unknown) => refused(core, item, e))),
-  );
+  const answers = await inTurns(tasks, (item: unknown) => ({
+    answer: submit(core, item).catch((e: unknown) => refused(core, item, e)),
+  }));
+  return Promise.all(answers.map(({ answer }) => answer));
 }
 
 function refused(core: Core, item: unknown, error: unknown): BatchItem {

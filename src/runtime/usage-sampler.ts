@@ -1,9 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Usage } from '../task/view.js';
 import type { UsageQuestion, UsageReply } from './usage-worker.js';
 
 /** A sample younger than this is served again: many polls cost one reading. */
 const FRESH_MS = 1000;
+
+/**
+ * How long the first status of a task waits for a sample, in milliseconds: a worker that runs answers in 1 to 3, one that
+ * has to be started in 45, and then the next status has the figures.
+ */
+const FIRST_WAIT_MS = 10;
 
 /** A worker that was not asked for so long ends; so does one of this age at its next quiet moment. Milliseconds. */
 const IDLE_MS = 10_000;
@@ -32,7 +39,7 @@ export class UsageSampler {
 
   /**
    * @param pids lists the task's processes now
-   * @returns the newest sample; waits only for the first one
+   * @returns the newest sample; waits only for the first one, and not long
    */
   async read(taskId: string, pids: () => number[]): Promise<Sample> {
     const entry = this.#entries.get(taskId) ?? { sample: {}, taken_ms: -Infinity, pending: undefined };
@@ -41,7 +48,8 @@ export class UsageSampler {
       entry.pending = this.#take(entry, pids()).finally(() => {
         entry.pending = undefined;
       });
-    if (entry.taken_ms === -Infinity) await entry.pending;
+    if (entry.taken_ms === -Infinity)
+      await Promise.race([entry.pending, delay(FIRST_WAIT_MS, undefined, { ref: false })]);
     return entry.sample;
   }
 

@@ -82,7 +82,7 @@ async function tryProcess(layout: CgroupLayout, name: string): Promise<string | 
   try {
     createCgroup(spec);
     if (child.pid === undefined) return `${SHELL} cannot be started`;
-    enterCgroup(spec, child.pid);
+    await enterCgroup(spec, child.pid);
     for (const dir of [spec.track, ...spec.limits]) {
       if (!cgroupPids({ ...spec, track: dir, limits: [] }).includes(child.pid))
         return `a process moved into ${dir.path} does not appear in it`;

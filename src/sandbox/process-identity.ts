@@ -22,6 +22,23 @@ export function startTicks(pid: number): number | undefined {
   return stat === undefined ? undefined : parseStartTicks(stat);
 }
 
+/** What is known of a child that was just made. */
+export interface ChildState {
+  /** Clock ticks from boot to its start. */
+  startTicks: number;
+  /** It is a zombie, which nothing can be done to. */
+  hasEnded: boolean;
+}
+
+/** @returns the state of a child that has not been waited for; undefined where there is no /proc. */
+export function childState(pid: number): ChildState | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  const ticks = stat === undefined ? undefined : parseStartTicks(stat);
+  return stat === undefined || ticks === undefined
+    ? undefined
+    : { startTicks: ticks, hasEnded: isEnded(stat) };
+}
+
 /**
  * Field 22 of a stat line. The second field is the command in parentheses, which may itself hold spaces, parentheses
  * and line ends: what counts begins after the last `)`.
@@ -45,7 +62,11 @@ export function isSameProcess(identity: ProcessIdentity, bootId: string): boolea
 export function isRunning(identity: ProcessIdentity, bootId: string): boolean {
   const stat = identity.boot_id === bootId ? readText(`/proc/${identity.pid}/stat`) : undefined;
   if (stat === undefined || parseStartTicks(stat) !== identity.start_ticks) return false;
-  return !['Z', 'X'].includes(afterCommand(stat)[0] ?? '');
+  return !isEnded(stat);
+}
+
+function isEnded(stat: string): boolean {
+  return ['Z', 'X'].includes(afterCommand(stat)[0] ?? '');
 }
 
 /** @returns pids of the children of all threads of `pid`; empty when it is gone or there is no /proc. */

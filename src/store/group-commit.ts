@@ -20,8 +20,11 @@ interface Job {
   reject: (error: unknown) => void;
 }
 
-/** How long {@link GroupCommit.writeAlong} waits for company, in milliseconds. */
+/** How long {@link GroupCommit.writeAlong} waits for company by default, in milliseconds. */
 const ALONG_MS = 50;
+
+/** After this the rest of a long queue goes into another transaction, in milliseconds: the event loop stands still meanwhile. */
+const TRANSACTION_MS = 15;
 
 /** Commits writes that arrive together in one transaction, so that they share one fsync. */
 export class GroupCommit {
@@ -36,6 +39,7 @@ export class GroupCommit {
   #queue: Job[] = [];
   #along: Job[] = [];
   #alone: NodeJS.Timeout | undefined;
+  #aloneAt = Infinity;
   #closed = false;
 
   constructor(db: Database.Database, members: readonly TransactionMember[]) {
@@ -50,8 +54,9 @@ export class GroupCommit {
   }
 
   /**
-   * Queues `fn`, which must be synchronous. All functions queued in one turn of the event loop run in order of arrival in
-   * one transaction, each in its own savepoint; each promise resolves after the COMMIT is durable, in the same order.
+   * Queues `fn`, which must be synchronous. The functions queued in one turn of the event loop run in order of arrival in
+   * one transaction, each in its own savepoint, or in several when they take longer than {@link TRANSACTION_MS}; each
+   * promise resolves after its COMMIT is durable, in the same order.
    *
    * Rejects with what `fn` threw, then only its own writes are undone. Rejects all of the transaction with
    * `insufficient_storage` when the disk is full or failing, with `unavailable` when the database is locked or closed.
@@ -64,11 +69,15 @@ export class GroupCommit {
 
   /**
    * As {@link write}, for what is in no hurry: it goes along with the next transaction that comes anyway, after the others
-   * in it, and costs no fsync of its own; alone when none has come for {@link ALONG_MS}.
+   * in it, and costs no fsync of its own; alone when none has come for `withinMs`.
    */
-  writeAlong<T>(fn: () => T): Promise<T> {
+  writeAlong<T>(fn: () => T, withinMs = ALONG_MS): Promise<T> {
     return this.#enqueue(this.#along, fn, () => {
-      this.#alone ??= setTimeout(this.#flush, ALONG_MS);
+      const at = performance.now() + withinMs;
+      if (at >= this.#aloneAt) return;
+      clearTimeout(this.#alone);
+      this.#aloneAt = at;
+      this.#alone = setTimeout(this.#flush, withinMs);
     });
   }
 
@@ -95,20 +104,26 @@ export class GroupCommit {
   /** Commits what is queued now and refuses everything after it. */
   close(): void {
     this.#closed = true;
-    this.#flush();
+    while (this.#queue.length + this.#along.length > 0) this.#flush();
   }
 
   readonly #flush = (): void => {
     clearTimeout(this.#alone);
-    this.#alone = undefined;
+    this.#aloneAt = Infinity;
     const batch = [...this.#queue, ...this.#along];
     if (batch.length === 0) return;
     this.#queue = [];
     this.#along = [];
     const ran: Job[] = [];
+    let tried = 0;
     try {
       this.#begin.run();
-      for (const job of batch) if (this.#run(job, batch.length > 1)) ran.push(job);
+      const until = performance.now() + TRANSACTION_MS;
+      for (const job of batch) {
+        tried++;
+        if (this.#run(job, batch.length > 1)) ran.push(job);
+        if (performance.now() >= until) break;
+      }
       for (const member of this.#members) member.flush();
       this.#commit.run();
     } catch (error) {
@@ -118,8 +133,15 @@ export class GroupCommit {
       return;
     }
     for (const member of this.#members) member.committed();
+    if (tried < batch.length) this.#putBack(batch.slice(tried));
     for (const job of ran) job.resolve();
   };
+
+  /** What did not fit in is first in the next transaction. */
+  #putBack(rest: Job[]): void {
+    this.#queue.unshift(...rest);
+    setImmediate(this.#flush);
+  }
 
   /** False when the job failed and its own writes were undone; throws when that takes the whole transaction down. */
   #run(job: Job, sharesTransaction: boolean): boolean {

@@ -1,7 +1,7 @@
-import os from 'node:os';
 import { resolve } from 'node:path';
 import { openDatabase } from './database.js';
 import { Store } from './store.js';
+import { uptimeMs as systemUptime } from './uptime.js';
 
 export { DATABASE_FILE } from './database.js';
 
@@ -23,7 +23,7 @@ export interface StoreOptions {
  * file, another owner. The file is left as it was.
  */
 export function openStore(options: StoreOptions): Store {
-  const { now, uptimeMs = () => os.uptime() * 1000, bootId = '', asItIs = false } = options;
+  const { now, uptimeMs = systemUptime(), bootId = '', asItIs = false } = options;
   const dataDir = resolve(options.dataDir);
   return new Store(openDatabase(dataDir, now, asItIs), dataDir, { wallMs: now, uptimeMs, bootId });
 }

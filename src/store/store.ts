@@ -4,6 +4,7 @@ import { taskNotFound } from '../task/errors.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { ListQuery } from '../task/list.js';
+import type { TaskStatus } from '../task/states.js';
 import { CounterTable, type Counters } from './counters.js';
 import { EventLog } from './event-log.js';
 import { GroupCommit } from './group-commit.js';
@@ -41,6 +42,7 @@ export class Store {
   readonly #task: Database.Statement<[string], TaskRow>;
   readonly #live: Database.Statement<[], TaskRow>;
   readonly #has: Database.Statement<[string], number>;
+  readonly #status: Database.Statement<[string], TaskStatus>;
   readonly #ids: Database.Statement<[string, number], string>;
   readonly #probe: Database.Statement<[number]>;
 
@@ -63,6 +65,7 @@ export class Store {
       `SELECT ${TASK_COLUMNS} FROM tasks INDEXED BY idx_tasks_status WHERE status = '${status}'`;
     this.#live = db.prepare(`${live('accepted')} UNION ALL ${live('running')} ORDER BY submit_seq`);
     this.#has = db.prepare<[string], number>('SELECT 1 FROM tasks WHERE task_id = ?').pluck();
+    this.#status = db.prepare<[string], TaskStatus>('SELECT status FROM tasks WHERE task_id = ?').pluck();
     this.#ids = db
       .prepare<[string, number], string>(
         'SELECT task_id FROM tasks WHERE task_id > ? ORDER BY task_id LIMIT ?',
@@ -202,6 +205,11 @@ export class Store {
   /** True when there is such a task; cheaper than reading it. */
   has(taskId: string): boolean {
     return this.#has.get(taskId) !== undefined;
+  }
+
+  /** Status of a task, undefined for an unknown one; cheaper than reading it. */
+  status(taskId: string): TaskStatus | undefined {
+    return this.#status.get(taskId);
   }
 
   /** Ids of all tasks in their own order, a page at a time: those that come after `afterId`. */

@@ -8,6 +8,14 @@ import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
 /** How many rows a page may read in search of those that its filters let through; then it ends with a cursor. */
 export const MAX_ROWS_READ = 10_000;
 
+/**
+ * Rows read at first, and how many times more each time after that. Where to stop must be found before the filters are
+ * asked, which costs half as much as they do: a page that is soon full of matches must not pay for ten thousand rows
+ * (7.3 ms where it takes 0.9 ms).
+ */
+const FIRST_SLICE = 250;
+const SLICE_GROWTH = 4;
+
 /** How much of the requests a page may load: a few huge ones end it early, with a cursor. Bytes. */
 const MAX_PAGE_BYTES = 8_388_608;
 
@@ -46,25 +54,48 @@ export class TaskList {
     if (!Number.isSafeInteger(query.limit) || query.limit < 1)
       throw invalidInput('limit: must be a whole number above 0');
     const shape = shapeOf(query);
-    const range: Condition[] = [];
-    if (query.cursor !== undefined) range.push(past(query.order, decodeCursor(query.order, query.cursor)));
-    const last = shape.filters.length === 0 ? undefined : this.#lastToRead(shape, query, range);
-    if (last !== undefined) range.push(upTo(query.order, last));
-    const rows = this.#select(TASK_COLUMNS, shape.arms, [...range, ...shape.filters], query, 'LIMIT ?', [
-      query.limit + 1,
-    ]) as IterableIterator<TaskRow>;
-    const { shown, more } = takePage(rows, query.limit);
-    const next = more ? shown.at(-1)?.submit_seq : last;
+    const page = new Page(query.limit);
+    const start = query.cursor === undefined ? undefined : decodeCursor(query.order, query.cursor);
+    const next =
+      shape.filters.length === 0
+        ? this.#read(shape, query, page, start)
+        : this.#search(shape, query, page, start);
     return {
-      records: shown.map((row) => toRecord(row, this.dataDir)),
+      records: page.rows.map((row) => toRecord(row, this.dataDir)),
       ...(next === undefined ? {} : { next_cursor: encodeCursor(query.order, next) }),
     };
   }
 
-  /** The row where reading must stop; undefined when fewer than {@link MAX_ROWS_READ} are left. */
-  #lastToRead(shape: Shape, query: ListQuery, range: Condition[]): number | undefined {
-    const offset = 'LIMIT 1 OFFSET ?';
-    const rows = this.#select('submit_seq', shape.arms, range, query, offset, [MAX_ROWS_READ - 1]);
+  /**
+   * Fills the page from the rows that come after one and, where it is given, up to another.
+   * @returns the row to go on after when the page is full and there are more
+   */
+  #read(shape: Shape, query: ListQuery, page: Page, after?: number, last?: number): number | undefined {
+    const range = rangeOf(query.order, after, last);
+    const rows = this.#select(TASK_COLUMNS, shape.arms, [...range, ...shape.filters], query, 'LIMIT ?', [
+      page.room + 1,
+    ]);
+    return page.take(rows as IterableIterator<TaskRow>) ? page.rows.at(-1)?.submit_seq : undefined;
+  }
+
+  /** As {@link #read}, over growing slices of the table and {@link MAX_ROWS_READ} rows at most. */
+  #search(shape: Shape, query: ListQuery, page: Page, start: number | undefined): number | undefined {
+    let after = start;
+    let left = MAX_ROWS_READ;
+    for (let slice = FIRST_SLICE; left > 0 && page.room > 0; slice = Math.min(slice * SLICE_GROWTH, left)) {
+      const last = this.#rowAt(slice, shape, query, after);
+      const next = this.#read(shape, query, page, after, last);
+      if (next !== undefined || last === undefined) return next;
+      after = last;
+      left -= slice;
+    }
+    return after;
+  }
+
+  /** The `count`th row that comes after one; undefined when fewer are left. */
+  #rowAt(count: number, shape: Shape, query: ListQuery, after: number | undefined): number | undefined {
+    const range = rangeOf(query.order, after);
+    const rows = this.#select('submit_seq', shape.arms, range, query, 'LIMIT 1 OFFSET ?', [count - 1]);
     return [...(rows as IterableIterator<{ submit_seq: number }>)][0]?.submit_seq;
   }
 
@@ -95,16 +126,27 @@ export class TaskList {
   }
 }
 
-/** Takes rows until the page is full, in number or in bytes; leaving the loop ends the statement. */
-function takePage(rows: Iterable<TaskRow>, limit: number): { shown: TaskRow[]; more: boolean } {
-  const shown: TaskRow[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    if (shown.length === limit || bytes > MAX_PAGE_BYTES) return { shown, more: true };
-    shown.push(row);
-    bytes += row.request_json?.length ?? 0;
+/** What a page shows: it is full in number or in bytes. */
+class Page {
+  readonly rows: TaskRow[] = [];
+  #bytes = 0;
+
+  constructor(private readonly limit: number) {}
+
+  /** How many more rows it takes at most. */
+  get room(): number {
+    return this.#bytes > MAX_PAGE_BYTES ? 0 : this.limit - this.rows.length;
   }
-  return { shown, more: false };
+
+  /** Takes rows while there is room; leaving the loop ends the statement. @returns true when some were left */
+  take(rows: Iterable<TaskRow>): boolean {
+    for (const row of rows) {
+      if (this.room === 0) return true;
+      this.rows.push(row);
+      this.#bytes += row.request_json?.length ?? 0;
+    }
+    return false;
+  }
 }
 
 /** Enters through the condition that usually leaves fewest rows; the others filter what it yields. */
@@ -153,11 +195,12 @@ const oneOf = (column: string, values: unknown[]): Condition => ({
   sql: `${column} IN (SELECT value FROM json_each(?))`,
   values: [JSON.stringify(values)],
 });
-const past = (order: ListQuery['order'], seq: number): Condition => ({
-  sql: order === 'newest' ? 'submit_seq < ?' : 'submit_seq > ?',
-  values: [seq],
-});
-const upTo = (order: ListQuery['order'], seq: number): Condition => ({
-  sql: order === 'newest' ? 'submit_seq >= ?' : 'submit_seq <= ?',
-  values: [seq],
-});
+
+/** After one row and up to another, in that order. */
+function rangeOf(order: ListQuery['order'], after: number | undefined, last?: number): Condition[] {
+  const [beyond, within] = order === 'newest' ? ['<', '>='] : ['>', '<='];
+  return [
+    ...(after === undefined ? [] : [{ sql: `submit_seq ${beyond} ?`, values: [after] }]),
+    ...(last === undefined ? [] : [{ sql: `submit_seq ${within} ?`, values: [last] }]),
+  ];
+}

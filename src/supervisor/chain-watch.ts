@@ -7,17 +7,25 @@ import type { Outcome } from './protocol.js';
 /** A chain's own words are at the start of stderr. */
 const STDERR_HEAD_BYTES = 4096;
 const REPORT_BYTES = 4096;
+/** A chain that has said `ok` and stays open this long without a further word has reached the program. */
+const SILENCE_MS = 100;
 
 /** Listens to a launch chain: whether it has reached the program, and what its end says of the program. */
 export class ChainWatch {
   readonly #program: string;
   readonly #forks: boolean;
+  readonly #programReached: () => void;
+  #silence: NodeJS.Timeout | undefined;
   #report = '';
   #stderrHead = '';
   #stderrEnd = '';
 
-  /** @param forks the leader stays and waits for the program. */
-  constructor(program: string, forks: boolean) {
+  /**
+   * @param forks the leader stays and waits for the program.
+   * @param programReached may be called more than once.
+   */
+  constructor(program: string, forks: boolean, programReached: () => void) {
+    this.#programReached = programReached;
     this.#program = program;
     this.#forks = forks;
   }
@@ -25,6 +33,16 @@ export class ChainWatch {
   /** Takes what came on descriptor 3. */
   reported(chunk: Buffer): void {
     if (this.#report.length < REPORT_BYTES) this.#report += chunk.toString('utf8');
+    if (this.reached) this.#silence ??= setTimeout(() => this.fellSilent(), SILENCE_MS);
+  }
+
+  /** Nothing more is to come on descriptor 3, or has come for long. */
+  fellSilent(): void {
+    if (this.reached) this.#programReached();
+  }
+
+  close(): void {
+    clearTimeout(this.#silence);
   }
 
   /** Takes what came on stderr, from the chain or from the program. */

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { findByToken } from '../sandbox/process-identity.js';
 import { closeInherited } from './inherited-files.js';
-import type { LaunchedProcess, Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
+import type { Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
 import { explainSpawnFailure } from './spawn-error.js';
 
 /** Children of Node have its raised limit of open files and its oom_score_adj; a shell corrects both before it becomes the program. */
@@ -19,25 +19,27 @@ const NAMES: StreamName[] = ['stdout', 'stderr', 'report'];
 export class ExecaLauncher implements Launcher {
   readonly kind = 'execa';
   readonly alwaysChain = true;
+  /** Each is over when `spawn` returns. */
+  readonly spawnsAtOnce = 1;
 
   constructor() {
     process.umask(0o022);
     closeInherited();
   }
 
-  spawn(request: SpawnRequest, events: SpawnEvents): LaunchedProcess | undefined {
+  spawn(request: SpawnRequest, events: SpawnEvents): void {
     const [file = '', ...args] = [...CORRECTED, ...request.argv];
     const fail = (code: string) =>
       events.failed(explainSpawnFailure(code, undefined, request.cwd).reason, false);
     const child = start(file, args, request);
     if (child === undefined) {
       fail('EMFILE');
-      return undefined;
+      return;
     }
     const { pid } = child;
     if (pid === undefined) {
       void child.then((result) => fail((result as { code?: string }).code ?? 'unknown error'));
-      return undefined;
+      return;
     }
     const streams = NAMES.map((name, index) => this.#attach(name, child.stdio[index + 1], events));
     child.once('exit', (code, signal) => {
@@ -48,7 +50,8 @@ export class ExecaLauncher implements Launcher {
       });
     });
     const closeStreams = () => streams.forEach((stream) => stream.destroy());
-    return { pid, holders: () => [], closeStreams };
+    // Everything goes through a chain here, which moves itself: nobody needs the pid to be kept.
+    events.spawned({ pid, keepPid: () => () => undefined, holders: () => [], closeStreams });
   }
 
   signal(pid: number, signal: number): boolean {

@@ -26,6 +26,8 @@ export interface ExitStatus {
 }
 
 export interface SpawnEvents {
+  /** The process exists. Called before anything else is told of it. */
+  spawned(process: LaunchedProcess): void;
   /** `chunk` is a view of a shared buffer: it holds only during the call. */
   data(stream: StreamName, chunk: Buffer): void;
   /** The last writer of a stream is gone. Called once for each stream of the process. */
@@ -42,6 +44,11 @@ export interface SpawnEvents {
 
 export interface LaunchedProcess {
   readonly pid: number;
+  /**
+   * Keeps the pid from being given to another process: it is not waited for, and its end is not told, before the function
+   * that this returns is called.
+   */
+  keepPid(): () => void;
   /** Processes that lost their parent and hold a stream that is still open; none where that cannot be seen. */
   holders(): number[];
   /** Closes what is still open of its streams; `end` is called for each of them. */
@@ -56,8 +63,10 @@ export interface Launcher {
   readonly kind: 'libc' | 'execa';
   /** True where only the launch chain can tell a failed launch from a program's own exit code. */
   readonly alwaysChain: boolean;
-  /** @returns undefined when `events.failed` was or will be called. Calls no other event before it returns. */
-  spawn(request: SpawnRequest, events: SpawnEvents): LaunchedProcess | undefined;
+  /** How many spawns it has use for at a time. */
+  readonly spawnsAtOnce: number;
+  /** Either `events.spawned` or `events.failed` is called, before this returns or later. */
+  spawn(request: SpawnRequest, events: SpawnEvents): void;
   /** kill(2): a negative pid means a process group, signal 0 only asks. @returns false when there is no such process. */
   signal(pid: number, signal: number): boolean;
   /** Processes that carry a launch token although their leader is gone. */

@@ -1,43 +1,64 @@
-import {
-  closeSync,
-  openSync,
-  readFileSync,
-  readSync,
-  readdirSync,
-  readlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { carriesToken, descendantsOf, findByToken } from '../sandbox/process-identity.js';
-import type { LaunchedProcess, Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
+import { Epoll } from './epoll.js';
+import type { ExitStatus, Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
 import { Libc } from './libc.js';
 import type { Reaped } from './libc.js';
+import type { SpawnResult } from './libc-spawn.js';
+import { OrphanList } from './orphans.js';
+import { PeakFloor } from './peak-floor.js';
 import { PipeReader } from './pipe-reader.js';
 import { tryProgram } from './program-path.js';
 import { explainSpawnFailure } from './spawn-error.js';
+import { Spawner } from './spawner.js';
 
 /** Soft limit of open files, as a login shell has it; Node raises its own to the hard limit. */
 const SOFT_FILES = 1024;
-const OOM_SCORE = '/proc/self/oom_score_adj';
 
 interface Leader {
   events: SpawnEvents;
   readers: PipeReader[];
+  /** How many need its pid to stay its own. */
+  keepers: number;
 }
 
+interface End {
+  leader: Leader;
+  status: ExitStatus;
+}
+
+/** A stream of a process to be, with both ends of its pipe. */
+interface Stream {
+  name: StreamName;
+  read: number;
+  write: number;
+}
+
+/** Stands for a spawn under way, the pid of whose process is not known yet. */
+type PendingSpawn = object;
+
 /**
- * Launches through posix_spawn(3) and reaps through waitid(2), on the main thread. The process becomes a child subreaper:
- * what loses its parent becomes a child of this one. Nothing else in the process may have children.
+ * Launches through posix_spawn(3) on libuv's threads, and reaps through waitid(2) on the main thread. The process becomes a
+ * child subreaper: what loses its parent becomes a child of this one. Nothing else in the process may have children.
  */
 export class LibcLauncher implements Launcher {
   readonly kind = 'libc';
   readonly alwaysChain = false;
+  /** libuv has four threads. */
+  readonly spawnsAtOnce = 4;
   readonly #libc = new Libc(SOFT_FILES);
+  readonly #epoll = new Epoll();
+  readonly #spawner = new Spawner(this.#libc);
   readonly #leaders = new Map<number, Leader>();
+  readonly #pending = new Set<PendingSpawn>();
+  /** A child that has ended and is no leader that is known, with the spawns that may have made it. */
+  #unknown: { pid: number; mayBeOf: Set<PendingSpawn> } | undefined;
+  #openStreams = 0;
   readonly #devNull = openSync('/dev/null', 'r');
-  readonly #ownChildren = openOwnChildren();
-  readonly #oomScore = ownOomScore();
+  readonly #orphans = new OrphanList();
+  readonly #peakFloor = new PeakFloor();
   readonly #onChild = () => this.#reapAll();
 
   /** @throws Error where this machine's C library does not offer what is needed. */
@@ -48,35 +69,130 @@ export class LibcLauncher implements Launcher {
     process.on('SIGCHLD', this.#onChild);
   }
 
-  spawn(request: SpawnRequest, events: SpawnEvents): LaunchedProcess | undefined {
-    const names: StreamName[] = request.report ? ['stdout', 'stderr', 'report'] : ['stdout', 'stderr'];
-    const pipes: { read: number; write: number }[] = [];
-    let errno = 0;
-    while (errno === 0 && pipes.length < names.length) {
-      const pipe = this.#libc.pipe();
-      if (typeof pipe === 'number') errno = pipe;
-      else pipes.push(pipe);
-    }
-    let pid: number | undefined;
-    let file: string | undefined;
-    if (errno === 0) {
-      const result = this.#spawnProgram(request, [this.#devNull, ...pipes.map((pipe) => pipe.write)]);
-      if ('pid' in result) pid = result.pid;
-      else ({ errno, file } = result);
-    }
-    for (const pipe of pipes) this.#libc.close(pipe.write);
-    if (pid === undefined) {
-      for (const pipe of pipes) this.#libc.close(pipe.read);
-      const failure = explainSpawnFailure(getSystemErrorName(-errno), file, request.cwd);
+  spawn(request: SpawnRequest, events: SpawnEvents): void {
+    void this.#spawn(request, events);
+  }
+
+  signal(pid: number, signal: number): boolean {
+    const exists = this.#libc.kill(pid, signal);
+    if (exists) this.#orphans.changed();
+    return exists;
+  }
+
+  strays(token: string): number[] {
+    if (!this.#orphans.isKept) return findByToken(token);
+    return this.#withDescendants(this.orphans()).filter((pid) => carriesToken(pid, token));
+  }
+
+  orphans(): number[] {
+    return this.#orphans.read().filter((pid) => !this.#leaders.has(pid));
+  }
+
+  close(): void {
+    process.off('SIGCHLD', this.#onChild);
+    this.#epoll.close();
+    closeSync(this.#devNull);
+    this.#orphans.close();
+  }
+
+  /** Open here for tasks: their pipes, and two log files each once they have written. */
+  get #descriptors(): number {
+    return this.#openStreams + 2 * (this.#leaders.size + this.#pending.size);
+  }
+
+  #withDescendants(pids: number[]): number[] {
+    return pids.flatMap((pid) => [pid, ...descendantsOf(pid)]);
+  }
+
+  async #spawn(request: SpawnRequest, events: SpawnEvents): Promise<void> {
+    const streams: Stream[] = [];
+    const pending: PendingSpawn = {};
+    this.#pending.add(pending);
+    const result = await this.#spawnProgram(request, streams);
+    this.#pending.delete(pending);
+    for (const stream of streams) this.#libc.close(stream.write);
+    if ('pid' in result) this.#lead(result.pid, streams, events);
+    else {
+      for (const stream of streams) this.#libc.close(stream.read);
+      this.#openStreams -= streams.length;
+      const failure = explainSpawnFailure(getSystemErrorName(-result.errno), result.file, request.cwd);
       events.failed(failure.reason, failure.fileAtFault);
-      return undefined;
     }
-    const readers = pipes.map((pipe, index) => {
-      const name = names[index] ?? 'report';
+    this.#unknown?.mayBeOf.delete(pending);
+    if (this.#unknown !== undefined) this.#reapAll();
+  }
+
+  /** @returns 0, or the errno that keeps one from being made. */
+  #makeStreams(request: SpawnRequest, streams: Stream[]): number {
+    const names: StreamName[] = request.report ? ['stdout', 'stderr', 'report'] : ['stdout', 'stderr'];
+    for (const name of names) {
+      const pipe = this.#libc.pipe();
+      if (typeof pipe === 'number') return pipe;
+      streams.push({ name, ...pipe });
+      this.#openStreams++;
+    }
+    return 0;
+  }
+
+  async #spawnProgram(
+    request: SpawnRequest,
+    streams: Stream[],
+  ): Promise<{ pid: number } | { errno: number; file?: string | undefined }> {
+    const unmade = this.#makeStreams(request, streams);
+    if (unmade !== 0) return { errno: unmade };
+    const fds = [this.#devNull, ...streams.map((stream) => stream.write)];
+    const env = Object.entries(request.env).map(([name, value]) => `${name}=${value}`);
+    const [program = '', ...args] = request.argv;
+    let pid = 0;
+    let tried: string | undefined;
+    const attempt = async (file: string): Promise<number> => {
+      // Asking first spares a process for every directory of PATH that does not have the program.
+      if (file !== program) {
+        const refused = this.#libc.executable(file);
+        if (refused !== 0) return refused;
+      }
+      tried = file;
+      let result = await this.#try(file, request.argv, env, request.cwd, fds);
+      if ('errno' in result && result.errno === constants.errno.ENOEXEC)
+        result = await this.#try('/bin/sh', ['/bin/sh', file, ...args], env, request.cwd, fds);
+      if ('errno' in result) return result.errno;
+      pid = result.pid;
+      return 0;
+    };
+    const errno = await tryProgram(program, request.env.PATH, request.cwd, attempt);
+    return errno === 0 ? { pid } : { errno, file: tried };
+  }
+
+  async #try(
+    path: string,
+    argv: readonly string[],
+    env: readonly string[],
+    cwd: string,
+    fds: readonly number[],
+  ): Promise<SpawnResult> {
+    const result = await this.#spawner.spawn({ path, argv, env, cwd, fds }, this.#descriptors);
+    // The C library has waited for what could not become the program: its pid may be another's by now.
+    if ('errno' in result && this.#unknown !== undefined) this.#unknown = { pid: 0, mayBeOf: new Set() };
+    return result;
+  }
+
+  #lead(pid: number, streams: Stream[], events: SpawnEvents): void {
+    const readers = streams.map(({ name, read }) => {
       const data = (chunk: Buffer) => events.data(name, chunk);
-      return new PipeReader(this.#libc, pipe.read, data, () => events.end(name));
+      return new PipeReader(this.#libc, this.#epoll, read, data, () => {
+        this.#openStreams--;
+        events.end(name);
+      });
     });
-    this.#leaders.set(pid, { events, readers });
+    const leader: Leader = { events, readers, keepers: 0 };
+    this.#leaders.set(pid, leader);
+    const keepPid = () => {
+      leader.keepers++;
+      return () => {
+        leader.keepers--;
+        this.#reapAll();
+      };
+    };
     const closeStreams = () => readers.forEach((reader) => reader.close());
     const holders = () => {
       const files = new Set(readers.flatMap((reader) => reader.file ?? []));
@@ -84,138 +200,63 @@ export class LibcLauncher implements Launcher {
         ? []
         : this.#withDescendants(this.orphans()).filter((each) => holds(each, files));
     };
-    return { pid, holders, closeStreams };
-  }
-
-  signal(pid: number, signal: number): boolean {
-    return this.#libc.kill(pid, signal);
-  }
-
-  strays(token: string): number[] {
-    if (this.#ownChildren === undefined) return findByToken(token);
-    return this.#withDescendants(this.orphans()).filter((pid) => carriesToken(pid, token));
-  }
-
-  orphans(): number[] {
-    if (this.#ownChildren === undefined) return [];
-    return readFrom(this.#ownChildren)
-      .split(' ')
-      .map(Number)
-      .filter((pid) => pid > 0 && !this.#leaders.has(pid));
-  }
-
-  close(): void {
-    process.off('SIGCHLD', this.#onChild);
-    closeSync(this.#devNull);
-    if (this.#ownChildren !== undefined) closeSync(this.#ownChildren);
-  }
-
-  #withDescendants(pids: number[]): number[] {
-    return pids.flatMap((pid) => [pid, ...descendantsOf(pid)]);
-  }
-
-  #spawnProgram(
-    request: SpawnRequest,
-    fds: number[],
-  ): { pid: number } | { errno: number; file: string | undefined } {
-    const env = Object.entries(request.env).map(([name, value]) => `${name}=${value}`);
-    const [program = '', ...args] = request.argv;
-    let pid = 0;
-    let tried: string | undefined;
-    const attempt = (file: string): number => {
-      // Asking first spares a process for every directory of PATH that does not have the program.
-      if (file !== program) {
-        const refused = this.#libc.executable(file);
-        if (refused !== 0) return refused;
-      }
-      const spawn = (path: string, argv: readonly string[]) =>
-        unprotected(this.#oomScore, () => this.#libc.spawn(path, argv, env, request.cwd, fds));
-      tried = file;
-      let result = spawn(file, request.argv);
-      if ('errno' in result && result.errno === constants.errno.ENOEXEC)
-        result = spawn('/bin/sh', ['/bin/sh', file, ...args]);
-      if ('errno' in result) return result.errno;
-      pid = result.pid;
-      return 0;
-    };
-    const errno = tryProgram(program, request.env.PATH, request.cwd, attempt);
-    return errno === 0 ? { pid } : { errno, file: tried };
+    events.spawned({ pid, keepPid, holders, closeStreams });
   }
 
   #reapAll(): void {
+    const ends = this.#waitForEnded();
+    // All of them had ended before the first is told: one look at what they left behind serves all.
+    this.#orphans.hold(() => {
+      for (const end of ends) {
+        try {
+          tellEnd(end);
+        } catch (error) {
+          // Nobody waits for the others a second time.
+          setImmediate(() => {
+            throw error;
+          });
+        }
+      }
+    });
+  }
+
+  #waitForEnded(): End[] {
+    const ends: End[] = [];
     for (let pid = this.#libc.endedChild(); pid !== undefined; pid = this.#libc.endedChild()) {
       const leader = this.#leaders.get(pid);
+      // Reaping goes on with the end of what holds it up.
+      if (leader === undefined ? this.#mayBePending(pid) : leader.keepers > 0) return ends;
       // Until it is waited for, the pid of the leader, and so the name of its group, cannot be given to another.
       if (leader !== undefined) this.#libc.kill(-pid, constants.signals.SIGKILL);
       const reaped = this.#libc.reap(pid);
-      if (leader === undefined) continue;
       this.#leaders.delete(pid);
-      for (const reader of leader.readers) reader.drain();
-      leader.events.exit({
-        ...(reaped.signal === undefined ? { exit_code: reaped.exit_code ?? 0 } : { signal: reaped.signal }),
-        usage: {
-          user_cpu_ms: reaped.user_cpu_ms,
-          system_cpu_ms: reaped.system_cpu_ms,
-          ...knownPeak(reaped),
-        },
-      });
+      if (leader !== undefined) ends.push({ leader, status: this.#statusOf(reaped) });
     }
+    this.#unknown = undefined;
+    return ends;
+  }
+
+  #statusOf({ exit_code, signal, user_cpu_ms, system_cpu_ms, max_rss_bytes }: Reaped): ExitStatus {
+    const peak = this.#peakFloor.above(max_rss_bytes);
+    return {
+      ...(signal === undefined ? { exit_code: exit_code ?? 0 } : { signal }),
+      usage: { user_cpu_ms, system_cpu_ms, ...(peak === undefined ? {} : { max_rss_bytes: peak }) },
+    };
+  }
+
+  /**
+   * True while what has ended may be the process of a spawn whose pid is still to be told; that one's end is what reaping
+   * goes on with. A child that outlasts all spawns that were under way when it was found is an orphan.
+   */
+  #mayBePending(pid: number): boolean {
+    if (this.#unknown?.pid !== pid) this.#unknown = { pid, mayBeOf: new Set(this.#pending) };
+    return this.#unknown.mayBeOf.size > 0;
   }
 }
 
-/** A process that shares our memory until its exec starts with our peak: below that, nothing is known. */
-function knownPeak(reaped: Reaped): { max_rss_bytes?: number } {
-  const floor = process.resourceUsage().maxRSS * 1024;
-  return reaped.max_rss_bytes > floor ? { max_rss_bytes: reaped.max_rss_bytes } : {};
-}
-
-/** Children of the main thread, which spawns all of ours and is given all orphans. */
-function openOwnChildren(): number | undefined {
-  try {
-    return openSync(`/proc/self/task/${process.pid}/children`, 'r');
-  } catch {
-    return undefined;
-  }
-}
-
-function readFrom(fd: number): string {
-  const page = Buffer.alloc(4096);
-  let text = '';
-  for (;;) {
-    const count = readSync(fd, page, 0, page.length, text.length);
-    if (count === 0) return text;
-    text += page.toString('latin1', 0, count);
-  }
-}
-
-function ownOomScore(): string {
-  try {
-    return readFileSync(OOM_SCORE, 'utf8').trim();
-  } catch {
-    return '0';
-  }
-}
-
-/**
- * Spawns with an oom_score_adj of 0, which the new process takes over: protection from the kernel's out-of-memory killer
- * is for the supervisor, not for tasks. It may always return to the score that it was started with.
- */
-function unprotected<T>(ownScore: string, spawn: () => T): T {
-  if (ownScore === '0') return spawn();
-  setOomScore('0');
-  try {
-    return spawn();
-  } finally {
-    setOomScore(ownScore);
-  }
-}
-
-function setOomScore(score: string): void {
-  try {
-    writeFileSync(OOM_SCORE, score);
-  } catch {
-    // A /proc that may not be written to.
-  }
+function tellEnd({ leader, status }: End): void {
+  for (const reader of leader.readers) reader.drain();
+  leader.events.exit(status);
 }
 
 /** True when `pid` has one of `files` open, as /proc names them. */

@@ -1,38 +1,30 @@
 import koffi from 'koffi';
 import { constants } from 'node:os';
+import { LibcSpawn } from './libc-spawn.js';
 
 /** Linux constants that are the same on every architecture in {@link ARCHITECTURES}. */
 const O_CLOEXEC = 0o2000000;
+const O_NONBLOCK = 0o4000;
 const P_ALL = 0;
 const WNOHANG = 1;
 const WEXITED = 4;
 const WNOWAIT = 0x01000000;
 const PR_SET_CHILD_SUBREAPER = 36;
 const RLIMIT_NOFILE = 7;
-const POSIX_SPAWN_SETSIGDEF = 0x04;
-const POSIX_SPAWN_SETSIGMASK = 0x08;
-const POSIX_SPAWN_SETSID = 0x80;
 /** access(2): may be executed. */
 const X_OK = 1;
 const F_SETFD = 2;
+const F_SETFL = 4;
 const FD_CLOEXEC = 1;
 /** Where siginfo_t has si_pid on 64-bit Linux. */
 const SI_PID_OFFSET = 16;
-/** Larger than posix_spawnattr_t (336 in glibc), posix_spawn_file_actions_t (80), siginfo_t and sigset_t (128), rusage (144). */
-const OPAQUE_BYTES = 512;
+/** Larger than siginfo_t (128) and rusage (144). */
+const OPAQUE_BYTES = 256;
 
 /** Little-endian 64-bit machines on which the numbers above hold. */
 const ARCHITECTURES = ['x64', 'arm64', 'riscv64', 'loong64'];
 
-/** Since glibc 2.29. */
-const ADD_CHDIR = 'int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)';
-
 type Call = (...args: unknown[]) => number;
-
-/** Watches a descriptor on the event loop of Node until it is closed; the descriptor must be closed after that. */
-export interface FdWatch {
-  close(): void;
-}
 
 /** A process that has ended and been waited for. Times in milliseconds, sizes in bytes. */
 export interface Reaped {
@@ -54,13 +46,6 @@ export class Libc {
   readonly #wait4: Call;
   readonly #fcntl: Call;
   readonly #setrlimit: Call;
-  readonly #spawn: Call;
-  readonly #actionsInit: Call;
-  readonly #actionsDestroy: Call;
-  readonly #actionsDup2: Call;
-  readonly #actionsChdir: Call;
-  readonly #attributes = Buffer.alloc(OPAQUE_BYTES);
-  readonly #actions = Buffer.alloc(OPAQUE_BYTES);
   readonly #info = Buffer.alloc(OPAQUE_BYTES);
   readonly #rusage = Buffer.alloc(OPAQUE_BYTES);
   readonly #pair = Buffer.alloc(8);
@@ -75,7 +60,7 @@ export class Libc {
   static check(): void {
     if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch))
       throw new Error(`no libc launcher for ${process.platform} on ${process.arch}`);
-    koffi.load(null).func(ADD_CHDIR);
+    LibcSpawn.check();
     if (typeof koffi.node.poll !== 'function')
       throw new Error('this version of koffi cannot watch descriptors');
   }
@@ -97,14 +82,6 @@ export class Libc {
     this.#wait4 = declare('int wait4(int pid, void *status, int options, void *usage)');
     this.#fcntl = declare('int fcntl(int fd, int command, int argument)');
     this.#setrlimit = declare('int setrlimit(int resource, void *limit)');
-    this.#actionsInit = declare('int posix_spawn_file_actions_init(void *actions)');
-    this.#actionsDestroy = declare('int posix_spawn_file_actions_destroy(void *actions)');
-    this.#actionsDup2 = declare('int posix_spawn_file_actions_adddup2(void *actions, int from, int to)');
-    this.#actionsChdir = declare(ADD_CHDIR);
-    this.#spawn = declare(
-      'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
-    );
-    this.#prepareAttributes(declare);
     declare('int getrlimit(int resource, void *limit)')(RLIMIT_NOFILE, this.#ownLimit);
     const hard = this.#ownLimit.readBigUInt64LE(8);
     const soft = BigInt(softFiles);
@@ -114,18 +91,12 @@ export class Libc {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) throw new Error('cannot become a child subreaper');
   }
 
-  /** New session, default action for every signal, nothing blocked. */
-  #prepareAttributes(declare: (declaration: string) => Call): void {
-    // sigfillset(3) leaves out the two signals of the C library itself, which a spawn would then let the task ignore.
-    const signals = Buffer.alloc(OPAQUE_BYTES, 0xff);
-    declare('int posix_spawnattr_init(void *attributes)')(this.#attributes);
-    declare('int posix_spawnattr_setsigdefault(void *attributes, void *set)')(this.#attributes, signals);
-    signals.fill(0);
-    declare('int posix_spawnattr_setsigmask(void *attributes, void *set)')(this.#attributes, signals);
-    declare('int posix_spawnattr_setflags(void *attributes, short flags)')(
-      this.#attributes,
-      POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK,
-    );
+  /**
+   * Sets the soft limit of open files, of this process and so of what it spawns from now on. Descriptors above it stay open
+   * and can be duplicated, but none is made.
+   */
+  limitFiles(whose: 'own' | 'task'): void {
+    this.#setrlimit(RLIMIT_NOFILE, whose === 'own' ? this.#ownLimit : this.#taskLimit);
   }
 
   /** @returns read end and write end, both close-on-exec; or the errno. */
@@ -154,10 +125,9 @@ export class Libc {
     this.#fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
 
-  /** Makes `fd` non-blocking and calls back whenever it can be read or has ended. */
-  watch(fd: number, readable: () => void): FdWatch {
-    const handle = koffi.node.poll(fd, { readable: true, disconnect: true }, readable);
-    return { close: () => handle.close() };
+  /** Lets reading return at once when there is nothing. */
+  unblock(fd: number): void {
+    this.#fcntl(fd, F_SETFL, O_NONBLOCK);
   }
 
   /** @returns 0 when this process may execute the file, else the errno. */
@@ -192,38 +162,5 @@ export class Libc {
       system_cpu_ms: milliseconds(16),
       max_rss_bytes: Number(this.#rusage.readBigInt64LE(32)) * 1024,
     };
-  }
-
-  /**
-   * posix_spawn(3) of the file at `path`.
-   * @param fds descriptors of ours that become 0, 1, 2 … of the process.
-   * @returns pid, or the errno.
-   */
-  spawn(
-    path: string,
-    argv: readonly string[],
-    env: readonly string[],
-    cwd: string,
-    fds: readonly number[],
-  ): { pid: number } | { errno: number } {
-    this.#actionsInit(this.#actions);
-    fds.forEach((fd, index) => this.#actionsDup2(this.#actions, fd, index));
-    this.#actionsChdir(this.#actions, cwd);
-    // The new process takes over the limit that holds at this moment; a descriptor above it can still be duplicated.
-    this.#setrlimit(RLIMIT_NOFILE, this.#taskLimit);
-    try {
-      const errno = this.#spawn(
-        this.#int,
-        path,
-        this.#actions,
-        this.#attributes,
-        [...argv, null],
-        [...env, null],
-      );
-      return errno === 0 ? { pid: this.#int.readInt32LE(0) } : { errno };
-    } finally {
-      this.#setrlimit(RLIMIT_NOFILE, this.#ownLimit);
-      this.#actionsDestroy(this.#actions);
-    }
   }
 }

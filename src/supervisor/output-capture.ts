@@ -18,9 +18,16 @@ export class OutputCapture {
 
   constructor(spec: StreamSpec) {
     this.#spec = spec;
-    const { O_CREAT, O_TRUNC, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
+  }
+
+  /**
+   * Makes the log file, empty. A stream that says nothing holds no descriptor: every spawn costs in proportion to what is
+   * open, and with thousands of tasks that is most of its cost.
+   */
+  open(): void {
+    const { O_CREAT, O_TRUNC, O_WRONLY, O_NOFOLLOW } = constants;
     try {
-      this.#fd = openSync(spec.path, O_CREAT | O_TRUNC | O_APPEND | O_RDWR | O_NOFOLLOW, 0o600);
+      closeSync(openSync(this.#spec.path, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW, 0o600));
     } catch (error) {
       this.#error = error as Error;
     }
@@ -54,13 +61,19 @@ export class OutputCapture {
     const wanted = Math.min(chunk.length, this.#spec.max_bytes - this.#kept);
     let written = 0;
     try {
-      while (this.#fd !== undefined && this.#error === undefined && written < wanted)
-        written += writeSync(this.#fd, chunk, written, wanted - written);
+      while (this.#error === undefined && written < wanted)
+        written += writeSync(this.#file(), chunk, written, wanted - written);
     } catch (error) {
       this.#error = error as Error;
     }
     this.#kept += written;
     return written;
+  }
+
+  #file(): number {
+    const { O_CREAT, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
+    this.#fd ??= openSync(this.#spec.path, O_CREAT | O_APPEND | O_RDWR | O_NOFOLLOW, 0o600);
+    return this.#fd;
   }
 
   #lastKept(): Buffer {

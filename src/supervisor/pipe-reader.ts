@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
-import type { FdWatch, Libc } from './libc.js';
+import type { Epoll } from './epoll.js';
+import type { Libc } from './libc.js';
 
 /** One read's worth; also what a pipe of Linux holds. All readers share it: its contents hold only during a call back. */
 const CHUNK = Buffer.alloc(65_536);
@@ -9,27 +10,31 @@ const TURN_BYTES = 1_048_576;
 /** Reads a pipe as data comes and closes it at its end. */
 export class PipeReader {
   readonly #libc: Libc;
+  readonly #epoll: Epoll;
   readonly #fd: number;
   readonly #data: (chunk: Buffer) => void;
   readonly #end: () => void;
-  #watch: FdWatch | undefined;
+  #isOpen = true;
 
-  constructor(libc: Libc, fd: number, data: (chunk: Buffer) => void, end: () => void) {
+  /** @param fd the read end, which is made non-blocking. */
+  constructor(libc: Libc, epoll: Epoll, fd: number, data: (chunk: Buffer) => void, end: () => void) {
     this.#libc = libc;
+    this.#epoll = epoll;
     this.#fd = fd;
     this.#data = data;
     this.#end = end;
-    this.#watch = libc.watch(fd, () => this.drain());
+    libc.unblock(fd);
+    epoll.watch(fd, () => this.drain());
   }
 
   /** The pipe as /proc names it, e.g. `pipe:[123]`; undefined once it is closed. */
   get file(): string | undefined {
-    return this.#watch === undefined ? undefined : readlinkSync(`/proc/self/fd/${this.#fd}`);
+    return this.#isOpen ? readlinkSync(`/proc/self/fd/${this.#fd}`) : undefined;
   }
 
   /** Reads what is there now, up to a turn's worth. */
   drain(): void {
-    for (let taken = 0; this.#watch !== undefined && taken < TURN_BYTES;) {
+    for (let taken = 0; this.#isOpen && taken < TURN_BYTES;) {
       const count = this.#libc.read(this.#fd, CHUNK);
       if (count < 0) return;
       if (count === 0) this.close();
@@ -40,9 +45,9 @@ export class PipeReader {
 
   /** Ends the stream here, whoever may still write to it. */
   close(): void {
-    if (this.#watch === undefined) return;
-    this.#watch.close();
-    this.#watch = undefined;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#epoll.unwatch(this.#fd);
     this.#libc.close(this.#fd);
     this.#end();
   }

@@ -14,17 +14,17 @@ const NEXT = [ENOENT, ENOTDIR, EACCES];
  * @param attempt tries one file; returns 0 or an errno.
  * @returns 0, or the errno that execvp would give: EACCES wins over ENOENT.
  */
-export function tryProgram(
+export async function tryProgram(
   program: string,
   path: string | undefined,
   cwd: string,
-  attempt: (file: string) => number,
-): number {
+  attempt: (file: string) => number | Promise<number>,
+): Promise<number> {
   if (program.includes('/')) return attempt(program);
   if (program === '') return ENOENT;
   let result: number = ENOENT;
   for (const directory of (path ?? DEFAULT_PATH).split(':')) {
-    const errno = attempt(resolve(cwd, directory, program));
+    const errno = await attempt(resolve(cwd, directory, program));
     if (!NEXT.includes(errno)) return errno;
     if (errno === EACCES) result = EACCES;
   }

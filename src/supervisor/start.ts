@@ -15,7 +15,9 @@ const START_TIMEOUT_MS = 15_000;
 const RETRY_MS = 5;
 const LOG_TAIL_BYTES = 2000;
 /** A small young generation: what a supervisor allocates is either dead at once or lives as long as a task. */
-const NODE_FLAGS = ['--max-semi-space-size=1'];
+const NODE_FLAGS = ['--max-semi-space-size=2'];
+/** Four launches at a time, and as many moves into cgroups, each of which keeps a thread waiting. */
+const UV_THREADPOOL_SIZE = '8';
 /** What only tests set. */
 const TEST_SWITCHES = ['EXECGO_SUPERVISOR_CRASH_AT', 'EXECGO_TEST_LAUNCH_VERSION'];
 /** What of the daemon's environment a supervisor sees. Tasks see none of it: theirs comes with each launch. */
@@ -115,7 +117,7 @@ function spawnDetached(options: StartOptions, dir: string, incarnation: string):
     return spawn(process.execPath, [...NODE_FLAGS, resolve(entry), 'internal-supervisor', ...args], {
       detached: true,
       cwd: '/',
-      env: { ...Object.fromEntries(inherited), ...env },
+      env: { UV_THREADPOOL_SIZE, ...Object.fromEntries(inherited), ...env },
       stdio: ['ignore', log, log],
     });
   } finally {

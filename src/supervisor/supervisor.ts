@@ -4,10 +4,12 @@ import { crashPoint } from './crash-point.js';
 import { IdSet } from './id-set.js';
 import type { JournalRecord } from './journal.js';
 import type { JournalWriter } from './journal-writer.js';
+import { LaunchQueue } from './launch-queue.js';
+import type { QueuedLaunch } from './launch-queue.js';
 import type { Launcher } from './launcher.js';
 import type { Log } from './log.js';
 import { launchVersion } from './protocol.js';
-import type { DaemonMessage, LaunchSpec, Outcome, Running, SupervisorMessage } from './protocol.js';
+import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from './protocol.js';
 import { TaskRun } from './task-run.js';
 import { killUnowned } from './unowned.js';
 
@@ -34,16 +36,20 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #runs = new Map<number, TaskRun>();
   readonly #outcomes = new Map<number, Outcome>();
+  readonly #queue: LaunchQueue;
   readonly #seen = new IdSet();
   /** Launches that were refused for want of room in the journal: whoever sends one again is told the same. */
   readonly #refused = new IdSet();
   /** Records that could not be written yet; they are told all the same. */
   #unwritten: JournalRecord[] = [];
   #retryTimer: NodeJS.Timeout | undefined;
+  /** Start time of the process that was made last, in clock ticks since boot: none is made from now on before it. */
+  #newestStart = 0;
   #draining = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#queue = new LaunchQueue(options.launcher.spawnsAtOnce, (launches) => this.#begin(launches));
   }
 
   /** True when nothing runs and nothing is unacknowledged. */
@@ -102,16 +108,30 @@ export class Supervisor {
       return;
     }
     this.#seen.add(launch_id);
+    const run = this.#makeRun(launch_id, token, spec);
+    this.#runs.set(launch_id, run);
+    this.#queue.add({ run, spec });
+  }
+
+  #begin(launches: QueuedLaunch[]): void {
     crashPoint('before_began');
     try {
-      this.#write({ t: 'began', launch_id, token, at_ms: this.#options.clock.now() });
+      const at_ms = this.#options.clock.now();
+      this.#write(...launches.map(({ run }) => began(run, at_ms)));
     } catch (error) {
-      this.#refused.add(launch_id);
-      tell({ type: 'refused', launch_id, reason: cannotJournal(error) });
+      for (const { run } of launches) this.#refuse(run, cannotJournal(error));
       return;
     }
     crashPoint('after_began');
-    this.#start(launch_id, token, spec);
+    for (const { run, spec } of launches) run.start(spec, this.#newestStart);
+  }
+
+  #refuse(run: TaskRun, reason: string): void {
+    this.#refused.add(run.launchId);
+    this.#runs.delete(run.launchId);
+    this.#queue.spawned(run);
+    this.#options.tell({ type: 'refused', launch_id: run.launchId, reason });
+    if (this.isIdle) this.#options.idle();
   }
 
   #refusal(version: number): string | undefined {
@@ -149,34 +169,33 @@ export class Supervisor {
     if (run.running !== undefined) tell({ type: 'started', launch: run.running });
   }
 
-  #start(launchId: number, token: string, spec: LaunchSpec): void {
+  #makeRun(launchId: number, token: string, spec: LaunchSpec): TaskRun {
     const { launcher, clock, log, tell } = this.#options;
-    const run = new TaskRun(launchId, token, spec, {
+    const run: TaskRun = new TaskRun(launchId, token, spec, {
       launcher,
       clock,
       log,
       spawned: (launch) => {
         crashPoint('after_spawn');
+        this.#newestStart = Math.max(this.#newestStart, launch.start_ticks);
+        this.#queue.spawned(run);
         this.#writeSoon({ t: 'started', launch });
       },
       started: (launch) => tell({ type: 'started', launch }),
       timedOut: (at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
       ended: (outcome) => {
         this.#runs.delete(launchId);
+        this.#queue.spawned(run);
         this.#killUnowned();
         this.#finish(outcome);
       },
     });
-    this.#runs.set(launchId, run);
-    run.start(spec);
+    return run;
   }
 
   #killUnowned(): void {
-    const running = [...this.#runs.values()].map((run) => ({
-      startTicks: run.spawned?.start_ticks ?? 0,
-      tracked: run.tracked,
-    }));
-    if (killUnowned(this.#options.launcher, running) > 0)
+    const owners = () => [...this.#runs.values()].map((run) => run.asOwner).filter(isDefined);
+    if (killUnowned(this.#options.launcher, owners) > 0)
       setTimeout(() => this.#killUnowned(), UNOWNED_AGAIN_MS);
   }
 
@@ -222,8 +241,8 @@ export class Supervisor {
   }
 
   /** @throws Error when the journal cannot be written. */
-  #write(record: JournalRecord): void {
-    this.#options.journal.append(...this.#unwritten, record);
+  #write(...records: JournalRecord[]): void {
+    this.#options.journal.append(...this.#unwritten, ...records);
     this.#unwritten = [];
   }
 
@@ -255,20 +274,24 @@ export class Supervisor {
 
   #liveRecords(): JournalRecord[] {
     const runs = [...this.#runs.values()].flatMap((run): JournalRecord[] => {
+      if (!run.hasBegun) return [];
       const launch = run.spawned;
-      const at_ms = launch?.started_at_ms ?? this.#options.clock.now();
-      const began: JournalRecord = { t: 'began', launch_id: run.launchId, token: run.token, at_ms };
-      return launch === undefined ? [began] : [began, { t: 'started', launch }];
+      const record = began(run, launch?.started_at_ms ?? this.#options.clock.now());
+      return launch === undefined ? [record] : [record, { t: 'started', launch }];
     });
     const ended = [...this.#outcomes.values()].map((outcome): JournalRecord => ({ t: 'outcome', outcome }));
     return [...runs, ...ended];
   }
 }
 
+function began(run: TaskRun, at_ms: number): JournalRecord {
+  return { t: 'began', launch_id: run.launchId, token: run.token, at_ms };
+}
+
 function cannotJournal(error: unknown): string {
   return `cannot write the journal: ${(error as Error).message}`;
 }
 
-function isDefined(launch: Running | undefined): launch is Running {
-  return launch !== undefined;
+function isDefined<T>(value: T | undefined): value is T {
+  return value !== undefined;
 }

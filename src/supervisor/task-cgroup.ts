@@ -16,7 +16,7 @@ const MOVE_ROUNDS = 5;
 const REMOVE_ATTEMPTS = 100;
 const REMOVE_EVERY_MS = 100;
 
-/** The cgroups of one launch, from their making to their removal; none of it throws but the making. */
+/** The cgroups of one launch, from their making to their removal; none of it throws but making and entering. */
 export class TaskCgroup {
   readonly #spec: CgroupSpec;
   #usage: CgroupUsage = { oom: false };
@@ -28,16 +28,19 @@ export class TaskCgroup {
     createCgroup(spec);
   }
 
-  /** Moves a process that is already running, and what it has forked until now. */
-  enter(leader: number): void {
-    enterCgroup(this.#spec, leader);
+  /**
+   * Moves a process that is already running, and what it has forked until now.
+   * @param strays finds what it has forked that has lost its parent since.
+   */
+  async enter(leader: number, strays: () => number[]): Promise<void> {
+    await enterCgroup(this.#spec, leader);
     const moved = new Set([leader]);
     for (let round = 0; round < MOVE_ROUNDS; round++) {
-      const fresh = descendantsOf(leader).filter((pid) => !moved.has(pid));
+      const fresh = [...descendantsOf(leader), ...strays()].filter((pid) => !moved.has(pid));
       if (fresh.length === 0) return;
       for (const pid of fresh) {
         moved.add(pid);
-        enterCgroup(this.#spec, pid);
+        await enterCgroup(this.#spec, pid);
       }
     }
   }

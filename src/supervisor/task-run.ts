@@ -1,28 +1,28 @@
 import { constants } from 'node:os';
 import { chainArgv } from '../sandbox/chain.js';
-import { startTicks } from '../sandbox/process-identity.js';
+import { childState } from '../sandbox/process-identity.js';
 import { ChainWatch } from './chain-watch.js';
 import { Deadline } from './deadlines.js';
 import { hasNul, needsChain } from './launch-check.js';
 import { cannotLaunch } from './launch-error.js';
 import type { ExitStatus, LaunchedProcess, StreamName } from './launcher.js';
-import { OutputCapture } from './output-capture.js';
 import { outcomeOf } from './outcome.js';
 import type { LaunchEnd } from './outcome.js';
-import type { LaunchSpec, Outcome, Running } from './protocol.js';
-import { TaskCgroup } from './task-cgroup.js';
+import type { LaunchSpec, Running } from './protocol.js';
+import { TaskOutput } from './task-output.js';
 import type { TaskRunContext } from './task-run-context.js';
+import { TaskStop } from './task-stop.js';
+import { TaskTracking } from './task-tracking.js';
 import { TaskTree } from './task-tree.js';
+import type { PossibleOwner } from './unowned.js';
 
-const { SIGCONT, SIGKILL } = constants.signals;
+const { SIGKILL, SIGTERM } = constants.signals;
 
 /** After KILL, and after the leader's end and its grace, what still lives is named as a survivor. */
 const GIVE_UP_MS = 2000;
 /** The tree is looked at again after this, then after twice as long each time, up to the second number. */
 const SWEEP_FIRST_MS = 2;
 const SWEEP_LAST_MS = 64;
-/** A chain that has said `ok` and stays open this long without a further word has reached the program. */
-const CHAIN_SILENCE_MS = 100;
 
 /** One launch from its spawn until its whole process tree is gone and its output is complete. */
 export class TaskRun {
@@ -31,11 +31,10 @@ export class TaskRun {
   readonly #spec: Omit<LaunchSpec, 'argv' | 'env'>;
   readonly #program: string;
   readonly #context: TaskRunContext;
-  readonly #capture: { stdout: OutputCapture; stderr: OutputCapture };
+  readonly #output: TaskOutput;
   readonly #openStreams = new Set<StreamName>();
-  #cgroup: TaskCgroup | undefined;
-  #process: LaunchedProcess | undefined;
-  #trackingFailed = false;
+  readonly #tracking: TaskTracking;
+  #notBefore: number | undefined;
   #tree: TaskTree | undefined;
   #running: Running | undefined;
   #confirmed = false;
@@ -43,14 +42,17 @@ export class TaskRun {
   readonly #chain: ChainWatch | undefined;
   #spawnedAt = 0;
   #exit: { status: ExitStatus; atMs: number; durationMs: number } | undefined;
-  #firstStop: 'timeout' | 'kill' | undefined;
+  readonly #stopping = new TaskStop(
+    (signal) => this.#signalProgram(signal),
+    () => this.#killAll(),
+  );
   #timeoutAtMs: number | undefined;
+  /** Nothing was left of it at the last look, and nobody has been killed since. */
+  #isTreeGone = false;
   #over = false;
   #wallTime: Deadline | undefined;
-  #killDeadline: Deadline | undefined;
   #giveUp: Deadline | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
-  #chainTimer: NodeJS.Timeout | undefined;
 
   constructor(launchId: number, token: string, spec: LaunchSpec, context: TaskRunContext) {
     this.launchId = launchId;
@@ -61,11 +63,9 @@ export class TaskRun {
     this.#program = argv[0];
     this.#context = context;
     if (needsChain(spec) || context.launcher.alwaysChain)
-      this.#chain = new ChainWatch(argv[0], spec.chain?.forks === true);
-    this.#capture = { stdout: new OutputCapture(spec.stdout), stderr: new OutputCapture(spec.stderr) };
-    for (const { error } of Object.values(this.#capture))
-      if (error !== undefined)
-        context.log('cannot keep output', { launch_id: launchId, error: error.message });
+      this.#chain = new ChainWatch(argv[0], spec.chain?.forks === true, () => this.#confirm());
+    this.#output = new TaskOutput(spec);
+    this.#tracking = new TaskTracking(spec.cgroup);
   }
 
   /** The process, once the program is known to run. */
@@ -73,9 +73,15 @@ export class TaskRun {
     return this.#confirmed ? this.#running : undefined;
   }
 
-  /** Its processes are in a cgroup of their own. */
-  get tracked(): boolean {
-    return this.#cgroup !== undefined && !this.#trackingFailed;
+  /** True from the moment at which its process may exist. */
+  get hasBegun(): boolean {
+    return this.#notBefore !== undefined;
+  }
+
+  /** What tells whether an orphan can be its own; undefined before it has begun. */
+  get asOwner(): PossibleOwner | undefined {
+    if (this.#notBefore === undefined) return undefined;
+    return { startTicks: this.#running?.start_ticks ?? this.#notBefore, tracked: this.#tracking.isComplete };
   }
 
   /** The process, from the spawn on. */
@@ -84,21 +90,26 @@ export class TaskRun {
   }
 
   /**
-   * Makes the process. `ended` may be called before this returns.
+   * Makes the process, by and by. `spawned` or `ended` may be called before this returns.
    * @param spec the one that the run was made with.
+   * @param notBefore clock ticks since boot of a moment that is past.
    */
-  start(spec: LaunchSpec): void {
-    const { launcher, clock } = this.#context;
+  start(spec: LaunchSpec, notBefore: number): void {
+    this.#notBefore = notBefore;
+    const { launcher, clock, log } = this.#context;
     const { cgroup, cwd, env } = spec;
+    this.#output.open(this.launchId, log);
     if (hasNul(spec)) {
       this.#fail('launch', cannotLaunch(this.#program, 'contains a NUL byte'));
       return;
     }
     let argv: string[];
     try {
-      if (cgroup !== undefined) this.#cgroup = new TaskCgroup(cgroup);
-      argv =
-        this.#chain === undefined ? spec.argv : chainArgv(spec.chain ?? { wrappers: [] }, cgroup, spec.argv);
+      if (this.#chain === undefined) argv = spec.argv;
+      else {
+        this.#tracking.make();
+        argv = chainArgv(spec.chain ?? { wrappers: [] }, cgroup, spec.argv);
+      }
     } catch (error) {
       this.#fail('sandbox', (error as Error).message);
       return;
@@ -107,59 +118,53 @@ export class TaskRun {
     if (this.#chain !== undefined) this.#openStreams.add('report');
     const startedAtMs = clock.now();
     this.#spawnedAt = clock.monotonic();
-    this.#process = launcher.spawn(
+    launcher.spawn(
       { argv, env, cwd, report: this.#chain !== undefined },
       {
+        spawned: (process) => this.#spawned(process, startedAtMs),
         data: (stream, chunk) => this.#data(stream, chunk),
         end: (stream) => this.#end(stream),
         exit: (status) => this.#exited(status),
         failed: (reason, fileAtFault) => {
           // A chain begins with another file than the program.
-          const stage = fileAtFault && argv[0] !== this.#program ? 'sandbox' : 'launch';
-          this.#fail(
-            stage,
-            cannotLaunch(this.#program, stage === 'launch' ? reason : `${argv[0] ?? ''}: ${reason}`),
-          );
+          const file = fileAtFault && argv[0] !== this.#program ? argv[0] : undefined;
+          if (file === undefined) this.#fail('launch', cannotLaunch(this.#program, reason));
+          else this.#fail('sandbox', cannotLaunch(this.#program, `${file}: ${reason}`));
         },
       },
     );
-    if (this.#process === undefined) return;
-    const { pid } = this.#process;
-    this.#tree = new TaskTree({ launcher, leader: this.#process, token: this.token, cgroup: this.#cgroup });
-    if (this.#chain === undefined) this.#track(pid);
+  }
+
+  #spawned(process: LaunchedProcess, startedAtMs: number): void {
+    const { launcher, clock } = this.#context;
+    const { pid } = process;
+    const state = childState(pid);
+    if (this.#chain === undefined && state?.hasEnded !== true) this.#track(process);
+    this.#tree = new TaskTree({ launcher, leader: process, token: this.token, tracking: this.#tracking });
     this.#running = {
       launch_id: this.launchId,
       token: this.token,
       pid,
-      start_ticks: startTicks(pid) ?? 0,
+      start_ticks: state?.startTicks ?? 0,
       started_at_ms: startedAtMs,
     };
-    this.#wallTime = new Deadline(spec.wall_time_ms, () => this.#timeout());
     this.#context.spawned(this.#running);
     if (this.#chain === undefined) this.#confirm();
+    this.#stopping.begin();
+    if (this.#stopping.first !== undefined) return;
+    const passedMs = clock.monotonic() - this.#spawnedAt;
+    this.#wallTime = new Deadline(Math.max(0, this.#spec.wall_time_ms - passedMs), () => this.#timeout());
   }
 
   /**
-   * Ends the task because it was told to: `signal` now, KILL after the grace. The first stop counts; of a later one, only
-   * a shorter grace does. One that has ended is left alone.
+   * Ends the task: `signal` now or with the spawn, KILL after the grace. The first stop counts; of
+   * a later one, only a shorter grace does. One that has ended is left alone.
    * @param graceMs milliseconds; the launch's own by default.
    */
-  stop(signal: number, graceMs = this.#spec.grace_ms): void {
-    this.#stop('kill', signal, graceMs);
-  }
-
-  #stop(reason: 'timeout' | 'kill', signal: number, graceMs: number): void {
-    if (this.#tree === undefined || this.#exit !== undefined) return;
-    if (this.#firstStop === undefined) {
-      this.#firstStop = reason;
-      this.#wallTime?.cancel();
-      // A stopped process takes its signal only when it goes on.
-      if (graceMs > 0) for (const each of [signal, SIGCONT]) this.#signalProgram(each);
-    }
-    if (this.#killDeadline !== undefined && this.#killDeadline.leftMs <= graceMs) return;
-    this.#killDeadline?.cancel();
-    if (graceMs > 0) this.#killDeadline = new Deadline(graceMs, () => this.#killAll());
-    else this.#killAll();
+  stop(signal: number, graceMs = this.#spec.grace_ms, reason: 'timeout' | 'kill' = 'kill'): void {
+    if (this.#exit !== undefined) return;
+    this.#wallTime?.cancel();
+    this.#stopping.request(reason, signal, graceMs);
   }
 
   /** A leader that only waits for the program would end of a signal before the program can. */
@@ -171,7 +176,7 @@ export class TaskRun {
   #timeout(): void {
     this.#timeoutAtMs = this.#context.clock.now();
     this.#context.timedOut(this.#timeoutAtMs);
-    this.#stop('timeout', constants.signals.SIGTERM, this.#spec.grace_ms);
+    this.stop(SIGTERM, this.#spec.grace_ms, 'timeout');
   }
 
   /** Everything of a task whose leader is still there. */
@@ -187,7 +192,8 @@ export class TaskRun {
     const status = this.#chain?.endOfProgram(leader) ?? leader;
     this.#exit = { status, atMs: clock.now(), durationMs: clock.monotonic() - this.#spawnedAt };
     this.#wallTime?.cancel();
-    this.#killDeadline?.cancel();
+    this.#stopping.cancel();
+    this.#tracking.leaderEnded();
     this.#giveUp?.cancel();
     this.#giveUp = new Deadline(this.#spec.grace_ms + GIVE_UP_MS, () => this.#surrender());
     this.#sweep(SWEEP_FIRST_MS);
@@ -195,35 +201,36 @@ export class TaskRun {
 
   /** Kills what remains of the tree, again and again until nothing does and nobody holds a stream. */
   #sweep(nextMs: number): void {
-    const gone = this.#tree?.killRest(this.#openStreams.size > 0) ?? true;
-    if (gone && this.#openStreams.size === 0) this.#finish([]);
+    // At the first look a stream may still be held by a process that is just becoming another task.
+    const killHolders = this.#openStreams.size > 0 && nextMs > SWEEP_FIRST_MS;
+    const isGone = this.#tree?.killRest(killHolders) ?? true;
+    this.#isTreeGone = isGone && !killHolders;
+    if (isGone && this.#openStreams.size === 0) this.#finish([]);
     else this.#sweepTimer = setTimeout(() => this.#sweep(Math.min(2 * nextMs, SWEEP_LAST_MS)), nextMs);
   }
 
   /** The kernel holds something that cannot be killed now; the task ends without it. */
   #surrender(): void {
-    if (this.#over) return;
-    this.#finish(this.#tree?.survivors(this.#exit !== undefined) ?? []);
+    // Ends that came while this process was too busy for them are told first.
+    setImmediate(() => {
+      if (!this.#over) this.#finish(this.#tree?.survivors(this.#exit !== undefined) ?? []);
+    });
   }
 
   #data(stream: StreamName, chunk: Buffer): void {
-    if (stream === 'report') {
-      this.#chain?.reported(chunk);
-      if (this.#chain?.reached === true)
-        this.#chainTimer ??= setTimeout(() => this.#chain?.reached && this.#confirm(), CHAIN_SILENCE_MS);
-      return;
-    }
+    if (stream === 'report') return this.#chain?.reported(chunk);
     if (stream === 'stderr') this.#chain?.said(chunk);
-    this.#capture[stream].write(chunk);
+    this.#output[stream].write(chunk);
   }
 
   #end(stream: StreamName): void {
     this.#openStreams.delete(stream);
-    if (stream === 'report' && this.#chain?.reached === true) this.#confirm();
+    if (stream === 'report') this.#chain?.fellSilent();
     // The launcher ends streams before it tells the exit; only those that end later are waited for.
     if (this.#openStreams.size > 0 || this.#exit === undefined || this.#over) return;
     clearTimeout(this.#sweepTimer);
-    this.#sweep(SWEEP_FIRST_MS);
+    if (this.#isTreeGone) this.#finish([]);
+    else this.#sweep(SWEEP_FIRST_MS);
   }
 
   #confirm(): void {
@@ -232,14 +239,11 @@ export class TaskRun {
     this.#context.started(this.#running);
   }
 
-  /** What tracks a task without limits is worth having, not worth failing for. */
-  #track(pid: number): void {
-    try {
-      this.#cgroup?.enter(pid);
-    } catch (error) {
-      this.#trackingFailed = true;
-      this.#context.log('cannot track a task', { launch_id: this.launchId, error: String(error) });
-    }
+  #track(process: LaunchedProcess): void {
+    const strays = () => this.#context.launcher.strays(this.token);
+    this.#tracking.enterSoon(process, strays, (error) =>
+      this.#context.log('cannot track a task', { launch_id: this.launchId, error: String(error) }),
+    );
   }
 
   #fail(stage: 'launch' | 'sandbox', message: string): void {
@@ -259,32 +263,28 @@ export class TaskRun {
       atMs: clock.now(),
       durationMs: clock.monotonic() - this.#spawnedAt,
     };
-    this.#close({ ...exit, failure: this.#chainFailure(exit.status), survivors });
-  }
-
-  #chainFailure(status: ExitStatus): Outcome['failure'] {
     // A chain that was killed on its way has not failed by itself.
-    return this.#firstStop === undefined ? this.#chain?.failure(status) : undefined;
+    const failure = this.#stopping.first === undefined ? this.#chain?.failure(exit.status) : undefined;
+    this.#close({ ...exit, failure, survivors });
   }
 
   #close(end: Pick<LaunchEnd, 'status' | 'atMs' | 'durationMs' | 'failure' | 'survivors'>): void {
     this.#over = true;
-    for (const deadline of [this.#wallTime, this.#killDeadline, this.#giveUp]) deadline?.cancel();
+    for (const timer of [this.#wallTime, this.#stopping, this.#giveUp]) timer?.cancel();
     clearTimeout(this.#sweepTimer);
-    clearTimeout(this.#chainTimer);
+    this.#chain?.close();
     // What is still open is held by survivors.
-    this.#process?.closeStreams();
-    this.#cgroup?.removeLater();
+    this.#tree?.closeStreams();
+    this.#tracking.close();
     const outcome = outcomeOf({
       launchId: this.launchId,
       token: this.token,
       running: this.#running,
-      firstStop: this.#firstStop,
+      firstStop: this.#stopping.first,
       timeoutAtMs: this.#timeoutAtMs,
       cpuLimitSec: this.#spec.chain?.cpu_sec,
-      cgroup: this.#cgroup?.usage,
-      stdout: this.#capture.stdout.close(),
-      stderr: this.#capture.stderr.close(),
+      cgroup: this.#tracking.cgroup?.usage,
+      ...this.#output.close(),
       ...end,
     });
     this.#context.ended(outcome);

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { descendantsOf, findByToken } from '../sandbox/process-identity.js';
 import type { LaunchedProcess, Launcher } from './launcher.js';
-import type { TaskCgroup } from './task-cgroup.js';
+import type { TaskTracking } from './task-tracking.js';
 
 const { SIGKILL } = constants.signals;
 
@@ -10,7 +10,7 @@ export interface TreeHandles {
   launcher: Launcher;
   leader: LaunchedProcess;
   token: string;
-  cgroup: TaskCgroup | undefined;
+  tracking: TaskTracking;
 }
 
 /** All processes of one launch: leader, process group, cgroup, whatever carries the token or holds a stream. */
@@ -20,6 +20,11 @@ export class TaskTree {
 
   constructor(handles: TreeHandles) {
     this.#handles = handles;
+  }
+
+  /** Closes the streams that something still holds. */
+  closeStreams(): void {
+    this.#handles.leader.closeStreams();
   }
 
   /** Signals the process group. */
@@ -34,24 +39,24 @@ export class TaskTree {
 
   /** KILL to everything, while the leader is still there. */
   kill(): void {
-    const { launcher, leader, token, cgroup } = this.#handles;
+    const { launcher, leader, token, tracking } = this.#handles;
     const below = descendantsOf(leader.pid);
     this.signalGroup(SIGKILL);
-    cgroup?.kill();
+    tracking.cgroup?.kill();
     for (const pid of [...below, ...launcher.strays(token)]) launcher.signal(pid, SIGKILL);
   }
 
   /**
    * Kills what is left once the leader has ended; to be called again until nothing is.
-   * @param streamsOpen somebody still holds a stream.
+   * @param holdersToo somebody still holds a stream, and is not about to let go of it.
    * @returns true when nothing else is known to be left.
    */
-  killRest(streamsOpen: boolean): boolean {
-    const { launcher, leader, cgroup } = this.#handles;
+  killRest(holdersToo: boolean): boolean {
+    const { launcher, leader, tracking } = this.#handles;
     const left = this.#rest();
     const gone = left.length === 0 && this.#groupGone;
-    if (!gone) cgroup?.kill();
-    for (const pid of gone && streamsOpen ? leader.holders() : left) launcher.signal(pid, SIGKILL);
+    if (!gone) tracking.cgroup?.kill();
+    for (const pid of gone && holdersToo ? leader.holders() : left) launcher.signal(pid, SIGKILL);
     return gone;
   }
 
@@ -64,9 +69,9 @@ export class TaskTree {
 
   /** @returns what is known of the tree after its leader's end, outside of its group; kills the group. */
   #rest(): number[] {
-    const { launcher, leader, token, cgroup } = this.#handles;
+    const { launcher, leader, token, tracking } = this.#handles;
     // Once the group is gone its number may be given to another: it is never signalled again.
     if (!this.#groupGone) this.#groupGone = !launcher.signal(-leader.pid, SIGKILL);
-    return [...new Set([...(cgroup?.remaining() ?? []), ...launcher.strays(token)])];
+    return [...new Set([...(tracking.cgroup?.remaining() ?? []), ...launcher.strays(token)])];
   }
 }

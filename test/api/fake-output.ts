@@ -28,5 +28,13 @@ export function rangeOf(
 /** A view that shows all there is. */
 export function readHeadTailOf(stream: OutputStream, bytes: Buffer): HeadTailView {
   const sizes = { head_bytes: bytes.length, tail_bytes: 0, total_bytes: bytes.length, omitted_bytes: 0 };
-  return { stream, head: bytes.toString(), tail: '', ...sizes, omitted_lines: 0, total_lines: 1, eof: true };
+  return {
+    stream,
+    head: bytes,
+    tail: Buffer.alloc(0),
+    ...sizes,
+    omitted_lines: 0,
+    total_lines: 1,
+    eof: true,
+  };
 }

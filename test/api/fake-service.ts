@@ -7,7 +7,9 @@ import type {
   KillOptions,
   OutputRange,
   OutputStream,
+  OutputWatch,
   Service,
+  TaskEnding,
   TaskPage,
 } from '../../src/runtime/service.js';
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
@@ -36,6 +38,8 @@ export class FakeService implements Service {
   failure: Error | undefined;
   /** How many calls wait right now. */
   waiting = 0;
+  /** How many streams of output are followed right now. */
+  watching = 0;
   readonly #changes = new EventEmitter().setMaxListeners(0);
 
   add(id: string, task: Partial<FakeTask> = {}): FakeTask {
@@ -164,9 +168,25 @@ export class FakeService implements Service {
     return readHeadTailOf(stream, this.#task(id)[stream]);
   }
 
-  async outputChanged(id: string, stream: OutputStream, offset: number, signal: AbortSignal): Promise<void> {
-    const changed = () => this.#task(id)[stream].length > offset || this.#task(id).status !== 'running';
-    await this.#until(changed, signal);
+  async encodeText(bytes: Buffer): Promise<Buffer> {
+    return Buffer.from(JSON.stringify(bytes.toString()));
+  }
+
+  watchOutput(id: string, stream: OutputStream, signal: AbortSignal): OutputWatch {
+    this.watching++;
+    const changed = (offset: number) => () =>
+      this.#task(id)[stream].length > offset || this.#task(id).status !== 'running';
+    return {
+      growth: (offset) => this.#until(changed(offset), signal),
+      close: () => {
+        this.watching--;
+      },
+    };
+  }
+
+  ending(id: string): TaskEnding {
+    const { status } = this.#task(id);
+    return status === 'running' ? { status } : { status, exit_code: 0, cause: 'exit' };
   }
 
   async deleteTask(id: string): Promise<void> {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { encodeRange } from '../../src/api/output-text.js';
 import { http } from '../harness/http.js';
 import { rangeOf } from './fake-output.js';
@@ -267,5 +267,22 @@ describe('the stream', () => {
     await expect.poll(() => service.waiting).toBe(2);
     sse.close();
     await expect.poll(() => service.waiting).toBe(0);
+    expect(service.watching).toBe(0);
+  });
+
+  test('each stream is watched once, however many pieces it comes in', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    const sse = await openSse(`${url}/api/v1/tasks/a/output/stream?stream=stdout`);
+    const watch = vi.spyOn(service, 'watchOutput');
+    for (const piece of ['one', 'two', 'three']) {
+      await expect.poll(() => service.waiting).toBe(1);
+      service.write('a', 'stdout', piece);
+      expect((await sse.next())?.data).toMatchObject({ data: piece });
+    }
+    service.finish('a');
+    expect((await sse.next())?.event).toBe('end');
+    expect(watch.mock.calls.length).toBeLessThanOrEqual(1);
+    expect(service.watching).toBe(0);
   });
 });

@@ -1,12 +1,17 @@
 import { appendFileSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import { waitForGrowth } from '../../src/runtime/output/follow.js';
+import { expect, onTestFinished, test } from 'vitest';
+import { GrowthWatch } from '../../src/runtime/output/follow.js';
+import type { OutputSource } from '../../src/runtime/output/source.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { pattern, writeStream, writeTail } from './files.js';
 
-const never = () => new AbortController().signal;
+function watch(source: OutputSource): GrowthWatch {
+  const made = new GrowthWatch(source);
+  onTestFinished(() => made.close());
+  return made;
+}
 
 function openFiles(dir: string): string[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
@@ -21,16 +26,19 @@ function openFiles(dir: string): string[] {
 
 test('bytes that are there already are seen at once', async () => {
   const dir = tempDir();
-  await waitForGrowth(writeStream(dir, Buffer.from('abc'), 10, false), 2, never());
+  await watch(writeStream(dir, Buffer.from('abc'), 10, false)).growth(2);
   expect(openFiles(dir)).toEqual([]);
 });
 
-test('bytes that are appended are seen', async () => {
+test('bytes that are appended are seen, again and again', async () => {
   const source = writeStream(tempDir(), Buffer.from('abc'), 10, false);
-  const grown = waitForGrowth(source, 3, never());
-  await setImmediate();
-  appendFileSync(source.path, 'd');
-  await grown;
+  const watched = watch(source);
+  for (let size = 3; size < 10; size++) {
+    const grown = watched.growth(size);
+    await setImmediate();
+    appendFileSync(source.path, 'd');
+    await grown;
+  }
 });
 
 test('a log that is made later, and its directory too, are seen', async () => {
@@ -41,7 +49,7 @@ test('a log that is made later, and its directory too, are seen', async () => {
     maxBytes: 10,
     final: false,
   };
-  const grown = waitForGrowth(source, 0, never());
+  const grown = watch(source).growth(0);
   mkdirSync(dir);
   writeFileSync(source.path, 'x');
   await grown;
@@ -49,19 +57,25 @@ test('a log that is made later, and its directory too, are seen', async () => {
 
 test('bytes past the cap are seen in the ring file', async () => {
   const source = writeStream(tempDir(), pattern(10), 10, false);
-  const grown = waitForGrowth(source, 10, never());
+  const grown = watch(source).growth(10);
   await setImmediate();
   writeTail(source.tailPath, pattern(11));
   await grown;
 });
 
-test('an abort ends the wait and leaves nothing open', async () => {
+test('who waits is woken, and never waits again', async () => {
+  const watched = watch(writeStream(tempDir(), Buffer.from('abc'), 10, false));
+  const grown = watched.growth(3);
+  watched.wake();
+  await grown;
+  await watched.growth(3);
+});
+
+test('closing lets who waits go on, and leaves nothing open', async () => {
   const dir = tempDir();
-  const source = writeStream(dir, Buffer.from('abc'), 10, false);
-  const controller = new AbortController();
-  const grown = waitForGrowth(source, 3, controller.signal);
-  controller.abort(new Error('enough'));
-  await expect(grown).rejects.toThrow('enough');
-  await expect(waitForGrowth(source, 3, controller.signal)).rejects.toThrow('enough');
+  const watched = new GrowthWatch(writeStream(dir, Buffer.from('abc'), 10, false));
+  const grown = watched.growth(3);
+  watched.close();
+  await grown;
   expect(openFiles(dir)).toEqual([]);
 });

@@ -2,9 +2,15 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readHeadTail } from '../../src/runtime/output/head-tail.js';
+import { readHeadTail as read } from '../../src/runtime/output/head-tail.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { writeStream } from './files.js';
+
+/** With its texts as text. */
+async function readHeadTail(...args: Parameters<typeof read>) {
+  const { head, tail, ...counts } = await read(...args);
+  return { head: head.toString(), tail: tail.toString(), ...counts };
+}
 
 function lines(bytes: Buffer): number {
   const newlines = bytes.filter((b) => b === 0x0a).length;

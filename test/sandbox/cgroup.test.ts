@@ -59,11 +59,11 @@ test('the chain enters the cgroups before the program runs', async () => {
 test('a running process is moved; one that has gone is nobody to move', async () => {
   const spec = await makeCgroup({ pids: 10 });
   const chain = startChain(['sleep', '1000']);
-  enterCgroup(spec, chain.pid);
+  await enterCgroup(spec, chain.pid);
   expect(cgroupPids(spec)).toEqual([chain.pid]);
   killCgroup(spec);
   expect((await chain.ended).signal).toBe('SIGKILL');
-  enterCgroup(spec, chain.pid);
+  await enterCgroup(spec, chain.pid);
   expect(cgroupPids(spec)).toEqual([]);
 });
 
@@ -152,7 +152,7 @@ test('a launch that is made again, or without a parent, fails and leaves nothing
   };
   expect(() => createCgroup(wrong)).toThrow(/cannot set .*no\.such\.file to 1/);
   expect(existsSync(wrong.track.path)).toBe(false);
-  expect(() => enterCgroup(wrong, process.pid)).toThrow(/cannot move process/);
+  await expect(enterCgroup(wrong, process.pid)).rejects.toThrow(/cannot move process/);
 });
 
 test('a sweep kills and removes what is not to be kept, and nothing else', async () => {

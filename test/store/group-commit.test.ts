@@ -147,3 +147,53 @@ test('what is in no hurry goes along with the next transaction, after the others
   expect(await last).toBe('last');
   await expect(store.commits.writeAlong(note('late'))).rejects.toMatchObject({ code: 'unavailable' });
 });
+
+test('a long queue is written in several transactions, in order, and lets others have their turn', async () => {
+  const store = openedStore();
+  const order: string[] = [];
+  const slow = (name: string) => () => {
+    const until = performance.now() + 6;
+    while (performance.now() < until);
+    order.push(name);
+    return store.counters().entered.accepted;
+  };
+  const done: number[] = [];
+  const writes = ['1', '2', '3', '4', '5', '6'].map((name) =>
+    store.commits
+      .write(() => {
+        store.insertTask(newTask(name));
+        return slow(name)();
+      })
+      .then((committedBefore) => done.push(committedBefore)),
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(order.length).toBeLessThan(6);
+  await Promise.all(writes);
+  expect(order).toEqual(['1', '2', '3', '4', '5', '6']);
+  // What a later transaction sees as committed is what an earlier one wrote.
+  expect(done.at(0)).toBe(0);
+  expect(done.at(-1)).toBeGreaterThan(0);
+  expect(store.counters().entered.accepted).toBe(6);
+});
+
+test('closing writes all of a long queue', async () => {
+  const store = openedStore();
+  const writes = ['1', '2', '3', '4'].map((name) =>
+    store.commits.write(() => {
+      const until = performance.now() + 8;
+      while (performance.now() < until);
+      return store.insertTask(newTask(name)).inserted;
+    }),
+  );
+  store.close();
+  expect(await Promise.all(writes)).toEqual([true, true, true, true]);
+});
+
+test('who is in a hurry does not wait for the company of others', async () => {
+  const store = openedStore();
+  const order: string[] = [];
+  const patient = store.commits.writeAlong(() => order.push('patient'), 60_000);
+  const quick = store.commits.writeAlong(() => order.push('quick'), 1);
+  await Promise.all([patient, quick]);
+  expect(order).toEqual(['patient', 'quick']);
+});

@@ -79,6 +79,16 @@ describe('filters', () => {
   });
 });
 
+/** Writes tasks `t1` to `t<count>` past the store. @param owner in SQL, of the number `i` */
+function fillByHand(dir: string, count: number, owner: string): void {
+  rawDatabase(dir).exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+    INSERT INTO tasks (submit_seq, task_id, handle_id, status, owner, created_at_ms, updated_at_ms, stdout_max_bytes,
+      stderr_max_bytes, task_dir, workspace_dir, request_path, result_path, stdout_path, stderr_path, limits_json,
+      sandbox_json, metadata_json, execution_json)
+    SELECT i, 't' || i, 't' || i, 'accepted', ${owner}, 1, 1, 1, 1, '/', '/', '/',
+      '/', '/', '/', '{}', '{}', '{}', '{"kind":"command","program":"x"}' FROM n`);
+}
+
 describe('pages', () => {
   test('are complete and disjoint, whatever their size and order, also while tasks come in', async () => {
     const store = await filled();
@@ -108,12 +118,7 @@ describe('pages', () => {
     const dir = tempDir();
     const store = openedStore(dir);
     const rows = 2 * MAX_ROWS_READ + 5;
-    rawDatabase(dir).exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
-      INSERT INTO tasks (submit_seq, task_id, handle_id, status, owner, created_at_ms, updated_at_ms, stdout_max_bytes,
-        stderr_max_bytes, task_dir, workspace_dir, request_path, result_path, stdout_path, stderr_path, limits_json,
-        sandbox_json, metadata_json, execution_json)
-      SELECT i, 't' || i, 't' || i, 'accepted', CASE WHEN i IN (1, 2, ${rows}) THEN 'rare' END, 1, 1, 1, 1, '/', '/', '/',
-        '/', '/', '/', '{}', '{}', '{}', '{"kind":"command","program":"x"}' FROM n`);
+    fillByHand(dir, rows, `CASE WHEN i IN (1, 2, ${rows}) THEN 'rare' END`);
     const query = { ...QUERY, owner: 'rare' };
     const first = store.list(query);
     expect(first.records.map((t) => t.task_id)).toEqual([`t${rows}`]);
@@ -127,6 +132,22 @@ describe('pages', () => {
       't2',
       't1',
     ]);
+  });
+
+  test('show every match once, wherever the reading of the table was divided', () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    const total = MAX_ROWS_READ + 2000;
+    const near = [250, 1250, 5250, MAX_ROWS_READ].flatMap((n) => [n - 1, n, n + 1]);
+    const rare = [1, ...near, total].join(', ');
+    fillByHand(dir, total, `CASE WHEN i IN (${rare}) OR ${total} - i + 1 IN (${rare}) THEN 'rare' END`);
+    const wanted = new Set([1, ...near, total].flatMap((n) => [`t${n}`, `t${total - n + 1}`]));
+    for (const limit of [1, 2, 3, 100])
+      for (const order of ['newest', 'oldest'] as const) {
+        const seen = allPages(store, { owner: 'rare', limit, order });
+        expect(seen).toHaveLength(wanted.size);
+        expect(new Set(seen)).toEqual(wanted);
+      }
   });
 
   test('refuse a cursor that no list returned', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { cgroupName, removeCgroup } from '../harness/cgroups.js';
@@ -32,6 +32,17 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher', (launcher) => 
     expect(await supervisor.outcome(id)).toMatchObject({ signal: 15, first_stop: 'kill' });
     expect(isAlive(child)).toBe(false);
     await expectNothingLeft(supervisor, id);
+  });
+
+  test('a kill that comes with the launch, before there is a process, counts', async () => {
+    const supervisor = await start();
+    const ids = Array.from({ length: 12 }, () => supervisor.launch(['/bin/sleep', '1000']));
+    for (const id of ids) supervisor.send({ type: 'kill', launch_id: id });
+    for (const id of ids) {
+      const outcome = await supervisor.outcome(id);
+      expect(outcome).toMatchObject({ signal: 15, first_stop: 'kill' });
+      expect(outcome.timeout_at_ms).toBeUndefined();
+    }
   });
 
   test('a task that ignores TERM is killed after the grace', async () => {
@@ -152,11 +163,67 @@ describe('with a tracking cgroup', () => {
     await waitFor(() => !existsSync(path), { what: 'the removal of the cgroup' });
   });
 
-  test('a cgroup that cannot be made fails the launch', async () => {
+  test('what is forked at once and loses its parent stays with its task, whatever else ends', async () => {
+    const parent = join(V2_ROOT, cgroupName());
+    mkdirSync(parent);
+    onTestFinished(() => removeCgroup(parent));
     const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
-    const cgroup = { track: { path: '/proc/nowhere/task', settings: [] }, kill_file: true, limits: [] };
-    const outcome = await supervisor.outcome(supervisor.sh('exit 0', { cgroup }));
+    const path = join(parent, 'task');
+    const cgroup = { track: { path, settings: [] }, kill_file: true, limits: [] };
+    const id = supervisor.sh(
+      '(sh -c "echo \\$\\$ > pid; exec sleep 1000" >/dev/null 2>&1 &); while [ ! -e go ]; do sleep 0.01; done',
+      { cgroup },
+    );
+    await supervisor.started(id);
+    const background = Number(await supervisor.written('pid'));
+    await waitFor(
+      () => readFileSync(`/proc/${background}/cgroup`, 'utf8').includes(path.slice(V2_ROOT.length)),
+      {
+        what: 'its move into the cgroup',
+      },
+    );
+    for (let other = 0; other < 5; other++) await supervisor.outcome(supervisor.sh('exit 0'));
+    expect(isAlive(background)).toBe(true);
+    writeFileSync(join(supervisor.dir, 'work', 'go'), '');
+    expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 0 });
+    expect(isAlive(background)).toBe(false);
+    await waitFor(() => !existsSync(path), { what: 'the removal of the cgroup' });
+  });
+
+  test('tasks that end before, while or after they are moved all end as they did, and leave no directory', async () => {
+    const parent = join(V2_ROOT, cgroupName());
+    mkdirSync(parent);
+    onTestFinished(() => removeCgroup(parent));
+    const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+    for (let round = 0; round < 12; round++) {
+      const ids = [0, 1, 2, 3, 5, 8].map((ms) => {
+        const track = { path: join(parent, `task-${round}-${ms}`), settings: [] };
+        return supervisor.sh(`sleep 0.00${ms}; exit ${ms + 1}`, {
+          cgroup: { track, kill_file: true, limits: [] },
+        });
+      });
+      const outcomes = await Promise.all(ids.map((id) => supervisor.outcome(id)));
+      expect(outcomes.map(({ exit_code }) => exit_code)).toEqual([1, 2, 3, 4, 6, 9]);
+    }
+    await waitFor(() => readdirSync(parent, { withFileTypes: true }).every((entry) => !entry.isDirectory()), {
+      what: 'the removal of the cgroups',
+    });
+    expect(supervisor.log()).not.toMatch(/cannot track/);
+  });
+
+  test('a cgroup with limits that cannot be made fails the launch; one that only tracks does not', async () => {
+    const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+    const nowhere = { path: '/proc/nowhere/task', settings: [] };
+    const limited = { track: nowhere, kill_file: true, limits: [nowhere] };
+    const outcome = await supervisor.outcome(supervisor.sh('exit 0', { cgroup: limited }));
     expect(outcome.failure).toMatchObject({ stage: 'sandbox', message: expect.stringContaining('cgroup') });
+    const tracked = supervisor.sh('while [ ! -e go ]; do sleep 0.01; done; exit 4', {
+      cgroup: { ...limited, limits: [] },
+    });
+    await supervisor.started(tracked);
+    writeFileSync(join(supervisor.dir, 'work', 'go'), '');
+    expect(await supervisor.outcome(tracked)).toMatchObject({ exit_code: 4 });
+    expect(supervisor.log()).toMatch(/cannot track a task/);
   });
 });
 

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { childrenOf } from '../../src/sandbox/process-identity.js';
 import { openFds } from '../harness/proc.js';
 import { waitFor } from '../harness/wait.js';
 import { buildSupervisor } from './build.js';
@@ -180,4 +181,28 @@ test('the libc launcher measures CPU time, and memory above its own', async () =
   expect(outcome.usage.max_rss_bytes).toBeGreaterThan(200_000_000);
   const small = await supervisor.run('true');
   expect(small.outcome.usage.max_rss_bytes).toBeUndefined();
+});
+
+test('the libc launcher waits for orphans also while it spawns without a pause', async () => {
+  const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+  const { pid } = supervisor.process;
+  const script = 'for i in 1 2 3 4 5; do (setsid /bin/true & ); done; exit 0';
+  const ids = Array.from({ length: 150 }, (_, n) =>
+    n % 3 === 0 ? supervisor.sh(script) : supervisor.launch(['/bin/true']),
+  );
+  for (const id of ids) expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 0 });
+  await waitFor(() => childrenOf(pid).length === 0, { what: 'the end of all children' });
+});
+
+test('the libc launcher gives tasks the same limits when very many run', async () => {
+  const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+  const sleepers = Array.from({ length: 400 }, () => supervisor.launch(['/bin/sleep', '1000']));
+  for (const id of sleepers) await supervisor.started(id);
+  const limits = 'ulimit -S -n; ulimit -H -n';
+  const crowded = await supervisor.run(limits);
+  for (const id of sleepers) supervisor.send({ type: 'kill', launch_id: id });
+  for (const id of sleepers) expect(await supervisor.outcome(id)).toMatchObject({ signal: 15 });
+  const roomy = await supervisor.run(limits);
+  expect(crowded.stdout.split('\n')[0]).toBe('1024');
+  expect(crowded.stdout).toBe(roomy.stdout);
 });

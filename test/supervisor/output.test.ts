@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OutputCapture } from '../../src/supervisor/output-capture.js';
+import type { StreamSpec } from '../../src/supervisor/protocol.js';
 import {
   TAIL_BYTES,
   TAIL_HEADER_BYTES,
@@ -27,11 +28,17 @@ function pattern(length: number): Buffer {
   return bytes;
 }
 
+function opened(spec: StreamSpec): OutputCapture {
+  const capture = new OutputCapture(spec);
+  capture.open();
+  return capture;
+}
+
 describe('a capture', () => {
   function capture(maxBytes: number) {
     const dir = tempDir();
     const spec = { path: join(dir, 'log'), max_bytes: maxBytes, tail_path: join(dir, 'tail') };
-    return { spec, capture: new OutputCapture(spec) };
+    return { spec, capture: opened(spec) };
   }
 
   test('keeps the head and the tail of any series of chunks', () => {
@@ -46,7 +53,7 @@ describe('a capture', () => {
           max_bytes: maxBytes,
           tail_path: join(dir, `tail${round++}`),
         };
-        const sink = new OutputCapture(spec);
+        const sink = opened(spec);
         const all = pattern(sizes.reduce((sum, size) => sum + size, 0));
         let at = 0;
         for (const size of sizes) sink.write(all.subarray(at, (at += size)));
@@ -73,7 +80,7 @@ describe('a capture', () => {
 
   test('a log that cannot be written costs output and nothing else', () => {
     const full = { path: '/dev/full', max_bytes: 1000, tail_path: join(tempDir(), 'tail') };
-    const sink = new OutputCapture(full);
+    const sink = opened(full);
     sink.write(Buffer.from('one'));
     sink.write(Buffer.from('two'));
     expect(sink.error?.message).toMatch(/ENOSPC/);
@@ -85,7 +92,7 @@ describe('a capture', () => {
     const dir = tempDir();
     writeFileSync(join(dir, 'precious'), 'kept');
     symlinkSync(join(dir, 'precious'), join(dir, 'log'));
-    const sink = new OutputCapture({ path: join(dir, 'log'), max_bytes: 10, tail_path: join(dir, 'tail') });
+    const sink = opened({ path: join(dir, 'log'), max_bytes: 10, tail_path: join(dir, 'tail') });
     sink.write(Buffer.from('x'));
     expect(sink.close()).toEqual({ bytes: 1, kept_bytes: 0 });
     expect(readFileSync(join(dir, 'precious'), 'utf8')).toBe('kept');

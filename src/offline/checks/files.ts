@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { inspectTaskDir } from '../../runtime/files/inspect-task-dir.js';
 import { taskDirOf } from '../../runtime/remove-tasks.js';
+import { Tally } from '../../runtime/tally.js';
 import type { Store } from '../../store/store.js';
 import type { Finding } from '../../task/health.js';
 import { isTerminal } from '../../task/states.js';
@@ -25,8 +26,12 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
     after = ids.at(-1) ?? after;
     count += ids.length;
   }
-  const wrong = new Map<string, string[]>();
-  const add = (kind: string, name: string) => wrong.set(kind, [...(wrong.get(kind) ?? []), name]);
+  const wrong = new Map<string, Tally>();
+  const add = (kind: string, name: string) => {
+    const tally = wrong.get(kind) ?? new Tally(NAMED);
+    wrong.set(kind, tally);
+    tally.add(name);
+  };
   for (const name of orphans)
     if (!store.has(name) && fs.existsSync(path.join(dataDir, 'tasks', name)))
       add('directories without a task', name);
@@ -36,10 +41,10 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
   }
   const trash = namesIn(path.join(dataDir, 'trash'));
   return [
-    ...[...wrong].map(([kind, names]): Finding => ({
+    ...[...wrong].map(([kind, { count: found, first }]): Finding => ({
       check: 'files',
       level: 'problem',
-      message: `${names.length} ${kind}: ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ', …' : ''}`,
+      message: `${found} ${kind}: ${first.join(', ')}${found > NAMED ? ', …' : ''}`,
       advice:
         kind === LOST
           ? 'their output is lost; their status is not, until execgo gc removes them'
@@ -68,7 +73,7 @@ function whatIsWrong(dataDir: string, store: Store, id: string): string | undefi
   if (dir === undefined) return undefined;
   const state = inspectTaskDir(dir);
   if (state.dir === 'there' && state.result === 'whole' && state.temporary.length === 0) return undefined;
-  const status = store.task(id)?.status;
+  const status = store.status(id);
   if (status === undefined) return undefined;
   // Waiting tasks get their files back when they are dispatched, and results come with the end.
   if (!isTerminal(status))

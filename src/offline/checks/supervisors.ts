@@ -4,31 +4,38 @@ import { isSameProcess } from '../../sandbox/process-identity.js';
 import type { SupervisorRecord, TaskRecord } from '../../store/records.js';
 import type { Finding } from '../../task/health.js';
 
-/** Whether the supervisors that the rows rely on are alive. @param bootId of the present boot */
+/**
+ * Whether the supervisors that the rows rely on are alive. One that has nothing to do ends with its daemon, and its row
+ * stays until the next start.
+ * @param bootId of the present boot
+ * @param served whether a daemon is at work
+ */
 export function supervisorFindings(
   dataDir: string,
   supervisors: readonly SupervisorRecord[],
   live: readonly TaskRecord[],
   bootId: string,
+  served: boolean,
 ): Finding[] {
   const found: Finding[] = [];
   const problem = (message: string, advice: string) =>
     found.push({ check: 'supervisor', level: 'problem', message, advice });
+  const running = live.filter((t) => t.status === 'running');
   const alive = new Set<string>();
   for (const s of supervisors) {
-    if (!isSameProcess(s, bootId))
+    if (!isSameProcess(s, bootId)) {
+      if (!served && !running.some((t) => t.incarnation === s.incarnation)) continue;
       problem(
         `supervisor ${s.incarnation} (pid ${s.pid}) is gone`,
         'a daemon notices by itself: if one runs, look into its log; if none does, start it',
       );
-    else if (!fs.existsSync(path.join(dataDir, 'supervisor', s.incarnation)))
+    } else if (!fs.existsSync(path.join(dataDir, 'supervisor', s.incarnation)))
       problem(
         `supervisor ${s.incarnation} (pid ${s.pid}) has lost its directory`,
         'it ends its tasks and itself; restart the daemon to get another one',
       );
     else alive.add(s.incarnation);
   }
-  const running = live.filter((t) => t.status === 'running');
   const lost = running.filter((t) => !alive.has(t.incarnation ?? ''));
   if (lost.length > 0)
     problem(

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { inspectTaskDir, type TaskDirState } from './inspect-task-dir.js';
@@ -10,6 +11,8 @@ export interface FileJobs {
   remove: Removal;
   measure: number;
   inspect: TaskDirState;
+  /** False also for a link to one. */
+  isDirectory: boolean;
 }
 
 export interface FileQuestion {
@@ -29,6 +32,7 @@ const JOBS: { [J in keyof FileJobs]: (path: string) => FileJobs[J] } = {
   remove: (entry) => removeTree(path.dirname(entry), path.basename(entry)),
   measure: measureTree,
   inspect: inspectTaskDir,
+  isDirectory: (entry) => fs.lstatSync(entry, { throwIfNoEntry: false })?.isDirectory() === true,
 };
 
 function answer({ id, job, paths }: FileQuestion): FileReply {

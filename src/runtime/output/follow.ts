@@ -7,45 +7,55 @@ import type { OutputSource } from './source.js';
 const POLL_MS = 1_000;
 
 /**
- * Resolves when the stream has bytes past `offset`. Nothing stays open afterwards. That a task has ended is not seen
- * here: the caller aborts.
- * @throws the signal's reason when it aborts; a system error when a file that exists cannot be read
+ * Tells when a stream has grown: one watch of its directory for as long as somebody follows it. That a task has ended is
+ * not seen here; who sees it calls {@link wake}.
  */
-export function waitForGrowth(source: OutputSource, offset: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(asError(signal.reason));
-      return;
-    }
-    const end = (settle: () => void): void => {
-      watcher?.close();
-      clearInterval(timer);
-      signal.removeEventListener('abort', onAbort);
-      settle();
-    };
-    const look = (): void => {
-      try {
-        if (producedBytes(source) > offset) end(resolve);
-      } catch (error) {
-        end(() => {
-          reject(asError(error));
-        });
-      }
-    };
-    const onAbort = (): void => {
-      end(() => {
-        reject(asError(signal.reason));
-      });
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    const timer = setInterval(look, POLL_MS);
-    const watcher = watchBoth(source, look);
-    look();
-  });
-}
+export class GrowthWatch {
+  readonly #source: OutputSource;
+  readonly #watcher: fs.FSWatcher | undefined;
+  readonly #timer: NodeJS.Timeout;
+  /** Looks at the files for who waits; undefined while nobody does. */
+  #look: (() => void) | undefined;
+  #woken = false;
 
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error('waiting was ended', { cause: thrown });
+  constructor(source: OutputSource) {
+    this.#source = source;
+    const changed = (): void => this.#look?.();
+    this.#watcher = watchBoth(source, changed);
+    this.#timer = setInterval(changed, POLL_MS);
+  }
+
+  /**
+   * Resolves when the stream has bytes past `offset`, and always once {@link wake} was called. One caller at a time.
+   * @throws a system error when a file that exists cannot be read
+   */
+  growth(offset: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        try {
+          if (!this.#woken && producedBytes(this.#source) <= offset) return;
+          resolve();
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+        this.#look = undefined;
+      };
+      this.#look = look;
+      look();
+    });
+  }
+
+  /** Lets who waits go on, now and from now on: the task has ended, or nobody follows it any more. */
+  wake(): void {
+    this.#woken = true;
+    this.#look?.();
+  }
+
+  close(): void {
+    this.wake();
+    this.#watcher?.close();
+    clearInterval(this.#timer);
+  }
 }
 
 /** Watches the directory rather than the files, because they may not be there yet. Undefined when that cannot be. */

@@ -25,8 +25,9 @@ export function readHeadTail(
 ): Promise<HeadTailRead> {
   return withSnapshot(source, async (s) => {
     const whole = s.omitted === 0 && s.total <= maxBytes ? await s.read(0, s.total) : undefined;
-    if (whole !== undefined && countLines(whole) <= maxLines)
-      return view(s, source.final, whole, Buffer.alloc(0), 0, countLines(whole));
+    const lines = whole === undefined ? Infinity : countLines(whole);
+    if (whole !== undefined && lines <= maxLines)
+      return view(s, source.final, whole, Buffer.alloc(0), 0, lines);
 
     const head = await readHead(s, Math.ceil(maxBytes / 2), Math.ceil(maxLines / 2));
     const tail = await readTail(s, head.length, Math.floor(maxBytes / 2), Math.floor(maxLines / 2));
@@ -48,8 +49,8 @@ function view(
   totalLines?: number,
 ): HeadTailRead {
   return {
-    head: head.toString('utf8'),
-    tail: tail.toString('utf8'),
+    head,
+    tail,
     head_bytes: head.length,
     tail_bytes: tail.length,
     total_bytes: s.total,
@@ -127,7 +128,8 @@ async function countBetween(s: OutputSnapshot, from: number, to: number): Promis
 
 function newlines(bytes: Buffer): number {
   let count = 0;
-  for (const byte of bytes) if (byte === NEWLINE) count++;
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- 4 MiB take 2 ms so, and 40 ms by an iterator
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] === NEWLINE) count++;
   return count;
 }
 

@@ -67,6 +67,11 @@ export class InlineTexts {
     }
   }
 
+  /** Bytes as a JSON string literal; see {@link JsonTextEncoder.encode}. */
+  encode(bytes: Buffer): Promise<Buffer> {
+    return this.#encoder.encode(bytes);
+  }
+
   /** Ends the worker thread, if one was started. */
   close(): Promise<void> {
     return this.#encoder.close();

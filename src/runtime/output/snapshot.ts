@@ -11,12 +11,15 @@ const OPEN_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constant
 /** Up to here a read from the page cache is cheaper than a trip through the thread pool. */
 const SYNC_BYTES = 65_536;
 
+const EMPTY = Buffer.alloc(0);
+
 /** A tail that is being written is read until two reads agree, but no more often than this. */
 const TAIL_READS = 5;
 
 /**
  * One stream at one moment: `[0, kept)` is in the log file, `[tailFrom, total)` in the ring file, and what lies
- * between them is gone. Holds a descriptor until it is closed.
+ * between them is gone. The log is opened by the first read and held until this is closed; most polls of a status find
+ * the text that they know and read nothing.
  */
 export class OutputSnapshot {
   readonly kept: number;
@@ -24,24 +27,20 @@ export class OutputSnapshot {
   readonly tailFrom: number;
   /** Changes whenever the log file does. */
   readonly stamp: string;
-  readonly #fd: number | undefined;
+  readonly #path: string;
+  #fd: number | undefined;
   readonly #tail: Buffer;
 
   /** @throws a system error other than a missing file; a missing file is an empty one */
   constructor(source: OutputSource) {
-    this.#fd = openRegular(source.path);
-    try {
-      const stat = this.#fd === undefined ? undefined : fs.fstatSync(this.#fd);
-      this.kept = stat?.size ?? 0;
-      this.stamp = `${stat?.ino ?? 0}:${this.kept}:${stat?.mtimeMs ?? 0}`;
-      const tail = tailBeyond(source, this.kept);
-      this.total = Math.max(this.kept, source.totalBytes ?? 0, tail?.total ?? 0);
-      this.tailFrom = tail === undefined ? this.total : Math.max(this.kept, tail.total - tail.bytes.length);
-      this.#tail = tail === undefined ? Buffer.alloc(0) : lastBytes(tail.bytes, this.total - this.tailFrom);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.#path = source.path;
+    const stat = statRegular(source.path);
+    this.kept = stat?.size ?? 0;
+    this.stamp = `${stat?.ino ?? 0}:${this.kept}:${stat?.mtimeMs ?? 0}`;
+    const tail = tailBeyond(source, this.kept);
+    this.total = Math.max(this.kept, source.totalBytes ?? 0, tail?.total ?? 0);
+    this.tailFrom = tail === undefined ? this.total : Math.max(this.kept, tail.total - tail.bytes.length);
+    this.#tail = tail === undefined ? EMPTY : lastBytes(tail.bytes, this.total - this.tailFrom);
   }
 
   /** Bytes between head and tail that are gone. */
@@ -54,7 +53,7 @@ export class OutputSnapshot {
    * Shorter than asked for when the file has been cut meanwhile.
    */
   async read(from: number, to: number): Promise<Buffer> {
-    const head = from < this.kept ? await this.#readLog(from, Math.min(to, this.kept)) : Buffer.alloc(0);
+    const head = from < this.kept ? await this.#readLog(from, Math.min(to, this.kept)) : EMPTY;
     const next = from + head.length;
     if (next >= to || next < this.tailFrom) return head;
     const tail = this.#tail.subarray(next - this.tailFrom, to - this.tailFrom);
@@ -66,7 +65,8 @@ export class OutputSnapshot {
   }
 
   async #readLog(from: number, to: number): Promise<Buffer> {
-    if (this.#fd === undefined) return Buffer.alloc(0);
+    this.#fd ??= openRegular(this.#path);
+    if (this.#fd === undefined) return EMPTY;
     const buffer = Buffer.allocUnsafe(to - from);
     let filled = 0;
     while (filled < buffer.length) {
@@ -97,21 +97,30 @@ export async function withSnapshot<T>(
 
 /** Bytes of the stream so far. */
 export function producedBytes(source: OutputSource): number {
-  const snapshot = new OutputSnapshot(source);
-  snapshot.close();
-  return snapshot.total;
+  return new OutputSnapshot(source).total;
+}
+
+/** ELOOP: a link, ENXIO: a socket; neither is output. */
+const NO_OUTPUT = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'];
+
+/** @returns what `look` does; undefined when there is no output at its path */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (NO_OUTPUT.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}
+
+function statRegular(path: string): fs.Stats | undefined {
+  const stat = ifThere(() => fs.lstatSync(path, { throwIfNoEntry: false }));
+  return stat?.isFile() === true ? stat : undefined;
 }
 
 function openRegular(path: string): number | undefined {
-  let fd: number;
-  try {
-    fd = fs.openSync(path, OPEN_FLAGS);
-  } catch (error) {
-    // ELOOP: a link, ENXIO: a socket; neither is output.
-    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      return undefined;
-    throw error;
-  }
+  const fd = ifThere(() => fs.openSync(path, OPEN_FLAGS));
+  if (fd === undefined) return undefined;
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
   return undefined;
@@ -132,7 +141,8 @@ function tailBeyond(source: OutputSource, kept: number): Tail | undefined {
 }
 
 function readTail(source: OutputSource): Tail | undefined {
-  const fd = openRegular(source.tailPath);
+  // Most streams have none, and to be told so by an exception takes longer than all else here.
+  const fd = statRegular(source.tailPath) && openRegular(source.tailPath);
   if (fd === undefined) return undefined;
   try {
     let bytes = readWhole(fd);

@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Service } from '../runtime/service.js';
+import { MAX_WAIT_MS } from './query.js';
+import { encodeSse } from './sse.js';
+
+/** Most events read at once. */
+const PAGE_EVENTS = 1_000;
+
+/**
+ * After a page that was not full the next one comes no sooner than this, in milliseconds: while tasks flow, each of many
+ * commits would otherwise be a write to every reader. The first event after a silence is passed on at once.
+ */
+const PACE_MS = 10;
+
+/** How many pages, and bytes of them, are kept for readers that come a little later. */
+const KEPT_PAGES = 16;
+const KEPT_BYTES = 4_194_304;
+
+/** What follows one seq, as it goes over the wire. */
+export interface EventPage {
+  text: Buffer;
+  /** Seq of the last event; the one that was asked with where none came in time. */
+  lastSeq: number;
+}
+
+interface Reading {
+  page: Promise<EventPage>;
+  /** How many ask for it and have not gone. */
+  readers: number;
+  /** 0 while it is being read. */
+  bytes: number;
+  abort: () => void;
+}
+
+/**
+ * The events of all tasks for any number of readers: what follows a seq is read and encoded once for all of them, and
+ * waited for once.
+ */
+export class EventFeed {
+  readonly #readings = new Map<number, Reading>();
+  #pacedUntil = 0;
+
+  constructor(private readonly service: Pick<Service, 'events' | 'lastSeq'>) {}
+
+  /**
+   * The events with `seq > afterSeq`; waits for the first one, up to a minute.
+   * @param signal aborts when the reader has gone; when all have, reading ends
+   * @throws what reading throws
+   */
+  async after(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
+    const reading = this.#readings.get(afterSeq) ?? this.#read(afterSeq);
+    reading.readers++;
+    const leave = (): void => {
+      if (--reading.readers === 0) reading.abort();
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      return await reading.page;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  #read(afterSeq: number): Reading {
+    const controller = new AbortController();
+    const drop = (): void => {
+      if (this.#readings.get(afterSeq) === reading) this.#readings.delete(afterSeq);
+    };
+    const reading: Reading = {
+      page: this.#page(afterSeq, controller.signal),
+      readers: 0,
+      bytes: 0,
+      abort: () => {
+        if (reading.bytes > 0) return;
+        drop();
+        controller.abort();
+      },
+    };
+    this.#readings.set(afterSeq, reading);
+    reading.page.then(({ text }) => {
+      reading.bytes = text.length;
+      if (text.length === 0) drop();
+      else this.#forgetOldest();
+    }, drop);
+    return reading;
+  }
+
+  async #page(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
+    const pause = this.#pacedUntil - performance.now();
+    if (pause > 0 && this.service.lastSeq() - afterSeq < PAGE_EVENTS)
+      await delay(pause, undefined, { signal });
+    const events = await this.service.events(afterSeq, PAGE_EVENTS, MAX_WAIT_MS, signal);
+    if (events.length < PAGE_EVENTS) this.#pacedUntil = performance.now() + PACE_MS;
+    return {
+      text: Buffer.from(events.map((event) => encodeSse({ id: String(event.seq), data: event })).join('')),
+      lastSeq: events.at(-1)?.seq ?? afterSeq,
+    };
+  }
+
+  #forgetOldest(): void {
+    const kept = [...this.#readings].filter(([, reading]) => reading.bytes > 0);
+    let bytes = kept.reduce((sum, [, reading]) => sum + reading.bytes, 0);
+    let pages = kept.length;
+    for (const [seq, reading] of kept) {
+      if (pages <= KEPT_PAGES && bytes <= KEPT_BYTES) return;
+      this.#readings.delete(seq);
+      pages--;
+      bytes -= reading.bytes;
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import koffi from 'koffi';
+
+/** Linux constants, the same on every architecture. */
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLLIN = 1;
+/** struct epoll_event is packed on x86-64 only. */
+const EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
+/** Descriptors served before the event loop has its next turn. */
+const EVENTS_AT_ONCE = 64;
+
+type Call = (...args: unknown[]) => number;
+
+/**
+ * Watches any number of descriptors through one that Node's event loop watches. A watch of the loop's own for each pipe
+ * costs some 30 µs a task, mostly for objects that the garbage collector has to finalise one by one.
+ */
+export class Epoll {
+  readonly #epollCtl: Call;
+  readonly #epollWait: Call;
+  readonly #fd: number;
+  readonly #listeners = new Map<number, () => void>();
+  readonly #event = Buffer.alloc(EVENT.bytes);
+  readonly #events = Buffer.alloc(EVENT.bytes * EVENTS_AT_ONCE);
+  readonly #loop: { close(): void };
+
+  /** @throws Error where the kernel or koffi does not offer what is needed. */
+  constructor() {
+    const library = koffi.load(null);
+    this.#epollCtl = library.func('int epoll_ctl(int epoll, int operation, int fd, void *event)') as Call;
+    this.#epollWait = library.func('int epoll_wait(int epoll, void *events, int size, int timeout)') as Call;
+    this.#fd = (library.func('int epoll_create1(int flags)') as Call)(EPOLL_CLOEXEC);
+    if (this.#fd < 0) throw new Error('cannot watch descriptors');
+    this.#loop = koffi.node.poll(this.#fd, { readable: true }, () => this.#dispatch());
+  }
+
+  /** Calls back whenever `fd` can be read or has ended, until {@link unwatch}. */
+  watch(fd: number, readable: () => void): void {
+    this.#listeners.set(fd, readable);
+    this.#event.writeUInt32LE(EPOLLIN, 0);
+    this.#event.writeInt32LE(fd, EVENT.data);
+    this.#epollCtl(this.#fd, EPOLL_CTL_ADD, fd, this.#event);
+  }
+
+  /** To be called before `fd` is closed: copies of it may live on in a process that is being spawned. */
+  unwatch(fd: number): void {
+    this.#listeners.delete(fd);
+    this.#epollCtl(this.#fd, EPOLL_CTL_DEL, fd, this.#event);
+  }
+
+  close(): void {
+    this.#loop.close();
+  }
+
+  #dispatch(): void {
+    const count = this.#epollWait(this.#fd, this.#events, EVENTS_AT_ONCE, 0);
+    for (let index = 0; index < count; index++)
+      this.#listeners.get(this.#events.readInt32LE(index * EVENT.bytes + EVENT.data))?.();
+  }
+}

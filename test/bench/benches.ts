@@ -1,0 +1,23 @@
+import type { Bench } from './bench.js';
+import { cli } from './benches/cli.js';
+import { collection } from './benches/collection.js';
+import { flood } from './benches/flood.js';
+import { latency } from './benches/latency.js';
+import { loadLatency } from './benches/load-latency.js';
+import { memory } from './benches/memory.js';
+import { stall } from './benches/stall.js';
+import { throughput } from './benches/throughput.js';
+import { scale } from './scale.js';
+
+/** All benches, in the order in which they run: what deletes much comes last, because it slows what comes after it. */
+export const BENCHES: readonly Bench[] = [
+  cli,
+  latency,
+  throughput,
+  loadLatency,
+  flood,
+  memory,
+  scale,
+  collection,
+  stall,
+];
