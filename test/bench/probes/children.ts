@@ -5,7 +5,11 @@ import { join } from 'node:path';
 export function childrenOf(pid: number): number[] {
   const threads = `/proc/${pid}/task`;
   return readdirSync(threads)
-    .flatMap((thread) => readFileSync(join(threads, thread, 'children'), 'utf8').trim().split(' '))
+    .flatMap((thread) =>
+      readFileSync(join(threads, thread, 'children'), 'utf8')
+        .trim()
+        .split(' '),
+    )
     .filter((child) => child !== '')
     .map(Number);
 }
