@@ -2,6 +2,7 @@ import {
   cgroupPids,
   createCgroup,
   enterCgroup,
+  enterCgroupNow,
   killCgroup,
   readCgroupUsage,
   removeCgroup,
@@ -40,7 +41,7 @@ export class TaskCgroup {
       if (fresh.length === 0) return;
       for (const pid of fresh) {
         moved.add(pid);
-        await enterCgroup(this.#spec, pid);
+        enterCgroupNow(this.#spec, pid);
       }
     }
   }
