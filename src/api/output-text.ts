@@ -16,17 +16,18 @@ interface Cut<T> {
 
 /** The data of a range as JSON holds it. @param asked the offset that was asked for */
 export function encodeRange(range: OutputRange, asked: number, encoding: Encoding): Cut<string> {
-  const cut = encoding === 'base64' ? range : cutText(range, asked);
-  return { offset: cut.offset, next_offset: cut.next_offset, data: cut.data.toString(encoding) };
+  const { offset, next_offset, data } = cutRange(range, asked, encoding);
+  return { offset, next_offset, data: data.toString(encoding) };
 }
 
 /**
- * What of a range is text, cut between characters: bytes of one that goes on behind the range are left for the next, and
- * bytes of one whose beginning is gone are left out.
+ * What of a range is answered. Text is cut between characters: bytes of one that goes on behind the range are left for
+ * the next, and bytes of one whose beginning is gone are left out.
  * @param asked the offset that was asked for
  */
-export function cutText(range: OutputRange, asked: number): Cut<Buffer> {
+export function cutRange(range: OutputRange, asked: number, encoding: Encoding): Cut<Buffer> {
   const { offset, next_offset, data } = range;
+  if (encoding === 'base64') return { offset, next_offset, data };
   const start = offset > asked ? strayBytes(data) : 0;
   const end = data.length - (isCutShort(range) ? unfinishedBytes(data) : 0);
   return {

@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { z } from 'zod';
-import { cutText, TEXT_MIN_BYTES } from './output-text.js';
+import { cutRange, TEXT_MIN_BYTES } from './output-text.js';
 import { oneOf, parseQuery, taskIdOf, wholeNumber } from './query.js';
 import { sendEncoded } from './respond.js';
 import type { Route } from './route.js';
@@ -59,9 +59,9 @@ export const output: Route = {
     const range = await ctx.service.outputRange(taskId, stream, offset, bytes);
     const { total_bytes, kept_bytes, omitted_bytes, eof } = range;
     const about = { task_id: taskId, stream, total_bytes, kept_bytes, omitted_bytes, eof, encoding };
-    const { data, offset: from, next_offset } = encoding === 'base64' ? range : cutText(range, offset);
+    const { data, ...cut } = cutRange(range, offset, encoding);
     const text = encoding === 'base64' ? Buffer.from(`"${data.toString('base64')}"`) : await encodeText(data);
-    sendTexts(res, { ...about, offset: from, next_offset }, { data: text });
+    sendTexts(res, { ...about, ...cut }, { data: text });
   },
 };
 

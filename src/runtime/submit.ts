@@ -57,10 +57,10 @@ export async function submitBatch(core: Core, body: unknown): Promise<BatchItem[
   if (!Array.isArray(tasks)) throw invalidInput('tasks: must be an array of task submissions');
   if (tasks.length === 0 || tasks.length > BATCH_MAX)
     throw invalidInput(`tasks: must have 1 to ${BATCH_MAX} items, not ${tasks.length}`);
-  const answers = await inTurns(tasks, (item: unknown) => ({
-    answer: submit(core, item).catch((e: unknown) => refused(core, item, e)),
-  }));
-  return Promise.all(answers.map(({ answer }) => answer));
+  const answers = await inTurns(tasks, (item: unknown) =>
+    submit(core, item).catch((e: unknown) => refused(core, item, e)),
+  );
+  return Promise.all(answers);
 }
 
 function refused(core: Core, item: unknown, error: unknown): BatchItem {
