@@ -146,13 +146,22 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher', (launcher) => 
 });
 
 describe('with a tracking cgroup', () => {
-  test('a task is inside, what forgets its token dies with it, and the directory goes', async () => {
+  /** With a directory in which tasks may have their cgroups. */
+  async function startTracking(): Promise<{ parent: string; supervisor: SupervisorUnderTest }> {
     const parent = join(V2_ROOT, cgroupName());
     mkdirSync(parent);
     onTestFinished(() => removeCgroup(parent));
     const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+    return { parent, supervisor };
+  }
+
+  /** A cgroup that tracks and limits nothing. */
+  const tracking = (path: string) => ({ track: { path, settings: [] }, kill_file: true, limits: [] });
+
+  test('a task is inside, what forgets its token dies with it, and the directory goes', async () => {
+    const { parent, supervisor } = await startTracking();
     const path = join(parent, 'task');
-    const cgroup = { track: { path, settings: [] }, kill_file: true, limits: [] };
+    const cgroup = tracking(path);
     const script =
       `until grep -q "^0::${path.slice(V2_ROOT.length)}$" /proc/self/cgroup; do sleep 0.01; done; ` +
       'setsid env -i sh -c "echo \\$\\$ > pid; exec sleep 1000" & ' +
@@ -164,12 +173,9 @@ describe('with a tracking cgroup', () => {
   });
 
   test('what is forked at once and loses its parent stays with its task, whatever else ends', async () => {
-    const parent = join(V2_ROOT, cgroupName());
-    mkdirSync(parent);
-    onTestFinished(() => removeCgroup(parent));
-    const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+    const { parent, supervisor } = await startTracking();
     const path = join(parent, 'task');
-    const cgroup = { track: { path, settings: [] }, kill_file: true, limits: [] };
+    const cgroup = tracking(path);
     const id = supervisor.sh(
       '(sh -c "echo \\$\\$ > pid; exec sleep 1000" >/dev/null 2>&1 &); while [ ! -e go ]; do sleep 0.01; done',
       { cgroup },
@@ -191,16 +197,11 @@ describe('with a tracking cgroup', () => {
   });
 
   test('tasks that end before, while or after they are moved all end as they did, and leave no directory', async () => {
-    const parent = join(V2_ROOT, cgroupName());
-    mkdirSync(parent);
-    onTestFinished(() => removeCgroup(parent));
-    const supervisor = await SupervisorUnderTest.start(build.entry, { launcher: 'libc' });
+    const { parent, supervisor } = await startTracking();
     for (let round = 0; round < 12; round++) {
       const ids = [0, 1, 2, 3, 5, 8].map((ms) => {
-        const track = { path: join(parent, `task-${round}-${ms}`), settings: [] };
-        return supervisor.sh(`sleep 0.00${ms}; exit ${ms + 1}`, {
-          cgroup: { track, kill_file: true, limits: [] },
-        });
+        const cgroup = tracking(join(parent, `task-${round}-${ms}`));
+        return supervisor.sh(`sleep 0.00${ms}; exit ${ms + 1}`, { cgroup });
       });
       const outcomes = await Promise.all(ids.map((id) => supervisor.outcome(id)));
       expect(outcomes.map(({ exit_code }) => exit_code)).toEqual([1, 2, 3, 4, 6, 9]);
