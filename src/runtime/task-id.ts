@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 /**
  * A UUID in the form of version 4 whose first 48 bits are the time, the other 74 random: what is indexed by it lies
- * together for tasks that come together. With wholly random ids, a task's life cost the database a fifth more at 20,000
+ * together for tasks that come together. With wholly random ids, a task's life cost the database a quarter more at 20,000
  * tasks, because the index entries of every task are in other pages, which each commit writes.
  * @param now Unix time in milliseconds
  */
