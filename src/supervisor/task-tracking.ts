@@ -5,8 +5,8 @@ import { TaskCgroup } from './task-cgroup.js';
 
 /**
  * How long after its spawn a process is moved into a cgroup of its own, in milliseconds: most that end at once have ended
- * by then, and making, entering and removing a cgroup took a quarter of the supervisor's time for one. On a machine that has been
- * quiet for 20 ms the kernel takes 8 ms for a move, and a task that ends meanwhile is waited for only after it.
+ * by then, and making, entering and removing a cgroup took a quarter of the supervisor's time for one. On a machine that
+ * has been quiet for 20 ms the kernel takes 8 ms for a move, and a task that ends meanwhile is waited for only after it.
  */
 const ENTER_AFTER_MS = 2;
 
