@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -122,6 +122,21 @@ test('each of these is refused and left as it is', async () => {
   for (const [what, [damage, message]] of Object.entries(DAMAGE)) {
     const dataDir = join(tempDir(), 'data');
     cpSync(used, dataDir, { recursive: true, preserveTimestamps: true });
+    damage(dataDir);
+    await expectRefusal(what, dataDir, message);
+  }
+});
+
+test('what is refused is left as it is also while processes of the older runtime are looked for in it', async () => {
+  const shim = spawn('/bin/sh', ['-c', 'read line', 'execgo-runtime', 'internal-shim', '--task-id', 'any'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  onTestFinished(() => void shim.kill('SIGKILL'));
+  const used = await usedDataDir();
+  for (const what of ['a newer database', 'a damaged database', 'a read-only database']) {
+    const dataDir = join(tempDir(), 'data');
+    cpSync(used, dataDir, { recursive: true, preserveTimestamps: true });
+    const [damage, message] = DAMAGE[what]!;
     damage(dataDir);
     await expectRefusal(what, dataDir, message);
   }
