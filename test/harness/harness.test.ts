@@ -113,42 +113,70 @@ describe('the leak watch', () => {
 
   test.each([
     ['its temporary directory', (run: string) => ['/', { TMPDIR: join(run, 'x') }] as const],
+    ['the variable that names its run', (run: string) => ['/', { [RUN_DIR_VARIABLE]: run }] as const],
     ['its working directory', (run: string) => [run, {}] as const],
   ])('finds a process by %s', async (_, place) => {
     const run = otherRun();
     const before = lookAround();
-    const [cwd, env] = place(run);
-    // A grandchild: children of the process that looks are the test runner's own.
-    const parent = spawn('/bin/sh', ['-c', 'sleep 1000 & echo $!; wait'], {
-      cwd,
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    onTestFinished(async () => {
-      process.kill(pid, 'SIGKILL');
-      await waitGone(parent.pid!);
-    });
-    const pid = await new Promise<number>((resolve) =>
-      parent.stdout.once('data', (text) => resolve(Number(text))),
-    );
+    const pid = await grandchild(...place(run));
     expect(await findLeaks(run, before, 0)).toEqual([
       expect.stringMatching(`^process ${pid} was left running: `),
     ]);
   });
 
+  test('finds a process by its cgroup, whatever it has cast off', async () => {
+    const run = otherRun();
+    const before = lookAround();
+    const dir = cgroup(`${basename(run)}-1`);
+    const pid = await grandchild('/', {});
+    writeFileSync(join(dir, 'cgroup.procs'), String(pid));
+    expect(await findLeaks(run, before, 0)).toContainEqual(
+      expect.stringMatching(`^process ${pid} was left running: `),
+    );
+  });
+
+  test('leaves a daemon alone that somebody else has started meanwhile, with its tasks and cgroups', async () => {
+    const run = otherRun();
+    const before = lookAround();
+    cgroup(`execgo-runtime-${basename(run)}`);
+    await grandchild('/', { TMPDIR: '/tmp', EXECGO_TASK_ID: 'own', EXECGO_LAUNCH: 'own' });
+    await grandchild('/', { TMPDIR: `${run}-of-another` });
+    expect(await findLeaks(run, before, 0)).toEqual([]);
+  });
+
   test('finds cgroup directories of the run, and leaves those of other runs alone', async () => {
-    const parent = '/sys/fs/cgroup';
     const own = otherRun();
     const before = lookAround();
-    const dirs = [`${basename(own)}-1`, `${TEST_PREFIX}other-1`].map((name) => {
-      const dir = join(cgroupParent(parent), name);
-      mkdirSync(dir);
-      onTestFinished(() => rmdirSync(dir));
-      return dir;
-    });
-    expect(await findLeaks(own, before, 0)).toEqual([`cgroup directory was left: ${dirs[0]}`]);
+    const [mine] = [`${basename(own)}-1`, `${TEST_PREFIX}other-1`].map(cgroup);
+    expect(await findLeaks(own, before, 0)).toEqual([`cgroup directory was left: ${mine}`]);
   });
 });
+
+/** Pid of a sleeping process that is ended after the test: children of the process that looks are the test runner's own. */
+async function grandchild(cwd: string, env: Record<string, string>): Promise<number> {
+  const parent = spawn('/bin/sh', ['-c', 'sleep 1000 & echo $!; wait'], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const pid = await new Promise<number>((resolve) =>
+    parent.stdout.once('data', (text) => resolve(Number(text))),
+  );
+  onTestFinished(async () => {
+    process.kill(pid, 'SIGKILL');
+    await waitGone(parent.pid!);
+    await waitGone(pid);
+  });
+  return pid;
+}
+
+/** A cgroup directory, removed after the test, and after the processes in it that were made later. */
+function cgroup(name: string): string {
+  const dir = join(cgroupParent('/sys/fs/cgroup'), name);
+  mkdirSync(dir);
+  onTestFinished(() => rmdirSync(dir));
+  return dir;
+}
 
 /** A directory in which a cgroup can be made. */
 function cgroupParent(root: string): string {

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { cgroupDirs } from './cgroups.js';
 import { type ProcessInfo, listProcesses } from './proc.js';
-import { TEST_PREFIX } from './run-dir.js';
+import { RUN_DIR_VARIABLE, TEST_PREFIX } from './run-dir.js';
 import { poll } from './wait.js';
 
 /** What was there before a run and is none of its leaks. */
@@ -13,7 +13,7 @@ export interface Before {
 
 /** To be taken before the first test. */
 export function lookAround(): Before {
-  return { pids: new Set(listProcesses().map((p) => p.pid)), cgroups: new Set(cgroupDirs('execgo-')) };
+  return { pids: new Set(listProcesses().map((p) => p.pid)), cgroups: new Set(cgroupDirs(TEST_PREFIX)) };
 }
 
 /**
@@ -35,20 +35,28 @@ function leakedProcesses(runDir: string, before: Before): string[] {
     .map((p) => `process ${p.pid} was left running: ${p.command.slice(0, 200)}`);
 }
 
-/** Children of the process that asks are the test runner's workers, which end after the check. */
+/**
+ * Whatever else runs on this machine meanwhile is nobody's leak: another run, or somebody's own daemon with its tasks.
+ * Children of the process that asks are the test runner's workers, which end after the check.
+ */
 function isLeak(p: ProcessInfo, runDir: string): boolean {
   if (p.pid === process.pid || p.ppid === process.pid) return false;
-  const places = [p.env.get('TMPDIR'), p.cwd];
-  if (places.some((place) => place?.startsWith(runDir)) || p.command.includes(runDir)) return true;
-  const elsewhere =
-    places.some((place) => place?.includes(`/${TEST_PREFIX}`)) || p.command.includes(TEST_PREFIX);
-  return !elsewhere && p.env.has('EXECGO_LAUNCH');
+  const places = [p.env.get('TMPDIR'), p.env.get(RUN_DIR_VARIABLE), p.cwd];
+  // A task that empties its environment and leaves its directory is still in its cgroup.
+  return (
+    places.some((place) => place !== undefined && isBelow(runDir, place)) ||
+    p.command.includes(runDir) ||
+    p.cgroups.includes(`/${basename(runDir)}-`)
+  );
+}
+
+function isBelow(dir: string, path: string): boolean {
+  return path === dir || path.startsWith(`${dir}/`);
 }
 
 function leakedCgroups(runDir: string, before: Before): string[] {
-  return cgroupDirs('execgo-')
+  return cgroupDirs(`${basename(runDir)}-`)
     .filter((dir) => !before.cgroups.has(dir))
-    .filter((dir) => !basename(dir).startsWith(TEST_PREFIX) || basename(dir).startsWith(basename(runDir)))
     .map((dir) => `cgroup directory was left: ${dir}`);
 }
 

@@ -10,6 +10,8 @@ export interface ProcessInfo {
   env: ReadonlyMap<string, string>;
   /** Undefined where it may not be read. */
   cwd: string | undefined;
+  /** The paths of its cgroups, one in a line, as /proc tells them. */
+  cgroups: string;
 }
 
 /** Every process that is not a zombie. One that ends meanwhile is left out. */
@@ -37,6 +39,7 @@ export function readProcess(pid: number): ProcessInfo | undefined {
       env.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
     ),
     cwd: linkTarget(`/proc/${pid}/cwd`),
+    cgroups: readIfThere(`/proc/${pid}/cgroup`) ?? '',
   };
 }
 
