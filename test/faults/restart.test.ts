@@ -17,7 +17,7 @@ import {
   waitFor,
   waitForEnd,
 } from '../harness/index.js';
-import { statusOf } from './support.js';
+import { printed, startedPid, statusOf } from './support.js';
 
 /** Guard against a daemon that hangs, in milliseconds. */
 const PATIENCE_MS = 30_000;
@@ -163,8 +163,9 @@ test('with a passed socket a client that polls every 100 ms does not notice rest
   holder.start();
   await holder.ready();
   const id = await submit(holder, command('sh', ['-c', 'echo up; exec sleep 600']));
-  await waitFor(async () => (await statusOf(holder, id)).stdout === 'up\n');
-  const { pid } = await statusOf(holder, id);
+  await printed(holder, id, 'up\n');
+  // Its output is read from its file, and may be there before the daemon has heard that it started.
+  const pid = await startedPid(holder, id);
   const status = `${holder.url}/api/v1/tasks/${id}`;
   const pollers = [
     new Poller(status, false),
