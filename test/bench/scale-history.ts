@@ -1,12 +1,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { readBootId } from '../../src/sandbox/process-identity.js';
 import { DATABASE_FILE } from '../../src/store/open.js';
+import { RetentionClock, type ClockMark } from '../../src/store/retention-clock.js';
+import { uptimeMs } from '../../src/store/uptime.js';
 import { seedFinished } from './seed.js';
 import type { Templates } from './seed-templates.js';
 
 /** Finished tasks whose status is read in turn: more would not be in the processor's caches either. */
 const SAMPLE = 500;
+/** How far two readings of one retention clock may be apart, in milliseconds: the system tells its uptime in hundredths of a second. */
+const CLOCK_SLACK_MS = 50;
 /** What the daemon has written in the directory of every ended task and looks at for its status. */
 const FILES = { 'result.json': '{}\n', 'stdout.log': 'some output\n', 'stderr.log': '' };
 
@@ -38,7 +43,7 @@ export class History {
 
   /** Ids of ended tasks from all over the history but the `oldest`, with the files that belong to them. */
   sample(oldest: number): string[] {
-    const spared = oldest === 0 ? 0 : this.#endOf(oldest);
+    const spared = oldest === 0 ? 0 : this.#endOf(oldest) + CLOCK_SLACK_MS;
     const newest = this.#read<number>('SELECT max(submit_seq) FROM tasks', []);
     const ids = new Set<string>();
     for (let i = 0; i < SAMPLE; i++) {
@@ -58,9 +63,15 @@ export class History {
     return [...ids];
   }
 
-  /** Age that just the `count` oldest tasks have reached, in milliseconds. */
+  /** Age in milliseconds that the `count` oldest tasks have reached by the daemon's clock, and hardly any other. */
   ageOfOldest(count: number): number {
-    return Date.now() - this.#endOf(count);
+    const mark = this.#read<string | undefined>("SELECT value FROM meta WHERE key = 'retention_clock'", []);
+    const clock = new RetentionClock(mark === undefined ? undefined : (JSON.parse(mark) as ClockMark), {
+      wallMs: Date.now,
+      uptimeMs: uptimeMs(),
+      bootId: readBootId(),
+    });
+    return clock.now() - CLOCK_SLACK_MS - this.#endOf(count);
   }
 
   /** When the last of the `count` oldest tasks ended, in Unix milliseconds. */
