@@ -35,7 +35,7 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
       workspace: task.workspace_dir,
       env,
     }),
-    cwd: task.workspace_dir,
+    cwd: request.execution.cwd ?? task.workspace_dir,
     stdout: stream(task.stdout_path, request.limits.stdout_max_bytes),
     stderr: stream(task.stderr_path, request.limits.stderr_max_bytes),
     wall_time_ms: request.limits.wall_time_ms,

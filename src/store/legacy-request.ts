@@ -47,6 +47,7 @@ function lenientExecution(value: unknown): Execution {
     args: Array.isArray(raw.args) ? raw.args.filter((a): a is string => typeof a === 'string') : [],
     script: text(raw.script),
     interpreter: undefined,
+    cwd: undefined,
     env: {},
   };
 }

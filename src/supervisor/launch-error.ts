@@ -27,3 +27,14 @@ export function describeErrno(name: string): string {
 export function cannotLaunch(program: string, reason: string): string {
   return `cannot launch ${JSON.stringify(program)}: ${reason}`;
 }
+
+const DIRECTORY_REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'is not a directory',
+  EACCES: 'may not be entered: permission denied',
+};
+
+/** @returns why a program cannot start in `cwd`, by the name of the error that entering it gave. */
+export function cannotStartIn(cwd: string, name: string): string {
+  return `working directory ${cwd} ${DIRECTORY_REASONS[name] ?? `cannot be entered: ${describeErrno(name)}`}`;
+}

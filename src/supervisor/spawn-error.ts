@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { describeErrno } from './launch-error.js';
+import { resolve } from 'node:path';
+import { cannotStartIn, describeErrno } from './launch-error.js';
 
 /** Errors of exec that lie in the file. */
 const FILE_ERRORS = ['ENOENT', 'ENOTDIR', 'EACCES', 'ENOEXEC', 'ELOOP', 'EISDIR'];
@@ -22,15 +23,20 @@ export interface SpawnFailure {
  */
 export function explainSpawnFailure(name: string, file: string | undefined, cwd: string): SpawnFailure {
   const directory = workingDirectoryProblem(cwd);
-  if (directory !== undefined) return { reason: directory, fileAtFault: false };
-  const reason = (file === undefined ? undefined : fileProblem(name, file)) ?? describeErrno(name);
-  return { reason, fileAtFault: FILE_ERRORS.includes(name) };
+  if (directory !== undefined) return { reason: cannotStartIn(cwd, directory), fileAtFault: false };
+  const reason = file === undefined ? undefined : fileProblem(name, resolve(cwd, file));
+  return { reason: reason ?? describeErrno(name), fileAtFault: FILE_ERRORS.includes(name) };
 }
 
+/** @returns the name of the error that keeps one from entering it. */
 function workingDirectoryProblem(cwd: string): string | undefined {
-  const stat = statOf(cwd);
-  if (stat === undefined) return `working directory ${cwd} does not exist`;
-  return stat.isDirectory() ? undefined : `working directory ${cwd} is not a directory`;
+  try {
+    // With the slash a file is not a directory, however much may be done with it.
+    accessSync(`${cwd}/`, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'EACCES';
+  }
 }
 
 function fileProblem(name: string, file: string): string | undefined {

@@ -28,6 +28,14 @@ const variableName = text.refine(
 );
 const stringMap = (key: z.ZodType<string, string>) => z.record(key, text);
 
+/** What a file system takes: 255 bytes a name, and in all what leaves room for what stands before it. */
+const fitsFileSystem = (bytes: number) => (p: string) =>
+  Buffer.byteLength(p) <= bytes && p.split('/').every((part) => Buffer.byteLength(part) <= 255);
+/** Linux's PATH_MAX without the NUL. */
+const PATH_BYTES = 4095;
+/** Leaves room for the data directory. */
+const SUBDIR_BYTES = 1024;
+
 const executionSchema = z
   .object({
     kind: z.enum(['command', 'script']),
@@ -38,6 +46,11 @@ const executionSchema = z
       .transform((v) => v ?? []),
     script: optional(text),
     interpreter: optional(z.array(text)),
+    cwd: optional(
+      text
+        .refine((p) => p.startsWith('/'), 'must be an absolute path')
+        .refine(fitsFileSystem(PATH_BYTES), 'must have at most 255 bytes a part and 4,095 in all'),
+    ),
     env: stringMap(variableName)
       .nullish()
       .transform((v) => v ?? {}),
@@ -83,9 +96,6 @@ const namespacesSchema = z.object({
 });
 
 const relativeInside = (p: string) => !p.startsWith('/') && !p.split('/').includes('..');
-/** What a file system takes: 255 bytes a name; 1,024 in all leaves room for the data directory before it. */
-const fitsFileSystem = (p: string) =>
-  Buffer.byteLength(p) <= 1024 && p.split('/').every((part) => Buffer.byteLength(part) <= 255);
 
 const sandboxSchema = z
   .object({
@@ -96,7 +106,7 @@ const sandboxSchema = z
     workspace_subdir: optional(
       name
         .refine(relativeInside, 'must be relative and without ".."')
-        .refine(fitsFileSystem, 'must have at most 255 bytes a part and 1,024 in all'),
+        .refine(fitsFileSystem(SUBDIR_BYTES), 'must have at most 255 bytes a part and 1,024 in all'),
     ),
     rootfs: optional(name),
     chroot: flag(false),
@@ -145,20 +155,29 @@ const controlContextSchema = z.object({
 });
 
 /** A submit body. Unknown fields pass, and are named in `warnings` (see `validate.ts`). */
-export const submitSchema = z.object({
-  task_id: optional(
-    z.string().refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."'),
-  ),
-  execution: executionSchema,
-  limits: limitsSchema.nullish().transform((v) => v ?? limitsSchema.parse({})),
-  sandbox: sandboxSchema.nullish().transform((v) => v ?? sandboxSchema.parse({})),
-  policy: policySchema.nullish().transform((v) => v ?? policySchema.parse({})),
-  control_context: optional(controlContextSchema),
-  metadata: z
-    .record(z.string(), z.string())
-    .nullish()
-    .transform((v) => v ?? {}),
-});
+export const submitSchema = z
+  .object({
+    task_id: optional(
+      z.string().refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."'),
+    ),
+    execution: executionSchema,
+    limits: limitsSchema.nullish().transform((v) => v ?? limitsSchema.parse({})),
+    sandbox: sandboxSchema.nullish().transform((v) => v ?? sandboxSchema.parse({})),
+    policy: policySchema.nullish().transform((v) => v ?? policySchema.parse({})),
+    control_context: optional(controlContextSchema),
+    metadata: z
+      .record(z.string(), z.string())
+      .nullish()
+      .transform((v) => v ?? {}),
+  })
+  .superRefine(({ execution, sandbox }, ctx) => {
+    if (execution.cwd !== undefined && sandbox.workspace_subdir !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['execution', 'cwd'],
+        message: 'cannot be given together with sandbox.workspace_subdir: a task starts in one directory',
+      });
+  });
 
 /** A request as validated: defaults filled in, `null` gone, unknown fields gone. */
 export type TaskRequest = z.output<typeof submitSchema>;
