@@ -113,7 +113,7 @@ const event = z.object({
   event_type: z.enum(EVENT_TYPES),
   type: z.string(),
   timestamp: time,
-  message: z.string().optional(),
+  message: z.string().describe('What happened, in words'),
   data: z.unknown().optional(),
 }) satisfies z.ZodType<EventView>;
 

@@ -9,6 +9,8 @@ export class ExecgoApiError extends Error {
     /** HTTP status of the answer. */
     readonly status: number,
     readonly details?: unknown,
+    /** When the daemon wants to be asked again, in milliseconds, where it said so: its queue is full. */
+    readonly retryAfterMs?: number,
   ) {
     super(message);
   }

@@ -88,7 +88,7 @@ export class HttpTransport {
       });
     }
     const status = answer.response.statusCode ?? 0;
-    if (status >= 400) throw apiError(this.server, status, await this.#body(exchange, answer));
+    if (status >= 400) throw apiError(this.server, answer.response, await this.#body(exchange, answer));
     return answer;
   }
 
@@ -170,7 +170,11 @@ function queryString(query: Exchange['query']): string {
   return given.length === 0 ? '' : `?${given.join('&')}`;
 }
 
-function apiError(server: string, status: number, text: string): ExecgoApiError | ExecgoConnectionError {
+function apiError(
+  server: string,
+  { statusCode: status = 0, headers }: IncomingMessage,
+  text: string,
+): ExecgoApiError | ExecgoConnectionError {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -182,5 +186,7 @@ function apiError(server: string, status: number, text: string): ExecgoApiError 
     return new ExecgoConnectionError(
       `${server} answered HTTP ${String(status)} without an execgo error; is it execgo?`,
     );
-  return new ExecgoApiError(error.code, error.message, status, error.details);
+  const seconds = Number(headers['retry-after']);
+  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  return new ExecgoApiError(error.code, error.message, status, error.details, retryAfterMs);
 }

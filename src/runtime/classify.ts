@@ -61,5 +61,5 @@ export function classify(outcome: Outcome, firstStop: FirstStop): Classification
   if (outcome.exit_code === 0) return { status: 'success', cause: 'exit' };
   if (outcome.exit_code !== undefined)
     return failed('exit', 'exit_nonzero', `task exited with code ${outcome.exit_code}`);
-  return failed('signal', 'internal', `task terminated by signal ${outcome.signal ?? 'unknown'}`);
+  return failed('signal', 'signal', `task terminated by signal ${outcome.signal ?? 'unknown'}`);
 }

@@ -167,7 +167,7 @@ function taskEnd(
     events.push({
       event_type: 'resource_released',
       timestamp_ms: now,
-      data: { reservation: record.reservation },
+      data: record.reservation ?? { task_slots: 1 },
     });
   events.push({
     event_type: END_EVENT[classification.status],

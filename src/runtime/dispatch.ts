@@ -122,7 +122,7 @@ async function dispatch(core: Core, task: LiveTask, supervisor: Target): Promise
   const reserved: NewEvent = {
     event_type: 'resource_reserved',
     timestamp_ms: at,
-    data: { reservation: record.reservation },
+    data: record.reservation ?? { task_slots: 1 },
   };
   const done = await core.store.commits.write(() => {
     const launch_id = core.store.nextLaunchId();

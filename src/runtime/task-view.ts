@@ -1,3 +1,4 @@
+import { eventData, eventMessage } from '../task/event-messages.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../task/events.js';
 import { DEFAULT_QUEUE } from '../task/request.js';
 import type { TaskRecord } from '../store/records.js';
@@ -154,7 +155,7 @@ export function eventView(e: TaskEvent): EventView {
     event_type: e.event_type,
     type: CLIENT_EVENT_WORD[e.event_type],
     timestamp: timestamp(e.timestamp_ms),
-    message: e.message ?? undefined,
-    data: e.data ?? undefined,
+    message: eventMessage(e),
+    data: eventData(e) ?? undefined,
   };
 }

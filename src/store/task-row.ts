@@ -100,6 +100,8 @@ export function toRecord(row: TaskRow, dataDir: string): TaskRecord {
 
 function toError(row: TaskRow): ErrorBody | null {
   const body = parseJson(row.error_json) as ErrorBody | null;
+  // An end by a signal was stored as a fault of execgo once.
+  if (row.cause === 'signal' && body?.code === 'internal') return { ...body, code: 'signal' };
   if (body !== null || row.error_code === null) return body;
   return { code: row.error_code as ErrorCode, message: row.error_code };
 }

@@ -108,6 +108,7 @@ export interface EventView {
   event_type: string;
   type: string;
   timestamp: string;
-  message?: string | undefined;
+  /** What happened, in words. */
+  message: string;
   data?: unknown;
 }

@@ -69,6 +69,7 @@ export class FakeService implements Service {
       event_type,
       type,
       timestamp: '2024-01-01T00:00:00Z',
+      message: 'task started',
     });
     this.#changes.emit('change');
   }

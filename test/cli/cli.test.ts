@@ -230,7 +230,7 @@ describe('run', () => {
   ])('for %j exits %i', async (end, expected, said) => {
     const server = await daemon((seen, res) => {
       if (!seen.url.includes('/output/stream')) {
-        json(res, taskView({ ...end, error: { code: 'internal', message: 'why' } }));
+        json(res, taskView({ ...end, error: { code: 'signal', message: 'why' } }));
         return;
       }
       beginEvents(res);

@@ -254,6 +254,16 @@ describe('wait', () => {
     await expect(clientOf(server.url).wait('t1')).rejects.toMatchObject({ code: 'not_found' });
     expect(server.seen).toHaveLength(1);
   });
+
+  it('tells when the daemon wants to be asked again, where it says so', async () => {
+    const server = await serve((seen, res) => {
+      if (seen.url.endsWith('t1')) res.setHeader('retry-after', '3');
+      refuse(res, 429, 'resource_limit_exceeded', 'queue is full');
+    });
+    const client = clientOf(server.url);
+    await expect(client.status('t1')).rejects.toMatchObject({ status: 429, retryAfterMs: 3000 });
+    await expect(client.status('t2')).rejects.toMatchObject({ status: 429, retryAfterMs: undefined });
+  });
 });
 
 describe('followers', () => {

@@ -92,6 +92,7 @@ test('each has the contract’s fields, and seq orders the whole daemon', async 
     event_type: 'submitted',
     type: 'task_submitted',
     timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    message: 'task submitted',
   });
   expect(events.map((e: { type: string }) => e.type)).toEqual([
     'task_submitted',
@@ -103,7 +104,9 @@ test('each has the contract’s fields, and seq orders the whole daemon', async 
     'task_succeeded',
   ]);
   expect(events[2].data).toEqual(a.execution_plan);
-  expect(events[3].data).toEqual({ reservation: { task_slots: 1 } });
+  expect(events[3]).toMatchObject({ data: { task_slots: 1 }, message: 'resources reserved: 1 slot' });
+  expect(events[4].message).toBe(`task started: process ${a.pid}`);
+  expect(events[5]).toMatchObject({ data: { task_slots: 1 }, message: 'resources released: 1 slot' });
   const all = (await api.get('/api/v1/events')).body;
   const list = all.events ?? all;
   const seqs = list.map((e: { seq: number }) => e.seq);

@@ -79,7 +79,7 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
       status: 'failed',
       cause: 'signal',
       exit_signal: 11,
-      error: { code: 'internal', message: 'task terminated by signal 11' },
+      error: { code: 'signal', message: 'task terminated by signal 11' },
     });
     expect(signalled.exit_code).toBeUndefined();
     for (const program of ['no-such-program', '/no/such/file', '/etc/passwd', '/tmp']) {

@@ -32,8 +32,8 @@ const KINDS: Kind[] = [
     expected: { status: 'success', stdout: 'hello\n', stdout_bytes: 6 },
   },
   { request: script('exit 7'), expected: failed('exit', 'exit_nonzero', { exit_code: 7 }) },
-  { request: script('kill -KILL $$'), expected: failed('signal', 'internal', { exit_signal: 9 }) },
-  { request: script('kill -TERM $$'), expected: failed('signal', 'internal', { exit_signal: 15 }) },
+  { request: script('kill -KILL $$'), expected: failed('signal', 'signal', { exit_signal: 9 }) },
+  { request: script('kill -TERM $$'), expected: failed('signal', 'signal', { exit_signal: 15 }) },
   { request: command('/no/such/program'), expected: failed('launch', 'launch_failed', { duration_ms: 0 }) },
   {
     request: command('sleep', ['60'], { limits: { wall_time_ms: 150 } }),

@@ -241,6 +241,7 @@ test('what can never fit is refused before the queue is looked at, then the queu
     429,
     { code: 'resource_limit_exceeded', message: 'queue is full' },
   ]);
+  expect(full.headers['retry-after']).toMatch(/^[1-9]\d*$/);
   const tooBig = await post(command('true', [], { limits: { memory_bytes: 2_000_000 } }));
   expect([tooBig.status, tooBig.body.error.code]).toEqual([400, 'insufficient_resources']);
   expect(tooBig.body.error.message).toMatch(/^insufficient resources: /);

@@ -49,7 +49,7 @@ os._exit(1)`;
 test('only the kernel’s evidence counts', async () => {
   const daemon = await startDaemon({ flags: ['--max-running-tasks', '8'] });
   const ownHand = await submitAndWait(daemon, script('kill -9 $$', LIMIT));
-  expect(ownHand).toMatchObject({ cause: 'signal', exit_signal: 9, error: { code: 'internal' } });
+  expect(ownHand).toMatchObject({ cause: 'signal', exit_signal: 9, error: { code: 'signal' } });
   const inNamespace = await submitAndWait(
     daemon,
     script('kill -9 $$', { ...LIMIT, sandbox: { profile: 'linux_sandbox' } }),

@@ -82,6 +82,7 @@ describe('a database of the older runtime', () => {
     expect(store.task('killed')).toMatchObject({ kill_requested: true, kill_requested_at_ms: 200 });
     expect(store.task('killed')?.error).toEqual({ code: 'cancelled', message: 'cancelled' });
     expect(store.task('lost')?.error).toEqual({ code: 'internal', message: 'm' });
+    expect(store.task('signal')?.error).toEqual({ code: 'signal', message: 'm' });
     const { entered, errors, duration } = store.counters();
     expect(entered).toEqual({ accepted: 13, running: 12, success: 3, failed: 9, cancelled: 1 });
     expect(errors).toMatchObject({ internal: 2, timeout: 1, cancelled: 1 });

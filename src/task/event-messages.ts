@@ -1,0 +1,82 @@
+import type { EventType, TaskEvent } from './events.js';
+import { RESOURCE_KEYS, type ResourceKey } from './resources.js';
+
+/** What a resource is called in a sentence, behind its number. */
+const UNITS: Readonly<Record<ResourceKey, string>> = {
+  task_slots: 'slots',
+  cpu_millis: 'thousandths of a core',
+  memory_bytes: 'bytes of memory',
+  pids: 'processes',
+};
+
+/** What each kind of event says when nothing better is known of it. */
+const SENTENCES: Readonly<Record<EventType, string>> = {
+  submitted: 'task submitted',
+  accepted: 'task accepted: it is written down and waits for room',
+  planned: 'it is decided what will be enforced, and how',
+  degraded: 'not all that was asked for can be enforced here',
+  resource_reserved: 'resources reserved',
+  resource_released: 'resources released',
+  started: 'task started',
+  kill_requested: 'kill requested',
+  timeout_triggered: 'wall time exceeded: the task is being ended',
+  finished: 'task succeeded',
+  failed: 'task failed',
+  cancelled: 'task cancelled',
+  recovered: 'task found running after a restart of the daemon',
+};
+
+/**
+ * What an event says in words, for people and for clients that show it: the message that was stored with it, else one
+ * made of its type and data. Events of the older runtime, and most of ours, are stored without one.
+ */
+export function eventMessage({
+  event_type,
+  message,
+  data,
+}: Pick<TaskEvent, 'event_type' | 'message' | 'data'>): string {
+  if (message !== null && message !== '') return message;
+  const detail = detailOf(event_type, data);
+  return detail === undefined ? SENTENCES[event_type] : `${SENTENCES[event_type]}: ${detail}`;
+}
+
+/**
+ * The data of an event as it is told. A reservation stands there by itself; earlier versions stored it as the one member
+ * of an object.
+ */
+export function eventData({ event_type, data }: Pick<TaskEvent, 'event_type' | 'data'>): unknown {
+  if (event_type !== 'resource_reserved' && event_type !== 'resource_released') return data;
+  return isObject(data) && 'reservation' in data ? data.reservation : data;
+}
+
+function detailOf(type: EventType, data: unknown): string | undefined {
+  switch (type) {
+    case 'degraded':
+      return isObject(data) ? textsOf(data['fallback_reasons']) : undefined;
+    case 'resource_reserved':
+    case 'resource_released':
+      return amountsOf(eventData({ event_type: type, data }));
+    case 'started':
+      return isObject(data) && typeof data['pid'] === 'number' ? `process ${data['pid']}` : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function textsOf(value: unknown): string | undefined {
+  return Array.isArray(value) && value.length > 0 ? value.map(String).join('; ') : undefined;
+}
+
+function amountsOf(reservation: unknown): string | undefined {
+  if (!isObject(reservation)) return undefined;
+  const amounts = RESOURCE_KEYS.flatMap((key) => {
+    const amount = reservation[key];
+    if (typeof amount !== 'number') return [];
+    return [key === 'task_slots' && amount === 1 ? '1 slot' : `${amount} ${UNITS[key]}`];
+  });
+  return amounts.length > 0 ? amounts.join(', ') : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
