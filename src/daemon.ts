@@ -111,7 +111,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       pids: config.capacityPids,
     });
     const live = new LiveTasks();
-    const files = new FileThread();
+    const files = new FileThread(config.dataDir);
     closers.push(() => files.close());
     const removal = { dataDir: config.dataDir, store, files, log };
     const supervision = new Supervision(() => core, bootId);

@@ -35,7 +35,7 @@ export async function collectOffline(dataDir: string, request: GcRequest, log: L
       'not_found',
       `there is no database ${database}; name the data directory with --data-dir, or a daemon with --server`,
     );
-  const files = new FileThread();
+  const files = new FileThread(dataDir);
   try {
     return request.dry_run === true
       ? await look(dataDir, request, files, log)

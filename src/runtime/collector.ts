@@ -3,7 +3,8 @@ import { OLDEST, type AgeCursor, type KeptTask, type RetentionPolicy } from '../
 import { ExecgoError } from '../task/errors.js';
 import { GC_IDS_MAX, type GcReport, type GcRequest } from '../task/gc.js';
 import type { Removal } from './files/remove-tree.js';
-import { emptyOut, removeRows, taskDirOf, type FailedTask, type RemovalParts } from './remove-tasks.js';
+import { emptyOut, removeRows, type FailedTask, type RemovalParts } from './remove-tasks.js';
+import { hasDirectory } from './task-files.js';
 
 /** Tasks removed in one transaction: some milliseconds of the event loop. */
 const BATCH = 32;
@@ -33,7 +34,7 @@ export class Collector {
   constructor(
     private readonly parts: RemovalParts,
     readonly policy: RetentionPolicy,
-    /** Removes what is in the trash under these absolute paths. */
+    /** Removes what is in the trash under these names. */
     private readonly empty = (trashed: readonly string[]): Promise<Removal> => emptyOut(parts, trashed),
   ) {}
 
@@ -153,10 +154,8 @@ export class Collector {
   }
 
   async #bytesOf(batch: readonly KeptTask[]): Promise<number> {
-    const { dataDir, files } = this.parts;
-    const unmeasured = batch.filter((task) => task.disk_bytes === null);
-    const dirs = unmeasured.flatMap((task) => taskDirOf(dataDir, task.task_id) ?? []);
-    const measured = await files.ask('measure', dirs);
+    const unmeasured = batch.filter((task) => task.disk_bytes === null).map((task) => task.task_id);
+    const measured = await this.parts.files.ask('measure', unmeasured.filter(hasDirectory));
     return (
       batch.reduce((sum, task) => sum + (task.disk_bytes ?? 0), 0) +
       measured.reduce((sum, bytes) => sum + bytes, 0)

@@ -5,9 +5,10 @@ import type { TerminalStatus } from '../task/states.js';
 import { classify, type Classification } from './classify.js';
 import type { Core } from './core.js';
 import { crashPoint } from './crash-point.js';
-import { isErrno } from './errno.js';
+import { isDiskFull } from '../files/errno.js';
 import { killEvent } from './kill-event.js';
 import type { LiveTask } from './live-tasks.js';
+import { emptyOut } from './remove-tasks.js';
 import { readOutput } from './read-output.js';
 import { killIsRecorded, startedEvent } from './started.js';
 import { writeResult } from './task-files.js';
@@ -94,12 +95,13 @@ async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise
   const output = await readOutput(core, record, ending.outcome);
   const end = taskEnd(record, ending, output, core.now());
   const result = encodeTask(recordAfter(task, end), output, core.now(), { pretty: true });
+  let trashed: string | undefined;
   const events = await core.store.commits.write(() => {
     const before = recordWhatWasNotYet(core, task, ending.outcome);
     const written = core.store.finish(record.task_id, from, end);
     if (written === undefined) return [];
     crashPoint('before_result_written');
-    writeResultCopy(core, record, result);
+    trashed = writeResultCopy(core, record, result);
     crashPoint('after_result_written');
     return [...before, ...written];
   });
@@ -111,18 +113,27 @@ async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise
   core.usage.forget(record.task_id);
   core.announcer.events(events);
   core.announcer.ended(record.task_id);
+  if (trashed !== undefined)
+    emptyOut(core, [trashed]).catch((error: unknown) => {
+      core.log.warn(
+        { err: error, task_id: record.task_id },
+        'what a task put in the place of its result stays in trash/',
+      );
+    });
 }
 
-/** What a task can do to its directory that no retry gets over: removing it, locking it, putting something else there. */
-const SPOILT = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP'];
-
-/** `result.json` is a copy of the row: what the task did to its directory must not keep it from ending. */
-function writeResultCopy(core: Core, { task_id, result_path }: TaskRecord, result: readonly Buffer[]): void {
+/**
+ * `result.json` is a copy of the row: what the task did to its directory must not keep it from ending.
+ * @returns the name of what is in the trash in its stead, if anything
+ * @throws a system error of a full disk, which is waited for
+ */
+function writeResultCopy(core: Core, { task_id }: TaskRecord, result: readonly Buffer[]): string | undefined {
   try {
-    writeResult(result_path, result);
+    return writeResult(core.settings.dataDir, task_id, result);
   } catch (error) {
-    if (!isErrno(error, ...SPOILT)) throw error;
+    if (isDiskFull(error)) throw error;
     core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');
+    return undefined;
   }
 }
 

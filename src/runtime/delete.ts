@@ -1,7 +1,7 @@
 import { ExecgoError, taskNotFound } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
 import type { Core } from './core.js';
-import { asStorageError } from './errno.js';
+import { asStorageError } from './storage-error.js';
 import { emptyOut, removeRows } from './remove-tasks.js';
 import { taskRecord } from './status.js';
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OLDEST, type AgeCursor } from '../store/kept-tasks.js';
-import { taskDirOf, type RemovalParts } from './remove-tasks.js';
+import type { RemovalParts } from './remove-tasks.js';
+import { hasDirectory } from './task-files.js';
 
 /** Tasks measured between two writes. */
 const BATCH = 64;
@@ -15,7 +16,7 @@ export class DiskUsage {
   readonly #pending = new Set<string>();
   #searched: AgeCursor | undefined = OLDEST;
 
-  constructor(private readonly parts: Pick<RemovalParts, 'dataDir' | 'store' | 'files'>) {}
+  constructor(private readonly parts: Pick<RemovalParts, 'store' | 'files'>) {}
 
   /** To be told of every end. */
   ended(taskId: string): void {
@@ -39,17 +40,11 @@ export class DiskUsage {
   }
 
   async #measure(taskIds: readonly string[]): Promise<void> {
-    const { dataDir, store, files } = this.parts;
-    const known = taskIds.flatMap((id) => {
-      const dir = taskDirOf(dataDir, id);
-      return dir === undefined ? [] : [{ id, dir }];
-    });
-    const bytes = await files.ask(
-      'measure',
-      known.map(({ dir }) => dir),
-    );
+    const { store, files } = this.parts;
+    const known = taskIds.filter(hasDirectory);
+    const bytes = await files.ask('measure', known);
     await store.commits.writeAlong(() => {
-      known.forEach(({ id }, i) => {
+      known.forEach((id, i) => {
         store.kept.setDiskBytes(id, bytes[i] ?? 0);
       });
     });

@@ -6,7 +6,7 @@ import {
   isSameProcess,
   type ProcessIdentity,
 } from '../sandbox/process-identity.js';
-import { isErrno } from './errno.js';
+import { isErrno } from '../files/errno.js';
 
 /** How long to wait for what was killed to be gone. */
 const GONE_TIMEOUT_MS = 2000;

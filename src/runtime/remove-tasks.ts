@@ -1,11 +1,9 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Logger } from 'pino';
+import { withDirectory } from '../files/directory.js';
 import type { Store } from '../store/store.js';
-import { isTaskId } from '../task/ids.js';
 import type { FileThread } from './files/file-thread.js';
 import type { Removal } from './files/remove-tree.js';
-import { moveToTrash } from './task-files.js';
+import { hasDirectory, moveToTrash, putBack, TASKS } from './task-files.js';
 
 /** What removing tasks needs; less than a whole daemon has. */
 export interface RemovalParts {
@@ -19,7 +17,7 @@ export interface RemovalParts {
 /** A task that is gone from the database, with the name its directory has in the trash. */
 export interface RemovedTask {
   task_id: string;
-  /** Absolute; undefined where there was none. */
+  /** Undefined where there was none. */
   trashed: string | undefined;
 }
 
@@ -27,11 +25,6 @@ export interface RemovedTask {
 export interface FailedTask {
   task_id: string;
   error: unknown;
-}
-
-/** Where a task's directory is. Rows of an older runtime may name other places; nothing is ever removed there. */
-export function taskDirOf(dataDir: string, taskId: string): string | undefined {
-  return isTaskId(taskId) ? path.join(dataDir, 'tasks', taskId) : undefined;
 }
 
 /**
@@ -49,17 +42,17 @@ export async function removeRows(
   const failed: FailedTask[] = [];
   await Promise.all(
     taskIds.map(async (task_id) => {
-      const dir = taskDirOf(dataDir, task_id);
       let trashed: string | undefined;
       try {
         const deleted = await store.commits[write](() => {
           if (!store.deleteTask(task_id)) return false;
-          trashed = dir === undefined ? undefined : moveToTrash(dataDir, dir);
+          if (hasDirectory(task_id))
+            trashed = withDirectory(dataDir, [TASKS], (tasks) => moveToTrash(dataDir, tasks, task_id));
           return true;
         });
         if (deleted) removed.push({ task_id, trashed });
       } catch (error) {
-        failed.push({ task_id, error: putBack(trashed, dir) ?? error });
+        failed.push({ task_id, error: afterFailure(dataDir, task_id, trashed) ?? error });
       }
     }),
   );
@@ -85,10 +78,10 @@ export async function emptyOut(
 }
 
 /** The transaction failed after the rename: the row is still there, so its directory must be. */
-function putBack(trashed: string | undefined, dir: string | undefined): unknown {
-  if (trashed === undefined || dir === undefined) return undefined;
+function afterFailure(dataDir: string, taskId: string, trashed: string | undefined): unknown {
+  if (trashed === undefined) return undefined;
   try {
-    fs.renameSync(trashed, dir);
+    putBack(dataDir, taskId, trashed);
     return undefined;
   } catch (error) {
     return error;

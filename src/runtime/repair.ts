@@ -1,14 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { isTaskId } from '../task/ids.js';
 import { isTerminal } from '../task/states.js';
+import { withDirectory } from '../files/directory.js';
 import type { Core } from './core.js';
 import type { TaskDirState } from './files/inspect-task-dir.js';
 import { readOutput } from './read-output.js';
-import { emptyOut, taskDirOf } from './remove-tasks.js';
+import { emptyOut } from './remove-tasks.js';
 import { Tally } from './tally.js';
-import { moveToTrash, writeResult } from './task-files.js';
+import { hasDirectory, inTaskDir, moveToTrash, TASKS, TRASH, writeResult } from './task-files.js';
 import { encodeTask } from './task-view.js';
 
 /** Directories or rows checked in one go: about a millisecond of the event loop. */
@@ -50,7 +50,7 @@ export async function repairFiles(core: RepairCore, signal: AbortSignal): Promis
   };
   const { dataDir } = core.settings;
   await emptyTrash(core, found, signal);
-  for await (const names of batchesOf(path.join(dataDir, 'tasks'))) {
+  for await (const names of batchesOf(path.join(dataDir, TASKS))) {
     if (signal.aborted) return found;
     await checkDirectories(core, names, found);
   }
@@ -67,34 +67,26 @@ export async function repairFiles(core: RepairCore, signal: AbortSignal): Promis
 }
 
 async function emptyTrash(core: RepairCore, found: Repairs, signal: AbortSignal): Promise<void> {
-  const trash = path.join(core.settings.dataDir, 'trash');
-  for await (const names of batchesOf(trash)) {
+  for await (const names of batchesOf(path.join(core.settings.dataDir, TRASH))) {
     if (signal.aborted) return;
     found.trash += names.length;
-    await emptyOut(
-      core,
-      names.map((name) => path.join(trash, name.toString())),
-    );
+    await emptyOut(core, names.map(String));
   }
 }
 
 /** Who has no row goes to the trash; who has one and has ended gets its result. */
 async function checkDirectories(core: RepairCore, names: Buffer[], found: Repairs): Promise<void> {
-  const { dataDir } = core.settings;
   const trashed: string[] = [];
   const ids: string[] = [];
   for (const name of names) {
     const id = name.toString();
     // Row and directory of a new task come in one turn of the event loop: there is never one without the other here.
-    if (isTaskId(id) && core.store.has(id)) {
+    if (core.store.has(id)) {
       if (core.live.get(id) === undefined) ids.push(id);
     } else trashed.push(...orphan(core, name, found));
   }
   found.directories += ids.length;
-  const states = await core.files.ask(
-    'inspect',
-    ids.map((id) => path.join(dataDir, 'tasks', id)),
-  );
+  const states = await core.files.ask('inspect', ids);
   for (const [i, id] of ids.entries()) {
     const state = states[i];
     if (state !== undefined) await putRight(core, id, state, found);
@@ -105,10 +97,7 @@ async function checkDirectories(core: RepairCore, names: Buffer[], found: Repair
 function orphan(core: RepairCore, name: Buffer, found: Repairs): string[] {
   const { dataDir } = core.settings;
   try {
-    const trashed = moveToTrash(
-      dataDir,
-      Buffer.concat([Buffer.from(path.join(dataDir, 'tasks') + path.sep), name]),
-    );
+    const trashed = withDirectory(dataDir, [TASKS], (tasks) => moveToTrash(dataDir, tasks, name));
     if (trashed === undefined) return [];
     found.orphans.add(name.toString());
     return [trashed];
@@ -123,18 +112,23 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
   const record = core.store.task(id);
   if (record === undefined || core.live.get(id) !== undefined || !isTerminal(record.status)) return;
   try {
-    for (const name of state.temporary) {
-      fs.rmSync(path.join(core.settings.dataDir, 'tasks', id, name), { recursive: true, force: true });
-      found.temporary.add(`${id}/${name}`);
-    }
+    const { dataDir } = core.settings;
+    const trashed = inTaskDir(dataDir, id, (directory) =>
+      state.temporary.flatMap((name) => {
+        found.temporary.add(`${id}/${name}`);
+        return moveToTrash(dataDir, directory, name) ?? [];
+      }),
+    );
+    await emptyOut(core, trashed);
     if (state.result === 'whole') return;
     const result = encodeTask(record, await readOutput(core, record, undefined, true), core.now(), {
       pretty: true,
     });
     // It may have been collected while its output was read: what is written then would be an orphan.
     if (!core.store.has(id)) return;
-    writeResult(path.join(core.settings.dataDir, 'tasks', id, 'result.json'), result);
+    const spoilt = writeResult(dataDir, id, result);
     found.results.add(id);
+    if (spoilt !== undefined) await emptyOut(core, [spoilt]);
   } catch (error) {
     core.log.warn({ err: error, task_id: id }, 'the result of a task cannot be written again');
   }
@@ -142,15 +136,9 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
 
 /** Waiting tasks get their files back when they are dispatched; of those that have ended the output is gone. */
 async function checkRows(core: RepairCore, taskIds: string[], found: Repairs): Promise<void> {
-  const known = taskIds.flatMap((id) => {
-    const dir = core.live.get(id) === undefined ? taskDirOf(core.settings.dataDir, id) : undefined;
-    return dir === undefined ? [] : [{ id, dir }];
-  });
-  const there = await core.files.ask(
-    'isDirectory',
-    known.map(({ dir }) => dir),
-  );
-  known.forEach(({ id }, i) => {
+  const known = taskIds.filter((id) => hasDirectory(id) && core.live.get(id) === undefined);
+  const there = await core.files.ask('isDirectory', known);
+  known.forEach((id, i) => {
     if (there[i] === false && core.store.has(id)) found.without_directory.add(id);
   });
 }

@@ -10,7 +10,7 @@ import { canonicalHash } from './canonical-json.js';
 import type { Core } from './core.js';
 import { crashPoint } from './crash-point.js';
 import { enqueue, pump } from './dispatch.js';
-import { asStorageError } from './errno.js';
+import { asStorageError } from './storage-error.js';
 import { liveTask } from './live-tasks.js';
 import { resolveTaskPlan } from './plan.js';
 import type { BatchItem } from './service.js';

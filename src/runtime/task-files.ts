@@ -3,8 +3,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { TaskPaths } from '../store/records.js';
 import type { Execution, TaskRequest } from '../task/request.js';
-import { isErrno } from './errno.js';
+import { withDirectory, type Directory } from '../files/directory.js';
+import { isErrno } from '../files/errno.js';
+import { replaceFile } from '../files/replace-file.js';
 import { giveDirectories, lendScript, letThrough, type TaskOwner } from './task-owner.js';
+
+/** Names inside the data directory. */
+export const TASKS = 'tasks';
+export const TRASH = 'trash';
+
+const PRIVATE = 0o700;
+/** The longest name of a directory entry on Linux, in bytes. */
+const NAME_MAX = 255;
 
 /** File names of scripts, by a word in the interpreter's name. */
 const SCRIPT_ENDINGS: readonly (readonly [word: string, ending: string])[] = [
@@ -55,7 +65,7 @@ export function createTaskFiles(
     fs.mkdirSync(paths.task_dir, 0o700);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
-    moveToTrash(dataDir, paths.task_dir);
+    withDirectory(dataDir, [TASKS], (tasks) => moveToTrash(dataDir, tasks, path.basename(paths.task_dir)));
     fs.mkdirSync(paths.task_dir, 0o700);
   }
   try {
@@ -84,51 +94,85 @@ function fillTaskDir(paths: TaskPaths, request: TaskRequest, owner: TaskOwner | 
   if (owner !== undefined) lendScript(paths.script_path, owner);
 }
 
-/**
- * Writes `result.json` under a temporary name and renames it, so that a reader sees all of it or nothing.
- * @throws a system error (ENOSPC, …); the temporary file is then gone again
- */
-export function writeResult(resultPath: string, json: readonly Buffer[]): void {
-  const temporary = `${resultPath}.tmp`;
-  try {
-    writePieces(temporary, json);
-    fs.renameSync(temporary, resultPath);
-  } catch (error) {
-    fs.rmSync(temporary, { force: true });
-    throw error;
-  }
+/** True where `tasks/<id>` can be a directory: for all ids of ours, and for longer and odder ones of the older runtime. */
+export function hasDirectory(taskId: string): boolean {
+  return !['', '.', '..'].includes(taskId) && !/[/\0]/.test(taskId) && Buffer.byteLength(taskId) <= NAME_MAX;
 }
 
-/** Below this, one copy costs less than further writes. */
-const COPY_BYTES = 65_536;
+/** Renames a task's directory out of the trash again. @throws a system error */
+export function putBack(dataDir: string, taskId: string, trashed: string): void {
+  withDirectory(dataDir, [TASKS], (tasks) => {
+    withDirectory(dataDir, [TRASH], (trash) => {
+      trash.rename(trashed, taskId, tasks);
+    });
+  });
+}
 
-/** Long ones are not copied into one: both outputs together have up to 8 MiB, and six times that once encoded. */
-function writePieces(path: string, pieces: readonly Buffer[]): void {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const fd = fs.openSync(path, 'w', 0o600);
-  try {
-    for (const piece of length <= COPY_BYTES ? [Buffer.concat(pieces, length)] : pieces)
-      for (let at = 0; at < piece.length;) at += fs.writeSync(fd, piece, at, piece.length - at);
-  } finally {
-    fs.closeSync(fd);
-  }
+/** What the daemon says of a task once that has ended. */
+const RESULT_FILE = 'result.json';
+
+/**
+ * Opens a task's directory for the time of `use`. The task may have put anything there, and anything in its place.
+ * @throws a system error: ENOENT, or ENOTDIR where something else has its name
+ */
+export function inTaskDir<T>(dataDir: string, taskId: string, use: (directory: Directory) => T): T {
+  return withDirectory(dataDir, [TASKS, taskId], use);
 }
 
 /**
- * Renames a task's directory into `trash/` under a unique name.
- * @param taskDir as bytes where it may have a name that is no text
- * @returns its new path, or undefined when there was none
+ * Writes `result.json` so that a reader sees all of it or nothing. A directory that the task has put in its place goes into
+ * `trash/`, and a task's directory that was closed to the daemon, whose it is, is opened again.
+ * @returns the name of what is in the trash now
+ * @throws a system error (ENOSPC, …) when it cannot be written all the same; nothing unfinished is left then
  */
-export function moveToTrash(dataDir: string, taskDir: string | Buffer): string | undefined {
-  const trash = path.join(dataDir, 'trash');
-  fs.mkdirSync(trash, { recursive: true, mode: 0o700 });
-  const name = typeof taskDir === 'string' ? path.basename(taskDir).slice(0, 128) : 'orphan';
-  const target = path.join(trash, `${name}.${randomUUID()}`);
-  try {
-    fs.renameSync(taskDir, target);
+export function writeResult(dataDir: string, taskId: string, json: readonly Buffer[]): string | undefined {
+  return inTaskDir(dataDir, taskId, (directory) => {
+    const write = () => {
+      replaceFile(directory, RESULT_FILE, json, { mode: 0o600 });
+    };
+    try {
+      write();
+    } catch (error) {
+      if (isErrno(error, 'EISDIR')) {
+        const trashed = moveToTrash(dataDir, directory, RESULT_FILE);
+        write();
+        return trashed;
+      }
+      if (!isErrno(error, 'EACCES')) throw error;
+      directory.chmod(PRIVATE);
+      write();
+    }
+    return undefined;
+  });
+}
+
+/**
+ * Renames an entry, whatever it is, into `trash/` under a unique name.
+ * @param from the directory that it is in. @param name as bytes where it may be no text
+ * @returns its name there, or undefined when there was none
+ * @throws a system error
+ */
+export function moveToTrash(dataDir: string, from: Directory, name: string | Buffer): string | undefined {
+  fs.mkdirSync(path.join(dataDir, TRASH), { recursive: true, mode: PRIVATE });
+  return withDirectory(dataDir, [TRASH], (trash) => {
+    const target = `${typeof name === 'string' ? name.slice(0, 128) : 'orphan'}.${randomUUID()}`;
+    const move = () => {
+      from.rename(name, target, trash);
+    };
+    try {
+      move();
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      if (!isErrno(error, 'EACCES')) throw error;
+      // What changes its parent must be writable itself.
+      const closed = from.directory(name);
+      try {
+        closed.chmod(PRIVATE);
+      } finally {
+        closed.close();
+      }
+      move();
+    }
     return target;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  });
 }

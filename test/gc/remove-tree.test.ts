@@ -1,11 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { measureTree } from '../../src/runtime/files/measure-tree.js';
-import { removeTree } from '../../src/runtime/files/remove-tree.js';
+import { withDirectory } from '../../src/files/directory.js';
+import { measureTree as measureIn } from '../../src/runtime/files/measure-tree.js';
+import { removeTree as removeIn } from '../../src/runtime/files/remove-tree.js';
 import { tempDir } from '../harness/index.js';
+
+const measureTree = (root: string) =>
+  withDirectory(dirname(root), [], (parent) => measureIn(parent, basename(root)));
+const removeTree = (trash: string, name: string) =>
+  withDirectory(trash, [], (directory) => removeIn(directory, name));
 
 /** A trash with one entry, beside something that must not be touched. */
 function trash() {

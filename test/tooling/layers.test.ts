@@ -38,13 +38,15 @@ const SOUND: Record<string, string> = {
   'bin/execgo.ts': lazy('../src/cli/index.js', '../src/cli/serve.js', '../src/supervisor/main.js'),
   'src/daemon.ts': load('./runtime/service.js', './api/app.js', './store/store.js'),
   'src/config.ts': load('./task/ids.js', './ledger/ledger.js'),
+  'src/files/directory.ts': leaf + load('node:fs'),
   'src/task/ids.ts': leaf,
   'src/task/request.ts': leaf + load('zod'),
   'src/task/view.ts': type('./request.js'),
   'src/ledger/ledger.ts': load('../task/ids.js'),
-  'src/store/store.ts': load('../task/request.js', 'better-sqlite3'),
+  'src/store/store.ts': load('../files/directory.js', '../task/request.js', 'better-sqlite3'),
   'src/sandbox/plan.ts': type('../task/request.js') + load('../task/view.js', 'node:child_process'),
-  'src/supervisor/main.ts': leaf + load('../sandbox/plan.js', './start.js', './execa-launcher.js'),
+  'src/supervisor/main.ts':
+    leaf + load('../files/directory.js', '../sandbox/plan.js', './start.js', './execa-launcher.js'),
   'src/supervisor/start.ts': load('node:child_process'),
   'src/supervisor/execa-launcher.ts': load('execa'),
   'src/runtime/service.ts':
@@ -54,7 +56,8 @@ const SOUND: Record<string, string> = {
   'src/cli/index.ts': load('../client/index.js') + type('../task/view.js').replace('{ T }', '{ Alias as T }'),
   'src/cli/serve.ts': lazy('../daemon.js', '../config.js'),
   'src/cli/gc.ts': lazy('../offline/gc.js') + load('../client/index.js'),
-  'src/offline/gc.ts': leaf + load('../runtime/service.js', '../store/store.js', '../client/index.js'),
+  'src/offline/gc.ts':
+    leaf + load('../files/directory.js', '../runtime/service.js', '../store/store.js', '../client/index.js'),
 };
 // Packages are not installed in the small project: whether an import resolves is not its subject.
 const packages = (found: string[]) => found.filter((v) => !v.startsWith('resolvable: '));
@@ -68,7 +71,8 @@ test('every rule bites', () => {
     ...SOUND,
     'bin/other.ts': load('../src/config.js'),
     'src/config.ts': load('./api/bad.js'),
-    'src/task/bad.ts': load('../ledger/ledger.js', 'zod'),
+    'src/files/bad.ts': load('../task/ids.js', 'zod'),
+    'src/task/bad.ts': load('../ledger/ledger.js', '../files/directory.js', 'zod'),
     'src/task/bad-type.ts': type('../runtime/service.js'),
     'src/ledger/bad.ts': load('../store/store.js'),
     'src/store/bad.ts': load('../runtime/service.js'),
@@ -89,6 +93,9 @@ test('every rule bites', () => {
     [
       'layers-bin: bin/other.ts → src/config.ts',
       'layers-config: src/config.ts → src/api/bad.ts',
+      'layers-files: src/files/bad.ts → src/task/ids.ts',
+      'supervisor-stays-small: src/files/bad.ts → zod',
+      'layers-task: src/task/bad.ts → src/files/directory.ts',
       'layers-task: src/task/bad.ts → src/ledger/ledger.ts',
       'layers-task: src/task/bad-type.ts → src/runtime/service.ts',
       'supervisor-stays-small: src/task/bad.ts → zod',

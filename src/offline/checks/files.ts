@@ -1,8 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { inspectTaskDir } from '../../runtime/files/inspect-task-dir.js';
-import { taskDirOf } from '../../runtime/remove-tasks.js';
+import { hasDirectory, TASKS, TRASH } from '../../runtime/task-files.js';
 import { Tally } from '../../runtime/tally.js';
+import { withDirectory } from '../../files/directory.js';
 import type { Store } from '../../store/store.js';
 import type { Finding } from '../../task/health.js';
 import { isTerminal } from '../../task/states.js';
@@ -17,7 +18,7 @@ const NAMED = 5;
  * wrong both times counts.
  */
 export function fileFindings(dataDir: string, store: Store): Finding[] {
-  const orphans = namesIn(path.join(dataDir, 'tasks')).filter((name) => !store.has(name));
+  const orphans = namesIn(path.join(dataDir, TASKS)).filter((name) => !store.has(name));
   const suspects: string[] = [];
   let after = '';
   let count = 0;
@@ -33,13 +34,16 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
     tally.add(name);
   };
   for (const name of orphans)
-    if (!store.has(name) && fs.existsSync(path.join(dataDir, 'tasks', name)))
+    if (
+      !store.has(name) &&
+      fs.lstatSync(path.join(dataDir, TASKS, name), { throwIfNoEntry: false }) !== undefined
+    )
       add('directories without a task', name);
   for (const id of suspects) {
     const kind = whatIsWrong(dataDir, store, id);
     if (kind !== undefined) add(kind, id);
   }
-  const trash = namesIn(path.join(dataDir, 'trash'));
+  const trash = namesIn(path.join(dataDir, TRASH));
   return [
     ...[...wrong].map(([kind, { count: found, first }]): Finding => ({
       check: 'files',
@@ -55,7 +59,7 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
           {
             check: 'files',
             level: 'note',
-            message: `${trash.length} entries in ${path.join(dataDir, 'trash')} are being deleted, or cannot be`,
+            message: `${trash.length} entries in ${path.join(dataDir, TRASH)} are being deleted, or cannot be`,
             advice: 'if they stay, look for immutable files there: lsattr -R',
           } as const,
         ]
@@ -69,9 +73,8 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
 const LOST = 'ended tasks without a directory';
 
 function whatIsWrong(dataDir: string, store: Store, id: string): string | undefined {
-  const dir = taskDirOf(dataDir, id);
-  if (dir === undefined) return undefined;
-  const state = inspectTaskDir(dir);
+  if (!hasDirectory(id)) return undefined;
+  const state = withDirectory(dataDir, [TASKS], (tasks) => inspectTaskDir(tasks, id));
   if (state.dir === 'there' && state.result === 'whole' && state.temporary.length === 0) return undefined;
   const status = store.status(id);
   if (status === undefined) return undefined;

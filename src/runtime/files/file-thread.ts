@@ -20,12 +20,15 @@ export class FileThread {
   #nextId = 0;
   #closed = false;
 
+  /** @param dataDir absolute; no task can lead the way to it elsewhere */
+  constructor(private readonly dataDir: string) {}
+
   /**
-   * Does one job for each of `paths`, in order.
+   * Does one job for each of `names`, in order.
    * @throws Error when the thread ended before it was done
    */
-  ask<J extends keyof FileJobs>(job: J, paths: string[]): Promise<FileJobs[J][]> {
-    if (paths.length === 0) return Promise.resolve([]);
+  ask<J extends keyof FileJobs>(job: J, names: string[]): Promise<FileJobs[J][]> {
+    if (names.length === 0) return Promise.resolve([]);
     if (this.#closed) return Promise.reject(new Error('the file thread is closed'));
     const id = this.#nextId++;
     clearTimeout(this.#idle);
@@ -33,7 +36,7 @@ export class FileThread {
     worker.ref();
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      worker.postMessage({ id, job, paths } satisfies FileQuestion);
+      worker.postMessage({ id, dataDir: this.dataDir, job, names } satisfies FileQuestion);
     });
   }
 

@@ -1,50 +1,67 @@
 import fs from 'node:fs';
-import path from 'node:path';
-import { errnoOf } from './errno-of.js';
+import { withDirectory, type Directory, type OpenFile } from '../../files/directory.js';
+import { errnoOf } from '../../files/errno.js';
+import { unfinishedName } from '../../files/replace-file.js';
 
 /** What is in a task's directory, as far as the daemon wrote it. */
 export interface TaskDirState {
   /** `missing`: no directory of that name. `foreign`: something else has that name. */
   dir: 'there' | 'missing' | 'foreign';
-  /** `half`: it does not end as the daemon ends it, so a crash has cut it off. */
+  /** `half`: it does not end as the daemon ends it, so a crash has cut it off, or it cannot be read. */
   result: 'whole' | 'half' | 'missing';
-  /** Names of files that were to be renamed once they were complete. */
+  /** Names of what was to be renamed once it was complete. */
   temporary: string[];
 }
 
-/** Those that the daemon writes in a task's directory; a task has its own names in its workspace. */
-const TEMPORARY = ['result.json.tmp'];
+/** The name under which earlier versions wrote a result. */
+const OLD_TEMPORARY = 'result.json.tmp';
 /** Every result ends with a brace; the older runtime wrote no line end after it. */
 const LAST_BYTES = 2;
+/** A task can leave any number of names that look as if they were the daemon's. */
+const MAX_TEMPORARY = 100;
 
-/** Looks at a task's directory without following links. */
-export function inspectTaskDir(dir: string): TaskDirState {
-  const stat = fs.lstatSync(dir, { throwIfNoEntry: false });
-  if (!stat?.isDirectory())
-    return { dir: stat === undefined ? 'missing' : 'foreign', result: 'missing', temporary: [] };
-  return {
-    dir: 'there',
-    result: resultAt(path.join(dir, 'result.json')),
-    temporary: TEMPORARY.filter(
-      (name) => fs.lstatSync(path.join(dir, name), { throwIfNoEntry: false }) !== undefined,
-    ),
-  };
+/** Looks at the directory of a task. @param tasks where it is. @param name of it */
+export function inspectTaskDir(tasks: Directory, name: string): TaskDirState {
+  try {
+    return withDirectory(tasks, [name], (directory) => ({
+      dir: 'there',
+      result: resultIn(directory),
+      temporary: temporaryIn(directory),
+    }));
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === undefined) throw error;
+    return { dir: code === 'ENOENT' ? 'missing' : 'foreign', result: 'missing', temporary: [] };
+  }
 }
 
-function resultAt(file: string): TaskDirState['result'] {
-  let handle: number;
+function resultIn(directory: Directory): TaskDirState['result'] {
+  let file: OpenFile;
   try {
-    handle = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    file = directory.file('result.json');
   } catch (error) {
     return errnoOf(error) === 'ENOENT' ? 'missing' : 'half';
   }
   try {
-    const stat = fs.fstatSync(handle);
-    if (!stat.isFile() || stat.size < LAST_BYTES) return 'half';
+    const { size } = file.stat;
+    if (size < LAST_BYTES) return 'half';
     const end = Buffer.alloc(LAST_BYTES);
-    fs.readSync(handle, end, 0, LAST_BYTES, stat.size - LAST_BYTES);
+    fs.readSync(file.fd, end, 0, LAST_BYTES, size - LAST_BYTES);
     return end.toString('latin1').trimEnd().endsWith('}') ? 'whole' : 'half';
   } finally {
-    fs.closeSync(handle);
+    fs.closeSync(file.fd);
+  }
+}
+
+function temporaryIn(directory: Directory): string[] {
+  try {
+    return directory
+      .names()
+      .map(String)
+      .filter((name) => name === OLD_TEMPORARY || unfinishedName(name) !== undefined)
+      .slice(0, MAX_TEMPORARY);
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+    return [];
   }
 }

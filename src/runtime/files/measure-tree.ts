@@ -1,59 +1,79 @@
-import fs from 'node:fs';
-import { errnoOf } from './errno-of.js';
+import type fs from 'node:fs';
+import { withDirectory, type Directory } from '../../files/directory.js';
+import { errnoOf } from '../../files/errno.js';
 
 /** What `du` counts in: the unit of `st_blocks`, whatever the file system's own block size is. */
 const BLOCK_BYTES = 512;
+
+/** How deep a tree is looked into: each directory on the way is held open, and a task decides how many there are. */
+const MAX_DEPTH = 256;
 
 /** The space that a file takes on disk, which for a sparse one is less than its length. */
 export function diskBytes(stat: fs.Stats): number {
   return stat.blocks * BLOCK_BYTES;
 }
 
+/** A directory on the way down, and what of it is still to be looked at. */
+interface Level {
+  directory: Directory;
+  names: Buffer[];
+}
+
 /**
  * The disk space of the files below a directory, in bytes: what removing them would give back. Counted are the blocks of
  * files, of one with several names only when all of them are found; not the directories themselves, nor what is nested
- * so deep that its path is too long. Links are not followed. What cannot be read counts nothing.
+ * more than 256 deep or lies on another file system. Links are not followed. What cannot be read counts nothing.
+ * @param parent where the directory is. @param name of it
  */
-export function measureTree(root: string): number {
-  let bytes = 0;
+export function measureTree(parent: Directory, name: string): number {
+  try {
+    return withDirectory(parent, [name], (root) => measure(root));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return 0;
+  }
+}
+
+function measure(root: Directory): number {
+  const device = root.self().dev;
   const namesSeen = new Map<number, number>();
-  const open = [Buffer.from(root)];
-  for (let dir = open.pop(); dir !== undefined; dir = open.pop()) {
-    for (const name of namesIn(dir)) {
-      const entry = Buffer.concat([dir, Buffer.from('/'), name]);
-      const stat = lookAt(entry);
-      if (stat === undefined) continue;
-      if (stat.isDirectory()) open.push(entry);
-      else if (stat.nlink === 1) bytes += diskBytes(stat);
+  let bytes = 0;
+  const way: Level[] = [{ directory: root, names: namesIn(root) }];
+  try {
+    for (let level = way.at(-1); level !== undefined; level = way.at(-1)) {
+      const name = level.names.pop();
+      if (name === undefined) {
+        way.pop();
+        if (level.directory !== root) level.directory.close();
+        continue;
+      }
+      const stat = ifReadable(() => level.directory.stat(name));
+      if (stat?.dev !== device) continue;
+      if (stat.isDirectory()) {
+        const directory =
+          way.length < MAX_DEPTH ? ifReadable(() => level.directory.directory(name)) : undefined;
+        if (directory !== undefined) way.push({ directory, names: namesIn(directory) });
+      } else if (stat.nlink === 1) bytes += diskBytes(stat);
       else {
         const seen = (namesSeen.get(stat.ino) ?? 0) + 1;
         namesSeen.set(stat.ino, seen);
         if (seen === stat.nlink) bytes += diskBytes(stat);
       }
     }
+  } finally {
+    for (const { directory } of way) if (directory !== root) directory.close();
   }
   return bytes;
 }
 
-function namesIn(dir: Buffer): Buffer[] {
-  try {
-    // Opening with O_NOFOLLOW is what keeps a directory that was swapped for a link from being followed.
-    const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
-    const handle = fs.openSync(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    try {
-      return fs.readdirSync(`/proc/self/fd/${handle}`, { encoding: 'buffer' });
-    } finally {
-      fs.closeSync(handle);
-    }
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return [];
-  }
+function namesIn(directory: Directory): Buffer[] {
+  return ifReadable(() => directory.names()) ?? [];
 }
 
-function lookAt(entry: Buffer): fs.Stats | undefined {
+/** Undefined for what is gone by now, or closed. @throws what is no system error */
+function ifReadable<T>(look: () => T): T | undefined {
   try {
-    return fs.lstatSync(entry, { throwIfNoEntry: false });
+    return look();
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return undefined;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { errnoOf } from './errno-of.js';
+import { O_PATH, type Directory } from '../../files/directory.js';
+import { errnoOf } from '../../files/errno.js';
 import { diskBytes } from './measure-tree.js';
 
 /** What came of a removal. */
@@ -18,9 +19,6 @@ const MAX_PROBLEMS = 10;
 /** How often a directory is read at most: something may still be writing to it. */
 const MAX_READINGS = 100;
 
-/** `O_PATH` of Linux, which Node does not name: a handle on a directory that may be neither read nor written. */
-const O_PATH = 0o10000000;
-
 /**
  * Removes one entry of `trash`, whatever a task made of it. Nobody but this process may change `trash` itself; below it
  * anybody may change anything at any time.
@@ -28,9 +26,14 @@ const O_PATH = 0o10000000;
  * Nothing is ever reached through more than one component below `trash` that is not known to be a directory of its own:
  * a directory that is not empty is renamed up into `trash` and emptied there, and unlink, rmdir and rename never follow
  * a link in the last component. So no link leads out, no depth makes a path too long, and no stack grows with the depth.
- * @param trash absolute path. @param name of the entry
+ * @param name of the entry
  */
-export function removeTree(trash: string, name: string): Removal {
+export function removeTree(trash: Directory, name: string): Removal {
+  const { bytes, problems } = removeIn(trash.entry(), name);
+  return { bytes, problems: problems.map((problem) => problem.replaceAll(trash.entry(), trash.path)) };
+}
+
+function removeIn(trash: string, name: string): Removal {
   const removal: Removal = { bytes: 0, problems: [] };
   const open = [Buffer.from(path.join(trash, name))];
   const emptied: Buffer[] = [];

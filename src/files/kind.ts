@@ -1,0 +1,20 @@
+import type { Stats } from 'node:fs';
+
+/** What stands under a name, in words: `a FIFO`, `a directory`, … */
+function kindOf(stat: Stats): string {
+  if (stat.isFile()) return 'a file';
+  if (stat.isDirectory()) return 'a directory';
+  if (stat.isSymbolicLink()) return 'a link';
+  if (stat.isFIFO()) return 'a FIFO';
+  return stat.isSocket() ? 'a socket' : 'a device';
+}
+
+/** Something else stands where a file of ours should be. Carries a code like a system error. */
+export class NotAFileError extends Error {
+  readonly code = 'ENOTFILE';
+
+  constructor(path: string, stat: Stats) {
+    super(`${path} is ${kindOf(stat)}, not a file`);
+    this.name = 'NotAFileError';
+  }
+}
