@@ -206,6 +206,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     const server = await listen(
       createApp({ service, version, allowedHosts, log, waiters }),
       listenAddress(config, env),
+      log,
     );
     closers.push(() => stopServing(server, waiters));
     const maintenance = startMaintenance(core, removal, config.gcIntervalMs);

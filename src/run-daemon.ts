@@ -46,6 +46,8 @@ async function firstSignal(): Promise<string> {
 }
 
 function greet(url: string): void {
+  // Nobody listening is no reason to stop.
+  process.stderr.on('error', () => undefined);
   process.stderr.write(
     [
       '',

@@ -1,3 +1,4 @@
+import { OWNER_HEADER } from './kill.js';
 import { taskIdOf } from './query.js';
 import { sendJson } from './respond.js';
 import type { Route } from './route.js';
@@ -8,12 +9,13 @@ export const deleteTask: Route = {
   path: '/api/v1/tasks/:id',
   doc: {
     summary: 'Delete a terminal task and its files',
+    headers: OWNER_HEADER,
     answers: { 'application/json': 'DeleteAnswer' },
     errors: ['permission_denied', 'not_found', 'conflict'],
   },
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
-    await ctx.service.deleteTask(taskId);
+    await ctx.service.deleteTask(taskId, req.get('x-execgo-owner'));
     sendJson(res, { task_id: taskId, deleted: true });
   },
 };

@@ -2,6 +2,9 @@ import { isIP } from 'node:net';
 import type { NextFunction, Request, Response } from 'express';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 
+/** What this server speaks: a page that came over https is not one of its own, though its host is the same. */
+const PROTOCOL = 'http:';
+
 /**
  * Lets a request in only when it was meant for this machine: a web page that a user of this machine has open must not
  * be able to run a command by talking to localhost, also not under a name of its own that resolves to it.
@@ -18,6 +21,10 @@ export function door(names: readonly string[]): (req: Request, res: Response, ne
 
 function checkHost(req: Request, known: ReadonlySet<string>): void {
   const { host } = req.headers;
+  // Whoever passed the request on may have gone by another of them than is looked at here.
+  if (req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1)
+    throw invalidInput('host: the header must be given once');
+  checkTarget(req);
   if (host === undefined) {
     // Health checks of HTTP/1.0 send none; no browser leaves it out.
     if (req.httpVersion === '1.0') return;
@@ -28,11 +35,21 @@ function checkHost(req: Request, known: ReadonlySet<string>): void {
   throw refused(`host "${host}" is not this machine's; start the daemon with --allow-host ${name} if it is`);
 }
 
+/** A target that names a host of its own, as proxies are sent, must name the one that the header does. */
+function checkTarget({ originalUrl: url, headers }: Request): void {
+  if (url.startsWith('/') || url === '*') return;
+  const target = URL.canParse(url) ? new URL(url) : undefined;
+  if (target?.protocol !== PROTOCOL || !isSameHost(target, headers.host))
+    throw invalidInput('request target: must be a path, or name the host that the host header names');
+}
+
 function checkOrigin(req: Request): void {
   const { origin } = req.headers;
-  if (origin !== undefined && !isSameHost(origin, req.headers.host))
+  if (origin !== undefined && !isOwnOrigin(origin, req.headers.host))
     throw refused(`requests from the web page ${origin} are not allowed`);
-  if (req.headers['sec-fetch-site'] === 'cross-site' && !isFollowedLink(req))
+  // Repeated headers come as one, joined by commas.
+  const isCrossSite = req.get('sec-fetch-site')?.includes('cross-site') === true;
+  if (isCrossSite && !isFollowedLink(req))
     throw refused('requests from web pages of other sites are not allowed');
 }
 
@@ -51,13 +68,14 @@ function hostName(host: string): string {
   return host.replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
-function isSameHost(origin: string, host: string | undefined): boolean {
-  try {
-    const from = new URL(origin);
-    return host !== undefined && from.host !== '' && from.host === new URL(`${from.protocol}//${host}`).host;
-  } catch {
-    return false;
-  }
+function isOwnOrigin(origin: string, host: string | undefined): boolean {
+  const from = URL.canParse(origin) ? new URL(origin) : undefined;
+  return from?.protocol === PROTOCOL && isSameHost(from, host);
+}
+
+function isSameHost(url: URL, host: string | undefined): boolean {
+  const own = `${PROTOCOL}//${host ?? ''}`;
+  return host !== undefined && url.host !== '' && URL.canParse(own) && url.host === new URL(own).host;
 }
 
 function refused(why: string): ExecgoError {

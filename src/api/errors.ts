@@ -29,6 +29,11 @@ function sendError(res: Response, error: ExecgoError): void {
   sendJson(res, { error: error.toBody() }, error.httpStatus);
 }
 
+/** @returns what is said to a request whose target has no path. */
+export function noPath(): ExecgoError {
+  return invalidInput('request target: has no path');
+}
+
 /** For a path that has no route. */
 export function unknownRoute(req: Request): never {
   throw new ExecgoError('not_found', `route not found: ${req.method} ${req.path}`);

@@ -5,7 +5,7 @@ import type { ApiContext } from './context.js';
 import { afterSeq, parseQuery, waitMs, wholeNumber } from './query.js';
 import { sendJson } from './respond.js';
 import type { Route } from './route.js';
-import { SseStream } from './sse.js';
+import { openSse } from './sse.js';
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1_000;
@@ -61,8 +61,9 @@ function lastEventId(req: Request): number | undefined {
 }
 
 async function stream(ctx: ApiContext, res: Response, from: number): Promise<void> {
+  const sse = openSse(res, ctx.heartbeatMs);
+  if (sse === undefined) return;
   const signal = ctx.waiters.signal(res);
-  const sse = new SseStream(res, ctx.heartbeatMs);
   sse.position(String(from));
   let seq = from;
   try {

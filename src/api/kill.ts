@@ -6,6 +6,12 @@ import type { Route } from './route.js';
 /** The highest signal number of Linux. */
 const SIGNAL_MAX = 64;
 
+/** The longest that a first signal may be given, in milliseconds: a day. */
+const GRACE_MAX_MS = 86_400_000;
+
+/** What the specification says about it. */
+export const OWNER_HEADER = { 'x-execgo-owner': "Must equal the task's owner, where it has one." };
+
 const query = z.object({
   signal: wholeNumber({
     description: 'Number of the first signal; 15 (TERM) by default.',
@@ -13,7 +19,9 @@ const query = z.object({
     max: SIGNAL_MAX,
   }).optional(),
   grace_ms: wholeNumber({
-    description: "Milliseconds from the first signal to KILL; the daemon's own by default.",
+    description:
+      "Milliseconds from the first signal to KILL; the daemon's own by default. The task's wall time goes on.",
+    max: GRACE_MAX_MS,
   }).optional(),
   wait_ms: waitMs,
 });
@@ -25,7 +33,7 @@ export const kill: Route = {
   doc: {
     summary: 'Cancel a task; answers its status',
     query,
-    headers: { 'x-execgo-owner': "Must equal the task's owner, where it has one." },
+    headers: OWNER_HEADER,
     answers: { 'application/json': 'TaskView' },
     errors: ['invalid_input', 'permission_denied', 'not_found'],
   },

@@ -6,7 +6,7 @@ import type { ApiContext } from './context.js';
 import { encodeRange, type Encoding } from './output-text.js';
 import { oneOf, parseQuery, taskIdOf, wholeNumber } from './query.js';
 import type { Route } from './route.js';
-import { SseStream } from './sse.js';
+import { openSse, type SseStream } from './sse.js';
 
 /** Most bytes in one event. */
 const CHUNK_BYTES = 65_536;
@@ -37,8 +37,9 @@ export const outputStream: Route = {
     const offsets = lastOffsets(req) ?? { stdout: offset, stderr: offset };
     // An unknown task is refused while an answer can still be a refusal.
     for (const name of streams) await ctx.service.outputRange(taskId, name, offsets[name], 1);
+    const sse = openSse(res, ctx.heartbeatMs);
+    if (sse === undefined) return;
     const signal = ctx.waiters.signal(res);
-    const sse = new SseStream(res, ctx.heartbeatMs);
     try {
       const pump = { ctx, sse, taskId, encoding, offsets, signal };
       await Promise.all(streams.map((name) => follow(pump, name)));

@@ -1,17 +1,12 @@
 import { lstatSync, rmSync } from 'node:fs';
-import http from 'node:http';
+import type http from 'node:http';
 import net from 'node:net';
-import type { Duplex } from 'node:stream';
-import type { Express } from 'express';
-import { invalidInput } from '../task/errors.js';
+import type { Express, Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { errorHandler, noPath } from './errors.js';
+import { createHttpServer } from './http-server.js';
 import type { Waiters } from './waiters.js';
 
-/** Long enough that a client's connections outlive a restart's pause between two of its polls. */
-const KEEP_ALIVE_MS = 120_000;
-/** Must be above {@link KEEP_ALIVE_MS}: node counts it from the last answer on a kept connection. */
-const HEADERS_TIMEOUT_MS = KEEP_ALIVE_MS + 5_000;
-/** After this long of silence the kernel begins to ask whether the peer is still there. */
-const TCP_PROBE_MS = 30_000;
 /** How long `stop` lets answers in progress take. */
 const STOP_GRACE_MS = 5_000;
 
@@ -22,26 +17,15 @@ export type ListenAddress = { host: string; port: number } | { fd: number } | { 
  * Serves `app`.
  * @throws a system error when that address cannot be had (EADDRINUSE, EACCES, …)
  */
-export async function listen(app: Express, address: ListenAddress): Promise<http.Server> {
-  const server = http.createServer({
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_PROBE_MS,
-    // The door refuses it, in the form that all refusals have.
-    requireHostHeader: false,
-  });
-  server.on('request', app);
-  server.on('checkContinue', (req: http.IncomingMessage, res: http.ServerResponse) => {
-    // Until the body is asked for, it may or may not follow: the connection cannot be used again.
-    res.shouldKeepAlive = false;
-    app(req, res);
-  });
-  server.on('checkExpectation', (req: http.IncomingMessage, res: http.ServerResponse) => {
-    delete req.headers.expect;
-    app(req, res);
-  });
-  server.on('clientError', refuseGarbage);
+export async function listen(app: Express, address: ListenAddress, log: Logger): Promise<http.Server> {
+  const refuse = errorHandler(log);
+  const server = createHttpServer((req, res) => {
+    const [request, response] = [req as Request, res as Response];
+    // A target without any path, such as "http://", is brought to no route and no other handler.
+    app(request, response, (error: unknown) => {
+      refuse(error ?? noPath(), request, response, () => undefined);
+    });
+  }, log);
   if ('socketPath' in address) await removeStale(address.socketPath);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -81,19 +65,6 @@ async function removeStale(socketPath: string): Promise<void> {
     });
   });
   if (code === 'ECONNREFUSED') rmSync(socketPath, { force: true });
-}
-
-/** Answers what is not HTTP as other bad input is answered. */
-function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const body = JSON.stringify({ error: invalidInput(`request: ${error.message}`).toBody() });
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `connection: close\r\n\r\n${body}`,
-  );
 }
 
 /**

@@ -14,25 +14,34 @@ export function encodeSse({ id, event, data }: ServerSentEvent): string {
   return `${head}data: ${JSON.stringify(data)}\n\n`;
 }
 
+/**
+ * Sends the headers of an answer that goes on.
+ * @param heartbeatMs from one comment to the next in a silent stream
+ * @returns undefined for HEAD, which asks for these headers only: its answer has ended
+ */
+export function openSse(res: Response, heartbeatMs: number): SseStream | undefined {
+  res.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    // A proxy that collects an answer before it passes it on would hold events back.
+    'x-accel-buffering': 'no',
+  });
+  res.flushHeaders();
+  if (res.req.method !== 'HEAD') return new SseStream(res, heartbeatMs);
+  res.end();
+  return undefined;
+}
+
 /** An answer that goes on: `text/event-stream`, with a comment now and then while there is nothing to say. */
 export class SseStream {
   readonly #res: Response;
   readonly #heartbeat: NodeJS.Timeout;
 
-  /** Sends the headers. @param heartbeatMs from one comment to the next */
+  /** @param res its headers have been sent */
   constructor(res: Response, heartbeatMs: number) {
     this.#res = res;
-    res.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      // A proxy that collects an answer before it passes it on would hold events back.
-      'x-accel-buffering': 'no',
-    });
-    res.flushHeaders();
-    // HEAD asks for these headers only; an answer that goes on would hold its connection for ever.
-    if (res.req.method === 'HEAD') res.end();
     this.#heartbeat = setInterval(() => {
-      if (!res.writableNeedDrain) res.write(': heartbeat\n\n');
+      if (this.#isOpen() && !res.writableNeedDrain) res.write(': heartbeat\n\n');
     }, heartbeatMs);
     res.once('close', () => {
       clearInterval(this.#heartbeat);
@@ -41,7 +50,7 @@ export class SseStream {
 
   /** Tells where a reader resumes that loses its connection before the first event. */
   position(id: string): void {
-    this.#res.write(`id: ${id}\n\n`);
+    if (this.#isOpen()) this.#res.write(`id: ${id}\n\n`);
   }
 
   /**
@@ -54,9 +63,14 @@ export class SseStream {
 
   /** As {@link send}, for any number of events; nothing for none. */
   async sendEncoded(events: string | Buffer): Promise<void> {
-    if (events.length === 0 || this.#res.closed) return;
+    if (events.length === 0 || !this.#isOpen()) return;
     if (!this.#res.write(events)) await this.#room();
     await nextTurn();
+  }
+
+  /** False once the answer has ended or its connection has: what is written then goes nowhere. */
+  #isOpen(): boolean {
+    return !this.#res.writableEnded && !this.#res.destroyed;
   }
 
   #room(): Promise<void> {

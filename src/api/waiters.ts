@@ -15,6 +15,8 @@ export class Waiters {
 
   /** @returns a signal that aborts when the answer is finished, its client is gone or the daemon stops */
   signal(res: Response): AbortSignal {
+    // Behind a body that nobody reads, the end of the connection would not be seen.
+    res.req.resume();
     const controller = new AbortController();
     if (this.#stopping || res.closed) {
       controller.abort();

@@ -12,7 +12,7 @@ export function ending(task: Pick<TaskView, 'cause' | 'exit_code' | 'exit_signal
 
 /** A task on one line. */
 export function summaryLine(task: TaskView): string {
-  const words = [task.task_id, paintStatus(task.status), ending(task)];
+  const words = [plain(task.task_id), paintStatus(task.status), ending(task)];
   if (task.duration_ms !== undefined) words.push(paint('dim', formatDuration(task.duration_ms)));
   return words.filter((word) => word !== '').join('  ');
 }
@@ -22,7 +22,7 @@ export function taskCard(task: TaskView, now: number): string[] {
   const { usage, execution_plan: plan, error } = task;
   const how = ending(task);
   const rows: [label: string, value: string | undefined][] = [
-    ['task', paint('bold', task.task_id)],
+    ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
     ['queue', `${plain(task.queue)}, priority ${String(task.priority)}`],

@@ -94,5 +94,5 @@ function print(event: EventView, options: Options): Promise<void> {
 
 function line(event: EventView): string {
   const { seq, timestamp, task_id: taskId, event_type: type, message } = event;
-  return `${paint('dim', `${String(seq).padStart(6)}  ${timestamp}`)}  ${paint('bold', taskId)}  ${type}  ${plain(message)}`;
+  return `${paint('dim', `${String(seq).padStart(6)}  ${timestamp}`)}  ${paint('bold', plain(taskId))}  ${type}  ${plain(message)}`;
 }

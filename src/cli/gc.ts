@@ -2,7 +2,7 @@ import type { GcReport, GcRequest } from '../client/index.js';
 import { clientCommand, connect, parse } from './command.js';
 import { dataDirOf, dataDirOption, worksOnFiles } from './data-dir.js';
 import { EXIT } from './exit-codes.js';
-import { isTerminal } from './terminal.js';
+import { isTerminal, plain } from './terminal.js';
 import { formatSize, parseDuration } from './units.js';
 import { note, printJson, printLines } from './write.js';
 
@@ -55,5 +55,5 @@ function summary(report: GcReport): string[] {
   const pinned = skipped_pinned === 0 ? '' : `; ${String(skipped_pinned)} pinned stay`;
   const count = dry_run ? candidates : removed;
   const what = `${String(count)} ${count === 1 ? 'task' : 'tasks'}, ${formatSize(bytes_freed)}${pinned}`;
-  return dry_run ? [...tasks, `would remove ${what}`] : [`removed ${what}`];
+  return dry_run ? [...tasks.map(plain), `would remove ${what}`] : [`removed ${what}`];
 }

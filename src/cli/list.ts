@@ -112,7 +112,7 @@ async function printTable(client: ExecgoClient, filter: ListFilter, all: boolean
 
 function cells(task: TaskSummary, now: number): { text: string; paint?: (s: string) => string }[] {
   return [
-    { text: task.task_id, paint: (s) => paint('bold', s) },
+    { text: plain(task.task_id), paint: (s) => paint('bold', s) },
     { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
     { text: ending(task) },
     { text: formatDuration(Math.max(0, now - Date.parse(task.created_at))) },

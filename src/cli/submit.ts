@@ -2,6 +2,7 @@ import { clientCommand, connect, parse } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from './request-options.js';
 import { submitOnce } from './submit-once.js';
+import { plain } from './terminal.js';
 import { note, printJson, printLines } from './write.js';
 import { Option } from 'commander';
 
@@ -38,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const answer = await submitOnce(client, request);
   if (isWholeRequest(options) || options.output === 'json') await printJson(answer);
   else {
-    await printLines([answer.task_id]);
+    await printLines([plain(answer.task_id)]);
     for (const warning of answer.warnings ?? []) await note(warning);
   }
   return EXIT.ok;

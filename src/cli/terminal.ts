@@ -27,8 +27,25 @@ export function paintStatus(status: string, width = 0): string {
   return style === undefined ? padded : paint(style, padded);
 }
 
-/** Text of a task on one line and without control characters, which could otherwise drive the terminal. */
+/**
+ * What drives a terminal or makes text read as something else: controls, C1 among them, and what has no shape of its own:
+ * marks that turn the direction of writing, joiners, tags, separators of lines and paragraphs.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const UNSEEN_RUN = new RegExp(`${UNSEEN.source}+`, 'gu');
+
+/** Text of a task on one line and without what could drive the terminal or deceive its reader. */
 export function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return text.replace(UNSEEN_RUN, ' ');
+}
+
+/** The same JSON in characters that can all be seen, but for the line feeds between them. */
+export function visibleJson(json: string): string {
+  return json.replace(UNSEEN, (character) =>
+    character === '\n'
+      ? character
+      : [...Array(character.length).keys()]
+          .map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`)
+          .join(''),
+  );
 }

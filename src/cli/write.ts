@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { plain, visibleJson } from './terminal.js';
 
 /** Our standard output or error takes no more: its reader has gone, or, as the message then says, its disk is full. */
 export class ReaderGone extends Error {
@@ -22,12 +23,12 @@ export function write(stream: Writable, data: string | Uint8Array): Promise<void
 
 /** Writes `value` to standard output as JSON for people and programs. */
 export function printJson(value: unknown): Promise<void> {
-  return write(process.stdout, `${JSON.stringify(value, undefined, 2)}\n`);
+  return write(process.stdout, `${visibleJson(JSON.stringify(value, undefined, 2))}\n`);
 }
 
 /** Writes `value` to standard output as one line of JSON. */
 export function printJsonLine(value: unknown): Promise<void> {
-  return write(process.stdout, `${JSON.stringify(value)}\n`);
+  return write(process.stdout, `${visibleJson(JSON.stringify(value))}\n`);
 }
 
 /** Writes lines to standard output. */
@@ -35,10 +36,10 @@ export function printLines(lines: readonly string[]): Promise<void> {
   return write(process.stdout, lines.map((line) => `${line}\n`).join(''));
 }
 
-/** Says something to the person, on standard error. Nobody listening is no reason to stop. */
+/** Says something to the person, on one line of standard error. Nobody listening is no reason to stop. */
 export async function note(message: string): Promise<void> {
   try {
-    await write(process.stderr, `execgo: ${message}\n`);
+    await write(process.stderr, `execgo: ${plain(message)}\n`);
   } catch (error) {
     if (!(error instanceof ReaderGone)) throw error;
   }

@@ -238,11 +238,13 @@ export class ExecgoClient {
   }
 
   /** Deletes a terminal task and its files. */
-  async delete(taskId: string, options: Abortable = {}): Promise<void> {
+  async delete(taskId: string, options: Abortable & { owner?: string | undefined } = {}): Promise<void> {
+    const { owner, signal } = options;
     await this.#http.json({
-      ...options,
+      signal,
       method: 'DELETE',
       path: taskPath(taskId),
+      headers: owner === undefined ? {} : { 'x-execgo-owner': owner },
       repeatable: false,
       timeoutMs: this.#requestTimeoutMs,
     });

@@ -1,5 +1,6 @@
 import { ExecgoError, taskNotFound } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
+import { checkOwner } from './check-owner.js';
 import type { Core } from './core.js';
 import { asStorageError } from './storage-error.js';
 import { emptyOut, removeRows } from './remove-tasks.js';
@@ -7,10 +8,13 @@ import { taskRecord } from './status.js';
 
 /**
  * Deletes a terminal task: its directory is renamed into `trash/`, then its row goes, then its files.
- * @throws ExecgoError `not_found`; `conflict` while it is not terminal
+ * @param owner value of `x-execgo-owner`
+ * @throws ExecgoError `not_found`; `permission_denied` for another owner; `conflict` while it is not terminal
  */
-export async function deleteTask(core: Core, taskId: string): Promise<void> {
-  const { status } = taskRecord(core, taskId);
+export async function deleteTask(core: Core, taskId: string, owner: string | undefined): Promise<void> {
+  const record = taskRecord(core, taskId);
+  checkOwner(record, owner);
+  const { status } = record;
   if (!isTerminal(status) || core.live.get(taskId) !== undefined)
     throw new ExecgoError(
       'conflict',

@@ -4,6 +4,7 @@ import type { GcReport, GcRequest } from '../task/gc.js';
 import type { ListQuery } from '../task/list.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { EventView, SubmitAnswer } from '../task/view.js';
+import { checkOwner } from './check-owner.js';
 import type { Core } from './core.js';
 import { deleteTask } from './delete.js';
 import { killTask } from './kill.js';
@@ -64,12 +65,7 @@ export class Runtime implements Service {
 
   async kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
     const { owner, wait_ms, ...how } = options;
-    const required = taskRecord(this.core, taskId).request.control_context?.owner;
-    if (required !== undefined && required !== owner)
-      throw new ExecgoError(
-        'permission_denied',
-        'permission denied: x-execgo-owner does not match the owner of the task',
-      );
+    checkOwner(taskRecord(this.core, taskId), owner);
     const task = this.core.live.get(taskId);
     if (task !== undefined) await killTask(this.core, task, how);
     return this.status(taskId, wait_ms ?? 0, signal);
@@ -138,8 +134,8 @@ export class Runtime implements Service {
     };
   }
 
-  deleteTask(taskId: string): Promise<void> {
-    return deleteTask(this.core, taskId);
+  deleteTask(taskId: string, owner: string | undefined): Promise<void> {
+    return deleteTask(this.core, taskId, owner);
   }
 
   gc(request: GcRequest): Promise<GcReport> {

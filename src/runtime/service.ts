@@ -100,8 +100,11 @@ export interface Service {
   /** @param signal aborts once nobody follows any more */
   watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch;
   ending(taskId: string): TaskEnding;
-  /** Deletes a terminal task and its files; `conflict` while it is not terminal. */
-  deleteTask(taskId: string): Promise<void>;
+  /**
+   * Deletes a terminal task and its files; `conflict` while it is not terminal.
+   * @param owner value of `x-execgo-owner`
+   */
+  deleteTask(taskId: string, owner: string | undefined): Promise<void>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
   gc(request: GcRequest): Promise<GcReport>;
   info(): object;

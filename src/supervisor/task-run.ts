@@ -151,19 +151,18 @@ export class TaskRun {
     this.#context.spawned(this.#running);
     if (this.#chain === undefined) this.#confirm();
     this.#stopping.begin();
-    if (this.#stopping.first !== undefined) return;
     const passedMs = clock.monotonic() - this.#spawnedAt;
     this.#wallTime = new Deadline(Math.max(0, this.#spec.wall_time_ms - passedMs), () => this.#timeout());
   }
 
   /**
    * Ends the task: `signal` now or with the spawn, KILL after the grace. The first stop counts; of
-   * a later one, only a shorter grace does. One that has ended is left alone.
+   * a later one, only a shorter grace does. One that has ended is left alone. Its wall time goes on: the signal may be one
+   * that ends nothing, and the grace longer than what is left.
    * @param graceMs milliseconds; the launch's own by default.
    */
   stop(signal: number, graceMs = this.#spec.grace_ms, reason: 'timeout' | 'kill' = 'kill'): void {
     if (this.#exit !== undefined) return;
-    this.#wallTime?.cancel();
     this.#stopping.request(reason, signal, graceMs);
   }
 

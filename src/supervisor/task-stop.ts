@@ -3,13 +3,17 @@ import { Deadline } from './deadlines.js';
 
 const { SIGCONT } = constants.signals;
 
-/** Ends one process tree: a signal now, KILL after the grace. The first stop counts; of a later one, only a shorter grace. */
+/**
+ * Ends one process tree: a signal now, KILL after the grace. The first stop counts; of a later one, only a shorter grace,
+ * and the signal of a wall time that passes after a kill with another.
+ */
 export class TaskStop {
   readonly #signal: (signal: number) => void;
   readonly #kill: () => void;
   /** What was requested before there was a process; undefined once there is. */
   #early: (() => void)[] | undefined = [];
   #first: 'timeout' | 'kill' | undefined;
+  #signalled: number | undefined;
   #deadline: Deadline | undefined;
 
   constructor(signal: (signal: number) => void, kill: () => void) {
@@ -35,8 +39,9 @@ export class TaskStop {
       this.#early.push(() => this.request(reason, signal, graceMs));
       return;
     }
-    if (this.#first === undefined) {
-      this.#first = reason;
+    if (this.#first === undefined || (reason === 'timeout' && this.#signalled !== signal)) {
+      this.#first ??= reason;
+      this.#signalled = signal;
       // A stopped process takes its signal only when it goes on.
       if (graceMs > 0) for (const each of [signal, SIGCONT]) this.#signal(each);
     }

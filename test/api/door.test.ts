@@ -64,11 +64,49 @@ describe('the host', () => {
   });
 });
 
+describe('more than one host', () => {
+  test.each([
+    ['localhost', 'evil.example'],
+    ['evil.example', 'localhost'],
+    ['localhost', 'localhost'],
+    ['localhost', ''],
+  ])('"%s" and "%s" are refused', async (first, second) => {
+    for (const name of ['host', 'HOST']) {
+      const answer = await ask([`host: ${first}`, `${name}: ${second}`]);
+      expect(answer).toMatch(/^HTTP\/1.1 400 /);
+      expect(answer).toContain('invalid input: host: the header must be given once');
+    }
+    expect(await ask([`host: ${first}`, `host: ${second}`], { version: '1.0' })).toMatch(/ 400 /);
+  });
+
+  test('a target may name the host of the header, and no other', async () => {
+    const { port } = await serve();
+    const status = async (target: string) => {
+      const answer = await raw(
+        port,
+        `GET ${target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`,
+      );
+      return Number(answer.split(' ')[1]);
+    };
+    expect(await status('http://localhost/healthz')).toBe(200);
+    for (const target of [
+      'http://evil.example/healthz',
+      'https://localhost/healthz',
+      'evil.example:80',
+      'healthz',
+      'http://',
+    ])
+      expect([target, await status(target)]).toEqual([target, 400]);
+    expect(await status('//evil.example/healthz')).toBe(404);
+    expect(await status('*')).toBe(404);
+  });
+});
+
 describe('the origin', () => {
   test.each([
     ['http://localhost:8080', 'localhost:8080'],
     ['http://localhost', 'localhost:80'],
-    ['https://my-host', 'my-host'],
+    ['http://my-host', 'my-host'],
     ['http://[::1]:8080', '[::1]:8080'],
   ])('%s is let in to %s', async (origin, host) => {
     expect(await ask([`host: ${host}`, `origin: ${origin}`])).toMatch(/^HTTP\/1.1 200 /);
@@ -80,6 +118,11 @@ describe('the origin', () => {
     ['null', 'localhost'],
     ['', 'localhost'],
     ['file://', 'localhost'],
+    ['https://localhost:8080', 'localhost:8080'],
+    ['https://localhost', 'localhost:443'],
+    ['ws://localhost:8080', 'localhost:8080'],
+    ['ftp://localhost', 'localhost'],
+    ['http://localhost:8080, http://localhost:8080', 'localhost:8080'],
     ['http://127.0.0.1:8080', 'localhost:8080'],
   ])('"%s" is refused at %s', async (origin, host) => {
     expect(await ask([`host: ${host}`, `origin: ${origin}`])).toMatch(/^HTTP\/1.1 403 /);
@@ -91,6 +134,7 @@ describe('what a browser says about the page', () => {
 
   test('other sites are refused, but for a link that a person follows', async () => {
     expect(await ask(from('cross-site'))).toMatch(/^HTTP\/1.1 403 /);
+    expect(await ask(from('same-origin', 'sec-fetch-site: cross-site'))).toMatch(/^HTTP\/1.1 403 /);
     expect(await ask(from('cross-site', 'sec-fetch-mode: no-cors', 'sec-fetch-dest: image'))).toMatch(
       / 403 /,
     );

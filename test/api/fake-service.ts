@@ -190,7 +190,8 @@ export class FakeService implements Service {
     return status === 'running' ? { status } : { status, exit_code: 0, cause: 'exit' };
   }
 
-  async deleteTask(id: string): Promise<void> {
+  async deleteTask(id: string, owner: string | undefined): Promise<void> {
+    this.asked['deleteTask'] = [id, owner];
     if (this.#task(id).status === 'running') throw new ExecgoError('conflict', `task is not terminal: ${id}`);
     this.tasks.delete(id);
   }

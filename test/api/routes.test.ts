@@ -212,7 +212,9 @@ describe('delete', () => {
     service.add('a');
     expect((await client.delete('/api/v1/tasks/a')).status).toBe(409);
     service.finish('a');
-    expect((await client.delete('/api/v1/tasks/a')).body).toEqual({ task_id: 'a', deleted: true });
+    const deleted = await client.delete('/api/v1/tasks/a', { 'x-execgo-owner': 'ann' });
+    expect(deleted.body).toEqual({ task_id: 'a', deleted: true });
+    expect(service.asked['deleteTask']).toEqual(['a', 'ann']);
     expect((await client.delete('/api/v1/tasks/a')).status).toBe(404);
   });
 });

@@ -21,7 +21,7 @@ export async function serve(heartbeatMs?: number) {
     waiters,
     heartbeatMs,
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0 });
+  const server = await listen(app, { host: '127.0.0.1', port: 0 }, log);
   let stopped: Promise<void> | undefined;
   const stopOnce = () => (stopped ??= stop(server, waiters, 1_000));
   onTestFinished(stopOnce);

@@ -6,7 +6,7 @@ import { collectPair } from '../../src/cli/pairs.js';
 import { parseSignal, signalName } from '../../src/cli/signal-name.js';
 import { table } from '../../src/cli/table.js';
 import { findTail } from '../../src/cli/tail-offset.js';
-import { plain } from '../../src/cli/terminal.js';
+import { plain, visibleJson } from '../../src/cli/terminal.js';
 import {
   formatDuration,
   formatSize,
@@ -154,8 +154,32 @@ it('an exit code is never 0 for a task that did not succeed', () => {
   expect(exitCodeOf({ status: 'cancelled', exit_code: 0 })).toBe(125);
 });
 
+/** Controls of both ranges, marks of direction, joiners and other marks without width, separators, tags. */
+const UNSEEN = [
+  ...Array.from({ length: 32 }, (_, i) => i),
+  ...Array.from({ length: 33 }, (_, i) => 0x7f + i),
+  ...[0xad, 0x61c, 0x180e, 0x200b, 0x200c, 0x200d, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b, 0x202c],
+  ...[
+    0x202d, 0x202e, 0x2060, 0x2066, 0x2067, 0x2068, 0x2069, 0xfeff, 0xfff9, 0xfffa, 0xfffb, 0xe0001, 0xe0041,
+  ],
+].map((code) => String.fromCodePoint(code));
+
 it('control characters of a task never reach the terminal', () => {
   expect(plain('a\u001b[31mb\r\nc\u009bd')).toBe('a [31mb c d');
+  for (const unseen of UNSEEN.filter((c) => c !== '\u00a0'))
+    expect([unseen, plain(`a${unseen}${unseen}b`)]).toEqual([unseen, 'a b']);
+  expect(plain('käse 日本 🙂\u00a0')).toBe('käse 日本 🙂\u00a0');
+});
+
+it('JSON shows all that is in it, and stays the same JSON', () => {
+  const value = { text: UNSEEN.join('x'), ['key\u202e']: ['käse 日本 🙂'] };
+  for (const indent of [undefined, 2]) {
+    const shown = visibleJson(JSON.stringify(value, undefined, indent));
+    expect(JSON.parse(shown)).toEqual(value);
+    expect(shown.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(shown).toContain('\\u202e');
+    expect(shown).toContain('käse 日本 🙂');
+  }
 });
 
 it('a table cuts only its last column', () => {

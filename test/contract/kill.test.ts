@@ -105,10 +105,27 @@ test('bad input', async () => {
     message: 'task not found: nobody',
   });
   const { task_id } = await submitAndWait(daemon, command('true'));
-  for (const query of ['signal=0', 'signal=99', 'signal=TERM', 'grace_ms=-1', 'wait_ms=x'])
+  for (const query of [
+    'signal=0',
+    'signal=99',
+    'signal=TERM',
+    'grace_ms=-1',
+    'grace_ms=86400001',
+    'wait_ms=x',
+  ])
     expect((await api.post(`/api/v1/tasks/${task_id}/kill?${query}`)).body.error?.code, query).toBe(
       'invalid_input',
     );
+});
+
+test('a kill with a signal that ends nothing leaves the wall time as it is', async () => {
+  const daemon = await startDaemon();
+  const api = http(daemon.url);
+  const id = await submit(daemon, command('sleep', ['600'], { limits: { wall_time_ms: 1000 } }));
+  const refused = await api.post(`/api/v1/tasks/${id}/kill?signal=18&grace_ms=9007199254740991`);
+  expect(refused.body.error.message).toBe('invalid input: grace_ms: must be from 0 to 86400000');
+  expect((await api.post(`/api/v1/tasks/${id}/kill?signal=18&grace_ms=86400000`)).status).toBe(200);
+  expect(await waitForEnd(daemon, id)).toMatchObject({ status: 'cancelled', exit_signal: 15 });
 });
 
 test('killed right after its submit: the start comes before the kill, or not at all', async () => {

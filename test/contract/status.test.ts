@@ -175,6 +175,28 @@ test('a follower sees each stream as it comes, and the end', async () => {
   expect(events.find((e) => e.event === 'end')?.data).toMatchObject({ status: 'failed', exit_code: 4 });
 });
 
+test('only the owner may delete, asked in the order of a kill, and the answer does not name the owner', async () => {
+  const daemon = await startDaemon();
+  const api = http(daemon.url);
+  const owned = { control_context: { owner: 'alice' } };
+  const runs = await submit(daemon, command('sleep', ['60'], owned));
+  const ended = (await submitAndWait(daemon, command('true', [], owned))).task_id;
+  const others: Record<string, string>[] = [{}, { 'x-execgo-owner': 'bob' }, { 'x-execgo-owner': '' }];
+  for (const id of [runs, ended]) {
+    for (const headers of others) {
+      const refused = await api.delete(`/api/v1/tasks/${id}`, headers);
+      expect(refused.status).toBe(403);
+      const killed = await api.post(`/api/v1/tasks/${id}/kill`, undefined, headers);
+      expect(refused.text).toBe(killed.text);
+      expect(refused.text).not.toContain('alice');
+    }
+  }
+  const alice = { 'x-execgo-owner': 'alice' };
+  expect((await api.delete('/api/v1/tasks/nobody', alice)).status).toBe(404);
+  expect((await api.delete(`/api/v1/tasks/${runs}`, alice)).status).toBe(409);
+  expect((await api.delete(`/api/v1/tasks/${ended}`, alice)).status).toBe(200);
+});
+
 test('only a terminal task can be deleted, and then all of it is gone', async () => {
   const daemon = await startDaemon();
   const api = http(daemon.url);

@@ -70,6 +70,33 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher', (launcher) => 
     expect(await supervisor.outcome(hard)).toMatchObject({ signal: 9 });
   });
 
+  test('no kill lifts the wall time, whatever its signal and its grace', async () => {
+    const supervisor = await start();
+    const graces = [86_400_000, Number.MAX_SAFE_INTEGER];
+    // Signals that end nothing: CONT, STOP, CHLD, URG, WINCH.
+    const ids = [18, 19, 17, 23, 28].flatMap((signal) =>
+      graces.map((grace_ms) => {
+        const id = supervisor.sh('sleep 1000 & wait; sleep 1000', { wall_time_ms: 1000 });
+        // Half of them before there is a process.
+        if (grace_ms === graces[0]) supervisor.send({ type: 'kill', launch_id: id, signal, grace_ms });
+        else
+          void supervisor
+            .started(id)
+            .then(() => supervisor.send({ type: 'kill', launch_id: id, signal, grace_ms }));
+        return id;
+      }),
+    );
+    for (const id of ids)
+      expect(await supervisor.outcome(id)).toMatchObject({ signal: 15, first_stop: 'kill' });
+    const stubborn = supervisor.sh('trap "" TERM CONT; while :; do sleep 0.05; done', {
+      wall_time_ms: 300,
+      grace_ms: 100,
+    });
+    await supervisor.started(stubborn);
+    supervisor.send({ type: 'kill', launch_id: stubborn, signal: 18, grace_ms: 86_400_000 });
+    expect(await supervisor.outcome(stubborn)).toMatchObject({ signal: 9, first_stop: 'kill' });
+  });
+
   test('a stopped task can be ended', async () => {
     const supervisor = await start();
     const id = supervisor.sh('kill -STOP $$; exit 5');
