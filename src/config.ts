@@ -15,6 +15,9 @@ export interface Config {
   readonly maxRunningTasks: number;
   readonly maxQueuedTasks: number;
   readonly terminationGraceMs: number;
+  /** 0: none. */
+  readonly defaultWallTimeMs: number;
+  readonly outputKeepBytes: number;
   readonly resultRetentionSecs: number;
   readonly gcIntervalMs: number;
   /** 0: no bound; so is {@link retainMaxBytes}. */
@@ -55,6 +58,8 @@ const FLAGS = {
   maxRunningTasks: atLeastOne.default(4),
   maxQueuedTasks: count.default(128),
   terminationGraceMs: count.default(5000),
+  defaultWallTimeMs: count.default(300_000),
+  outputKeepBytes: atLeastOne.default(67_108_864),
   resultRetentionSecs: count.default(604_800),
   gcIntervalMs: atLeastOne.default(1000),
   retainMaxTasks: count.default(0),
@@ -129,6 +134,8 @@ export function loadConfig(
     maxRunningTasks: read('maxRunningTasks'),
     maxQueuedTasks: read('maxQueuedTasks'),
     terminationGraceMs: read('terminationGraceMs'),
+    defaultWallTimeMs: read('defaultWallTimeMs'),
+    outputKeepBytes: read('outputKeepBytes'),
     resultRetentionSecs: read('resultRetentionSecs'),
     gcIntervalMs: read('gcIntervalMs'),
     retainMaxTasks: read('retainMaxTasks'),

@@ -120,6 +120,8 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         dataDir: config.dataDir,
         maxQueuedTasks: config.maxQueuedTasks,
         terminationGraceMs: config.terminationGraceMs,
+        defaultWallTimeMs: config.defaultWallTimeMs,
+        outputKeepBytes: config.outputKeepBytes,
         defaultCapabilityMode: config.defaultCapabilityMode,
         taskUser: config.taskUser,
         taskOwner,

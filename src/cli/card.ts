@@ -34,8 +34,8 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['CPU', cpu(usage)],
     ['memory', memory(usage)],
     ['degraded', plan?.degraded === true ? plain((plan.fallback_reasons ?? []).join('; ')) : undefined],
-    ['stdout', output(task.stdout_bytes, task.stdout_truncated, task.artifacts.stdout_path)],
-    ['stderr', output(task.stderr_bytes, task.stderr_truncated, task.artifacts.stderr_path)],
+    ['stdout', output(task.stdout_bytes, task.stdout_omitted_bytes, task.artifacts.stdout_path)],
+    ['stderr', output(task.stderr_bytes, task.stderr_omitted_bytes, task.artifacts.stderr_path)],
   ];
   return rows.flatMap(([label, value]) =>
     value === undefined ? [] : [`${paint('dim', label.padEnd(9))} ${value}`],
@@ -69,6 +69,6 @@ function memory(usage: TaskView['usage']): string | undefined {
   return parts.length === 0 ? undefined : parts.join(', ');
 }
 
-function output(bytes: number, truncated: boolean, path: string): string {
-  return `${formatSize(bytes)}${truncated ? paint('yellow', ', not all of it kept') : ''}  ${paint('dim', plain(path))}`;
+function output(bytes: number, omitted: number | undefined, path: string): string {
+  return `${formatSize(bytes)}${omitted === undefined ? '' : paint('yellow', `, ${formatSize(omitted)} of it not kept`)}  ${paint('dim', plain(path))}`;
 }

@@ -5,6 +5,9 @@ import { parseRequest, readInput } from './read-input.js';
 import { parseCount, parseDuration, parseInteger, parseSeconds, parseSize } from './units.js';
 import { UsageError } from './usage-error.js';
 
+/** A wall time that never passes. */
+const NO_WALL_TIME = 0;
+
 /** What `submit` and `run` have in common: everything that describes a task. */
 export interface RequestOptions {
   json?: string;
@@ -20,6 +23,8 @@ export interface RequestOptions {
   pids?: number;
   stdoutMax?: number;
   stderrMax?: number;
+  stdoutKeep?: number;
+  stderrKeep?: number;
   queueTimeout?: number;
   priority?: number;
   queue?: string;
@@ -44,13 +49,19 @@ export function addRequestOptions(command: Command): Command {
     .option('--interpreter <words>', 'what runs the script, such as "python3 -u"; /bin/sh without it')
     .option('--id <id>', 'the task id; a random one without it')
     .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair)
-    .option('--wall-time <duration>', 'end the task after this long, such as 10s, 5m, 1h', parseDuration)
+    .option(
+      '--wall-time <duration>',
+      'end the task after this long, such as 10s, 5m, 1h; never without it',
+      parseDuration,
+    )
     .option('--cpu-time <duration>', 'end a process after this much CPU time, in whole seconds', parseSeconds)
     .option('--cpu-millis <n>', 'share of the CPU in thousandths of a core', parseCount)
     .option('--memory <size>', 'memory limit, such as 64M', parseSize)
     .option('--pids <n>', 'most processes at once', parseCount)
-    .option('--stdout-max <size>', 'how much of its standard output is kept', parseSize)
-    .option('--stderr-max <size>', 'how much of its standard error is kept', parseSize)
+    .option('--stdout-max <size>', 'how much of its standard output a status shows', parseSize)
+    .option('--stderr-max <size>', 'how much of its standard error a status shows', parseSize)
+    .option('--stdout-keep <size>', 'how much of its standard output is kept, 64M without it', parseSize)
+    .option('--stderr-keep <size>', 'how much of its standard error is kept, 64M without it', parseSize)
     .option('--queue-timeout <duration>', 'fail the task when it waits longer than this', parseDuration)
     .option('--priority <n>', 'tasks with a greater one start first; 0 without it', parseInteger)
     .option('--queue <name>', 'the queue to wait in')
@@ -80,13 +91,16 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
     ...(options.id === undefined ? {} : { task_id: options.id }),
     execution: execution(options, words),
     ...group('limits', {
-      wall_time_ms: options.wallTime,
+      // Who starts a command at a shell expects it to run as long as it takes.
+      wall_time_ms: options.wallTime ?? NO_WALL_TIME,
       cpu_time_sec: options.cpuTime,
       cpu_millis: options.cpuMillis,
       memory_bytes: options.memory,
       pids_max: options.pids,
       stdout_max_bytes: options.stdoutMax,
       stderr_max_bytes: options.stderrMax,
+      stdout_keep_bytes: options.stdoutKeep,
+      stderr_keep_bytes: options.stderrKeep,
       queue_timeout_ms: options.queueTimeout,
     }),
     ...group('sandbox', { profile: options.sandbox, workspace_subdir: options.workspaceSubdir }),

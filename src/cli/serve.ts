@@ -28,6 +28,11 @@ function serveCommand(): Command {
     .option('--max-running-tasks <n>', 'task slots (default: 4)')
     .option('--max-queued-tasks <n>', 'how many tasks may wait (default: 128)')
     .option('--termination-grace-ms <n>', 'from TERM to KILL (default: 5000)')
+    .option(
+      '--default-wall-time-ms <n>',
+      'how long a task may run whose request does not say; 0: no limit (default: 300000)',
+    )
+    .option('--output-keep-bytes <n>', 'how much of each output stream is kept (default: 67108864)')
     .option('--result-retention-secs <n>', 'how long ended tasks are kept (default: 604800)')
     .option('--retain-max-tasks <n>', 'how many ended tasks are kept (default: 0, no bound)')
     .option('--retain-max-bytes <n>', 'disk space that ended tasks may take (default: 0, no bound)')

@@ -1,6 +1,7 @@
 import type { Outcome } from '../supervisor/protocol.js';
 import type { Cause } from '../task/causes.js';
 import type { ErrorBody } from '../task/errors.js';
+import type { ExecutionPlan } from '../task/plan.js';
 import type { TerminalStatus } from '../task/states.js';
 
 /** Status, cause and error of an end. */
@@ -47,7 +48,7 @@ export const QUEUE_TIMEOUT: Classification = failed(
  * The first recorded of timed out and cancelled; else the first that applies: could not launch, oom, cpu limit, exit 0,
  * exit ≠ 0, signal.
  */
-export function classify(outcome: Outcome, firstStop: FirstStop): Classification {
+export function classify(outcome: Outcome, firstStop: FirstStop, plan: ExecutionPlan | null): Classification {
   if (firstStop === 'kill') return CANCELLED;
   if (outcome.failure !== undefined) {
     const { stage, message } = outcome.failure;
@@ -55,11 +56,21 @@ export function classify(outcome: Outcome, firstStop: FirstStop): Classification
       ? failed('launch', 'launch_failed', message)
       : failed('sandbox', 'sandbox_setup_failed', message);
   }
-  if (firstStop === 'timeout') return failed('timeout', 'timeout', 'task exceeded wall_time_ms');
+  if (firstStop === 'timeout') return failed('timeout', 'timeout', wallTimeExceeded(plan));
   if (outcome.oom) return failed('oom', 'memory_limit_exceeded', 'task exceeded memory limit');
   if (outcome.cpu_exceeded) return failed('cpu', 'cpu_limit_exceeded', 'task exceeded cpu_time_sec');
   if (outcome.exit_code === 0) return { status: 'success', cause: 'exit' };
   if (outcome.exit_code !== undefined)
     return failed('exit', 'exit_nonzero', `task exited with code ${outcome.exit_code}`);
   return failed('signal', 'signal', `task terminated by signal ${outcome.signal ?? 'unknown'}`);
+}
+
+/** The words that clients know, then the limit and who set it. */
+function wallTimeExceeded(plan: ExecutionPlan | null): string {
+  const words = 'task exceeded wall_time_ms';
+  if (plan === null) return words;
+  const { wall_time_ms, wall_time_source } = plan.resource_enforcement;
+  return wall_time_source === 'default'
+    ? `${words}: ${wall_time_ms} ms, the default of the daemon; limits.wall_time_ms in the request sets another, 0 none`
+    : `${words}: ${wall_time_ms} ms, as its request says`;
 }

@@ -40,7 +40,7 @@ export function completeFromOutcome(core: Core, task: LiveTask, outcome: Outcome
   // A supervisor kills what it is told to, also by a daemon that could not write it down any more.
   if (outcome.first_stop === 'kill') task.kill ??= {};
   return commitEnd(core, task, {
-    classification: classify(outcome, task.firstStop),
+    classification: classify(outcome, task.firstStop, task.record.plan),
     finished_at_ms: outcome.finished_at_ms,
     duration_ms: outcome.failure === undefined ? outcome.duration_ms : 0,
     outcome,

@@ -9,6 +9,9 @@ export interface ConfigFacts {
   maxRunningTasks: number;
   maxQueuedTasks: number;
   terminationGraceMs: number;
+  /** 0: none. */
+  defaultWallTimeMs: number;
+  outputKeepBytes: number;
   resultRetentionSecs: number;
   gcIntervalMs: number;
   /** 0: no bound. */
@@ -33,6 +36,8 @@ export function configView(config: ConfigFacts): object {
     max_running_tasks: config.maxRunningTasks,
     max_queued_tasks: config.maxQueuedTasks,
     termination_grace_ms: config.terminationGraceMs,
+    default_wall_time_ms: config.defaultWallTimeMs,
+    output_keep_bytes: config.outputKeepBytes,
     result_retention_secs: config.resultRetentionSecs,
     gc_interval_ms: config.gcIntervalMs,
     retain_max_tasks: config.retainMaxTasks,

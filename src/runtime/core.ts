@@ -18,6 +18,10 @@ export interface RuntimeSettings {
   dataDir: string;
   maxQueuedTasks: number;
   terminationGraceMs: number;
+  /** For requests that name none; 0: as long as it takes. */
+  defaultWallTimeMs: number;
+  /** What is kept of a stream from its start, where the request does not say and does not want to see more. */
+  outputKeepBytes: number;
   defaultCapabilityMode: 'adaptive' | 'strict';
   taskUser: string | undefined;
   /** The numbers of `taskUser`; undefined also where the daemon may not switch users, and so refuses every task. */

@@ -22,6 +22,7 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
   const { request, launch_id, launch_token, incarnation, plan } = task;
   if (launch_id === null || launch_token === null || incarnation === null || plan === null)
     throw new Error(`task ${task.task_id} has not been dispatched`);
+  const { limits } = request;
   const env = {
     ...settings.baseEnv,
     ...request.execution.env,
@@ -36,9 +37,10 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
       env,
     }),
     cwd: request.execution.cwd ?? task.workspace_dir,
-    stdout: stream(task.stdout_path, request.limits.stdout_max_bytes),
-    stderr: stream(task.stderr_path, request.limits.stderr_max_bytes),
-    wall_time_ms: request.limits.wall_time_ms,
+    // A request that an earlier version accepted does not say what is to be kept.
+    stdout: stream(task.stdout_path, limits.stdout_keep_bytes ?? limits.stdout_max_bytes),
+    stderr: stream(task.stderr_path, limits.stderr_keep_bytes ?? limits.stderr_max_bytes),
+    wall_time_ms: plan.resource_enforcement.wall_time_ms,
     grace_ms: settings.terminationGraceMs,
   };
 }

@@ -47,7 +47,14 @@ export async function readOutput(
     stderr_tail: stderr.tail,
     stdout_bytes: stdout.total_bytes,
     stderr_bytes: stderr.total_bytes,
+    stdout_omitted_bytes: positive(stdout.omitted_bytes),
+    stderr_omitted_bytes: positive(stderr.omitted_bytes),
     stdout_truncated: stdout.truncated,
     stderr_truncated: stderr.truncated,
   };
+}
+
+/** Absent where there is nothing to tell. */
+function positive(count: number): number | undefined {
+  return count > 0 ? count : undefined;
 }

@@ -12,7 +12,7 @@ import { crashPoint } from './crash-point.js';
 import { enqueue, pump } from './dispatch.js';
 import { asStorageError } from './storage-error.js';
 import { liveTask } from './live-tasks.js';
-import { resolveTaskPlan } from './plan.js';
+import { resolveTaskPlan, withDecisions } from './plan.js';
 import type { BatchItem } from './service.js';
 import { createTaskFiles, taskPaths } from './task-files.js';
 import { inTurns } from './turns.js';
@@ -113,9 +113,10 @@ async function accept(core: Core, request: TaskRequest, hash: string | undefined
     throw new ExecgoError('resource_limit_exceeded', 'queue is full');
   if (core.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
+  const accepted = withDecisions(request, planned.plan, core.settings);
   core.inserting.add(taskId);
   try {
-    return await insert(core, newTask(core, taskId, { ...request, task_id: taskId }, planned, hash));
+    return await insert(core, newTask(core, taskId, { ...accepted, task_id: taskId }, planned, hash));
   } catch (error) {
     throw asStorageError(error);
   } finally {

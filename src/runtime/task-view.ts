@@ -12,6 +12,8 @@ export interface EncodedOutput {
   stderr_tail?: Buffer | undefined;
   stdout_bytes: number;
   stderr_bytes: number;
+  stdout_omitted_bytes?: number | undefined;
+  stderr_omitted_bytes?: number | undefined;
   stdout_truncated: boolean;
   stderr_truncated: boolean;
 }
@@ -51,6 +53,8 @@ function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage
     stderr_truncated: output.stderr_truncated,
     stdout_bytes: output.stdout_bytes,
     stderr_bytes: output.stderr_bytes,
+    stdout_omitted_bytes: output.stdout_omitted_bytes,
+    stderr_omitted_bytes: output.stderr_omitted_bytes,
     kill_requested: t.kill_requested,
     queue: t.request.control_context?.queue ?? DEFAULT_QUEUE,
     lane: t.request.control_context?.lane,

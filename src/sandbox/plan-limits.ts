@@ -15,8 +15,7 @@ export function enforceLimits(
   const pids = limits.pids_max === undefined ? undefined : pidsMechanism(caps, defaults, notes);
   const cpu = limits.cpu_millis === undefined ? undefined : cpuShareMechanism(caps, notes);
   return {
-    wall_time_ms: limits.wall_time_ms,
-    wall_time_mechanism: 'supervisor',
+    ...wallTime(limits.wall_time_ms, defaults),
     ...(cpuTime === undefined ? {} : { cpu_time_sec: limits.cpu_time_sec, cpu_time_mechanism: cpuTime }),
     cpu_time_enforced: enforces(cpuTime),
     ...(cpuTime === 'rlimit' ? { cpu_time_scope: 'per_process' } : {}),
@@ -29,6 +28,15 @@ export function enforceLimits(
     pids_enforced: enforces(pids),
     cgroup_enforced: [memory, pids, cpu].some(isCgroup),
     oom_detection: isCgroup(memory) && caps.oom_detection,
+  };
+}
+
+function wallTime(requested: number | undefined, defaults: PlanDefaults) {
+  const wall_time_ms = requested ?? defaults.wallTimeMs;
+  return {
+    wall_time_ms,
+    ...(wall_time_ms === 0 ? {} : { wall_time_mechanism: 'supervisor' as const }),
+    wall_time_source: requested === undefined ? ('default' as const) : ('request' as const),
   };
 }
 

@@ -4,6 +4,8 @@ import type { CapabilityMode } from '../task/request.js';
 export interface PlanDefaults {
   /** For requests that name none. */
   capabilityMode: CapabilityMode;
+  /** How long a task may run whose request does not say, in milliseconds; 0: as long as it takes. */
+  wallTimeMs: number;
   /** Name or number of the user that tasks run as; the daemon's own when absent. */
   taskUser?: string | undefined;
 }

@@ -19,7 +19,7 @@ export function launchVersion(): number {
   return Number(process.env['EXECGO_TEST_LAUNCH_VERSION'] ?? LAUNCH_VERSION);
 }
 
-/** One output stream: the first `max_bytes` go to `path`; once more has come, the last 64 KiB stand in `tail_path`. */
+/** One output stream, as far as it is kept: the first `max_bytes` go to `path`; once more has come, the last 64 KiB stand in `tail_path`. */
 export interface StreamSpec {
   path: string;
   max_bytes: number;
@@ -35,6 +35,7 @@ export interface LaunchSpec {
   cwd: string;
   stdout: StreamSpec;
   stderr: StreamSpec;
+  /** 0: none. */
   wall_time_ms: number;
   /** From TERM to KILL. */
   grace_ms: number;

@@ -151,6 +151,7 @@ export class TaskRun {
     this.#context.spawned(this.#running);
     if (this.#chain === undefined) this.#confirm();
     this.#stopping.begin();
+    if (this.#spec.wall_time_ms === 0) return;
     const passedMs = clock.monotonic() - this.#spawnedAt;
     this.#wallTime = new Deadline(Math.max(0, this.#spec.wall_time_ms - passedMs), () => this.#timeout());
   }

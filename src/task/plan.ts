@@ -27,8 +27,12 @@ export interface SandboxView {
 
 /** What holds of each limit, and by what mechanism. */
 export interface ResourceEnforcement {
+  /** 0: as long as it takes. */
   wall_time_ms: number;
-  wall_time_mechanism: Mechanism;
+  /** Absent where there is no limit. */
+  wall_time_mechanism?: Mechanism | undefined;
+  /** Who set the wall time; absent in plans of earlier versions. */
+  wall_time_source?: 'request' | 'default' | undefined;
   cpu_time_sec?: number | undefined;
   cpu_time_enforced: boolean;
   cpu_time_mechanism?: Mechanism | undefined;

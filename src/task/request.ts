@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { isTaskId } from './ids.js';
 
-/** Defaults that existing clients rely on. Milliseconds and bytes. */
-const DEFAULT_WALL_TIME_MS = 300_000;
+/** A default that existing clients rely on, in bytes. */
 const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;
 export const DEFAULT_QUEUE = 'default';
 
@@ -17,11 +16,11 @@ function optional<T extends z.ZodType>(schema: T) {
 
 const text = z.string().refine(noNul, NUL);
 const name = text.refine(notBlank, 'must not be empty');
-const positive = z
+const wholeNumber = z
   .number()
   .int('must be a whole number')
-  .positive('must be greater than 0')
   .max(Number.MAX_SAFE_INTEGER, 'must be at most 2^53-1');
+const positive = wholeNumber.positive('must be greater than 0');
 const variableName = text.refine(
   (k) => notBlank(k) && !k.includes('='),
   'keys must be non-empty and without "="',
@@ -71,13 +70,22 @@ const executionSchema = z
   });
 
 const limitsSchema = z.object({
-  wall_time_ms: positive.nullish().transform((v) => v ?? DEFAULT_WALL_TIME_MS),
+  wall_time_ms: optional(wholeNumber.min(0, 'must be 0, for none, or more')).describe(
+    'How long it may run; 0: as long as it takes. Without it the daemon decides, by default 300,000',
+  ),
   cpu_time_sec: optional(positive),
   cpu_millis: optional(positive),
   memory_bytes: optional(positive),
   pids_max: optional(positive),
-  stdout_max_bytes: positive.nullish().transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES),
+  stdout_max_bytes: positive
+    .nullish()
+    .transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES)
+    .describe('How much of it a status shows from the start'),
   stderr_max_bytes: positive.nullish().transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES),
+  stdout_keep_bytes: optional(positive).describe(
+    'What is kept on disk from the start. Without it the daemon decides, by default 64 MiB, and never less than stdout_max_bytes',
+  ),
+  stderr_keep_bytes: optional(positive),
   queue_timeout_ms: optional(positive),
 });
 

@@ -44,12 +44,16 @@ export interface TaskView {
   exit_signal?: number | undefined;
   stdout: string;
   stderr: string;
+  /** True when the task wrote more than `stdout` shows. */
   stdout_truncated: boolean;
   stderr_truncated: boolean;
   /** Bytes the task wrote, kept or not. */
   stdout_bytes: number;
   stderr_bytes: number;
-  /** The last bytes of a stream that passed its cap. */
+  /** Bytes between the beginning and the end of a stream that were not kept; absent where all of it is. */
+  stdout_omitted_bytes?: number | undefined;
+  stderr_omitted_bytes?: number | undefined;
+  /** The last bytes of a stream of which `stdout` does not show all. */
   stdout_tail?: string | undefined;
   stderr_tail?: string | undefined;
   kill_requested: boolean;

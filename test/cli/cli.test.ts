@@ -113,7 +113,7 @@ describe('submit', () => {
     const server = await daemon(() => undefined);
     const flags =
       'submit --id my-1 -e A=b=c -e E= --wall-time 10s --cpu-time 3s --cpu-millis 500 --memory 64M --pids 9 --stdout-max 1K ' +
-      '--stderr-max 2K --queue-timeout 1m --priority -2 --queue q --lane l --session s --tenant t --owner o --label a=1 --label b=2 ' +
+      '--stderr-max 2K --stdout-keep 3K --stderr-keep 4K --queue-timeout 1m --priority -2 --queue q --lane l --session s --tenant t --owner o --label a=1 --label b=2 ' +
       '--metadata m=n --idempotency-key k --sandbox linux_sandbox --workspace-subdir sub --strict prog -x --env --';
     const { code, stdout } = await execgo(flags.split(' '), { server: server.url });
     expect([code, stdout.toString()]).toEqual([0, 'my-1\n']);
@@ -128,6 +128,8 @@ describe('submit', () => {
         pids_max: 9,
         stdout_max_bytes: 1024,
         stderr_max_bytes: 2048,
+        stdout_keep_bytes: 3072,
+        stderr_keep_bytes: 4096,
         queue_timeout_ms: 60_000,
       },
       sandbox: { profile: 'linux_sandbox', workspace_subdir: 'sub' },

@@ -139,7 +139,7 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
       status: 'failed',
       cause: 'timeout',
       exit_signal: 15,
-      error: { code: 'timeout', message: 'task exceeded wall_time_ms' },
+      error: { code: 'timeout', message: 'task exceeded wall_time_ms: 100 ms, as its request says' },
     });
     const stubborn = script("trap '' TERM; while :; do sleep 0.05; done", { limits: { wall_time_ms: 100 } });
     expect(await submitAndWait(daemon, stubborn)).toMatchObject({ cause: 'timeout', exit_signal: 9 });
@@ -174,7 +174,9 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
 
     const capped = await submitAndWait(
       daemon,
-      script('seq 1 100000; echo the end >&2', { limits: { stdout_max_bytes: 1000 } }),
+      script('seq 1 100000; echo the end >&2', {
+        limits: { stdout_max_bytes: 1000, stdout_keep_bytes: 1000 },
+      }),
     );
     const all = Array.from({ length: 100_000 }, (_, i) => `${i + 1}\n`).join('');
     expect(statSync(capped.artifacts.stdout_path).size).toBe(1000);
@@ -182,11 +184,16 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
       stdout: all.slice(0, 1000),
       stdout_truncated: true,
       stdout_bytes: all.length,
+      stdout_omitted_bytes: all.length - 1000 - 65_536,
     });
     expect(capped.stdout_tail).toBe(all.slice(-65_536));
     expect(capped).toMatchObject({ stderr: 'the end\n', stderr_truncated: false, stderr_bytes: 8 });
-    const touching = await submitAndWait(daemon, script('printf ééé', { limits: { stdout_max_bytes: 5 } }));
-    expect(touching).toMatchObject({ stdout: 'éé', stdout_tail: 'é', stdout_bytes: 6 });
+    for (const keep of [{ stdout_keep_bytes: 5 }, {}]) {
+      const limits = { stdout_max_bytes: 5, ...keep };
+      const touching = await submitAndWait(daemon, script('printf ééé', { limits }));
+      expect(touching).toMatchObject({ stdout: 'éé', stdout_tail: 'é', stdout_bytes: 6 });
+      expect(touching).not.toHaveProperty('stdout_omitted_bytes');
+    }
     const toDevice = await submitAndWait(daemon, script('echo x > /dev/stdout; echo y > /dev/stderr'));
     if (launcher === 'libc') expect(toDevice).toMatchObject({ stdout: 'x\n', stderr: 'y\n' });
   });
@@ -198,7 +205,7 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
     const neighbour = submitAndWait(daemon, script('for i in 1 2 3 4 5; do sleep 0.1; echo $i; done'));
     const end = await submitAndWait(
       daemon,
-      command('yes', [], { limits: { stdout_max_bytes: 1_048_576, wall_time_ms: 2000 } }),
+      command('yes', [], { limits: { stdout_keep_bytes: 1_048_576, wall_time_ms: 2000 } }),
     );
     expect(end).toMatchObject({ status: 'failed', cause: 'timeout', stdout_truncated: true });
     expect(statSync(end.artifacts.stdout_path).size).toBe(1_048_576);

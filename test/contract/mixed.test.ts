@@ -41,7 +41,7 @@ const KINDS: Kind[] = [
   },
   {
     request: script(`head -c ${MEGABYTE} /dev/zero; head -c ${MEGABYTE} /dev/zero >&2`, {
-      limits: { stdout_max_bytes: 1000 },
+      limits: { stdout_keep_bytes: 1000 },
     }),
     expected: {
       status: 'success',

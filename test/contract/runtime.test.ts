@@ -70,6 +70,8 @@ test('info, capabilities and config have the contract’s shapes', async () => {
     max_running_tasks: 4,
     max_queued_tasks: 128,
     termination_grace_ms: 5000,
+    default_wall_time_ms: 300_000,
+    output_keep_bytes: 67_108_864,
     result_retention_secs: 604_800,
     gc_interval_ms: 1000,
     dispatch_poll_interval_ms: 250,

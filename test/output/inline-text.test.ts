@@ -62,8 +62,35 @@ test('a status holds at most 4 MiB of a stream with a larger cap', async () => {
     writeStream(tempDir(), produced, 2 * INLINE_MAX_BYTES),
   );
   expect(parse(text)).toHaveLength(INLINE_MAX_BYTES);
-  expect(tail).toBeUndefined();
+  expect(parse(tail)).toBe('x'.repeat(10));
   expect(truncated).toBe(true);
+});
+
+test('what is kept beyond what is shown gives the last bytes too, and nothing is omitted', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat(200_000),
+      fc.integer({ min: 1, max: 200_000 }),
+      fc.integer({ min: 1, max: 200_000 }),
+      fc.boolean(),
+      async (length, shown, kept, final) => {
+        const produced = Buffer.from('€'.repeat(length / 3) + 'xx'.slice(0, length % 3));
+        const source = { ...writeStream(tempDir(), produced, kept, final), maxBytes: shown };
+        const { text, tail, omitted_bytes, truncated } = await inlineTexts().read(source);
+        const head = Math.min(shown, kept, produced.length);
+        expect(truncated).toBe(head < produced.length);
+        expect(omitted_bytes).toBe(Math.max(0, produced.length - 65_536 - Math.min(kept, produced.length)));
+        const last = parse(tail ?? Buffer.from('""'));
+        expect(last).not.toContain('\ufffd');
+        expect(produced.toString().startsWith(parse(text))).toBe(true);
+        expect(produced.toString().endsWith(last)).toBe(true);
+        const seen = Buffer.byteLength(parse(text)) + Buffer.byteLength(last);
+        if (produced.length - head <= 65_536) expect(seen).toBe(produced.length);
+        else expect(Buffer.byteLength(last)).toBeGreaterThan(65_536 - 3);
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test('a character that is not written out yet is left out until it is, or until the end', async () => {

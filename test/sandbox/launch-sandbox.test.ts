@@ -21,7 +21,11 @@ function prepare(
   workspace = '/',
 ) {
   const task = request(parts);
-  const { plan } = resolvePlan(task, host.capabilities, { capabilityMode: 'strict', ...defaults });
+  const { plan } = resolvePlan(task, host.capabilities, {
+    capabilityMode: 'strict',
+    wallTimeMs: 0,
+    ...defaults,
+  });
   const env = { ...ENV, ...task.execution.env };
   return sandboxLaunch(plan, task, host.capabilities, host.layout, { name: 'launch-1', workspace, env });
 }
@@ -94,7 +98,11 @@ describe('as another user', () => {
   test('an unknown user is a failed sandbox', async () => {
     const { capabilities, layout } = await probeHost();
     const task = request();
-    const { plan } = resolvePlan(task, capabilities, { capabilityMode: 'strict', taskUser: 'nobody-here' });
+    const { plan } = resolvePlan(task, capabilities, {
+      capabilityMode: 'strict',
+      wallTimeMs: 0,
+      taskUser: 'nobody-here',
+    });
     const launch = () =>
       sandboxLaunch(plan, task, capabilities, layout, { name: 'n', workspace: '/', env: ENV });
     expect(launch).toThrow(

@@ -6,8 +6,8 @@ import { ExecgoError } from '../../src/task/errors.js';
 import type { Namespaces } from '../../src/task/plan.js';
 import { ableHost, request } from './hosts.js';
 
-const ADAPTIVE = { capabilityMode: 'adaptive' } as const;
-const STRICT = { capabilityMode: 'strict' } as const;
+const ADAPTIVE = { capabilityMode: 'adaptive', wallTimeMs: 300_000 } as const;
+const STRICT = { capabilityMode: 'strict', wallTimeMs: 300_000 } as const;
 const LIMITS = { cpu_time_sec: 10, memory_bytes: 1000, pids_max: 7, cpu_millis: 500 };
 const KINDS = ['mount', 'pid', 'uts', 'ipc', 'net'] as const;
 
@@ -59,6 +59,7 @@ test('a plain request on an able host is planned as it is', () => {
       resource_enforcement: {
         wall_time_ms: 300_000,
         wall_time_mechanism: 'supervisor',
+        wall_time_source: 'default',
         cpu_time_enforced: false,
         memory_enforced: false,
         pids_enforced: false,
@@ -80,6 +81,7 @@ test.each([
   expect(plan.resource_enforcement).toEqual({
     wall_time_ms: 300_000,
     wall_time_mechanism: 'supervisor',
+    wall_time_source: 'default',
     cpu_time_sec: 10,
     cpu_time_enforced: true,
     cpu_time_mechanism: 'rlimit',

@@ -30,7 +30,7 @@ test('the columns of the older schema are filled as its reader expects them', as
   const row = rawDatabase(dir).prepare('SELECT * FROM tasks').get() as Record<string, string>;
   expect(row).toMatchObject({ handle_id: 't', status: 'accepted', stdout_max_bytes: 4_194_304 });
   expect(JSON.parse(row.execution_json!)).toMatchObject({ kind: 'command', program: '/bin/true' });
-  expect(JSON.parse(row.limits_json!)).toMatchObject({ wall_time_ms: 300_000 });
+  expect(JSON.parse(row.limits_json!)).toMatchObject({ stdout_max_bytes: 4_194_304 });
   expect(JSON.parse(row.sandbox_json!)).toMatchObject({ profile: 'process' });
   expect(JSON.parse(row.metadata_json!)).toEqual({ a: 'b' });
   expect(JSON.parse(row.control_context_json!)).toMatchObject({ tenant: 'acme' });

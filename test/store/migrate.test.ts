@@ -149,7 +149,7 @@ describe('a database of the older runtime', () => {
     old.add('broken', {
       status: 'accepted',
       execution_json: '{"kind":"command","program":"","args":[1,"x"]}',
-      limits_json: '{"wall_time_ms":0}',
+      limits_json: '{"wall_time_ms":-1}',
       sandbox_json: 'nonsense',
       control_context_json: '[]',
     });
@@ -174,7 +174,7 @@ describe('a database of the older runtime', () => {
     });
     expect(store.task('broken')?.request).toMatchObject({
       execution: { kind: 'command', program: '', args: ['x'], env: {} },
-      limits: { wall_time_ms: 300_000 },
+      limits: { stdout_max_bytes: 4_194_304 },
       sandbox: { profile: 'process' },
       metadata: { note: 'old' },
     });

@@ -1,3 +1,4 @@
+import { TAIL_BYTES } from '../../supervisor/tail-format.js';
 import { OutputSnapshot } from './snapshot.js';
 import type { OutputSource } from './source.js';
 import { TextCache } from './text-cache.js';
@@ -19,10 +20,12 @@ const EMPTY = Buffer.from('""');
 export interface InlineText {
   /** The first bytes, lossy UTF-8. */
   text: Buffer;
-  /** The last bytes of a stream of which some are gone or stand in the ring file only. */
+  /** The last bytes of a stream of which `text` does not hold all. */
   tail?: Buffer | undefined;
   /** Bytes the task wrote so far. */
   total_bytes: number;
+  /** Bytes in its middle that were not kept. */
+  omitted_bytes: number;
   /** True when the task wrote more than `text` may hold. */
   truncated: boolean;
 }
@@ -39,7 +42,8 @@ export class InlineTexts {
 
   /** @throws a system error when a file that exists cannot be read */
   async read(source: OutputSource): Promise<InlineText> {
-    if (source.final && source.totalBytes === 0) return { text: EMPTY, total_bytes: 0, truncated: false };
+    if (source.final && source.totalBytes === 0)
+      return { text: EMPTY, total_bytes: 0, omitted_bytes: 0, truncated: false };
     const snapshot = new OutputSnapshot(source);
     try {
       const shown = Math.min(snapshot.kept, source.maxBytes, INLINE_MAX_BYTES);
@@ -51,17 +55,20 @@ export class InlineTexts {
           : await this.#cache.get(source.path, `${snapshot.stamp}:${shown}:${whole}`, async () =>
               this.#encoder.encode(withoutCutEnd(await snapshot.read(0, shown), whole)),
             );
-      const { total, tailFrom } = snapshot;
-      if (tailFrom === total) return { text, total_bytes: total, truncated };
+      const { total, omitted } = snapshot;
+      const sizes = { total_bytes: total, omitted_bytes: omitted, truncated };
+      const tailStart = tailStartOf(snapshot, shown);
+      if (tailStart === total) return { text, ...sizes };
       const tail = await this.#cache.get(
         source.tailPath,
-        `${snapshot.stamp}:${total}:${source.final}`,
+        `${snapshot.stamp}:${shown}:${total}:${source.final}`,
         async () => {
-          const bytes = await snapshot.read(tailFrom - (await cutAtCap(snapshot, shown)), total);
+          const cut = tailStart === shown ? await cutAtCap(snapshot, shown) : 0;
+          const bytes = await snapshot.read(tailStart - cut, total);
           return this.#encoder.encode(withoutCutEnd(bytes.subarray(strayBytes(bytes)), source.final));
         },
       );
-      return { text, tail, total_bytes: total, truncated };
+      return { text, tail, ...sizes };
     } finally {
       snapshot.close();
     }
@@ -78,9 +85,16 @@ export class InlineTexts {
   }
 }
 
-/** Bytes at the end of the text that belong to a character that goes on in the tail, where nothing lies between. */
+/**
+ * Where the last bytes begin that are shown beside the first `shown`: up to 64 KiB, from the log file or from the ring.
+ * The end of the stream where there is nothing to show.
+ */
+function tailStartOf({ total, tailFrom, omitted }: OutputSnapshot, shown: number): number {
+  return Math.max(shown, total - TAIL_BYTES, omitted > 0 ? tailFrom : 0);
+}
+
+/** Bytes at the end of the text that belong to a character that goes on in the tail. */
 async function cutAtCap(snapshot: OutputSnapshot, shown: number): Promise<number> {
-  if (snapshot.omitted > 0 || shown < snapshot.kept) return 0;
   return unfinishedBytes(await snapshot.read(Math.max(0, shown - UTF8_MAX_BYTES), shown));
 }
 

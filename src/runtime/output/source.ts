@@ -2,9 +2,9 @@
 export interface OutputSource {
   /** The log file with the first bytes. */
   path: string;
-  /** The ring file with the last bytes; it exists once the stream has passed its cap. */
+  /** The ring file with the last bytes; it exists once the stream has passed what is kept. */
   tailPath: string;
-  /** The cap: `stdout_max_bytes`, `stderr_max_bytes`. */
+  /** How much of it a status shows: `stdout_max_bytes`, `stderr_max_bytes`. */
   maxBytes: number;
   /** True once the task is terminal and no byte will follow. */
   final: boolean;

@@ -12,9 +12,13 @@ import { runTasks, TRUE } from '../load/run-tasks.js';
 import { pssKb } from '../probes/pss.js';
 import { bytesWritten } from '../probes/bytes-written.js';
 
-const YES = { execution: { kind: 'command', program: 'yes' } };
+const KEPT_BYTES = 4_194_304;
+const YES = {
+  execution: { kind: 'command', program: 'yes' },
+  limits: { stdout_keep_bytes: KEPT_BYTES },
+};
 const MB = 1e6;
-/** By then the cap of 4 MiB is long passed. Milliseconds. */
+/** By then {@link KEPT_BYTES} are long passed. Milliseconds. */
 const PAST_CAP_MS = 300;
 
 /** A task that writes without end. */
