@@ -42,7 +42,12 @@ export class GroupCommit {
   #aloneAt = Infinity;
   #closed = false;
 
-  constructor(db: Database.Database, members: readonly TransactionMember[]) {
+  /** @param transactionMs how long a transaction may take before the rest of a long queue goes into another */
+  constructor(
+    db: Database.Database,
+    members: readonly TransactionMember[],
+    private readonly transactionMs = TRANSACTION_MS,
+  ) {
     this.#db = db;
     this.#members = members;
     this.#begin = db.prepare('BEGIN IMMEDIATE');
@@ -118,7 +123,7 @@ export class GroupCommit {
     let tried = 0;
     try {
       this.#begin.run();
-      const until = performance.now() + TRANSACTION_MS;
+      const until = performance.now() + this.transactionMs;
       for (const job of batch) {
         tried++;
         if (this.#run(job, batch.length > 1)) ran.push(job);
