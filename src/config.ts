@@ -19,6 +19,7 @@ export interface Config {
   readonly defaultWallTimeMs: number;
   readonly outputKeepBytes: number;
   readonly resultRetentionSecs: number;
+  readonly idempotencyRetentionSecs: number;
   readonly gcIntervalMs: number;
   /** 0: no bound; so is {@link retainMaxBytes}. */
   readonly retainMaxTasks: number;
@@ -61,6 +62,7 @@ const FLAGS = {
   defaultWallTimeMs: count.default(300_000),
   outputKeepBytes: atLeastOne.default(67_108_864),
   resultRetentionSecs: count.default(604_800),
+  idempotencyRetentionSecs: atLeastOne.default(2_592_000),
   gcIntervalMs: atLeastOne.default(1000),
   retainMaxTasks: count.default(0),
   retainMaxBytes: count.default(0),
@@ -137,6 +139,7 @@ export function loadConfig(
     defaultWallTimeMs: read('defaultWallTimeMs'),
     outputKeepBytes: read('outputKeepBytes'),
     resultRetentionSecs: read('resultRetentionSecs'),
+    idempotencyRetentionSecs: read('idempotencyRetentionSecs'),
     gcIntervalMs: read('gcIntervalMs'),
     retainMaxTasks: read('retainMaxTasks'),
     retainMaxBytes: read('retainMaxBytes'),

@@ -157,6 +157,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       newId: () => makeTaskId(now()),
       newToken: randomUUID,
       inserting: new Set(),
+      claiming: new Map(),
       unlaunched: new Set(),
       accepting: true,
     };
@@ -211,7 +212,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       log,
     );
     closers.push(() => stopServing(server, waiters));
-    const maintenance = startMaintenance(core, removal, config.gcIntervalMs);
+    const maintenance = startMaintenance(core, removal, config);
     closers.push(() => maintenance.stop());
     const url = serverUrl(server, config);
     lock.describe({ pid: process.pid, listen_addr: url, started_at: new Date(startedAt).toISOString() });
@@ -244,7 +245,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
 }
 
 /** Measuring what ended tasks take costs a look at each of their files: it is done only for a bound on it. */
-function startMaintenance(core: Core, removal: RemovalParts, intervalMs: number): Maintenance {
+function startMaintenance(core: Core, removal: RemovalParts, config: Config): Maintenance {
   const { store, log, collector } = core;
   const diskUsage = collector.policy.maxBytes === undefined ? undefined : new DiskUsage(removal);
   core.announcer.onAnyEnd((taskId) => diskUsage?.ended(taskId));
@@ -254,8 +255,9 @@ function startMaintenance(core: Core, removal: RemovalParts, intervalMs: number)
     diskUsage,
     wal: new WalKeeper(store, log),
     repair: (signal) => repairFiles(core, signal),
+    keyRetentionMs: config.idempotencyRetentionSecs * 1000,
     log,
-    intervalMs,
+    intervalMs: config.gcIntervalMs,
   });
   maintenance.start();
   return maintenance;

@@ -34,6 +34,7 @@ function serveCommand(): Command {
     )
     .option('--output-keep-bytes <n>', 'how much of each output stream is kept (default: 67108864)')
     .option('--result-retention-secs <n>', 'how long ended tasks are kept (default: 604800)')
+    .option('--idempotency-retention-secs <n>', 'how long idempotency keys are kept (default: 2592000)')
     .option('--retain-max-tasks <n>', 'how many ended tasks are kept (default: 0, no bound)')
     .option('--retain-max-bytes <n>', 'disk space that ended tasks may take (default: 0, no bound)')
     .option('--gc-interval-ms <n>', 'how often they are looked for (default: 1000)')

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** JSON with sorted keys: two requests that mean the same have the same text. */
+/** JSON with sorted keys and without those that are null: two requests that mean the same have the same text. */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, v: unknown) =>
     typeof v === 'object' && v !== null && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      ? Object.fromEntries(
+          Object.entries(v)
+            .filter(([, inner]) => inner !== null)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
       : v,
   );
 }

@@ -13,6 +13,7 @@ export interface ConfigFacts {
   defaultWallTimeMs: number;
   outputKeepBytes: number;
   resultRetentionSecs: number;
+  idempotencyRetentionSecs: number;
   gcIntervalMs: number;
   /** 0: no bound. */
   retainMaxTasks: number;
@@ -39,6 +40,7 @@ export function configView(config: ConfigFacts): object {
     default_wall_time_ms: config.defaultWallTimeMs,
     output_keep_bytes: config.outputKeepBytes,
     result_retention_secs: config.resultRetentionSecs,
+    idempotency_retention_secs: config.idempotencyRetentionSecs,
     gc_interval_ms: config.gcIntervalMs,
     retain_max_tasks: config.retainMaxTasks,
     retain_max_bytes: config.retainMaxBytes,

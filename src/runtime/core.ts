@@ -57,6 +57,8 @@ export interface Core {
   readonly newToken: () => string;
   /** Ids whose insert is under way: they are taken, and count against the queue. */
   readonly inserting: Set<string>;
+  /** By tenant and idempotency key, the submit that is about to use it first. */
+  readonly claiming: Map<string, Promise<string>>;
   /** Tasks that are committed as running and whose launch never began: they get another one before anything new starts. */
   readonly unlaunched: Set<LiveTask>;
   /** False once the daemon is on its way out: nothing is accepted or started any more. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Store } from '../store/store.js';
 import type { Collector } from './collector.js';
 import type { DiskUsage } from './disk-usage.js';
+import { expireKeys } from './expire-keys.js';
 import { longTimeout } from './long-timeout.js';
 import type { WalKeeper } from './wal-keeper.js';
 
@@ -16,6 +17,8 @@ export interface MaintenanceOptions {
   wal: WalKeeper;
   /** Done once, before everything else. */
   repair: (signal: AbortSignal) => Promise<unknown>;
+  /** Age at which idempotency keys end. */
+  keyRetentionMs: number;
   log: Logger;
   intervalMs: number;
 }
@@ -57,12 +60,13 @@ export class Maintenance {
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const { collector, diskUsage, wal } = this.options;
+    const { store, collector, diskUsage, wal, keyRetentionMs } = this.options;
     await this.#guard('cannot measure ended tasks', () => diskUsage?.update(signal));
     await this.#guard('garbage collection failed', async () => {
       const { removed, bytes_freed, duration_ms } = await collector.pass(signal);
       if (removed > 0) this.options.log.debug({ removed, bytes_freed, duration_ms }, 'garbage collection');
     });
+    await this.#guard('cannot end idempotency keys', () => expireKeys(store, keyRetentionMs, signal));
     await this.#guard('cannot empty the write-ahead log', () => {
       wal.check();
     });

@@ -1,18 +1,18 @@
 import fs from 'node:fs';
-import type { InsertResult, NewTask, TaskPaths } from '../store/records.js';
+import type { InsertResult, NewTask, RequestHash, TaskPaths } from '../store/records.js';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 import type { NewEvent } from '../task/events.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import { validateSubmission } from '../task/validate.js';
 import type { SubmitAnswer } from '../task/view.js';
-import { canonicalHash } from './canonical-json.js';
 import type { Core } from './core.js';
 import { crashPoint } from './crash-point.js';
 import { enqueue, pump } from './dispatch.js';
 import { asStorageError } from './storage-error.js';
 import { liveTask } from './live-tasks.js';
 import { resolveTaskPlan, withDecisions } from './plan.js';
+import { requestHash } from './request-hash.js';
 import type { BatchItem } from './service.js';
 import { createTaskFiles, taskPaths } from './task-files.js';
 import { inTurns } from './turns.js';
@@ -27,9 +27,11 @@ const BATCH_MAX = 1000;
  */
 export async function submit(core: Core, body: unknown): Promise<SubmitAnswer> {
   const { request, warnings } = validateSubmission(body);
-  const hash = idempotencyHash(request);
+  const key = request.control_context?.idempotency_key;
   const task_id =
-    (hash === undefined ? undefined : replayOf(core, request, hash)) ?? (await accept(core, request, hash));
+    key === undefined
+      ? await accept(core, request, undefined)
+      : await acceptOnce(core, request, key, requestHash(body));
   return {
     task_id,
     handle_id: task_id,
@@ -75,15 +77,24 @@ function refused(core: Core, item: unknown, error: unknown): BatchItem {
   };
 }
 
-function idempotencyHash(request: TaskRequest): string | undefined {
-  return request.control_context?.idempotency_key === undefined ? undefined : canonicalHash(request);
-}
-
-/** A replay is answered before anything is checked: what was accepted once is not refused because it is busy now. */
-function replayOf(core: Core, request: TaskRequest, hash: string): string | undefined {
-  const { tenant, idempotency_key } = request.control_context ?? {};
-  if (idempotency_key === undefined) return undefined;
-  return core.store.replayedTask(tenant, idempotency_key, hash);
+/**
+ * A replay is answered before anything is checked: what was accepted once is not refused because it is busy now. While
+ * the first use of a key is still being written nobody knows whether there will be something to replay: it is waited for.
+ */
+async function acceptOnce(core: Core, request: TaskRequest, key: string, hash: RequestHash): Promise<string> {
+  const tenant = request.control_context?.tenant;
+  const name = JSON.stringify([tenant, key]);
+  for (let first = core.claiming.get(name); first !== undefined; first = core.claiming.get(name))
+    await first.catch(() => undefined);
+  const replayed = core.store.keys.lookUp(tenant, key, hash);
+  if (replayed !== undefined) return replayed;
+  const accepted = accept(core, request, hash);
+  core.claiming.set(name, accepted);
+  try {
+    return await accepted;
+  } finally {
+    core.claiming.delete(name);
+  }
 }
 
 /** @throws ExecgoError `insufficient_resources` when it can never fit */
@@ -100,7 +111,7 @@ function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTas
   );
 }
 
-async function accept(core: Core, request: TaskRequest, hash: string | undefined): Promise<string> {
+async function accept(core: Core, request: TaskRequest, hash: RequestHash | undefined): Promise<string> {
   const planned = resolveTaskPlan(core, request);
   checkFits(core, request, planned);
   const taskId = request.task_id ?? core.newId();
@@ -129,7 +140,7 @@ function newTask(
   task_id: string,
   request: TaskRequest,
   { plan: resolved, reservation }: PlannedTask,
-  hash: string | undefined,
+  hash: RequestHash | undefined,
 ): NewTask {
   const at = core.now();
   const events: NewEvent[] = [

@@ -70,6 +70,14 @@ export type TaskPaths = Pick<
   | 'script_path'
 >;
 
+/** What tells one request from another under the same idempotency key. */
+export interface RequestHash {
+  /** Written down with the key. */
+  sent: string;
+  /** What a version before wrote down for the same request. */
+  older: () => string;
+}
+
 export interface NewTask {
   task_id: string;
   request: TaskRequest;
@@ -79,8 +87,8 @@ export interface NewTask {
   reservation: Resources;
   created_at_ms: number;
   paths: TaskPaths;
-  /** Hash of the canonical request; required with `control_context.idempotency_key`. */
-  request_hash?: string | undefined;
+  /** Required with `control_context.idempotency_key`. */
+  request_hash?: RequestHash | undefined;
   /** At least the `submitted` event, which comes first. */
   events: NewEvent[];
 }

@@ -28,13 +28,13 @@ export class Store {
   readonly commits: GroupCommit;
   /** The tasks that have ended, by age. */
   readonly kept: KeptTasks;
+  readonly keys: IdempotencyKeys;
   readonly #db: Database.Database;
   readonly #dataDir: string;
   readonly #now: () => number;
   readonly #events: EventLog;
   readonly #counters: CounterTable;
   readonly #launchIds: LaunchIds;
-  readonly #keys: IdempotencyKeys;
   readonly #insert: TaskInsert;
   readonly #changes: TaskChanges;
   readonly #supervisors: SupervisorTable;
@@ -53,9 +53,9 @@ export class Store {
     this.#events = new EventLog(db);
     this.#counters = new CounterTable(db);
     this.#launchIds = new LaunchIds(db);
-    this.#keys = new IdempotencyKeys(db);
-    this.#insert = new TaskInsert(db, this.#events, this.#keys, this.#counters);
     this.kept = new KeptTasks(db, this.#counters, clocks);
+    this.keys = new IdempotencyKeys(db, this.kept.clock);
+    this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters);
     this.#changes = new TaskChanges(db, this.#events, this.#counters, this.kept.clock);
     this.#supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db, dataDir);
@@ -86,14 +86,6 @@ export class Store {
    */
   insertTask(task: records.NewTask): records.InsertResult {
     return this.#insert.insert(task);
-  }
-
-  /**
-   * The task that an idempotency key was first used for with the same request; undefined for a free key. A read.
-   * @throws ExecgoError `conflict` when the key stands for another request
-   */
-  replayedTask(tenant: string | undefined, key: string, requestHash: string): string | undefined {
-    return this.#keys.lookUp(tenant, key, requestHash);
   }
 
   /** A number that no launch of this database has had. */

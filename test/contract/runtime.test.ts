@@ -73,6 +73,7 @@ test('info, capabilities and config have the contract’s shapes', async () => {
     default_wall_time_ms: 300_000,
     output_keep_bytes: 67_108_864,
     result_retention_secs: 604_800,
+    idempotency_retention_secs: 2_592_000,
     gc_interval_ms: 1000,
     dispatch_poll_interval_ms: 250,
     cgroup_root: expect.stringContaining('/sys/fs/cgroup/'),

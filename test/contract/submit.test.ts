@@ -1,7 +1,17 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { command, http, script, startDaemon, submit, submitAndWait, waitForEnd } from '../harness/index.js';
+import { withDatabase } from '../faults/support.js';
+import {
+  command,
+  http,
+  script,
+  startDaemon,
+  submit,
+  submitAndWait,
+  waitFor,
+  waitForEnd,
+} from '../harness/index.js';
 
 const TRUE = { kind: 'command', program: 'true' };
 
@@ -223,6 +233,58 @@ describe('idempotency', () => {
     expect(new Set(ids).size).toBe(1);
     await waitForEnd(daemon, ids[0]!);
     expect((await http(daemon.url).get('/api/v1/tasks')).body.tasks).toHaveLength(1);
+  });
+
+  test('so do ten at once with one id, also when the queue is full with the first of them', async () => {
+    const daemon = await startDaemon({ flags: ['--max-running-tasks', '1', '--max-queued-tasks', '1'] });
+    const api = http(daemon.url);
+    const busy = await submit(daemon, command('sleep', ['60']));
+    await waitFor(async () => (await api.get(`/api/v1/tasks/${busy}`)).body.status === 'running');
+    const request = { task_id: 'one', ...keyed('k4', ['a']) };
+    const other = { task_id: 'one', ...keyed('k4', ['b']) };
+    const alone = Array.from({ length: 10 }, () => api.post('/api/v1/tasks', request));
+    const batch = api.post('/api/v1/tasks/batch', { tasks: [request, request, other] });
+    for (const answer of await Promise.all(alone))
+      expect([answer.status, answer.body.task_id]).toEqual([200, 'one']);
+    expect((await batch).body).toMatchObject([
+      { task_id: 'one', status: 'accepted' },
+      { task_id: 'one', status: 'accepted' },
+      { task_id: 'one', error: { code: 'conflict' } },
+    ]);
+    await api.post(`/api/v1/tasks/${busy}/kill`);
+    expect((await waitForEnd(daemon, 'one')).stdout).toBe('a\n');
+  });
+
+  test('a key outlives an upgrade, whatever the version before made of the request', async () => {
+    const daemon = await startDaemon();
+    const request = {
+      execution: { kind: 'command', program: '/bin/true' },
+      control_context: { idempotency_key: 'k' },
+    };
+    const first = await submit(daemon, request);
+    await waitForEnd(daemon, first);
+    await daemon.stop();
+    withDatabase(daemon.dataDir, (db) =>
+      db
+        .prepare('UPDATE idempotency_keys SET request_hash = ?')
+        .run('bdc82bb086ea2ea5594cd5222cb37e901c509f91a0ddcc6a0ecd6b7e17e6cce6'),
+    );
+    await daemon.restart();
+    expect(await submit(daemon, request)).toBe(first);
+    const other = await http(daemon.url).post('/api/v1/tasks', { ...request, metadata: { a: 'b' } });
+    expect(other.status).toBe(409);
+  });
+
+  test('keys end after their time', async () => {
+    const daemon = await startDaemon({
+      flags: ['--idempotency-retention-secs', '1', '--gc-interval-ms', '20'],
+    });
+    const first = await submit(daemon, keyed('k5', ['a']));
+    const next = await waitFor(async () => {
+      const id = await submit(daemon, keyed('k5', ['a']));
+      return id !== first && id;
+    });
+    for (const id of [first, next]) expect((await waitForEnd(daemon, id)).status).toBe('success');
   });
 });
 

@@ -1,10 +1,13 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { expireKeys } from '../../src/runtime/expire-keys.js';
+import { openStore } from '../../src/store/open.js';
 import { tempDir } from '../harness/temp-dir.js';
-import { events, insert, newTask, openedStore, rawDatabase, runThrough, SUCCESS } from './support.js';
+import { events, insert, newTask, NOW, openedStore, rawDatabase, runThrough, SUCCESS } from './support.js';
 
+const hashOf = (sent: string, older = '') => ({ sent, older: () => older });
 const keyed = (id: string, hash: string, tenant?: string) => ({
   ...newTask(id, { control_context: { idempotency_key: 'k', tenant } }),
-  request_hash: hash,
+  request_hash: hashOf(hash),
 });
 
 test('a new task reads back as it was inserted', async () => {
@@ -76,9 +79,9 @@ test('an idempotency key gives the first answer again, also after its task is go
   );
   await store.commits.write(() => store.deleteTask('a'));
   expect(await put(keyed('b', 'h'))).toEqual({ inserted: false, task_id: 'a' });
-  expect(store.replayedTask(undefined, 'k', 'h')).toBe('a');
-  expect(store.replayedTask('nobody', 'k', 'h')).toBeUndefined();
-  expect(() => store.replayedTask(undefined, 'k', 'x')).toThrow('idempotency key');
+  expect(store.keys.lookUp(undefined, 'k', hashOf('h'))).toBe('a');
+  expect(store.keys.lookUp('nobody', 'k', hashOf('h'))).toBeUndefined();
+  expect(() => store.keys.lookUp(undefined, 'k', hashOf('x'))).toThrow('idempotency key');
 });
 
 test('a key is not used up by an insert that failed', async () => {
@@ -89,7 +92,35 @@ test('a key is not used up by an insert that failed', async () => {
     code: 'conflict',
   });
   await other;
-  expect(store.replayedTask(undefined, 'k', 'h')).toBeUndefined();
+  expect(store.keys.lookUp(undefined, 'k', hashOf('h'))).toBeUndefined();
+});
+
+test('a key that an older version wrote down is known by the hash of that version', async () => {
+  const store = openedStore();
+  await store.commits.write(() => store.insertTask(keyed('a', 'of an older version')));
+  expect(store.keys.lookUp(undefined, 'k', hashOf('of this one', 'of an older version'))).toBe('a');
+  expect(() => store.keys.lookUp(undefined, 'k', hashOf('of this one', 'another'))).toThrow(
+    'idempotency key',
+  );
+});
+
+test('keys end by age, oldest first, and are free then', async () => {
+  let uptime = 0;
+  const store = openStore({ dataDir: tempDir(), now: () => NOW, uptimeMs: () => uptime });
+  onTestFinished(() => store.close());
+  const put = (id: string, tenant: string) =>
+    store.commits.write(() => store.insertTask(keyed(id, 'h', tenant)));
+  for (const tenant of ['a', 'b', 'c']) {
+    await put(tenant, tenant);
+    uptime += 1000;
+  }
+  expect(store.keys.olderThan(3001, 9)).toEqual([]);
+  expect(store.keys.olderThan(2000, 9).map((k) => k.tenant)).toEqual(['a', 'b']);
+  expect(store.keys.olderThan(0, 2).map((k) => k.tenant)).toEqual(['a', 'b']);
+  await expireKeys(store, 2000, new AbortController().signal);
+  expect(store.keys.olderThan(0, 9).map((k) => k.tenant)).toEqual(['c']);
+  expect(await put('new', 'a')).toMatchObject({ inserted: true });
+  expect(await put('other', 'c')).toEqual({ inserted: false, task_id: 'c' });
 });
 
 test('a key without a hash is a mistake of the caller', async () => {

@@ -26,6 +26,7 @@ describe('a new database', () => {
       { id: 2, name: 'execgo-schema', n: 64, applied_at_ms: NOW },
       { id: 3, name: 'retention', n: 64, applied_at_ms: NOW },
       { id: 4, name: 'fewer-indexes', n: 64, applied_at_ms: NOW },
+      { id: 5, name: 'keys-end', n: 64, applied_at_ms: NOW },
     ]);
     expect(store.lastSeq()).toBe(0);
     expect(store.liveTasks()).toEqual([]);

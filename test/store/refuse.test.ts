@@ -34,8 +34,8 @@ function overwrite(path: string, offset: number, length: number): void {
 
 const REFUSED: Record<string, [change: (path: string, dir: string) => void, message: RegExp]> = {
   'a newer database': [
-    alter("INSERT INTO schema_migrations VALUES (5, 'later', 'x', 1)"),
-    /newer execgo \(migration 5 "later".*start that version/,
+    alter("INSERT INTO schema_migrations VALUES (1000, 'later', 'x', 1)"),
+    /newer execgo \(migration 1000 "later".*start that version/,
   ],
   'a changed checksum': [
     alter("UPDATE schema_migrations SET checksum = 'x' WHERE id = 2"),
