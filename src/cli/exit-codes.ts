@@ -1,11 +1,11 @@
-/** What every command's exit code means; `run` adds the task's own. */
+/** What every command's exit code means; `run` and `wait` add the task's own. */
 export const EXIT = {
   ok: 0,
   failed: 1,
   usage: 2,
-  /** `wait` or `run --timeout-ms` ran out. */
+  /** `--timeout-ms` of `wait`, `run` or `submit` ran out. */
   timeout: 124,
-  /** `run`: the task ended without an exit code or signal of its own. */
+  /** `run` and `wait`: the task ended without an exit code or signal of its own. */
   none: 125,
   /** Added to a signal's number. */
   signal: 128,
@@ -13,7 +13,7 @@ export const EXIT = {
   readerGone: 141,
 } as const;
 
-/** What the exit code of `run` is made of. */
+/** What the exit code of `run` and `wait` is made of. */
 export interface TaskEnding {
   status: string;
   exit_code?: number | undefined;

@@ -3,6 +3,7 @@ import { ExecgoTimeoutError, type ExecgoClient } from '../client/index.js';
 import { clientCommand, connect, parse } from './command.js';
 import { EXIT, exitCodeOf, type TaskEnding } from './exit-codes.js';
 import { Interruption } from './interruption.js';
+import { printingRefusals } from './refusal-json.js';
 import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from './request-options.js';
 import { streamOutput } from './stream-output.js';
 import { submitOnce } from './submit-once.js';
@@ -45,13 +46,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   const request = buildRequest(options, command.args);
   const client = connect(options);
 
+  const json = options.output === 'json' || (isWholeRequest(options) && options.output !== 'stream');
   // From here on a signal is the task's: it may be accepted at any moment, also before its id is known here.
   const interruption = new Interruption(client, request.control_context?.owner ?? options.owner);
   try {
-    const { task_id: taskId, warnings = [] } = await submitOnce(client, request);
+    const { task_id: taskId, warnings = [] } = await printingRefusals(json, () =>
+      submitOnce(client, request),
+    );
     for (const warning of warnings) await note(warning);
     interruption.accepted(taskId);
-    const json = options.output === 'json' || (isWholeRequest(options) && options.output !== 'stream');
     const end = await (json
       ? finalStatus(client, taskId, options)
       : streamed(client, taskId, options, interruption));

@@ -1,5 +1,6 @@
 import { ExecgoTimeoutError, type ExecgoClient, type OutputEvent } from '../client/index.js';
 import type { OutputStream, TaskEnd } from '../client/index.js';
+import { MAX_TIMER_MS } from './units.js';
 import { note, ReaderGone, write } from './write.js';
 
 export interface StreamOptions {
@@ -49,9 +50,6 @@ export async function streamOutput(
   }
   throw new Error(`the output of task ${taskId} ended without telling how the task did`);
 }
-
-/** The longest that Node's timers take, in milliseconds: 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 async function show(event: Exclude<OutputEvent, { type: 'end' }>): Promise<void> {
   if (event.type === 'data')

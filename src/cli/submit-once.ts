@@ -1,30 +1,74 @@
 import { randomUUID } from 'node:crypto';
 import { ExecgoApiError, ExecgoConnectionError, type ExecgoClient } from '../client/index.js';
 import type { SubmitAnswer, TaskSubmission } from '../client/index.js';
+import { MAX_TIMER_MS } from './units.js';
 
 /**
  * Submits exactly once also when the connection is lost before the answer came: the task gets its id here, so that one
  * that was accepted can be told from one that was not. A request with an idempotency key stays as it is, since the id
  * would make it another request.
  */
-export async function submitOnce(client: ExecgoClient, request: TaskSubmission): Promise<SubmitAnswer> {
-  if ((request.control_context?.idempotency_key ?? '') !== '') return client.submit(request);
-  const taskId = request.task_id ?? randomUUID();
-  const named = { ...request, task_id: taskId };
+export async function submitOnce(
+  client: ExecgoClient,
+  request: TaskSubmission,
+  { signal, newId = randomUUID() }: { signal?: AbortSignal | undefined; newId?: string } = {},
+): Promise<SubmitAnswer> {
+  if (hasKey(request)) return client.submit(request, { signal });
+  const named = { ...request, task_id: request.task_id ?? newId };
   try {
-    return await client.submit(named);
+    return await client.submit(named, { signal });
   } catch (error) {
     // An id that somebody else chose may be another task's: only one of ours tells that it was this request.
     if (typeof request.task_id === 'string' || !isLost(error)) throw error;
-    return resubmit(client, named, taskId);
+    return resubmit(client, named, newId, signal);
   }
 }
 
-async function resubmit(client: ExecgoClient, named: TaskSubmission, taskId: string): Promise<SubmitAnswer> {
+/** No answer came in time; the task may have been accepted all the same. */
+export class SubmitTimeout extends Error {
+  override readonly name = 'SubmitTimeout';
+}
+
+/**
+ * As {@link submitOnce}, but not for longer than `timeoutMs`.
+ * @throws SubmitTimeout, which says how to find out whether there is a task
+ */
+export async function submitWithin(
+  client: ExecgoClient,
+  request: TaskSubmission,
+  timeoutMs: number | undefined,
+): Promise<SubmitAnswer> {
+  if (timeoutMs === undefined) return submitOnce(client, request);
+  const newId = randomUUID();
+  const signal = AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS));
   try {
-    await client.status(taskId, { patient: true });
+    return await submitOnce(client, request, { signal, newId });
   } catch (error) {
-    if (error instanceof ExecgoApiError && error.code === 'not_found') return client.submit(named);
+    if (error !== signal.reason) throw error;
+    const how = hasKey(request)
+      ? 'submitting it again with the same key tells, and makes no second task'
+      : `execgo status ${request.task_id ?? newId} tells`;
+    throw new SubmitTimeout(
+      `no answer within ${String(timeoutMs)} ms; whether the task was accepted all the same, ${how}`,
+    );
+  }
+}
+
+function hasKey(request: TaskSubmission): boolean {
+  return (request.control_context?.idempotency_key ?? '') !== '';
+}
+
+async function resubmit(
+  client: ExecgoClient,
+  named: TaskSubmission,
+  taskId: string,
+  signal: AbortSignal | undefined,
+): Promise<SubmitAnswer> {
+  try {
+    await client.status(taskId, { patient: true, signal });
+  } catch (error) {
+    if (error instanceof ExecgoApiError && error.code === 'not_found')
+      return client.submit(named, { signal });
     throw error;
   }
   return { task_id: taskId, handle_id: taskId, status: 'accepted' };

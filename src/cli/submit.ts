@@ -1,7 +1,10 @@
+import type { SubmitAnswer } from '../client/index.js';
 import { clientCommand, connect, parse } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from './request-options.js';
-import { submitOnce } from './submit-once.js';
+import { printingRefusals } from './refusal-json.js';
+import { SubmitTimeout, submitWithin } from './submit-once.js';
+import { parseCount } from './units.js';
 import { plain } from './terminal.js';
 import { note, printJson, printLines } from './write.js';
 import { Option } from 'commander';
@@ -10,6 +13,7 @@ interface Options extends RequestOptions {
   server: string;
   dryRun?: boolean;
   output: 'id' | 'json';
+  timeoutMs?: number;
 }
 
 /** `execgo submit`: prints the id of the accepted task, or the whole answer as JSON. */
@@ -22,6 +26,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       `execgo submit --json '{"execution":{"kind":"command","program":"date"}}'`,
     ]),
   )
+    .option(
+      '--timeout-ms <n>',
+      'exit 124 when the daemon has not answered after so many milliseconds',
+      parseCount,
+    )
     .option('--dry-run', 'print what would be enforced and reserved, and submit nothing')
     .addOption(
       new Option('-o, --output <form>', 'print the task id, or the whole answer')
@@ -32,15 +41,23 @@ export async function main(argv: readonly string[]): Promise<number> {
   const options = command.opts<Options>();
   const request = buildRequest(options, command.args);
   const client = connect(options);
+  const asJson = isWholeRequest(options) || options.output === 'json';
   if (options.dryRun === true) {
-    await printJson(await client.dryRun(request));
+    await printJson(await printingRefusals(asJson, () => client.dryRun(request)));
     return EXIT.ok;
   }
-  const answer = await submitOnce(client, request);
-  if (isWholeRequest(options) || options.output === 'json') await printJson(answer);
-  else {
-    await printLines([plain(answer.task_id)]);
-    for (const warning of answer.warnings ?? []) await note(warning);
+  try {
+    const answer = await printingRefusals(asJson, () => submitWithin(client, request, options.timeoutMs));
+    await (asJson ? printJson(answer) : printId(answer));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof SubmitTimeout)) throw error;
+    await note(error.message);
+    return EXIT.timeout;
   }
-  return EXIT.ok;
+}
+
+async function printId({ task_id, warnings = [] }: SubmitAnswer): Promise<void> {
+  await printLines([plain(task_id)]);
+  for (const warning of warnings) await note(warning);
 }

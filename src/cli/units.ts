@@ -1,5 +1,8 @@
 import { UsageError } from './usage-error.js';
 
+/** The longest that Node's timers take, in milliseconds: 24 days. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const MILLISECONDS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { ExecgoTimeoutError, type TaskView } from '../client/index.js';
 import { summaryLine } from './card.js';
 import { clientCommand, connect, parse } from './command.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
 import { isTerminal } from './terminal.js';
 import { parseCount } from './units.js';
 import { note, printJson, printLines } from './write.js';
@@ -10,17 +10,23 @@ import { note, printJson, printLines } from './write.js';
 interface Options {
   server: string;
   timeoutMs?: number;
+  exitZero?: boolean;
   json?: boolean;
 }
 
-/** `execgo wait`: returns once all the tasks have ended, however they did. */
+/** `execgo wait`: returns once all the tasks have ended, and exits as the first of them that did not succeed. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const command = clientCommand('wait', 'Waits until tasks have ended, however they did.', [
-    'execgo wait my-task',
-    'execgo wait --timeout-ms 60000 build test && execgo status test',
-  ])
+  const command = clientCommand(
+    'wait',
+    'Waits until tasks have ended. Exits with 0 when all succeeded, else with the code of the first that did not.',
+    [
+      'execgo wait build && execgo submit -- ./deploy.sh',
+      'execgo wait --exit-zero --timeout-ms 60000 build test; execgo status test',
+    ],
+  )
     .argument('<id...>', 'the tasks')
     .option('--timeout-ms <n>', 'exit 124 when they have not ended after so many milliseconds', parseCount)
+    .option('--exit-zero', 'exit with 0 when they have ended, however they did')
     .addOption(new Option('--poll-interval-ms <n>', 'accepted and not needed').hideHelp())
     .option('--json', 'print JSON on a terminal, too');
   if (!parse(command, argv)) return EXIT.ok;
@@ -36,7 +42,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       }),
     );
     await printStatuses(views, options.json === true);
-    return EXIT.ok;
+    const failed = views.find((view) => view.status !== 'success');
+    return failed === undefined || options.exitZero === true ? EXIT.ok : exitCodeOf(failed);
   } catch (error) {
     client.close();
     if (!(error instanceof ExecgoTimeoutError)) throw error;

@@ -211,6 +211,30 @@ describe('submit', () => {
   });
 });
 
+describe('submit --timeout-ms', () => {
+  it('changes nothing where the answer comes in time', async () => {
+    const server = await daemon(() => undefined);
+    const args = ['submit', '--timeout-ms', '9007199254740991', '--id', 'x', 'true'];
+    expect(await execgo(args, { server: server.url })).toMatchObject({ code: 0, stdout: Buffer.from('x\n') });
+  });
+
+  it.each([
+    [['--', 'true'], /: no answer within 50 ms; .* execgo status ([\w-]{36}) tells$/],
+    [['--id', 'mine', '--', 'true'], /execgo status mine tells$/],
+    [['--json', '{"task_id":"whole","execution":{"kind":"command","program":"a"}}'], /status whole tells$/],
+    [['--idempotency-key', 'k', '--', 'true'], /the same key tells, and makes no second task$/],
+  ])('exits 124 for %j and says how to find out whether it was accepted', async (rest, message) => {
+    const server = await serve(() => undefined);
+    const args = ['submit', '--timeout-ms', '50', ...rest];
+    const { code, stdout, stderr } = await execgo(args, { server: server.url });
+    expect([code, stdout.length]).toEqual([124, 0]);
+    expect(stderr.trimEnd()).toMatch(message);
+    const named = message.exec(stderr.trimEnd())?.[1];
+    if (named !== undefined && server.seen.length > 0)
+      expect(bodyOf(server)).toMatchObject({ task_id: named });
+  });
+});
+
 describe('run', () => {
   it('keeps the streams apart, byte for byte, and exits as the task does', async () => {
     const bytes = Buffer.from([0, 1, 0xff, 0xfe, 10, 0xe2, 0x82]);
@@ -392,9 +416,9 @@ describe('run', () => {
 });
 
 describe('wait, kill, status, list', () => {
-  it('wait exits 0 at any end, with an object for one and an array for several', async () => {
+  it('wait prints an object for one task and an array for several', async () => {
     const server = await serve((seen, res) => {
-      json(res, taskView({ task_id: seen.url.slice(14, 15), status: 'failed' }));
+      json(res, taskView({ task_id: seen.url.slice(14, 15) }));
     });
     const one = await execgo(['wait', 'a'], { server: server.url });
     const two = await execgo(['wait', 'a', 'b'], { server: server.url });
@@ -403,6 +427,28 @@ describe('wait, kill, status, list', () => {
       0,
       [{ task_id: 'a' }, { task_id: 'b' }],
     ]);
+  });
+
+  it.each([
+    [['good', 'good'], 0],
+    [['good', 'three', 'killed'], 3],
+    [['killed', 'three'], 137],
+    [['lost', 'three'], 125],
+    [['handled', 'three'], 125],
+  ])('wait for %j exits as the first that did not succeed', async (ids, expected) => {
+    const ends: Record<string, object> = {
+      good: { status: 'success', exit_code: 0 },
+      three: { status: 'failed', exit_code: 3 },
+      killed: { status: 'cancelled', exit_signal: 9 },
+      lost: { status: 'failed', cause: 'lost' },
+      handled: { status: 'cancelled', exit_code: 0 },
+    };
+    const server = await serve((seen, res) => {
+      const task_id = /tasks\/(\w+)/.exec(seen.url)?.[1] ?? '';
+      json(res, { ...taskView({ task_id }), exit_code: undefined, ...ends[task_id] });
+    });
+    expect((await execgo(['wait', ...ids], { server: server.url })).code).toBe(expected);
+    expect((await execgo(['wait', '--exit-zero', ...ids], { server: server.url })).code).toBe(0);
   });
 
   it('wait exits 124 when time runs out', async () => {

@@ -50,8 +50,32 @@ test('the old form of run and submit takes a request and prints JSON', async () 
     const answer = JSON.parse(submitted.stdout);
     expect(answer).toMatchObject({ status: 'accepted', handle_id: answer.task_id });
     const waited = await execgo(['wait', answer.task_id], { daemon });
-    expect([waited.code, JSON.parse(waited.stdout).status]).toEqual([0, 'failed']);
+    expect([waited.code, JSON.parse(waited.stdout).status]).toEqual([2, 'failed']);
   }
+});
+
+test('a refusal is JSON on standard output where an answer would be, and words on standard error', async () => {
+  const daemon = await startDaemon();
+  const asked = '{"task_id":"no good","execution":{"kind":"command","program":"true"}}';
+  for (const args of [
+    ['submit', '--json', asked],
+    ['submit', '--file', '-'],
+    ['submit', '--dry-run', '--json', asked],
+    ['submit', '-o', 'json', '--id', 'no good', 'true'],
+    ['run', '--json', asked],
+    ['run', '--file', '-'],
+    ['run', '-o', 'json', '--id', 'no good', 'true'],
+  ]) {
+    const { code, stdout, stderr } = await execgo(args, { daemon, input: asked });
+    expect([code, JSON.parse(stdout).error.code], args.join(' ')).toEqual([1, 'invalid_input']);
+    expect(stderr).toMatch(/^execgo: invalid input: task_id[^\n]*\n$/);
+  }
+  for (const args of [
+    ['submit', '--id', 'no good', 'true'],
+    ['run', '--id', 'no good', 'true'],
+    ['run', '-o', 'stream', '--json', asked],
+  ])
+    expect(await execgo(args, { daemon })).toMatchObject({ code: 1, stdout: '' });
 });
 
 test('submit, status, logs, list, events, kill, wait', async () => {
@@ -82,7 +106,8 @@ test('submit, status, logs, list, events, kill, wait', async () => {
   expect([refused.code, refused.stdout]).toEqual([1, '']);
   expect(refused.stderr).toContain('permission denied');
   expect((await run('kill', 'mine', '--owner', 'me')).code).toBe(0);
-  expect((await run('wait', 'mine')).code).toBe(0);
+  expect((await run('wait', 'mine')).code).toBe(143);
+  expect((await run('wait', '--exit-zero', 'mine')).code).toBe(0);
   const events = JSON.parse((await run('events', 'mine')).stdout);
   expect(events.at(-1)).toMatchObject({ event_type: 'cancelled' });
   const owner = await execgo(['kill', 'mine'], { daemon, env: { EXECGO_RUNTIME_OWNER: 'me' } });
@@ -137,7 +162,6 @@ test('what is wrong is said in one line', async () => {
     [['logs', 'nobody'], 1],
     [['events', 'nobody'], 1],
     [['wait', 'nobody'], 1],
-    [['submit', '--json', '{"execution":{}}'], 1],
     [['run', '--json', '{'], 2],
     [['submit'], 2],
     [['run'], 2],
