@@ -76,15 +76,7 @@ export class Directory {
     const flags = (access === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK;
     const shown = path.join(this.path, name);
     if (!IS_LINUX) return this.#do(name, (entry) => regular(fs.openSync(entry, flags | O_NOFOLLOW), shown));
-    const handle = this.#do(name, (entry) => regular(fs.openSync(entry, O_PATH | O_NOFOLLOW), shown));
-    try {
-      // The very thing that was looked at, whatever has its name by now.
-      return regular(fs.openSync(`/proc/self/fd/${handle.fd}`, flags), shown);
-    } catch (error) {
-      throw renamed(error, `/proc/self/fd/${handle.fd}`, shown);
-    } finally {
-      fs.closeSync(handle.fd);
-    }
+    return this.#do(name, (entry) => openLookedAt(entry, O_NOFOLLOW, flags, shown));
   }
 
   /**
@@ -195,6 +187,30 @@ export function withDirectory<T>(
     return use(at);
   } finally {
     if (at !== base) at.close();
+  }
+}
+
+/**
+ * Opens a regular file for reading, wherever links lead: for a path that somebody with the same rights has named. Nothing
+ * is waited for.
+ * @throws NotAFileError for anything else; a system error
+ */
+export function openFile(filePath: string): OpenFile {
+  const flags = O_RDONLY | O_NONBLOCK;
+  return IS_LINUX
+    ? openLookedAt(filePath, 0, flags, filePath)
+    : regular(fs.openSync(filePath, flags), filePath);
+}
+
+/** Looks at a thing before it is opened, and then opens that very thing, whatever has its name by now. */
+function openLookedAt(entry: string | Buffer, lookFlags: number, flags: number, shown: string): OpenFile {
+  const handle = regular(fs.openSync(entry, O_PATH | lookFlags), shown);
+  try {
+    return regular(fs.openSync(`/proc/self/fd/${handle.fd}`, flags), shown);
+  } catch (error) {
+    throw renamed(error, `/proc/self/fd/${handle.fd}`, shown);
+  } finally {
+    fs.closeSync(handle.fd);
   }
 }
 

@@ -70,7 +70,7 @@ const running = shape({
   start_ticks: count,
   started_at_ms: milliseconds,
 });
-const streamOutcome = shape({ bytes: count, kept_bytes: count });
+const streamOutcome = shape({ bytes: count, kept_bytes: count, error: optional(text) });
 const outcome = shape({
   launch_id: whole,
   token: text,

@@ -1,15 +1,17 @@
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from 'node:fs';
+import { OutputFile } from './output-file.js';
 import type { StreamOutcome, StreamSpec } from './protocol.js';
 import { TAIL_BYTES } from './tail-format.js';
 import { TailRing } from './tail-ring.js';
 
 /**
  * Keeps the first `max_bytes` of a stream in its log file, counts the rest, and keeps the last 64 KiB of a stream that
- * has lost bytes in its tail file. Takes every byte at once and never throws: a disk that is full costs output, never
- * the task. The log file is always a prefix of what was produced.
+ * has lost bytes in its tail file. Takes every byte at once and never throws: a disk that is full, or a file that the task
+ * has replaced, costs output, never the task. What is in the log file is always a prefix of what was produced.
  */
 export class OutputCapture {
   readonly #spec: StreamSpec;
+  readonly #log: OutputFile;
   #fd: number | undefined;
   #bytes = 0;
   #kept = 0;
@@ -18,6 +20,7 @@ export class OutputCapture {
 
   constructor(spec: StreamSpec) {
     this.#spec = spec;
+    this.#log = new OutputFile(spec.path);
   }
 
   /**
@@ -25,15 +28,14 @@ export class OutputCapture {
    * open, and with thousands of tasks that is most of its cost.
    */
   open(): void {
-    const { O_CREAT, O_TRUNC, O_WRONLY, O_NOFOLLOW } = constants;
     try {
-      closeSync(openSync(this.#spec.path, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW, 0o600));
+      closeSync(this.#log.make());
     } catch (error) {
       this.#error = error as Error;
     }
   }
 
-  /** The first failure to open or write the log file. */
+  /** The first failure to open or write one of the files. */
   get error(): Error | undefined {
     return this.#error;
   }
@@ -50,10 +52,12 @@ export class OutputCapture {
   /** Writes the tail, closes the files. @returns what the stream came to. */
   close(): StreamOutcome {
     this.#tail?.close();
+    this.#error ??= this.#tail?.error;
     this.#tail = undefined;
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-    return { bytes: this.#bytes, kept_bytes: this.#kept };
+    const lost = this.#error !== undefined && this.#bytes > 0 ? { error: this.#error.message } : {};
+    return { bytes: this.#bytes, kept_bytes: this.#kept, ...lost };
   }
 
   /** @returns how many bytes at the start of `chunk` are in the log file now. */
@@ -61,8 +65,9 @@ export class OutputCapture {
     const wanted = Math.min(chunk.length, this.#spec.max_bytes - this.#kept);
     let written = 0;
     try {
+      // By position, as the task may have made the file longer or shorter.
       while (this.#error === undefined && written < wanted)
-        written += writeSync(this.#file(), chunk, written, wanted - written);
+        written += writeSync(this.#file(), chunk, written, wanted - written, this.#kept + written);
     } catch (error) {
       this.#error = error as Error;
     }
@@ -71,8 +76,7 @@ export class OutputCapture {
   }
 
   #file(): number {
-    const { O_CREAT, O_APPEND, O_RDWR, O_NOFOLLOW } = constants;
-    this.#fd ??= openSync(this.#spec.path, O_CREAT | O_APPEND | O_RDWR | O_NOFOLLOW, 0o600);
+    this.#fd ??= this.#log.reopen();
     return this.#fd;
   }
 

@@ -43,10 +43,12 @@ export interface LaunchSpec {
   chain?: ChainSpec | undefined;
 }
 
-/** What one stream came to. `kept_bytes` is the length of the log file. */
+/** What one stream came to. `kept_bytes` is what was written to the log file. */
 export interface StreamOutcome {
   bytes: number;
   kept_bytes: number;
+  /** Why some of it is not kept that should be: the disk was full, or the task has replaced the file. */
+  error?: string | undefined;
 }
 
 export interface OutcomeUsage {

@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, readSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { resolve } from 'node:path';
+import { openFile } from '../files/directory.js';
 import { cannotStartIn, describeErrno } from './launch-error.js';
 
 /** Errors of exec that lie in the file. */
@@ -56,7 +57,7 @@ function fileProblem(name: string, file: string): string | undefined {
 /** @returns what stands behind the `#!` of a script. */
 function interpreterOf(file: string): string | undefined {
   try {
-    const fd = openSync(file, 'r');
+    const { fd } = openFile(file);
     try {
       const head = Buffer.alloc(SHEBANG_BYTES);
       const text = head.toString('utf8', 0, readSync(fd, head));

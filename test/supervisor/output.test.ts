@@ -1,5 +1,18 @@
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OutputCapture } from '../../src/supervisor/output-capture.js';
@@ -10,6 +23,7 @@ import {
   decodeTail,
   encodeTailHeader,
 } from '../../src/supervisor/tail-format.js';
+import { mountDisk } from '../faults/disk.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor } from '../harness/wait.js';
 import { buildSupervisor } from './build.js';
@@ -79,23 +93,95 @@ describe('a capture', () => {
   });
 
   test('a log that cannot be written costs output and nothing else', () => {
-    const full = { path: '/dev/full', max_bytes: 1000, tail_path: join(tempDir(), 'tail') };
+    const disk = mountDisk(join(tempDir(), 'disk'), 1);
+    const full = { path: join(disk.path, 'log'), max_bytes: 1000, tail_path: join(tempDir(), 'tail') };
     const sink = opened(full);
+    disk.fill();
     sink.write(Buffer.from('one'));
     sink.write(Buffer.from('two'));
     expect(sink.error?.message).toMatch(/ENOSPC/);
-    expect(sink.close()).toEqual({ bytes: 6, kept_bytes: 0 });
+    expect(sink.close()).toEqual({ bytes: 6, kept_bytes: 0, error: expect.stringMatching(/ENOSPC/) });
     expect(decodeTail(readFileSync(full.tail_path))).toEqual({ total: 6, bytes: Buffer.from('onetwo') });
   });
 
-  test('does not follow a symbolic link', () => {
-    const dir = tempDir();
-    writeFileSync(join(dir, 'precious'), 'kept');
-    symlinkSync(join(dir, 'precious'), join(dir, 'log'));
-    const sink = opened({ path: join(dir, 'log'), max_bytes: 10, tail_path: join(dir, 'tail') });
-    sink.write(Buffer.from('x'));
-    expect(sink.close()).toEqual({ bytes: 1, kept_bytes: 0 });
-    expect(readFileSync(join(dir, 'precious'), 'utf8')).toBe('kept');
+  /** What a task can put in the place of a file. */
+  const THINGS: Record<string, (path: string, outside: string) => unknown> = {
+    'a link': (path, outside) => symlinkSync(outside, path),
+    'a dangling link': (path) => symlinkSync('/nowhere/at/all', path),
+    'a FIFO': (path) => execFileSync('mkfifo', [path]),
+    'a device': (path) => execFileSync('mknod', [path, 'c', '1', '3']),
+    'a directory': (path) => mkdirSync(join(path, 'deep'), { recursive: true }),
+    'another file': (path) => writeFileSync(path, 'another'),
+    'a name of a file outside': (path, outside) => linkSync(outside, path),
+  };
+
+  function place(): { dir: string; outside: string; spec: StreamSpec; untouched: () => void } {
+    const base = tempDir();
+    const dir = join(base, 'data/tasks/task');
+    mkdirSync(dir, { recursive: true });
+    const outside = join(base, 'outside');
+    writeFileSync(outside, 'untouched');
+    return {
+      dir,
+      outside,
+      spec: { path: join(dir, 'log'), max_bytes: 10, tail_path: join(dir, 'tail') },
+      untouched: () => expect(readFileSync(outside, 'utf8')).toBe('untouched'),
+    };
+  }
+
+  test.each(Object.entries(THINGS))('%s that was there before is not written to', (name, put) => {
+    for (const file of ['log', 'tail']) {
+      const { dir, outside, spec, untouched } = place();
+      put(join(dir, file), outside);
+      const sink = opened(spec);
+      sink.write(Buffer.from('0123456789abc'));
+      const lost = name === 'a directory';
+      expect(sink.close()).toMatchObject({
+        bytes: 13,
+        kept_bytes: lost && file === 'log' ? 0 : 10,
+        ...(lost ? { error: expect.stringContaining(join(dir, file)) } : {}),
+      });
+      if (!lost) expect(readFileSync(spec.path, 'utf8')).toBe('0123456789');
+      untouched();
+    }
+  });
+
+  test.each(Object.entries(THINGS))('%s that takes the place of a log is not written to', (_name, put) => {
+    const { dir, outside, spec, untouched } = place();
+    const sink = opened(spec);
+    rmSync(spec.path);
+    put(spec.path, outside);
+    sink.write(Buffer.from('0123'));
+    expect(sink.close()).toEqual({
+      bytes: 4,
+      kept_bytes: 0,
+      error: expect.stringContaining(join(dir, 'log')),
+    });
+    expect(decodeTail(readFileSync(spec.tail_path))?.bytes.toString()).toBe('0123');
+    untouched();
+  });
+
+  const FOR_A_DIRECTORY = Object.entries(THINGS).filter(([name]) => name !== 'a name of a file outside');
+  test.each(FOR_A_DIRECTORY)("%s in the place of the task's directory costs its output", (_name, put) => {
+    const { dir, outside, spec, untouched } = place();
+    const sink = opened(spec);
+    renameSync(dir, `${dir}.away`);
+    put(dir, dirname(outside));
+    sink.write(Buffer.from('0123'));
+    expect(sink.close()).toEqual({ bytes: 4, kept_bytes: 0, error: expect.any(String) });
+    untouched();
+    expect(readdirSync(dirname(outside)).sort()).toEqual(['data', 'outside']);
+  });
+
+  test('a log that the task has made longer or shorter still begins with its output', () => {
+    const { spec } = place();
+    const sink = opened(spec);
+    sink.write(Buffer.from('0123'));
+    truncateSync(spec.path, 2 ** 40);
+    sink.write(Buffer.from('4567'));
+    expect(sink.close()).toEqual({ bytes: 8, kept_bytes: 8 });
+    truncateSync(spec.path, 8);
+    expect(readFileSync(spec.path, 'utf8')).toBe('01234567');
   });
 });
 
@@ -161,8 +247,26 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher', (launcher) => 
 });
 
 test('a full disk does not end a task', async () => {
+  const disk = mountDisk(join(tempDir(), 'disk'), 1);
+  disk.fill();
   const supervisor = await SupervisorUnderTest.start(build.entry);
-  const stdout = { path: '/dev/full', max_bytes: 1000, tail_path: join(supervisor.dir, 'tail') };
+  const stdout = { path: join(disk.path, 'log'), max_bytes: 1000, tail_path: join(supervisor.dir, 'tail') };
   const outcome = await supervisor.outcome(supervisor.sh('seq 1 100; exit 6', { stdout }));
-  expect(outcome).toMatchObject({ exit_code: 6, stdout: { bytes: 292, kept_bytes: 0 } });
+  expect(outcome).toMatchObject({
+    exit_code: 6,
+    stdout: { bytes: 292, kept_bytes: 0, error: expect.stringMatching(/ENOSPC/) },
+  });
+});
+
+test('a FIFO in the place of an output file holds up neither the task nor its neighbours', async () => {
+  const supervisor = await SupervisorUnderTest.start(build.entry);
+  const inPlaceOf = (id: number, file: string) => {
+    const path = supervisor.path(id, file);
+    return `rm -f ${path}; mkfifo ${path}; seq 1 50000; seq 1 50000 >&2; exit 4`;
+  };
+  const ids = ['stdout.log', 'stderr.log', 'stdout.tail'].map((file, i) =>
+    supervisor.sh(inPlaceOf(i + 1, file), { maxBytes: file.endsWith('.tail') ? 10 : 4_194_304 }),
+  );
+  for (const id of ids) expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 4 });
+  expect((await supervisor.run('echo here')).stdout).toBe('here\n');
 });
