@@ -14,6 +14,9 @@ export interface Config {
   readonly dataDir: string;
   readonly maxRunningTasks: number;
   readonly maxQueuedTasks: number;
+  /** Most connections, and bytes of request bodies, held at once. */
+  readonly maxConnections: number;
+  readonly maxBodyBytes: number;
   readonly terminationGraceMs: number;
   /** 0: none. */
   readonly defaultWallTimeMs: number;
@@ -53,11 +56,16 @@ const atLeastOne = count.refine((n) => n >= 1, 'must be at least 1');
 const flag = z.union([z.boolean(), z.stringbool()], 'must be one of 1, true, yes, on, 0, false, no, off');
 const strings = z.union([z.array(z.string()), z.string().transform((s) => [s])]);
 
+/** The largest body there may be, that of a batch. */
+const BATCH_BYTES = 33_554_432;
+
 const FLAGS = {
   listenAddr: z.string().default('127.0.0.1:8080'),
   dataDir: z.string().min(1, 'must not be empty').default('runtime-data'),
   maxRunningTasks: atLeastOne.default(4),
   maxQueuedTasks: count.default(128),
+  maxConnections: count.refine((n) => n >= 16, 'must be at least 16').default(2048),
+  maxBodyBytes: count.refine((n) => n >= BATCH_BYTES, `must be at least ${BATCH_BYTES}`).default(134_217_728),
   terminationGraceMs: count.default(5000),
   defaultWallTimeMs: count.default(300_000),
   outputKeepBytes: atLeastOne.default(67_108_864),
@@ -135,6 +143,8 @@ export function loadConfig(
     dataDir: path.resolve(read('dataDir')),
     maxRunningTasks: read('maxRunningTasks'),
     maxQueuedTasks: read('maxQueuedTasks'),
+    maxConnections: read('maxConnections'),
+    maxBodyBytes: read('maxBodyBytes'),
     terminationGraceMs: read('terminationGraceMs'),
     defaultWallTimeMs: read('defaultWallTimeMs'),
     outputKeepBytes: read('outputKeepBytes'),

@@ -5,9 +5,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.js';
+import { Connections } from './api/connections.js';
 import { listen, stop as stopServing } from './api/server.js';
 import { Waiters } from './api/waiters.js';
 import type { Config } from './config.js';
+import { maxConnections } from './open-files.js';
 import { launcherKind } from './supervisor/choose-launcher.js';
 import { Ledger } from './ledger/ledger.js';
 import { WaitingQueue } from './ledger/scheduler.js';
@@ -186,7 +188,8 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       clearInterval(safetyNet);
     });
     pump(core);
-    const waiters = new Waiters();
+    const connections = new Connections(maxConnections(config, log));
+    const waiters = new Waiters(connections);
     const service = new Runtime(core, {
       info: () => infoView(config.runtimeId, version, startedAt, capabilities.platform),
       capabilities: () =>
@@ -207,9 +210,17 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     });
     const allowedHosts = [os.hostname(), ...config.allowHosts];
     const server = await listen(
-      createApp({ service, version, allowedHosts, log, waiters }),
+      createApp({
+        service,
+        version,
+        allowedHosts,
+        log,
+        waiters,
+        connections,
+        maxBodyBytes: config.maxBodyBytes,
+      }),
       listenAddress(config, env),
-      log,
+      { connections, log },
     );
     closers.push(() => stopServing(server, waiters));
     const maintenance = startMaintenance(core, removal, config);

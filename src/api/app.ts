@@ -1,6 +1,8 @@
 import express from 'express';
 import type { Logger } from 'pino';
 import type { Service } from '../runtime/service.js';
+import { BodyBudget } from './body-budget.js';
+import type { Connections } from './connections.js';
 import type { ApiContext } from './context.js';
 import { door } from './door.js';
 import { EventFeed } from './event-feed.js';
@@ -22,19 +24,25 @@ export interface AppOptions {
   log: Logger;
   /** Shared with `stop`, which ends what waits. */
   waiters: Waiters;
+  /** Shared with the server, which takes them in. */
+  connections: Connections;
+  /** How many bytes the bodies of all requests may hold at once. */
+  maxBodyBytes: number;
   /** From one comment to the next in a silent stream, in milliseconds; 15,000 by default. */
   heartbeatMs?: number | undefined;
 }
 
 /** The HTTP side of a daemon, without a server. */
 export function createApp(options: AppOptions): express.Express {
-  const { service, version, log, waiters } = options;
+  const { service, version, log, waiters, connections } = options;
   const ctx: ApiContext = {
     service,
     version,
     log,
     feed: new EventFeed(service),
     waiters,
+    connections,
+    bodies: new BodyBudget(options.maxBodyBytes),
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
     specification: once(() => JSON.stringify(specification(routes, version))),
   };

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { submitSchema } from '../task/request.js';
-import { BODY_MAX_BYTES, readJson } from './body.js';
+import { readJson } from './body.js';
 import { sendJson } from './respond.js';
 import type { Route } from './route.js';
 
 /** Most tasks in one batch; the service refuses more. */
 const BATCH_MAX_TASKS = 1_000;
-/** Room for a thousand requests of 32 KiB each. */
-const BATCH_MAX_BYTES = 16 * BODY_MAX_BYTES;
+/** Room for a thousand requests of 32 KiB, 250 keys and 500 values each. */
+const BATCH_BOUNDS = { bytes: 33_554_432, depth: 66, keys: 250_000, values: 500_000 };
 
 /** Accepts many tasks in few transactions. */
 export const batch: Route = {
@@ -26,7 +26,7 @@ export const batch: Route = {
     ],
   },
   handle: async (ctx, req, res) => {
-    const body = await readJson(req, res, BATCH_MAX_BYTES);
+    const body = await readJson(ctx, req, res, BATCH_BOUNDS);
     sendJson(res, await ctx.service.submitBatch(body));
   },
 };

@@ -1,20 +1,31 @@
 import { isUtf8 } from 'node:buffer';
 import type { Request, Response } from 'express';
 import { ExecgoError, invalidInput } from '../task/errors.js';
+import { MAX_KEYS, MAX_VALUES } from '../task/shape.js';
+import type { BodyBudget } from './body-budget.js';
+import type { ApiContext } from './context.js';
+import { JsonMeter, type JsonBounds } from './json-bounds.js';
 
-/** Largest body of one submit, in bytes. */
-export const BODY_MAX_BYTES = 2_097_152;
+/** Bounds of the body of one submit. Its keys and values are far more than a command line can have. */
+const BODY_BOUNDS: JsonBounds = { bytes: 2_097_152, depth: 64, keys: MAX_KEYS, values: MAX_VALUES };
 
 /** How much of a body that is too large is read and dropped, so that its sender gets to read the refusal. */
 const DRAIN_MAX_BYTES = 67_108_864;
 
 /**
- * Reads a JSON body.
- * @throws ExecgoError `unsupported_media_type`, `payload_too_large`, `invalid_input`
+ * Reads a JSON body; until its request has been answered it counts against the daemon's budget.
+ * @throws ExecgoError `unsupported_media_type`, `payload_too_large`, `invalid_input`; `unavailable` when there is no room
  */
-export async function readJson(req: Request, res: Response, maxBytes = BODY_MAX_BYTES): Promise<unknown> {
+export async function readJson(
+  ctx: Pick<ApiContext, 'bodies' | 'connections'>,
+  req: Request,
+  res: Response,
+  bounds = BODY_BOUNDS,
+): Promise<unknown> {
   checkType(req);
-  const body = await readBytes(req, res, maxBytes);
+  ctx.connections.enter(req.socket, 'receiving');
+  const body = await readBytes(ctx.bodies, req, res, bounds);
+  ctx.connections.enter(req.socket, 'working');
   if (!isUtf8(body)) throw invalidInput('body: is not valid UTF-8');
   try {
     return JSON.parse(body.toString('utf8')) as unknown;
@@ -40,7 +51,14 @@ function tooLarge(maxBytes: number): ExecgoError {
   return new ExecgoError('payload_too_large', `payload too large: at most ${maxBytes} bytes are accepted`);
 }
 
-function readBytes(req: Request, res: Response, maxBytes: number): Promise<Buffer> {
+const NO_ROOM = 'too many request bodies are on their way at once; try again in a moment';
+
+function readBytes(
+  budget: BodyBudget,
+  req: Request,
+  res: Response,
+  { bytes: maxBytes, ...bounds }: JsonBounds,
+): Promise<Buffer> {
   const announced = Number(req.headers['content-length'] ?? 0);
   if (req.headers.expect !== undefined) {
     // The client waits for a word before it sends anything.
@@ -49,21 +67,49 @@ function readBytes(req: Request, res: Response, maxBytes: number): Promise<Buffe
     res.shouldKeepAlive = req.headers.connection?.toLowerCase() !== 'close';
   }
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const meter = new JsonMeter({ bytes: maxBytes, ...bounds });
+    let chunks: Buffer[] = [];
     let size = 0;
-    const refuse = (): void => {
+    let refusal: ExecgoError | undefined;
+    const share = budget.open(() => {
+      drop(new ExecgoError('unavailable', NO_ROOM));
+      answerNow();
+    });
+    res.once('close', () => {
+      budget.close(share);
+    });
+    /** From here on what comes is read and thrown away. */
+    const drop = (why: ExecgoError): void => {
+      refusal = why;
+      chunks = [];
+      budget.close(share);
+    };
+    const answerNow = (): void => {
       res.shouldKeepAlive = false;
-      reject(tooLarge(maxBytes));
+      reject(refusal ?? tooLarge(maxBytes));
+    };
+    const take = (chunk: Buffer): void => {
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      meter.read(chunk);
+      if (!budget.grow(share, size)) throw new ExecgoError('unavailable', NO_ROOM);
+      chunks.push(chunk);
     };
     req.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= maxBytes) chunks.push(chunk);
-      else if (size > maxBytes + DRAIN_MAX_BYTES) refuse();
-      else chunks.length = 0;
+      try {
+        if (refusal === undefined) take(chunk);
+      } catch (error) {
+        drop(error as ExecgoError);
+      }
+      if (size > maxBytes + DRAIN_MAX_BYTES) answerNow();
     });
     req.on('end', () => {
-      if (size > maxBytes) refuse();
-      else resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+      if (refusal !== undefined) {
+        answerNow();
+        return;
+      }
+      budget.complete(share);
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     req.on('error', () => {
       reject(invalidInput('body: ended before it was complete'));

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { Service } from '../runtime/service.js';
+import type { BodyBudget } from './body-budget.js';
+import type { Connections } from './connections.js';
 import type { EventFeed } from './event-feed.js';
 import type { Waiters } from './waiters.js';
 
@@ -12,6 +14,9 @@ export interface ApiContext {
   /** What all readers of the stream of events read from. */
   feed: EventFeed;
   waiters: Waiters;
+  connections: Connections;
+  /** What the bodies of all requests may hold. */
+  bodies: BodyBudget;
   /** How often a silent stream says that it lives, in milliseconds. */
   heartbeatMs: number;
   /** The specification of all routes, as JSON. */

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 import { sendJson } from './respond.js';
 
-/** When to try again where the queue is full. Nobody knows when a task will end; a second is soon, and no rush. */
+/** When to try again where the queue is full or the daemon is. Nobody knows when that ends; a second is soon, and no rush. */
 const RETRY_AFTER_SECS = 1;
 
 /** Answers whatever was thrown: an {@link ExecgoError} as it is, anything else as `internal` without its internals. */
@@ -25,7 +25,7 @@ export function errorHandler(
 
 /** Answers an error in the one form there is. */
 function sendError(res: Response, error: ExecgoError): void {
-  if (error.httpStatus === 429) res.setHeader('retry-after', RETRY_AFTER_SECS);
+  if (error.httpStatus === 429 || error.httpStatus === 503) res.setHeader('retry-after', RETRY_AFTER_SECS);
   sendJson(res, { error: error.toBody() }, error.httpStatus);
 }
 

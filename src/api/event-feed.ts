@@ -23,10 +23,16 @@ export interface EventPage {
   lastSeq: number;
 }
 
+interface Reader {
+  resolve: (page: EventPage) => void;
+  reject: (error: Error) => void;
+}
+
 interface Reading {
-  page: Promise<EventPage>;
-  /** How many ask for it and have not gone. */
-  readers: number;
+  /** Undefined while it is being read. */
+  page: EventPage | undefined;
+  /** Those who ask for it and have not gone; nothing of one who has stays here. */
+  readers: Set<Reader>;
   /** 0 while it is being read. */
   bytes: number;
   abort: () => void;
@@ -47,18 +53,31 @@ export class EventFeed {
    * @param signal aborts when the reader has gone; when all have, reading ends
    * @throws what reading throws
    */
-  async after(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
+  after(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
     const reading = this.#readings.get(afterSeq) ?? this.#read(afterSeq);
-    reading.readers++;
-    const leave = (): void => {
-      if (--reading.readers === 0) reading.abort();
-    };
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      return await reading.page;
-    } finally {
-      signal.removeEventListener('abort', leave);
-    }
+    if (reading.page !== undefined) return Promise.resolve(reading.page);
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        reading.readers.delete(reader);
+        reject(signal.reason as Error);
+        if (reading.readers.size === 0) reading.abort();
+      };
+      const stay = (): void => {
+        signal.removeEventListener('abort', leave);
+      };
+      const reader: Reader = {
+        resolve: (page) => {
+          stay();
+          resolve(page);
+        },
+        reject: (error) => {
+          stay();
+          reject(error);
+        },
+      };
+      reading.readers.add(reader);
+      signal.addEventListener('abort', leave, { once: true });
+    });
   }
 
   #read(afterSeq: number): Reading {
@@ -67,21 +86,30 @@ export class EventFeed {
       if (this.#readings.get(afterSeq) === reading) this.#readings.delete(afterSeq);
     };
     const reading: Reading = {
-      page: this.#page(afterSeq, controller.signal),
-      readers: 0,
+      page: undefined,
+      readers: new Set(),
       bytes: 0,
       abort: () => {
-        if (reading.bytes > 0) return;
         drop();
         controller.abort();
       },
     };
     this.#readings.set(afterSeq, reading);
-    reading.page.then(({ text }) => {
-      reading.bytes = text.length;
-      if (text.length === 0) drop();
-      else this.#forgetOldest();
-    }, drop);
+    this.#page(afterSeq, controller.signal).then(
+      (page) => {
+        reading.page = page;
+        reading.bytes = page.text.length;
+        if (page.text.length === 0) drop();
+        else this.#forgetOldest();
+        for (const reader of reading.readers) reader.resolve(page);
+        reading.readers.clear();
+      },
+      (error: unknown) => {
+        drop();
+        for (const reader of reading.readers) reader.reject(error as Error);
+        reading.readers.clear();
+      },
+    );
     return reading;
   }
 

@@ -4,6 +4,7 @@ import type { GcRequest } from '../task/gc.js';
 import { invalidInput } from '../task/errors.js';
 import { invalidInputFrom } from '../task/validate.js';
 import { readJson } from './body.js';
+import type { ApiContext } from './context.js';
 import { oneOf, parseQuery, wholeNumber } from './query.js';
 import { sendJson } from './respond.js';
 import type { Route } from './route.js';
@@ -45,13 +46,13 @@ export const gc: Route = {
     ],
   },
   handle: async (ctx, req, res) => {
-    sendJson(res, await ctx.service.gc(await requestOf(req, res)));
+    sendJson(res, await ctx.service.gc(await requestOf(ctx, req, res)));
   },
 };
 
-async function requestOf(req: Request, res: Response): Promise<GcRequest> {
+async function requestOf(ctx: ApiContext, req: Request, res: Response): Promise<GcRequest> {
   const asked = parseQuery(query, req);
-  const parsed = body.safeParse(hasBody(req) ? await readJson(req, res) : {});
+  const parsed = body.safeParse(hasBody(req) ? await readJson(ctx, req, res) : {});
   if (!parsed.success) throw invalidInputFrom(parsed.error);
   const ms = asked.older_than_ms ?? parsed.data.older_than_ms ?? undefined;
   const secs = asked.older_than_secs ?? parsed.data.older_than_secs ?? undefined;

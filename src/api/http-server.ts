@@ -1,7 +1,9 @@
 import http from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { ExecgoError, invalidInput } from '../task/errors.js';
+import type { Connections } from './connections.js';
 import { InOrder } from './in-order.js';
 
 /** Long enough that a client's connections outlive a restart's pause between two of its polls. */
@@ -19,8 +21,16 @@ const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT';
 /** Its parser's code for what follows a request that said `connection: close`. */
 const AFTER_LAST = 'HPE_CLOSED_CONNECTION';
 
+export interface ServerOptions {
+  connections: Connections;
+  log: Logger;
+}
+
 /** An HTTP server for `handle`, not listening yet. None of its events is left without a listener. */
-export function createHttpServer(handle: http.RequestListener, log: Logger): http.Server {
+export function createHttpServer(
+  handle: http.RequestListener,
+  { connections, log }: ServerOptions,
+): http.Server {
   const server = http.createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: HEAD_TIMEOUT_MS,
@@ -31,7 +41,10 @@ export function createHttpServer(handle: http.RequestListener, log: Logger): htt
     // The door refuses it, in the form that all refusals have.
     requireHostHeader: false,
   });
-  const requests = new InOrder(handle);
+  const requests = new InOrder(handle, connections);
+  server.on('connection', (socket: Socket) => {
+    connections.admit(socket);
+  });
   server.on('request', (req, res) => {
     requests.take(req, res);
   });
@@ -54,8 +67,10 @@ export function createHttpServer(handle: http.RequestListener, log: Logger): htt
     else socket.destroy();
   });
   // Descriptors may run out while it listens; whoever could not be accepted then comes again.
-  server.on('error', (err) => {
-    log.error({ err }, 'cannot accept a connection');
+  server.once('listening', () => {
+    server.on('error', (err) => {
+      log.error({ err }, 'cannot accept a connection');
+    });
   });
   return server;
 }

@@ -1,8 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Connections } from './connections.js';
 
 /** Most requests of one connection that may be unanswered; a client that sends more before it reads is cut off. */
 const UNANSWERED_MAX = 100;
+
+/** A client that takes nothing of a long answer for so long, in milliseconds, is cut off. */
+const UNREAD_MS = 60_000;
+const LONG_ANSWER_BYTES = 65_536;
 
 type Handle = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -12,10 +18,12 @@ type Handle = (req: IncomingMessage, res: ServerResponse) => void;
  */
 export class InOrder {
   readonly #handle: Handle;
+  readonly #connections: Connections;
   readonly #unanswered = new WeakMap<Duplex, [IncomingMessage, ServerResponse][]>();
 
-  constructor(handle: Handle) {
+  constructor(handle: Handle, connections: Connections) {
     this.#handle = handle;
+    this.#connections = connections;
   }
 
   /** The requests of the connection that have not been answered in full, and whether an answer has begun. */
@@ -33,20 +41,28 @@ export class InOrder {
     this.#unanswered.set(req.socket, queue);
     queue.push([req, res]);
     if (queue.length > UNANSWERED_MAX) req.socket.destroy();
-    else if (queue.length === 1) this.#begin(queue);
+    else if (queue.length === 1) this.#begin(req.socket, queue);
   }
 
-  #begin(queue: [IncomingMessage, ServerResponse][]): void {
+  #begin(socket: Socket, queue: [IncomingMessage, ServerResponse][]): void {
     const [current] = queue;
     // What follows the last answer of a connection never gets it.
     if (current === undefined || current[1].socket === null) {
       queue.length = 0;
+      this.#connections.enter(socket, 'idle');
       return;
     }
-    current[1].once('close', () => {
-      queue.shift();
-      this.#begin(queue);
+    const [req, res] = current;
+    this.#connections.enter(socket, 'working');
+    res.once('prefinish', () => {
+      this.#connections.enter(socket, 'answering');
+      // Most answers are out by then, and need no timer.
+      if (socket.writableLength > LONG_ANSWER_BYTES) socket.setTimeout(UNREAD_MS);
     });
-    this.#handle(...current);
+    res.once('close', () => {
+      queue.shift();
+      this.#begin(socket, queue);
+    });
+    this.#handle(req, res);
   }
 }

@@ -2,9 +2,8 @@ import { lstatSync, rmSync } from 'node:fs';
 import type http from 'node:http';
 import net from 'node:net';
 import type { Express, Request, Response } from 'express';
-import type { Logger } from 'pino';
 import { errorHandler, noPath } from './errors.js';
-import { createHttpServer } from './http-server.js';
+import { createHttpServer, type ServerOptions } from './http-server.js';
 import type { Waiters } from './waiters.js';
 
 /** How long `stop` lets answers in progress take. */
@@ -17,15 +16,19 @@ export type ListenAddress = { host: string; port: number } | { fd: number } | { 
  * Serves `app`.
  * @throws a system error when that address cannot be had (EADDRINUSE, EACCES, …)
  */
-export async function listen(app: Express, address: ListenAddress, log: Logger): Promise<http.Server> {
-  const refuse = errorHandler(log);
+export async function listen(
+  app: Express,
+  address: ListenAddress,
+  options: ServerOptions,
+): Promise<http.Server> {
+  const refuse = errorHandler(options.log);
   const server = createHttpServer((req, res) => {
     const [request, response] = [req as Request, res as Response];
     // A target without any path, such as "http://", is brought to no route and no other handler.
     app(request, response, (error: unknown) => {
       refuse(error ?? noPath(), request, response, () => undefined);
     });
-  }, log);
+  }, options);
   if ('socketPath' in address) await removeStale(address.socketPath);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

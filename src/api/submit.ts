@@ -35,7 +35,7 @@ export const submit: Route = {
   },
   handle: async (ctx, req, res) => {
     const { dry_run: dryRun } = parseQuery(query, req);
-    const body = await readJson(req, res);
+    const body = await readJson(ctx, req, res);
     sendJson(res, dryRun === 'true' ? ctx.service.dryRun(body) : await ctx.service.submit(body));
   },
 };

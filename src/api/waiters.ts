@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import type { Connections } from './connections.js';
 
 /** For what does not wait. */
 const NEVER = new AbortController().signal;
@@ -8,12 +9,14 @@ export class Waiters {
   readonly #open = new Set<AbortController>();
   #stopping = false;
 
+  constructor(private readonly connections: Connections) {}
+
   /** True once {@link stop} was called. */
   get stopping(): boolean {
     return this.#stopping;
   }
 
-  /** @returns a signal that aborts when the answer is finished, its client is gone or the daemon stops */
+  /** @returns a signal that aborts when the answer is finished, its client is gone, others need its place or the daemon stops */
   signal(res: Response): AbortSignal {
     // Behind a body that nobody reads, the end of the connection would not be seen.
     res.req.resume();
@@ -23,6 +26,9 @@ export class Waiters {
       return controller.signal;
     }
     this.#open.add(controller);
+    this.connections.enter(res.req.socket, 'holding', () => {
+      controller.abort();
+    });
     res.once('close', () => {
       this.#open.delete(controller);
       controller.abort();
@@ -31,7 +37,7 @@ export class Waiters {
   }
 
   /**
-   * A long poll: asks with `waitMs`, and once more without waiting when the daemon stops meanwhile.
+   * A long poll: asks with `waitMs`, and once more without waiting when the daemon stops meanwhile, or others need the connection's place.
    * @returns undefined when the client has gone
    * @throws what `ask` throws for other reasons than the signal
    */

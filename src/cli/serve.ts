@@ -27,6 +27,8 @@ function serveCommand(): Command {
     .option('--data-dir <path>', 'where everything is kept (default: runtime-data)')
     .option('--max-running-tasks <n>', 'task slots (default: 4)')
     .option('--max-queued-tasks <n>', 'how many tasks may wait (default: 128)')
+    .option('--max-connections <n>', 'how many clients may be connected (default: 2048)')
+    .option('--max-body-bytes <n>', 'what the bodies of all requests may hold at once (default: 134217728)')
     .option('--termination-grace-ms <n>', 'from TERM to KILL (default: 5000)')
     .option(
       '--default-wall-time-ms <n>',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { invalidInput } from './errors.js';
 import { submitSchema, type TaskRequest } from './request.js';
+import { checkShape } from './shape.js';
 
 /** How many problems or warnings an answer lists: a body may have a hundred thousand of them. */
 const LISTED_MAX = 50;
@@ -16,7 +17,7 @@ export interface ValidatedSubmission {
  * @throws ExecgoError `invalid_input`, naming the first wrong field; `details` lists all of them.
  */
 export function validateSubmission(body: unknown): ValidatedSubmission {
-  refuseProto(body);
+  checkShape(body);
   const parsed = submitSchema.safeParse(body);
   if (!parsed.success) throw invalidInputFrom(parsed.error);
   const unknown = unknownFields(body);
@@ -33,15 +34,6 @@ export function invalidInputFrom(error: z.ZodError): Error {
     .map((i) => ({ field: i.path.join('.') || 'body', problem: i.message }));
   const first = problems[0] ?? { field: 'body', problem: 'is not valid' };
   return invalidInput(`${first.field}: ${first.problem}`, problems);
-}
-
-/** `__proto__` is a key like others in JSON, but copying an object loses it: better refused than dropped. */
-function refuseProto(value: unknown, path: string[] = []): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-  for (const [key, inner] of Object.entries(value)) {
-    if (key === '__proto__') throw invalidInput(`${[...path, key].join('.')}: this key cannot be used`);
-    refuseProto(inner, [...path, key]);
-  }
 }
 
 const SHAPE = z.toJSONSchema(submitSchema, { io: 'input', unrepresentable: 'any' }) as JsonShape;

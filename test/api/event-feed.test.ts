@@ -39,9 +39,10 @@ test('a reader that goes ends the wait only when it is the last', async () => {
   const pages = [all.after(0, first.signal), all.after(0, second.signal)];
   await expect.poll(() => service.waiting).toBe(1);
   first.abort();
+  await expect(pages[0]).rejects.toThrow();
   expect(service.waiting).toBe(1);
   second.abort();
-  for (const page of pages) await expect(page).rejects.toThrow();
+  await expect(pages[1]).rejects.toThrow();
   await expect.poll(() => service.waiting).toBe(0);
   // Who comes then does not get the failure of those who went.
   service.happen('a');

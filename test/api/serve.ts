@@ -4,13 +4,18 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { createApp } from '../../src/api/app.js';
 import { listen, stop } from '../../src/api/server.js';
+import { Connections } from '../../src/api/connections.js';
 import { Waiters } from '../../src/api/waiters.js';
 import { FakeService } from './fake-service.js';
 
 /** The HTTP side over a fake service, on a port of its own until the test has finished. */
-export async function serve(heartbeatMs?: number) {
+export async function serve(
+  heartbeatMs?: number,
+  { maxConnections = 1_000, maxBodyBytes = 134_217_728 } = {},
+) {
   const service = new FakeService();
-  const waiters = new Waiters();
+  const connections = new Connections(maxConnections);
+  const waiters = new Waiters(connections);
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
   const app = createApp({
@@ -19,9 +24,11 @@ export async function serve(heartbeatMs?: number) {
     allowedHosts: ['my-host', 'Other.Example'],
     log,
     waiters,
+    connections,
+    maxBodyBytes,
     heartbeatMs,
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0 }, log);
+  const server = await listen(app, { host: '127.0.0.1', port: 0 }, { connections, log });
   let stopped: Promise<void> | undefined;
   const stopOnce = () => (stopped ??= stop(server, waiters, 1_000));
   onTestFinished(stopOnce);

@@ -9,11 +9,13 @@ import koffi from 'koffi';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { listen, stop, type ListenAddress } from '../../src/api/server.js';
+import { Connections } from '../../src/api/connections.js';
 import { Waiters } from '../../src/api/waiters.js';
 import { http as client } from '../harness/http.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { openSse, raw, serve } from './serve.js';
 
+const connections = new Connections(100);
 const log = pino({ level: 'silent' });
 
 async function start(address: ListenAddress): Promise<http.Server> {
@@ -21,8 +23,8 @@ async function start(address: ListenAddress): Promise<http.Server> {
   app.get('/', (_req, res) => {
     res.end('hello');
   });
-  const server = await listen(app, address, log);
-  onTestFinished(() => stop(server, new Waiters()));
+  const server = await listen(app, address, { connections, log });
+  onTestFinished(() => stop(server, new Waiters(connections)));
   return server;
 }
 
@@ -45,14 +47,18 @@ test('a socket that nobody serves any more is replaced, one in use is not', asyn
   spawnSync(process.execPath, ['-e', dies]);
   expect(statSync(socketPath).isSocket()).toBe(true);
   await start({ socketPath });
-  await expect(listen(express(), { socketPath }, log)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await expect(listen(express(), { socketPath }, { connections, log })).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
   expect((await get({ socketPath })).statusCode).toBe(200);
 });
 
 test('a file in the place of the socket is left alone', async () => {
   const socketPath = join(tempDir(), 's');
   writeFileSync(socketPath, 'precious');
-  await expect(listen(express(), { socketPath }, log)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await expect(listen(express(), { socketPath }, { connections, log })).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
   expect(statSync(socketPath).size).toBe(8);
 });
 
@@ -70,7 +76,7 @@ test('listens on a descriptor that was passed', async () => {
 
 test('an address that is taken is an error', async () => {
   const { port } = await serve();
-  await expect(listen(express(), { host: '127.0.0.1', port }, log)).rejects.toMatchObject({
+  await expect(listen(express(), { host: '127.0.0.1', port }, { connections, log })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
 });

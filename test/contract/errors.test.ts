@@ -79,12 +79,12 @@ test('what is legal but huge or odd is bounded, refused by name, or served', asy
   expect(first.tasks[0].command).toHaveLength(200);
 
   const many = await api.post('/api/v1/tasks', {
-    execution: { kind: 'command', program: 'true', args: Array(100_000).fill(1) },
+    execution: { kind: 'command', program: 'true', args: Array(40_000).fill(1) },
   });
   expect([many.status, many.text.length < 20_000]).toEqual([400, true]);
-  const unknown = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`f${i}`, 1]));
+  const unknown = Object.fromEntries(Array.from({ length: 9_000 }, (_, i) => [`f${i}`, 1]));
   const warned = (await api.post('/api/v1/tasks', { ...command('true'), ...unknown })).body;
-  expect(warned.warnings.at(-1)).toBe('9950 more unknown fields were ignored');
+  expect(warned.warnings.at(-1)).toBe('8950 more unknown fields were ignored');
 
   for (const workspace_subdir of ['x'.repeat(300), Array(25).fill('y'.repeat(200)).join('/')])
     expect(

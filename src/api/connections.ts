@@ -1,0 +1,83 @@
+import type { Socket } from 'node:net';
+
+/**
+ * What a connection is doing: sending its first head; between two requests; being sent an answer; sending a body; waiting
+ * for something to happen; and `working`, which takes no longer than the daemon does.
+ */
+export type ConnectionState = 'opening' | 'idle' | 'answering' | 'receiving' | 'holding' | 'working';
+
+/** Whom a newcomer takes the place of, the one that costs its client least first; of each kind the longest there. */
+const LEAVING = ['opening', 'idle', 'answering', 'receiving', 'holding'] as const;
+
+/** An answer and a body get at least this long, in milliseconds, before their connection has to leave. */
+const IN_PROGRESS_MS = 1_000;
+
+interface Entry {
+  state: ConnectionState;
+  /** On the clock of `performance.now()`. */
+  sinceMs: number;
+  /** Ends what it waits for, so that it is answered as things are. */
+  release: (() => void) | undefined;
+}
+
+/**
+ * All connections there are, at most `max`. One more always gets in, so that nobody can keep an operator out by holding
+ * connections: in the place of one that has not sent a request, else of one that is idle, slow or waits.
+ */
+export class Connections {
+  readonly #max: number;
+  readonly #entries = new Map<Socket, Entry>();
+  readonly #inState: Readonly<Record<ConnectionState, Set<Socket>>> = {
+    opening: new Set(),
+    idle: new Set(),
+    answering: new Set(),
+    receiving: new Set(),
+    holding: new Set(),
+    working: new Set(),
+  };
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Takes a new connection in. Only where all others are being worked for it is cut off. */
+  admit(socket: Socket): void {
+    if (this.#entries.size >= this.#max && !this.#makeRoom()) {
+      socket.destroy();
+      return;
+    }
+    this.#entries.set(socket, { state: 'opening', sinceMs: performance.now(), release: undefined });
+    this.#inState.opening.add(socket);
+    socket.once('close', () => {
+      const state = this.#entries.get(socket)?.state;
+      if (state !== undefined) this.#inState[state].delete(socket);
+      this.#entries.delete(socket);
+    });
+  }
+
+  /** Says what a connection does from now on. @param release needed for `holding` */
+  enter(socket: Socket, state: ConnectionState, release?: () => void): void {
+    const entry = this.#entries.get(socket);
+    if (entry === undefined) return;
+    this.#inState[entry.state].delete(socket);
+    this.#inState[state].add(socket);
+    this.#entries.set(socket, Object.assign(entry, { state, sinceMs: performance.now(), release }));
+  }
+
+  #makeRoom(): boolean {
+    for (const state of LEAVING) {
+      const [socket] = this.#inState[state];
+      if (socket === undefined) continue;
+      const entry = this.#entries.get(socket);
+      const inProgress = state === 'answering' || state === 'receiving';
+      if (inProgress && performance.now() - (entry?.sinceMs ?? 0) < IN_PROGRESS_MS) continue;
+      if (state === 'holding') {
+        const release = entry?.release;
+        this.enter(socket, 'answering');
+        release?.();
+      } else socket.destroy();
+      return true;
+    }
+    return false;
+  }
+}
