@@ -4,6 +4,7 @@ import { CAUSES } from '../task/causes.js';
 import { ERROR_STATUS, type ErrorBody, type ErrorCode } from '../task/errors.js';
 import { EVENT_TYPES } from '../task/events.js';
 import type { GcReport } from '../task/gc.js';
+import type { Limits } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
 import { TASK_STATUSES } from '../task/states.js';
 import type { EventView, SubmitAnswer, TaskSummary, TaskView, Usage } from '../task/view.js';
@@ -63,8 +64,27 @@ const common = {
 /** The plan is left open here. */
 type TaskViewShape = Omit<TaskView, 'execution_plan'>;
 
+const limits = z.object({
+  wall_time_ms: count.optional().describe('0: as long as it takes'),
+  cpu_time_sec: count.optional(),
+  cpu_millis: count.optional(),
+  memory_bytes: count.optional(),
+  pids_max: count.optional(),
+  stdout_max_bytes: count,
+  stderr_max_bytes: count,
+  stdout_keep_bytes: count.optional(),
+  stderr_keep_bytes: count.optional(),
+  queue_timeout_ms: count.optional(),
+}) satisfies z.ZodType<Limits>;
+
 const taskView = z.object({
   ...common,
+  command: z.string().describe('For people: a long one is cut'),
+  cwd: z.string().describe('The directory that it starts in'),
+  tenant: z.string().optional(),
+  owner: z.string().optional(),
+  labels: strings.optional(),
+  limits: limits.describe('As accepted: what the request left open is decided'),
   shim_pid: z.int().optional().describe("The supervisor's pid"),
   pid: z.int().optional(),
   pgid: z.int().optional(),
@@ -160,6 +180,7 @@ export const answers = {
     tasks: z.array(taskSummary),
     next_cursor: z.string().optional(),
   }) satisfies z.ZodType<TaskPage>,
+  Request: open,
   Events: z.array(event),
   OutputAnswer: z.union([outputRange, headTail]),
   GcReport: z.object({

@@ -12,6 +12,7 @@ import { metrics } from './metrics.js';
 import { openapi } from './openapi.js';
 import { output } from './output.js';
 import { outputStream } from './output-stream.js';
+import { request } from './request.js';
 import { resources } from './resources.js';
 import type { Route } from './route.js';
 import { status } from './status.js';
@@ -27,6 +28,7 @@ export const routes: readonly Route[] = [
   status,
   deleteTask,
   kill,
+  request,
   taskEvents,
   output,
   outputStream,

@@ -1,4 +1,5 @@
 import type { TaskView } from '../client/index.js';
+import { limitsText } from './limits-text.js';
 import { signalName } from './signal-name.js';
 import { paint, paintStatus, plain } from './terminal.js';
 import { formatDuration, formatSize } from './units.js';
@@ -25,6 +26,12 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
+    ['command', plain(task.command)],
+    ['directory', plain(task.cwd)],
+    ['tenant', task.tenant === undefined ? undefined : plain(task.tenant)],
+    ['owner', task.owner === undefined ? undefined : plain(task.owner)],
+    ['labels', labels(task.labels)],
+    ['limits', limitsText(task.limits)],
     ['queue', `${plain(task.queue)}, priority ${String(task.priority)}`],
     ['created', at(task.created_at, now)],
     ['started', at(task.started_at, now)],
@@ -40,6 +47,11 @@ export function taskCard(task: TaskView, now: number): string[] {
   return rows.flatMap(([label, value]) =>
     value === undefined ? [] : [`${paint('dim', label.padEnd(9))} ${value}`],
   );
+}
+
+function labels(texts: TaskView['labels']): string | undefined {
+  const words = Object.entries(texts ?? {}).map(([key, value]) => `${key}=${value}`);
+  return words.length === 0 ? undefined : plain(words.join(', '));
 }
 
 function killing(task: TaskView): string {

@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   submit: { summary: 'hand a task to the daemon and print its id', load: () => import('./submit.js') },
   run: { summary: 'submit a task, show its output, exit as it does', load: () => import('./run.js') },
   status: { summary: 'show a task', load: () => import('./status.js') },
+  request: { summary: 'show what was asked for with a task', load: () => import('./request.js') },
   wait: { summary: 'wait until tasks have ended', load: () => import('./wait.js') },
   kill: { summary: 'cancel tasks', load: () => import('./kill.js') },
   list: { summary: 'list tasks', load: () => import('./list.js') },

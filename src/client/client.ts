@@ -104,6 +104,11 @@ export class ExecgoClient {
     return (await this.#get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal })) as TaskView;
   }
 
+  /** What was sent when the task was submitted. */
+  async request(taskId: string, options: Abortable = {}): Promise<TaskSubmission> {
+    return (await this.#get(`${taskPath(taskId)}/request`, options)) as TaskSubmission;
+  }
+
   /**
    * Waits until the task is terminal, also across a restart of the daemon.
    * @throws ExecgoTimeoutError when `timeoutMs` run out first.

@@ -63,6 +63,11 @@ export class Runtime implements Service {
     return taskStatus(this.core, taskId);
   }
 
+  request(taskId: string): EncodedJson {
+    const accepted = taskRecord(this.core, taskId).request;
+    return [Buffer.from(this.core.store.sentRequest(taskId) ?? JSON.stringify(accepted))];
+  }
+
   async kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
     const { owner, wait_ms, ...how } = options;
     checkOwner(taskRecord(this.core, taskId), owner);

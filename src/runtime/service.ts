@@ -86,6 +86,8 @@ export interface Service {
   submitBatch(body: unknown): Promise<BatchItem[]>;
   /** The status object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
   status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
+  /** The submit body as it was sent; of a task that an earlier version accepted, as that accepted it. */
+  request(taskId: string): EncodedJson;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
   list(query: ListQuery): TaskPage;
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[];

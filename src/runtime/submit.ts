@@ -17,6 +17,15 @@ import type { BatchItem } from './service.js';
 import { createTaskFiles, taskPaths } from './task-files.js';
 import { inTurns } from './turns.js';
 
+/** A task on its way in. */
+interface Submission {
+  request: TaskRequest;
+  /** The body that it was read from. */
+  sent: unknown;
+  /** With an idempotency key only. */
+  hash?: RequestHash;
+}
+
 /** How many tasks one batch may hold. */
 const BATCH_MAX = 1000;
 
@@ -30,8 +39,8 @@ export async function submit(core: Core, body: unknown): Promise<SubmitAnswer> {
   const key = request.control_context?.idempotency_key;
   const task_id =
     key === undefined
-      ? await accept(core, request, undefined)
-      : await acceptOnce(core, request, key, requestHash(body));
+      ? await accept(core, { request, sent: body })
+      : await acceptOnce(core, key, { request, sent: body, hash: requestHash(body) });
   return {
     task_id,
     handle_id: task_id,
@@ -81,14 +90,18 @@ function refused(core: Core, item: unknown, error: unknown): BatchItem {
  * A replay is answered before anything is checked: what was accepted once is not refused because it is busy now. While
  * the first use of a key is still being written nobody knows whether there will be something to replay: it is waited for.
  */
-async function acceptOnce(core: Core, request: TaskRequest, key: string, hash: RequestHash): Promise<string> {
-  const tenant = request.control_context?.tenant;
+async function acceptOnce(
+  core: Core,
+  key: string,
+  submission: Submission & { hash: RequestHash },
+): Promise<string> {
+  const tenant = submission.request.control_context?.tenant;
   const name = JSON.stringify([tenant, key]);
   for (let first = core.claiming.get(name); first !== undefined; first = core.claiming.get(name))
     await first.catch(() => undefined);
-  const replayed = core.store.keys.lookUp(tenant, key, hash);
+  const replayed = core.store.keys.lookUp(tenant, key, submission.hash);
   if (replayed !== undefined) return replayed;
-  const accepted = accept(core, request, hash);
+  const accepted = accept(core, submission);
   core.claiming.set(name, accepted);
   try {
     return await accepted;
@@ -111,7 +124,8 @@ function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTas
   );
 }
 
-async function accept(core: Core, request: TaskRequest, hash: RequestHash | undefined): Promise<string> {
+async function accept(core: Core, submission: Submission): Promise<string> {
+  const { request } = submission;
   const planned = resolveTaskPlan(core, request);
   checkFits(core, request, planned);
   const taskId = request.task_id ?? core.newId();
@@ -127,7 +141,10 @@ async function accept(core: Core, request: TaskRequest, hash: RequestHash | unde
   const accepted = withDecisions(request, planned.plan, core.settings);
   core.inserting.add(taskId);
   try {
-    return await insert(core, newTask(core, taskId, { ...accepted, task_id: taskId }, planned, hash));
+    return await insert(
+      core,
+      newTask(core, taskId, { ...submission, request: { ...accepted, task_id: taskId } }, planned),
+    );
   } catch (error) {
     throw asStorageError(error);
   } finally {
@@ -138,9 +155,8 @@ async function accept(core: Core, request: TaskRequest, hash: RequestHash | unde
 function newTask(
   core: Core,
   task_id: string,
-  request: TaskRequest,
+  { request, sent, hash }: Submission,
   { plan: resolved, reservation }: PlannedTask,
-  hash: RequestHash | undefined,
 ): NewTask {
   const at = core.now();
   const events: NewEvent[] = [
@@ -158,6 +174,7 @@ function newTask(
     task_id,
     request,
     request_json: JSON.stringify(request),
+    sent_json: JSON.stringify(sent),
     plan: resolved,
     reservation,
     created_at_ms: at,

@@ -32,6 +32,7 @@ const optionalTime = (ms: number | null) => (ms === null ? undefined : timestamp
  * @param liveUsage figures of the running tree; a terminal task has its own
  */
 function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage?: Usage): ViewWithoutTexts {
+  const context = t.request.control_context;
   const running = t.status === 'running' && t.started_at_ms !== null;
   const duration = running ? Math.max(0, nowMs - (t.started_at_ms ?? nowMs)) : (t.duration_ms ?? undefined);
   return {
@@ -56,10 +57,16 @@ function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage
     stdout_omitted_bytes: output.stdout_omitted_bytes,
     stderr_omitted_bytes: output.stderr_omitted_bytes,
     kill_requested: t.kill_requested,
-    queue: t.request.control_context?.queue ?? DEFAULT_QUEUE,
-    lane: t.request.control_context?.lane,
+    command: shownCommand(t.request.execution),
+    cwd: startDirectory(t),
+    tenant: context?.tenant,
+    owner: context?.owner,
+    labels: notEmpty(context?.labels),
+    limits: t.request.limits,
+    queue: context?.queue ?? DEFAULT_QUEUE,
+    lane: context?.lane,
     priority: t.request.policy.priority,
-    session_id: t.request.control_context?.session_id,
+    session_id: context?.session_id,
     error: t.error ?? undefined,
     usage: t.usage ?? (running ? { ...liveUsage, duration_ms: duration ?? 0 } : undefined),
     execution_plan: t.plan ?? undefined,
@@ -72,8 +79,17 @@ function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage
       stderr_path: t.stderr_path,
       script_path: t.script_path ?? undefined,
     },
-    metadata: Object.keys(t.request.metadata).length > 0 ? t.request.metadata : undefined,
+    metadata: notEmpty(t.request.metadata),
   };
+}
+
+function notEmpty(texts: Record<string, string> | undefined): Record<string, string> | undefined {
+  return texts !== undefined && Object.keys(texts).length > 0 ? texts : undefined;
+}
+
+/** Where a task starts, as it sees it: in a chroot the workspace is not to be seen. */
+function startDirectory({ request, plan, workspace_dir }: TaskRecord): string {
+  return request.execution.cwd ?? (plan?.effective_sandbox.chroot === true ? '/' : workspace_dir);
 }
 
 /** The status object as bytes, the texts spliced in as they were encoded before. */

@@ -83,6 +83,8 @@ export interface NewTask {
   request: TaskRequest;
   /** {@link request} as JSON: the row's truth, read back as it is. */
   request_json: string;
+  /** What the client sent, as JSON. */
+  sent_json: string;
   plan: ExecutionPlan;
   reservation: Resources;
   created_at_ms: number;

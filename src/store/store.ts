@@ -44,6 +44,7 @@ export class Store {
   readonly #has: Database.Statement<[string], number>;
   readonly #status: Database.Statement<[string], TaskStatus>;
   readonly #ids: Database.Statement<[string, number], string>;
+  readonly #sent: Database.Statement<[string], string | null>;
   readonly #probe: Database.Statement<[number]>;
 
   constructor(db: Database.Database, dataDir: string, clocks: ClockSources) {
@@ -71,6 +72,7 @@ export class Store {
         'SELECT task_id FROM tasks WHERE task_id > ? ORDER BY task_id LIMIT ?',
       )
       .pluck();
+    this.#sent = db.prepare<[string], string | null>('SELECT sent_json FROM tasks WHERE task_id = ?').pluck();
     this.#probe = db.prepare("UPDATE meta SET value = ? WHERE key = 'probed_at_ms'");
   }
 
@@ -86,6 +88,11 @@ export class Store {
    */
   insertTask(task: records.NewTask): records.InsertResult {
     return this.#insert.insert(task);
+  }
+
+  /** The submit body of a task as it was sent; undefined for an unknown task, and for one of an earlier version. */
+  sentRequest(taskId: string): string | undefined {
+    return this.#sent.get(taskId) ?? undefined;
   }
 
   /** A number that no launch of this database has had. */

@@ -39,6 +39,7 @@ const COLUMNS = [
     'execution_json',
     'request_json',
     'pinned',
+    'sent_json',
   ],
 ];
 
@@ -91,7 +92,7 @@ export class TaskInsert {
         ],
         ...[JSON.stringify(request.sandbox), JSON.stringify(request.metadata), jsonOrNull(context)],
         ...[JSON.stringify(task.plan), JSON.stringify(request.execution), task.request_json],
-        isPinned(request.metadata) ? 1 : 0,
+        ...[isPinned(request.metadata) ? 1 : 0, task.sent_json],
       );
     } catch (error) {
       if (sqliteCode(error) !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;

@@ -192,6 +192,7 @@ export type TaskRequest = z.output<typeof submitSchema>;
 /** What a client may send. */
 export type TaskSubmission = z.input<typeof submitSchema>;
 export type Execution = TaskRequest['execution'];
+export type Limits = Partial<TaskRequest['limits']>;
 export type SandboxRequest = TaskRequest['sandbox'];
 export type SandboxProfile = SandboxRequest['profile'];
 export type CapabilityMode = 'adaptive' | 'strict';

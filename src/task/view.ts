@@ -1,6 +1,7 @@
 import type { Cause } from './causes.js';
 import type { ErrorBody } from './errors.js';
 import type { ExecutionPlan } from './plan.js';
+import type { Limits } from './request.js';
 import type { Resources } from './resources.js';
 import type { TaskStatus } from './states.js';
 
@@ -57,6 +58,15 @@ export interface TaskView {
   stdout_tail?: string | undefined;
   stderr_tail?: string | undefined;
   kill_requested: boolean;
+  /** Program and arguments, or the script's first line, for people: a long one is cut. */
+  command: string;
+  /** The directory that it starts in, as it sees it. */
+  cwd: string;
+  tenant?: string | undefined;
+  owner?: string | undefined;
+  labels?: Record<string, string> | undefined;
+  /** As they were accepted: what the request left open is decided. */
+  limits: Limits;
   queue: string;
   lane?: string | undefined;
   priority: number;

@@ -108,6 +108,11 @@ export class FakeService implements Service {
     return this.#view(id);
   }
 
+  request(id: string): EncodedJson {
+    this.#task(id);
+    return [Buffer.from(JSON.stringify({ task_id: id, future: true }))];
+  }
+
   async kill(id: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
     this.asked['kill'] = [id, options];
     const task = this.#task(id);

@@ -25,7 +25,7 @@ test('the specification names exactly the routes there are', async () => {
     Object.keys(methods).map((method) => `${method} ${path}`),
   );
   expect(named.sort()).toEqual(routesOf(app).sort());
-  expect(named).toHaveLength(20);
+  expect(named).toHaveLength(21);
 });
 
 test('the specification is whole', async () => {

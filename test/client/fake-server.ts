@@ -119,6 +119,9 @@ export function taskView(overrides: object = {}): object {
     stdout_bytes: 0,
     stderr_bytes: 0,
     kill_requested: false,
+    command: 'true',
+    cwd: '/w',
+    limits: { wall_time_ms: 0, stdout_max_bytes: 1, stderr_max_bytes: 1 },
     queue: 'default',
     priority: 0,
     artifacts: {

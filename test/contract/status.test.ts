@@ -20,7 +20,11 @@ test('all of its fields after a success, and result.json is the same object', as
     ...command('echo', ['hi']),
     metadata: { origin: 'test' },
     policy: { priority: 7 },
-    control_context: { queue: 'q', lane: 'l', session_id: 's' },
+    control_context: {
+      ...{ queue: 'q', lane: 'l', session_id: 's' },
+      ...{ tenant: 'acme', owner: 'me', labels: { team: 'search' } },
+    },
+    limits: { cpu_time_sec: 9, stderr_keep_bytes: 5 },
   });
   expect(end).toMatchObject({
     task_id: 'whole',
@@ -44,6 +48,15 @@ test('all of its fields after a success, and result.json is the same object', as
     lane: 'l',
     session_id: 's',
     priority: 7,
+    command: 'echo hi',
+    cwd: `${end.artifacts.task_dir}/workspace`,
+    tenant: 'acme',
+    owner: 'me',
+    labels: { team: 'search' },
+    limits: {
+      ...{ wall_time_ms: 300_000, cpu_time_sec: 9, stdout_max_bytes: 4_194_304, stderr_max_bytes: 4_194_304 },
+      ...{ stdout_keep_bytes: 67_108_864, stderr_keep_bytes: 5 },
+    },
     reservation: { task_slots: 1 },
     metadata: { origin: 'test' },
   });

@@ -54,6 +54,7 @@ export function newTask(task_id: string, submission: Partial<TaskSubmission> = {
     task_id,
     request,
     request_json: JSON.stringify(request),
+    sent_json: JSON.stringify(submission),
     plan: PLAN,
     reservation: { task_slots: 1, memory_bytes: 1024 },
     created_at_ms: NOW,

@@ -3,7 +3,15 @@ import { execgoSchema } from './0002-execgo-schema.js';
 import { retention } from './0003-retention.js';
 import { fewerIndexes } from './0004-fewer-indexes.js';
 import { keysEnd } from './0005-keys-end.js';
+import { sentRequest } from './0006-sent-request.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
-export const MIGRATIONS: readonly Migration[] = [baseline, execgoSchema, retention, fewerIndexes, keysEnd];
+export const MIGRATIONS: readonly Migration[] = [
+  baseline,
+  execgoSchema,
+  retention,
+  fewerIndexes,
+  keysEnd,
+  sentRequest,
+];
