@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ExecgoClient } from '../client/index.js';
+import { isLocalServer } from '../client/server-address.js';
 import { UsageError } from './usage-error.js';
 
 const DEFAULT_SERVER = 'http://127.0.0.1:8080';
@@ -41,8 +42,17 @@ export function parse(built: Command, argv: readonly string[]): boolean {
 
 /** @throws UsageError when `--server` is not an address. */
 export function connect(options: { server: string }): ExecgoClient {
+  return withServer(options, (server) => new ExecgoClient({ server }));
+}
+
+/** True for a daemon on this machine, as far as its address tells. @throws UsageError when `--server` is not an address. */
+export function isLocal(options: { server: string }): boolean {
+  return withServer(options, isLocalServer);
+}
+
+function withServer<T>({ server }: { server: string }, use: (server: string) => T): T {
   try {
-    return new ExecgoClient({ server: options.server === '' ? DEFAULT_SERVER : options.server });
+    return use(server === '' ? DEFAULT_SERVER : server);
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;

@@ -55,6 +55,7 @@ async function help(): Promise<number> {
     'Usage: execgo <command> [options]',
     '',
     'Runs commands and scripts on this machine, under limits, and never loses track of one.',
+    'A command starts in the directory where it is given, and may run as long as it takes, unless flags say otherwise.',
     '',
     'Commands:',
     ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
 import { collectPair } from './pairs.js';
+import { startDirectory, type StartDirectoryOptions } from './start-directory.js';
 import { parseRequest, readInput } from './read-input.js';
 import { parseCount, parseDuration, parseInteger, parseSeconds, parseSize } from './units.js';
 import { UsageError } from './usage-error.js';
@@ -9,7 +10,7 @@ import { UsageError } from './usage-error.js';
 const NO_WALL_TIME = 0;
 
 /** What `submit` and `run` have in common: everything that describes a task. */
-export interface RequestOptions {
+export interface RequestOptions extends StartDirectoryOptions {
   json?: string;
   file?: string;
   id?: string;
@@ -36,7 +37,6 @@ export interface RequestOptions {
   metadata?: Record<string, string>;
   idempotencyKey?: string;
   sandbox?: 'process' | 'linux_sandbox';
-  workspaceSubdir?: string;
   strict?: boolean;
 }
 
@@ -47,6 +47,8 @@ export function addRequestOptions(command: Command): Command {
     .passThroughOptions()
     .option('--script <file>', 'run this script instead of a command; - reads it from standard input')
     .option('--interpreter <words>', 'what runs the script, such as "python3 -u"; /bin/sh without it')
+    .option('-C, --cwd <dir>', 'where the task starts; where this command is called without it')
+    .option('--workspace', 'start in an empty directory of its own, as with a daemon on another machine')
     .option('--id <id>', 'the task id; a random one without it')
     .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair)
     .option(
@@ -73,7 +75,7 @@ export function addRequestOptions(command: Command): Command {
     .option('--metadata <key=value>', 'something to remember with the task; repeatable', collectPair)
     .option('--idempotency-key <key>', 'the same key and request never make a second task')
     .addOption(new Option('--sandbox <profile>', 'isolation').choices(['process', 'linux_sandbox']))
-    .option('--workspace-subdir <path>', 'where in its workspace the task starts')
+    .option('--workspace-subdir <path>', 'start in this directory of its own')
     .option('--strict', 'refuse the task when a limit or isolation cannot be enforced')
     .option('--json <request>', 'the whole request as JSON, instead of all flags above')
     .option('--file <file>', 'the same from a file; - reads standard input');
@@ -147,18 +149,22 @@ function wholeRequest(options: RequestOptions, words: readonly string[]): TaskSu
 }
 
 function execution(options: RequestOptions, words: readonly string[]): TaskSubmission['execution'] {
-  const env = options.env === undefined ? {} : { env: options.env };
+  const cwd = startDirectory(options);
+  const common = {
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(cwd === undefined ? {} : { cwd }),
+  };
   if (options.script !== undefined) {
     if (words.length > 0) throw new UsageError('give a command or --script, not both');
     const interpreter = options.interpreter?.split(/\s+/).filter((word) => word !== '');
     const script = readInput(options.script);
-    return { kind: 'script', script, ...(interpreter === undefined ? {} : { interpreter }), ...env };
+    return { kind: 'script', script, ...(interpreter === undefined ? {} : { interpreter }), ...common };
   }
   const [program, ...args] = words;
   if (program === undefined)
     throw new UsageError('nothing to run: give a command after --, --script, --json or --file');
   if (options.interpreter !== undefined) throw new UsageError('--interpreter goes with --script');
-  return { kind: 'command', program, args, ...env };
+  return { kind: 'command', program, args, ...common };
 }
 
 /** `{ [name]: values }` without what was not given; nothing at all when nothing was. */

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { ExecgoTimeoutError, type ExecgoClient } from '../client/index.js';
+import { ExecgoTimeoutError, type ExecgoClient, type TaskView } from '../client/index.js';
 import { clientCommand, connect, parse } from './command.js';
 import { EXIT, exitCodeOf, type TaskEnding } from './exit-codes.js';
 import { Interruption } from './interruption.js';
@@ -11,7 +11,6 @@ import { parseCount } from './units.js';
 import { note, printJson } from './write.js';
 
 interface Options extends RequestOptions {
-  server: string;
   output?: 'stream' | 'json';
   timeoutMs?: number;
 }
@@ -21,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const command = addRequestOptions(
     clientCommand(
       'run',
-      'Submits a task, streams its output, and exits with its exit code. Ctrl-C cancels the task.',
+      'Runs a command in this directory as a task: streams its output, and exits with its exit code. Ctrl-C cancels it.',
       [
         'execgo run -- make test',
         'execgo run --wall-time 5m --memory 1G -- ./build.sh > build.log',
@@ -94,6 +93,14 @@ async function streamed(
   });
   if (end.status === 'success' || (end.exit_code ?? 0) !== 0) return end;
   const view = await client.status(taskId, { patient: true });
-  if (view.error !== undefined && interruption.exitCode === undefined) await note(view.error.message);
+  if (view.error !== undefined && interruption.exitCode === undefined)
+    await note(`${view.error.message}${hint(view)}`);
   return end;
+}
+
+/** What a person can do who did not say where the task was to start. */
+function hint({ cause, error }: TaskView): string {
+  return cause === 'launch' && error?.message.includes('working directory') === true
+    ? ' (-C starts it in another directory, --workspace in one of its own)'
+    : '';
 }

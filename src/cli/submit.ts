@@ -10,7 +10,6 @@ import { note, printJson, printLines } from './write.js';
 import { Option } from 'commander';
 
 interface Options extends RequestOptions {
-  server: string;
   dryRun?: boolean;
   output: 'id' | 'json';
   timeoutMs?: number;
@@ -19,12 +18,16 @@ interface Options extends RequestOptions {
 /** `execgo submit`: prints the id of the accepted task, or the whole answer as JSON. */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = addRequestOptions(
-    clientCommand('submit', 'Hands a task to the daemon and prints its id; the task is durable then.', [
-      'execgo submit -- make test',
-      'execgo submit --wall-time 10m --memory 512M -e MODE=fast -- ./train.sh',
-      'execgo submit --script - --interpreter python3 < job.py',
-      `execgo submit --json '{"execution":{"kind":"command","program":"date"}}'`,
-    ]),
+    clientCommand(
+      'submit',
+      'Hands a command to the daemon, to be run in this directory, and prints its id; the task is durable then.',
+      [
+        'execgo submit -- make test',
+        'execgo submit --wall-time 10m --memory 512M -e MODE=fast -- ./train.sh',
+        'execgo submit --script - --interpreter python3 < job.py',
+        `execgo submit --json '{"execution":{"kind":"command","program":"date"}}'`,
+      ],
+    ),
   )
     .option(
       '--timeout-ms <n>',

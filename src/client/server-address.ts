@@ -31,6 +31,20 @@ export function parseServerAddress(server: string): ServerAddress {
   };
 }
 
+/**
+ * True for a daemon on this machine, as far as its address tells: a Unix socket, or an address of the loopback. What a
+ * tunnel leads to cannot be known.
+ * @throws TypeError when `server` is not an address
+ */
+export function isLocalServer(server: string): boolean {
+  const { connect } = parseServerAddress(server);
+  if ('socketPath' in connect) return true;
+  const host = connect.host.toLowerCase().replace(/\.$/, '');
+  return (
+    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+  );
+}
+
 function invalid(server: string): TypeError {
   return new TypeError(`"${server}" is not a server address: write http://host:port or unix:/path/to/socket`);
 }

@@ -36,5 +36,6 @@ const DIRECTORY_REASONS: Readonly<Record<string, string>> = {
 
 /** @returns why a program cannot start in `cwd`, by the name of the error that entering it gave. */
 export function cannotStartIn(cwd: string, name: string): string {
-  return `working directory ${cwd} ${DIRECTORY_REASONS[name] ?? `cannot be entered: ${describeErrno(name)}`}`;
+  const why = DIRECTORY_REASONS[name] ?? `cannot be entered: ${describeErrno(name)}`;
+  return `working directory ${cwd} ${why}; it must exist where the task runs, and be open to its user`;
 }

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   command,
+  EXECUTABLE,
   execgo,
   http,
   processesOf,
@@ -52,6 +53,49 @@ test('the old form of run and submit takes a request and prints JSON', async () 
     const waited = await execgo(['wait', answer.task_id], { daemon });
     expect([waited.code, JSON.parse(waited.stdout).status]).toEqual([2, 'failed']);
   }
+});
+
+test('run and submit start a task where they are called, or where they are told', async () => {
+  const dir = realpathSync(tempDir());
+  for (const name of ['sub', 'bin']) mkdirSync(join(dir, name));
+  // The machine may have no make; one that wants its file in the current directory does as well.
+  writeFileSync(join(dir, 'bin/make'), '#!/bin/sh\nread text < Makefile && echo "$1 $text"\n', {
+    mode: 0o755,
+  });
+  writeFileSync(join(dir, 'Makefile'), 'of this project\n');
+  const daemon = await startDaemon({ env: { PATH: `${dir}/bin:${process.env['PATH'] ?? ''}` } });
+  writeFileSync(join(dir, 'build.sh'), '#!/bin/sh\necho built\n', { mode: 0o755 });
+  const run = (...args: string[]) => execgo(['run', ...args], { daemon, cwd: dir });
+  // The first example of the help.
+  expect(await run('--', 'make', 'test')).toMatchObject({
+    code: 0,
+    stdout: 'test of this project\n',
+    stderr: '',
+  });
+  expect((await run('--memory', '256M', '--', './build.sh')).stdout).toBe('built\n');
+  expect((await run('-C', 'sub', '--', 'pwd', '-P')).stdout).toBe(`${dir}/sub\n`);
+  expect((await execgo(['run', '--script', '-'], { daemon, cwd: dir, input: 'pwd -P' })).stdout).toBe(
+    `${dir}\n`,
+  );
+  const workspace = (await run('--id', 'own', '--workspace', '--', 'pwd', '-P')).stdout.trim();
+  expect(workspace).toBe(realpathSync(join(daemon.dataDir, 'tasks', 'own', 'workspace')));
+  const submitted = await execgo(['submit', '--', 'pwd', '-P'], { daemon, cwd: dir });
+  expect(await waitForEnd(daemon, submitted.stdout.trim())).toMatchObject({ cwd: dir, stdout: `${dir}\n` });
+  const missing = await run('-C', 'no-such', '--', 'true');
+  expect(missing.code).toBe(125);
+  expect(missing.stderr).toMatch(/working directory \S+no-such does not exist;.*-C .*--workspace/);
+  const gone = await execgo(
+    [
+      'run',
+      '--',
+      'sh',
+      '-c',
+      `cd ${dir}/sub && rmdir ../sub && ${process.execPath} ${EXECUTABLE} submit -- true`,
+    ],
+    { daemon, cwd: dir },
+  );
+  expect([gone.code, gone.stdout]).toEqual([2, '']);
+  expect(gone.stderr).toContain('the current directory does not exist any more');
 });
 
 test('a refusal is JSON on standard output where an answer would be, and words on standard error', async () => {

@@ -1,0 +1,45 @@
+import { isAbsolute, resolve } from 'node:path';
+import { isLocal } from './command.js';
+import { UsageError } from './usage-error.js';
+
+/** The flags that say where a task starts. */
+export interface StartDirectoryOptions {
+  server: string;
+  cwd?: string;
+  workspace?: boolean;
+  workspaceSubdir?: string;
+}
+
+/**
+ * Where a command starts that is given at a shell: where it was called, as any other would, unless a flag says otherwise.
+ * A daemon on another machine does not know that directory, and gives the task one of its own.
+ * @returns `execution.cwd`; undefined for the task's workspace
+ * @throws UsageError for flags that contradict each other, and for a directory that cannot be told
+ */
+export function startDirectory(options: StartDirectoryOptions, here = currentDirectory): string | undefined {
+  const { cwd, workspace, workspaceSubdir } = options;
+  const own =
+    workspace === true ? '--workspace' : workspaceSubdir === undefined ? undefined : '--workspace-subdir';
+  if (cwd !== undefined && own !== undefined) throw new UsageError(`give -C or ${own}, not both`);
+  if (own !== undefined) return undefined;
+  if (cwd === '') throw new UsageError('-C needs a directory; --workspace starts the task in one of its own');
+  const isHere = isLocal(options);
+  if (cwd === undefined) return isHere ? here() : undefined;
+  if (isAbsolute(cwd)) return cwd;
+  if (!isHere)
+    throw new UsageError(
+      `-C ${cwd}: the daemon is on another machine, so the directory must be an absolute one there`,
+    );
+  return resolve(here(), cwd);
+}
+
+/** @throws UsageError where the directory was removed */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new UsageError(
+      'the current directory does not exist any more: go to another, or say with -C or --workspace where the task is to start',
+    );
+  }
+}
