@@ -28,7 +28,8 @@ import { Maintenance } from './runtime/maintenance.js';
 import { createMetrics } from './runtime/metrics.js';
 import { refuseLiveShims } from './runtime/old-shims.js';
 import { InlineTexts } from './runtime/output/inline-text.js';
-import { endHopeless, endUnsupervised, loadLiveTasks, planUnplanned } from './runtime/recover.js';
+import { planWaiting } from './runtime/plan-waiting.js';
+import { endHopeless, endUnsupervised, loadLiveTasks } from './runtime/recover.js';
 import type { RemovalParts } from './runtime/remove-tasks.js';
 import { repairFiles } from './runtime/repair.js';
 import { resourcesView } from './runtime/resources-view.js';
@@ -170,7 +171,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     });
     const found = loadLiveTasks(core);
     supervision.inherit();
-    await planUnplanned(core);
+    await planWaiting(core);
     await endUnsupervised(core);
     await endHopeless(core);
     closers.push(() => {

@@ -1,6 +1,6 @@
 import type { Outcome } from '../supervisor/protocol.js';
 import type { Cause } from '../task/causes.js';
-import type { ErrorBody } from '../task/errors.js';
+import type { ErrorBody, ExecgoError } from '../task/errors.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TerminalStatus } from '../task/states.js';
 
@@ -43,6 +43,12 @@ export const QUEUE_TIMEOUT: Classification = failed(
   'timeout',
   'task exceeded queue_timeout_ms',
 );
+
+/** The end of a task that was accepted once and that this host, or these settings, cannot run as it asks. */
+export function refusedPlan(error: ExecgoError): Classification {
+  const cause = error.code === 'unsupported_capability' ? 'sandbox' : 'launch';
+  return { status: 'failed', cause, error: error.toBody() };
+}
 
 /**
  * The first recorded of timed out and cancelled; else the first that applies: could not launch, oom, cpu limit, exit 0,

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { canNameDirectory } from '../task/ids.js';
 import { OLDEST, type AgeCursor, type KeptTask, type RetentionPolicy } from '../store/kept-tasks.js';
 import { ExecgoError } from '../task/errors.js';
 import { GC_IDS_MAX, type GcReport, type GcRequest } from '../task/gc.js';
 import type { Removal } from './files/remove-tree.js';
 import { emptyOut, removeRows, type FailedTask, type RemovalParts } from './remove-tasks.js';
-import { hasDirectory } from './task-files.js';
 
 /** Tasks removed in one transaction: some milliseconds of the event loop. */
 const BATCH = 32;
@@ -155,7 +155,7 @@ export class Collector {
 
   async #bytesOf(batch: readonly KeptTask[]): Promise<number> {
     const unmeasured = batch.filter((task) => task.disk_bytes === null).map((task) => task.task_id);
-    const measured = await this.parts.files.ask('measure', unmeasured.filter(hasDirectory));
+    const measured = await this.parts.files.ask('measure', unmeasured.filter(canNameDirectory));
     return (
       batch.reduce((sum, task) => sum + (task.disk_bytes ?? 0), 0) +
       measured.reduce((sum, bytes) => sum + bytes, 0)

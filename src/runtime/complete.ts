@@ -1,6 +1,7 @@
 import type { TaskEnd, TaskRecord } from '../store/records.js';
 import type { Outcome } from '../supervisor/protocol.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
+import { canNameDirectory } from '../task/ids.js';
 import type { TerminalStatus } from '../task/states.js';
 import { classify, type Classification } from './classify.js';
 import type { Core } from './core.js';
@@ -128,6 +129,7 @@ async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise
  * @throws a system error of a full disk, which is waited for
  */
 function writeResultCopy(core: Core, { task_id }: TaskRecord, result: readonly Buffer[]): string | undefined {
+  if (!canNameDirectory(task_id)) return undefined;
   try {
     return writeResult(core.settings.dataDir, task_id, result);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { canNameDirectory } from '../task/ids.js';
 import { OLDEST, type AgeCursor } from '../store/kept-tasks.js';
 import type { RemovalParts } from './remove-tasks.js';
-import { hasDirectory } from './task-files.js';
 
 /** Tasks measured between two writes. */
 const BATCH = 64;
@@ -41,7 +41,7 @@ export class DiskUsage {
 
   async #measure(taskIds: readonly string[]): Promise<void> {
     const { store, files } = this.parts;
-    const known = taskIds.filter(hasDirectory);
+    const known = taskIds.filter(canNameDirectory);
     const bytes = await files.ask('measure', known);
     await store.commits.writeAlong(() => {
       known.forEach((id, i) => {

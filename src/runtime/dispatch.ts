@@ -1,11 +1,14 @@
+import { ExecgoError } from '../task/errors.js';
 import type { NewEvent } from '../task/events.js';
+import type { PlannedTask } from '../task/plan.js';
 import type { Core } from './core.js';
 import { crashPoint } from './crash-point.js';
 import type { LiveTask } from './live-tasks.js';
 import { restoreTaskFiles } from './task-files.js';
 import { completeWithout } from './complete.js';
-import { CANCELLED, QUEUE_TIMEOUT } from './classify.js';
+import { CANCELLED, QUEUE_TIMEOUT, refusedPlan } from './classify.js';
 import { longTimeout } from './long-timeout.js';
+import { planAnew, planEvents } from './plan.js';
 import { onSteadyClock } from './steady-clock.js';
 import { tellLaunch } from './tell-supervisor.js';
 import { RETRY_MS } from './retry.js';
@@ -150,7 +153,10 @@ async function dispatch(core: Core, task: LiveTask, supervisor: Target): Promise
   tell(core, task);
 }
 
-/** Commits a new launch of a task whose old one never began; ends the task instead if its kill was asked for. */
+/**
+ * Commits a new launch of a task whose old one never began, by a plan of this start; ends the task instead if its kill was
+ * asked for.
+ */
 async function relaunch(core: Core, task: LiveTask, supervisor: Target): Promise<void> {
   const { record } = task;
   const old = record.launch_id;
@@ -160,23 +166,42 @@ async function relaunch(core: Core, task: LiveTask, supervisor: Target): Promise
     void completeWithout(core, task, CANCELLED);
     return;
   }
+  const planned = planOf(core, task);
+  if (planned === 'refused') return;
   checkFiles(core, task);
   const launch = {
     launch_token: core.newToken(),
     incarnation: supervisor.incarnation,
     shim_pid: supervisor.pid,
   };
-  const launch_id = await core.store.commits.write(() => {
+  const from = { status: 'running', launch_id: old } as const;
+  const done = await core.store.commits.write(() => {
     const next = core.store.nextLaunchId();
     const at_ms = core.now();
-    const done = core.store.markRelaunched(record.task_id, old, { ...launch, launch_id: next, at_ms });
+    const events =
+      planned === undefined
+        ? []
+        : core.store.markPlanned(record.task_id, from, planned, planEvents(planned.plan, at_ms));
+    const relaunched = core.store.markRelaunched(record.task_id, old, { ...launch, launch_id: next, at_ms });
     crashPoint('before_relaunch_commit');
-    return done ? next : undefined;
+    return relaunched && events !== undefined ? { launch_id: next, events } : undefined;
   });
   crashPoint('after_relaunch_commit');
-  if (launch_id === undefined) throw new Error(`launch ${old} of task ${record.task_id} has begun`);
-  core.live.update(task, { ...launch, launch_id });
+  if (done === undefined) throw new Error(`launch ${old} of task ${record.task_id} has begun`);
+  core.live.update(task, { ...launch, launch_id: done.launch_id, ...planned });
+  core.announcer.events(done.events);
   tell(core, task);
+}
+
+/** The plan to launch by, where an earlier start left another; 'refused' when the task has failed for want of one. */
+function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused' {
+  try {
+    return planAnew(core, task.record);
+  } catch (error) {
+    if (!(error instanceof ExecgoError)) throw error;
+    void completeWithout(core, task, refusedPlan(error));
+    return 'refused';
+  }
 }
 
 /** Tells the supervisor what is committed now. One that died meanwhile has been settled without this launch. */

@@ -1,12 +1,9 @@
 import type { TaskRecord } from '../store/records.js';
-import { ExecgoError } from '../task/errors.js';
-import type { NewEvent } from '../task/events.js';
 import { CANCELLED_WAITING, LOST, type FirstStop } from './classify.js';
 import { completeWithout } from './complete.js';
 import type { Core } from './core.js';
 import { enqueue } from './dispatch.js';
 import { liveTask } from './live-tasks.js';
-import { resolveTaskPlan } from './plan.js';
 import { onSteadyClock } from './steady-clock.js';
 
 /** What a start found in the database. */
@@ -40,30 +37,6 @@ export function loadLiveTasks(core: Core): Recovered {
     }
   }
   return found;
-}
-
-/**
- * Plans the waiting tasks that the older runtime accepted without a plan; one that this host cannot run as it asks fails.
- * To be called after {@link loadLiveTasks}.
- */
-export async function planUnplanned(core: Core): Promise<void> {
-  const unplanned = [...core.live.all()].filter(
-    (t) => t.record.status === 'accepted' && t.record.plan === null,
-  );
-  for (const task of unplanned) {
-    const { record } = task;
-    core.waiting.remove(record.task_id);
-    try {
-      const planned = resolveTaskPlan(core, record.request);
-      const event: NewEvent = { event_type: 'planned', timestamp_ms: core.now(), data: planned.plan };
-      await core.store.commits.write(() => core.store.markPlanned(record.task_id, planned, [event]));
-      core.live.update(task, planned);
-      enqueue(core, task);
-    } catch (error) {
-      if (!(error instanceof ExecgoError)) throw error;
-      await completeWithout(core, task, { status: 'failed', cause: 'sandbox', error: error.toBody() });
-    }
-  }
 }
 
 /** Of a kill and a timeout that are both recorded, the one whose event came first. */

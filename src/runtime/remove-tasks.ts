@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
+import { canNameDirectory } from '../task/ids.js';
 import { withDirectory } from '../files/directory.js';
 import type { Store } from '../store/store.js';
 import type { FileThread } from './files/file-thread.js';
 import type { Removal } from './files/remove-tree.js';
-import { hasDirectory, moveToTrash, putBack, TASKS } from './task-files.js';
+import { moveToTrash, putBack, TASKS } from './task-files.js';
 
 /** What removing tasks needs; less than a whole daemon has. */
 export interface RemovalParts {
@@ -46,7 +47,7 @@ export async function removeRows(
       try {
         const deleted = await store.commits[write](() => {
           if (!store.deleteTask(task_id)) return false;
-          if (hasDirectory(task_id))
+          if (canNameDirectory(task_id))
             trashed = withDirectory(dataDir, [TASKS], (tasks) => moveToTrash(dataDir, tasks, task_id));
           return true;
         });

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { canNameDirectory } from '../task/ids.js';
 import { isTerminal } from '../task/states.js';
 import { withDirectory } from '../files/directory.js';
 import type { Core } from './core.js';
@@ -8,7 +9,7 @@ import type { TaskDirState } from './files/inspect-task-dir.js';
 import { readOutput } from './read-output.js';
 import { emptyOut } from './remove-tasks.js';
 import { Tally } from './tally.js';
-import { hasDirectory, inTaskDir, moveToTrash, TASKS, TRASH, writeResult } from './task-files.js';
+import { inTaskDir, moveToTrash, TASKS, TRASH, writeResult } from './task-files.js';
 import { encodeTask } from './task-view.js';
 
 /** Directories or rows checked in one go: about a millisecond of the event loop. */
@@ -81,7 +82,8 @@ async function checkDirectories(core: RepairCore, names: Buffer[], found: Repair
   for (const name of names) {
     const id = name.toString();
     // Row and directory of a new task come in one turn of the event loop: there is never one without the other here.
-    if (core.store.has(id)) {
+    // A name that is no text is nobody's, whatever it looks like as text.
+    if (canNameDirectory(id) && Buffer.from(id).equals(name) && core.store.has(id)) {
       if (core.live.get(id) === undefined) ids.push(id);
     } else trashed.push(...orphan(core, name, found));
   }
@@ -136,7 +138,7 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
 
 /** Waiting tasks get their files back when they are dispatched; of those that have ended the output is gone. */
 async function checkRows(core: RepairCore, taskIds: string[], found: Repairs): Promise<void> {
-  const known = taskIds.filter((id) => hasDirectory(id) && core.live.get(id) === undefined);
+  const known = taskIds.filter((id) => canNameDirectory(id) && core.live.get(id) === undefined);
   const there = await core.files.ask('isDirectory', known);
   known.forEach((id, i) => {
     if (there[i] === false && core.store.has(id)) found.without_directory.add(id);

@@ -11,7 +11,7 @@ import { crashPoint } from './crash-point.js';
 import { enqueue, pump } from './dispatch.js';
 import { asStorageError } from './storage-error.js';
 import { liveTask } from './live-tasks.js';
-import { resolveTaskPlan, withDecisions } from './plan.js';
+import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
 import type { BatchItem } from './service.js';
 import { createTaskFiles, taskPaths } from './task-files.js';
@@ -162,14 +162,8 @@ function newTask(
   const events: NewEvent[] = [
     { event_type: 'submitted', timestamp_ms: at },
     { event_type: 'accepted', timestamp_ms: at },
-    { event_type: 'planned', timestamp_ms: at, data: resolved },
+    ...planEvents(resolved, at),
   ];
-  if (resolved.degraded)
-    events.push({
-      event_type: 'degraded',
-      timestamp_ms: at,
-      data: { fallback_reasons: resolved.fallback_reasons, effective_sandbox: resolved.effective_sandbox },
-    });
   return {
     task_id,
     request,

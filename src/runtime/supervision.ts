@@ -74,6 +74,8 @@ export class Supervision implements SupervisorEvents {
       }
       this.inherited.delete(launchId);
       if (task.kill !== undefined) void completeWithout(core, task, CANCELLED);
+      // One that has not begun may have been planned by an earlier start: it is planned again with another launch.
+      else if (task.record.started_at_ms === null) launchAgain(core, task);
       else tellLaunch(core, task);
     }
   }

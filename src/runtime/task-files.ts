@@ -13,8 +13,6 @@ export const TASKS = 'tasks';
 export const TRASH = 'trash';
 
 const PRIVATE = 0o700;
-/** The longest name of a directory entry on Linux, in bytes. */
-const NAME_MAX = 255;
 
 /** File names of scripts, by a word in the interpreter's name. */
 const SCRIPT_ENDINGS: readonly (readonly [word: string, ending: string])[] = [
@@ -94,11 +92,6 @@ function fillTaskDir(paths: TaskPaths, request: TaskRequest, owner: TaskOwner | 
   if (owner !== undefined) lendScript(paths.script_path, owner);
 }
 
-/** True where `tasks/<id>` can be a directory: for all ids of ours, and for longer and odder ones of the older runtime. */
-export function hasDirectory(taskId: string): boolean {
-  return !['', '.', '..'].includes(taskId) && !/[/\0]/.test(taskId) && Buffer.byteLength(taskId) <= NAME_MAX;
-}
-
 /** Renames a task's directory out of the trash again. @throws a system error */
 export function putBack(dataDir: string, taskId: string, trashed: string): void {
   withDirectory(dataDir, [TASKS], (tasks) => {
@@ -146,6 +139,11 @@ export function writeResult(dataDir: string, taskId: string, json: readonly Buff
   });
 }
 
+/** What tells people whose it was: an id of the older runtime may fill a name up by itself, and hold any blank. */
+function nameInTrash(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 128);
+}
+
 /**
  * Renames an entry, whatever it is, into `trash/` under a unique name.
  * @param from the directory that it is in. @param name as bytes where it may be no text
@@ -155,7 +153,7 @@ export function writeResult(dataDir: string, taskId: string, json: readonly Buff
 export function moveToTrash(dataDir: string, from: Directory, name: string | Buffer): string | undefined {
   fs.mkdirSync(path.join(dataDir, TRASH), { recursive: true, mode: PRIVATE });
   return withDirectory(dataDir, [TRASH], (trash) => {
-    const target = `${typeof name === 'string' ? name.slice(0, 128) : 'orphan'}.${randomUUID()}`;
+    const target = `${typeof name === 'string' ? nameInTrash(name) : 'orphan'}.${randomUUID()}`;
     const move = () => {
       from.rename(name, target, trash);
     };

@@ -20,6 +20,13 @@ export interface LaunchOptions {
   env: Record<string, string>;
 }
 
+/** The limits that cgroups carry, and the controller of each. */
+const LIMITS = [
+  ['memory_bytes', 'memory'],
+  ['pids', 'pids'],
+  ['cpu_millis', 'cpu'],
+] as const;
+
 /** What goes into the launch message. Without anything special there is a tracking cgroup only, and no chain. */
 export interface SandboxLaunch {
   cgroup?: CgroupSpec | undefined;
@@ -55,6 +62,11 @@ export function sandboxLaunch(
     // Cgroups hold, and measure, from the first instruction only when the process joins before it becomes the program.
     const plain = isPlain(chain) && Object.values(cgroupLimits).every((limit) => limit === undefined);
     const cgroup = cgroupSpec(layout, options.name, { ...cgroupLimits, peak: !plain });
+    const missing = LIMITS.find(
+      ([limit, controller]) => cgroupLimits[limit] !== undefined && layout[controller] === undefined,
+    );
+    if (missing !== undefined)
+      throw new Error(`there is no ${missing[1]} cgroup any more to hold ${missing[0]}`);
     return { ...(cgroup === undefined ? {} : { cgroup }), ...(plain ? {} : { chain }), env };
   } catch (error) {
     throw new ExecgoError('sandbox_setup_failed', error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 import { submitSchema, type Execution, type TaskRequest } from '../task/request.js';
+import { invalidInputFrom } from '../task/validate.js';
 import { parseJson } from './json.js';
 
 /** What the older runtime kept of a request. */
@@ -14,11 +15,18 @@ export interface LegacyColumns {
 /** Stands in for the execution while another part is validated by itself. */
 const STAND_IN = { kind: 'command', program: '-' };
 
+/** A request as far as it can be read. */
+export interface LegacyRequest {
+  request: TaskRequest;
+  /** What of the row does not pass our rules, so that `request` is not what was asked for: such a task must not run. */
+  request_problem?: string | undefined;
+}
+
 /**
  * The request of a row that the older runtime wrote. Its rules were nearly ours; a part that does not pass them gets the
  * defaults, an execution that does not pass keeps what it can, so that the row stays readable.
  */
-export function legacyRequest(row: LegacyColumns): TaskRequest {
+export function legacyRequest(row: LegacyColumns): LegacyRequest {
   const parts = {
     limits: parseJson(row.limits_json),
     sandbox: parseJson(row.sandbox_json),
@@ -27,13 +35,26 @@ export function legacyRequest(row: LegacyColumns): TaskRequest {
   };
   const execution = parseJson(row.execution_json);
   const whole = submitSchema.safeParse({ execution, ...parts });
-  if (whole.success) return { ...whole.data, task_id: row.task_id };
+  const unreadable = Object.keys(parts).find((name) => {
+    const text = row[`${name as keyof typeof parts}_json`];
+    return text !== null && parts[name as keyof typeof parts] === null;
+  });
+  if (whole.success)
+    return {
+      request: { ...whole.data, task_id: row.task_id },
+      ...(unreadable === undefined
+        ? {}
+        : { request_problem: `invalid input: ${unreadable}: cannot be read` }),
+    };
   const request = submitSchema.parse({ execution: STAND_IN });
   for (const [name, value] of Object.entries(parts)) {
     const part = submitSchema.safeParse({ execution: STAND_IN, [name]: value });
     if (part.success) Object.assign(request, { [name]: part.data[name as keyof typeof parts] });
   }
-  return { ...request, task_id: row.task_id, execution: lenientExecution(execution) };
+  return {
+    request: { ...request, task_id: row.task_id, execution: lenientExecution(execution) },
+    request_problem: invalidInputFrom(whole.error).message,
+  };
 }
 
 function lenientExecution(value: unknown): Execution {

@@ -15,6 +15,8 @@ export interface TaskRecord {
   cause: Cause | null;
   /** As accepted; for a row of the older runtime rebuilt from the columns that runtime wrote. */
   request: TaskRequest;
+  /** Set for a row of the older runtime whose `request` is not what was asked for, which our rules do not allow: why. */
+  request_problem?: string | undefined;
   plan: ExecutionPlan | null;
   /** The share of the ledger it asks for; held while `reserved_at_ms` is set and `released_at_ms` is not. */
   reservation: Resources | null;
@@ -119,6 +121,9 @@ export interface Start {
   started_at_ms: number;
   events: NewEvent[];
 }
+
+/** The state that another plan is guarded by: it waits, or it has a launch that never began. */
+export type PlansFrom = { status: 'accepted' } | { status: 'running'; launch_id: number };
 
 /** The state that an end is guarded by. `launch_id: null` is a running row of the older runtime. */
 export type EndsFrom = { status: 'accepted' } | { status: 'running'; launch_id: number | null };

@@ -100,9 +100,14 @@ export class Store {
     return this.#launchIds.next();
   }
 
-  /** Gives a waiting task of the older runtime the plan that it was submitted without. */
-  markPlanned(taskId: string, planned: PlannedTask, events: NewEvent[]): TaskEvent[] | undefined {
-    return this.#changes.plan(taskId, planned, events);
+  /** Gives a task that has not begun another plan than it had. Undefined: it has begun, or is over. */
+  markPlanned(
+    taskId: string,
+    from: records.PlansFrom,
+    planned: PlannedTask,
+    events: NewEvent[],
+  ): TaskEvent[] | undefined {
+    return this.#changes.plan(taskId, from, planned, events);
   }
 
   /** `accepted → running`, with its reservation taken. Undefined: somebody else was first. */

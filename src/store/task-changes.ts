@@ -6,7 +6,7 @@ import { canTransition } from '../task/states.js';
 import type { CounterTable } from './counters.js';
 import type { EventLog } from './event-log.js';
 import { jsonOrNull } from './json.js';
-import type { Dispatch, EndsFrom, Launch, Start, TaskEnd } from './records.js';
+import type { Dispatch, EndsFrom, Launch, PlansFrom, Start, TaskEnd } from './records.js';
 import type { RetentionClock } from './retention-clock.js';
 
 const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnation = @incarnation,
@@ -33,7 +33,7 @@ export class TaskChanges {
     private readonly clock: RetentionClock,
   ) {
     this.#plan = db.prepare(`UPDATE tasks SET execution_plan_json = @plan, reservation_json = @reservation
-      WHERE task_id = @task_id AND status = 'accepted' AND execution_plan_json IS NULL`);
+      WHERE task_id = @task_id AND status = @from AND launch_id IS @launch_id AND started_at_ms IS NULL`);
     this.#dispatch =
       db.prepare(`UPDATE tasks SET status = 'running', reserved_at_ms = @at_ms, released_at_ms = NULL,
       ${LAUNCH} WHERE task_id = @task_id AND status = 'accepted'`);
@@ -61,9 +61,20 @@ export class TaskChanges {
     );
   }
 
-  /** Gives a waiting task of the older runtime the plan that it was submitted without. */
-  plan(taskId: string, { plan, reservation }: PlannedTask, events: NewEvent[]): TaskEvent[] | undefined {
-    const values = { task_id: taskId, plan: JSON.stringify(plan), reservation: JSON.stringify(reservation) };
+  /** Another plan for a task that has not begun. */
+  plan(
+    taskId: string,
+    from: PlansFrom,
+    { plan, reservation }: PlannedTask,
+    events: NewEvent[],
+  ): TaskEvent[] | undefined {
+    const values = {
+      task_id: taskId,
+      from: from.status,
+      launch_id: from.status === 'running' ? from.launch_id : null,
+      plan: JSON.stringify(plan),
+      reservation: JSON.stringify(reservation),
+    };
     return this.#changed(this.#plan, values, taskId, events);
   }
 

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { basename, isAbsolute, join } from 'node:path';
 import type { Cause } from '../task/causes.js';
 import type { ErrorBody, ErrorCode } from '../task/errors.js';
+import { canNameDirectory } from '../task/ids.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
@@ -61,7 +63,9 @@ export function toRecord(row: TaskRow, dataDir: string): TaskRecord {
     task_id: row.task_id,
     status: row.status,
     cause: row.cause,
-    request: row.request_json === null ? legacyRequest(row) : (JSON.parse(row.request_json) as TaskRequest),
+    ...(row.request_json === null
+      ? legacyRequest(row)
+      : { request: JSON.parse(row.request_json) as TaskRequest }),
     plan: parseJson(row.execution_plan_json) as ExecutionPlan | null,
     reservation: parseJson(row.reservation_json) as Resources | null,
     created_at_ms: row.created_at_ms,
@@ -106,13 +110,19 @@ function toError(row: TaskRow): ErrorBody | null {
   return { code: row.error_code as ErrorCode, message: row.error_code };
 }
 
+/** A task whose id can name no directory has no files: nothing is ever made at the place that stands for them. */
+function directoryName(taskId: string): string {
+  return canNameDirectory(taskId) ? taskId : `%${createHash('sha256').update(taskId).digest('hex')}`;
+}
+
 /**
  * The older runtime stored paths as its `--data-dir` was given, often relative to a working directory that is long
  * forgotten; below the task's own directory the layout is ours.
  */
 function absolute(path: string, taskId: string, dataDir: string): string {
+  const taskDir = join(dataDir, 'tasks', directoryName(taskId));
+  if (!canNameDirectory(taskId)) return join(taskDir, basename(path));
   if (isAbsolute(path)) return path;
-  const taskDir = join(dataDir, 'tasks', taskId);
   const own = `tasks/${taskId}`;
   const at = `/${path}`.lastIndexOf(`/${own}`);
   if (at >= 0) return join(taskDir, path.slice(at + own.length));

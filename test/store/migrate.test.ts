@@ -28,6 +28,7 @@ describe('a new database', () => {
       { id: 4, name: 'fewer-indexes', n: 64, applied_at_ms: NOW },
       { id: 5, name: 'keys-end', n: 64, applied_at_ms: NOW },
       { id: 6, name: 'sent-request', n: 64, applied_at_ms: NOW },
+      { id: 7, name: 'exit-nonzero', n: 64, applied_at_ms: NOW },
     ]);
     expect(store.lastSeq()).toBe(0);
     expect(store.liveTasks()).toEqual([]);

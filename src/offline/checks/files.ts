@@ -1,7 +1,8 @@
 import fs from 'node:fs';
+import { canNameDirectory } from '../../task/ids.js';
 import path from 'node:path';
 import { inspectTaskDir } from '../../runtime/files/inspect-task-dir.js';
-import { hasDirectory, TASKS, TRASH } from '../../runtime/task-files.js';
+import { TASKS, TRASH } from '../../runtime/task-files.js';
 import { Tally } from '../../runtime/tally.js';
 import { withDirectory } from '../../files/directory.js';
 import type { Store } from '../../store/store.js';
@@ -73,7 +74,7 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
 const LOST = 'ended tasks without a directory';
 
 function whatIsWrong(dataDir: string, store: Store, id: string): string | undefined {
-  if (!hasDirectory(id)) return undefined;
+  if (!canNameDirectory(id)) return undefined;
   const state = withDirectory(dataDir, [TASKS], (tasks) => inspectTaskDir(tasks, id));
   if (state.dir === 'there' && state.result === 'whole' && state.temporary.length === 0) return undefined;
   const status = store.status(id);

@@ -4,6 +4,7 @@ import { retention } from './0003-retention.js';
 import { fewerIndexes } from './0004-fewer-indexes.js';
 import { keysEnd } from './0005-keys-end.js';
 import { sentRequest } from './0006-sent-request.js';
+import { exitNonzero } from './0007-exit-nonzero.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly Migration[] = [
   fewerIndexes,
   keysEnd,
   sentRequest,
+  exitNonzero,
 ];

@@ -1,0 +1,52 @@
+import { ExecgoError } from '../task/errors.js';
+import type { PlannedTask } from '../task/plan.js';
+import { refusedPlan } from './classify.js';
+import { completeWithout } from './complete.js';
+import type { Core } from './core.js';
+import { enqueue, pump } from './dispatch.js';
+import type { LiveTask } from './live-tasks.js';
+import { planAnew, planEvents } from './plan.js';
+import { RETRY_MS } from './retry.js';
+import { inTurns } from './turns.js';
+
+/**
+ * Plans every waiting task for this start: by this host and these settings, which may not be those that it was accepted
+ * under. Only what differs is written. A task that cannot run as it asks any more fails. To be called once the live tasks
+ * are loaded, before anything is dispatched. 10,000 waiting tasks take 0.3 s.
+ */
+export async function planWaiting(core: Core): Promise<void> {
+  const waiting = [...core.live.all()].filter((t) => t.record.status === 'accepted' && t.kill === undefined);
+  await Promise.all(await inTurns(waiting, (task) => planOne(core, task)));
+}
+
+async function planOne(core: Core, task: LiveTask): Promise<void> {
+  try {
+    const planned = planAnew(core, task.record);
+    if (planned === undefined) return;
+    core.waiting.remove(task.record.task_id);
+    await replacePlan(core, task, planned);
+  } catch (error) {
+    if (!(error instanceof ExecgoError)) throw error;
+    core.waiting.remove(task.record.task_id);
+    await completeWithout(core, task, refusedPlan(error));
+  }
+}
+
+/** Commits another plan and queues the task again. While the disk is full that is tried again, and the task waits. */
+async function replacePlan(core: Core, task: LiveTask, planned: PlannedTask): Promise<void> {
+  const { task_id } = task.record;
+  try {
+    const events = await core.store.commits.write(() =>
+      core.store.markPlanned(task_id, { status: 'accepted' }, planned, planEvents(planned.plan, core.now())),
+    );
+    if (events === undefined || task.ending !== undefined) return;
+    core.live.update(task, planned);
+    core.announcer.events(events);
+    enqueue(core, task);
+    pump(core);
+  } catch (error) {
+    if (core.store.commits.closed || task.ending !== undefined) return;
+    core.log.error({ err: error, task_id }, 'cannot write down the plan of a waiting task; will retry');
+    setTimeout(() => void replacePlan(core, task, planned), RETRY_MS);
+  }
+}
