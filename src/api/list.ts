@@ -47,7 +47,16 @@ export const list: Route = {
     answers: { 'application/json': 'TaskPage' },
     errors: ['invalid_input'],
   },
-  handle: (ctx, req, res) => {
-    sendJson(res, ctx.service.list(parseQuery(query, req)));
+  handle: async (ctx, req, res) => {
+    const asked = parseQuery(query, req);
+    const gone = new AbortController();
+    res.once('close', () => {
+      gone.abort();
+    });
+    try {
+      sendJson(res, await ctx.service.list(asked, gone.signal));
+    } catch (error) {
+      if (!gone.signal.aborted) throw error;
+    }
   },
 };

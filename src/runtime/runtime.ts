@@ -76,8 +76,8 @@ export class Runtime implements Service {
     return this.status(taskId, wait_ms ?? 0, signal);
   }
 
-  list(query: ListQuery): TaskPage {
-    const { records, next_cursor } = this.core.store.list(query);
+  async list(query: ListQuery, signal: AbortSignal): Promise<TaskPage> {
+    const { records, next_cursor } = await this.core.store.list(query, signal);
     return { tasks: records.map(taskSummary), next_cursor };
   }
 

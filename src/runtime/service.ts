@@ -89,7 +89,8 @@ export interface Service {
   /** The submit body as it was sent; of a task that an earlier version accepted, as that accepted it. */
   request(taskId: string): EncodedJson;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
-  list(query: ListQuery): TaskPage;
+  /** A page of tasks; a search may take many turns of the event loop. Rejects when `signal` aborts. */
+  list(query: ListQuery, signal: AbortSignal): Promise<TaskPage>;
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[];
   /** Events of all tasks with `seq > afterSeq`, at most `limit`; waits up to `waitMs` for the first. */
   events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]>;

@@ -202,8 +202,8 @@ export class Store {
   }
 
   /** @throws ExecgoError `invalid_input` for a cursor that no list returned, or a limit below 1 */
-  list(query: ListQuery): records.TaskListPage {
-    return this.#list.page(query);
+  list(query: ListQuery, signal?: AbortSignal): Promise<records.TaskListPage> {
+    return this.#list.page(query, signal);
   }
 
   /** True when there is such a task; cheaper than reading it. */

@@ -138,7 +138,7 @@ export class FakeService implements Service {
     };
   }
 
-  list(query: ListQuery): TaskPage {
+  async list(query: ListQuery): Promise<TaskPage> {
     this.asked['list'] = [query];
     return { tasks: [], next_cursor: 'next' };
   }

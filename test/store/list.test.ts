@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Store } from '../../src/store/store.js';
-import { MAX_ROWS_READ } from '../../src/store/task-list.js';
+import { MAX_BYTES_READ, MAX_ROWS_READ } from '../../src/store/task-list.js';
 import type { ListQuery } from '../../src/task/list.js';
 import type { TaskSubmission } from '../../src/task/request.js';
 import { tempDir } from '../harness/temp-dir.js';
@@ -9,16 +9,20 @@ import { dispatch, FAILED, insert, openedStore, rawDatabase, runThrough } from '
 
 const QUERY: ListQuery = { order: 'newest', limit: 100 };
 
-function ids(store: Store, query: Partial<ListQuery>): string[] {
-  return store.list({ ...QUERY, ...query }).records.map((t) => t.task_id);
+async function ids(store: Store, query: Partial<ListQuery>): Promise<string[]> {
+  return (await store.list({ ...QUERY, ...query })).records.map((t) => t.task_id);
 }
 
 /** Every id that the pages of a query show, in order. */
-function allPages(store: Store, query: Partial<ListQuery>, between: () => void = () => {}): string[] {
+async function allPages(
+  store: Store,
+  query: Partial<ListQuery>,
+  between: () => void = () => {},
+): Promise<string[]> {
   const seen: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = store.list({ ...QUERY, ...query, cursor });
+    const page = await store.list({ ...QUERY, ...query, cursor });
     seen.push(...page.records.map((t) => t.task_id));
     cursor = page.next_cursor;
     between();
@@ -75,7 +79,7 @@ describe('filters', () => {
   ];
   test('each lets through what it says', async () => {
     const store = await filled();
-    for (const [name, query, wanted] of expected) expect(ids(store, query), name).toEqual(wanted);
+    for (const [name, query, wanted] of expected) expect(await ids(store, query), name).toEqual(wanted);
   });
 });
 
@@ -96,55 +100,55 @@ describe('pages', () => {
       Array.from({ length: 30 }, (_, i) => insert(store, `t${i}`, context({ queue: i % 3 ? 'q' : 'r' }))),
     );
     const queries: Partial<ListQuery>[] = [{}, { status: ['accepted'] }, { queue: 'q' }, { tenant: 'acme' }];
-    const whole = queries.map((query) => ids(store, query));
+    const whole = await Promise.all(queries.map((query) => ids(store, query)));
     let n = 0;
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: 3 }), fc.integer({ min: 1, max: 12 }), async (which, limit) => {
         const late: Promise<unknown>[] = [];
         const query = { ...queries[which], limit };
-        const newest = allPages(store, query, () =>
+        const newest = await allPages(store, query, () =>
           late.push(insert(store, `late${n++}`, context({ queue: 'z' }))),
         );
         await Promise.all(late);
         expect(newest.filter((id) => !id.startsWith('late'))).toEqual(whole[which]);
-        const oldest = allPages(store, { ...query, order: 'oldest' });
+        const oldest = await allPages(store, { ...query, order: 'oldest' });
         expect(oldest.filter((id) => !id.startsWith('late'))).toEqual([...whole[which]!].reverse());
       }),
       { numRuns: 12 },
     );
   });
 
-  test('read no more than their share, and go on from there', () => {
+  test('read no more than their share, and go on from there', async () => {
     const dir = tempDir();
     const store = openedStore(dir);
     const rows = 2 * MAX_ROWS_READ + 5;
     fillByHand(dir, rows, `CASE WHEN i IN (1, 2, ${rows}) THEN 'rare' END`);
     const query = { ...QUERY, owner: 'rare' };
-    const first = store.list(query);
+    const first = await store.list(query);
     expect(first.records.map((t) => t.task_id)).toEqual([`t${rows}`]);
-    const second = store.list({ ...query, cursor: first.next_cursor });
+    const second = await store.list({ ...query, cursor: first.next_cursor });
     expect(second.records).toEqual([]);
-    const third = store.list({ ...query, cursor: second.next_cursor });
+    const third = await store.list({ ...query, cursor: second.next_cursor });
     expect(third.records.map((t) => t.task_id)).toEqual(['t2', 't1']);
     expect(third.next_cursor).toBeUndefined();
-    expect(allPages(store, { owner: 'rare', status: ['accepted', 'running'], limit: 1 })).toEqual([
+    expect(await allPages(store, { owner: 'rare', status: ['accepted', 'running'], limit: 1 })).toEqual([
       `t${rows}`,
       't2',
       't1',
     ]);
   });
 
-  test('show every match once, wherever the reading of the table was divided', () => {
+  test('show every match once, wherever the reading of the table was divided', async () => {
     const dir = tempDir();
     const store = openedStore(dir);
     const total = MAX_ROWS_READ + 2000;
-    const near = [250, 1250, 5250, MAX_ROWS_READ].flatMap((n) => [n - 1, n, n + 1]);
+    const near = [500, 1000, 1500, MAX_ROWS_READ].flatMap((n) => [n - 1, n, n + 1]);
     const rare = [1, ...near, total].join(', ');
     fillByHand(dir, total, `CASE WHEN i IN (${rare}) OR ${total} - i + 1 IN (${rare}) THEN 'rare' END`);
     const wanted = new Set([1, ...near, total].flatMap((n) => [`t${n}`, `t${total - n + 1}`]));
     for (const limit of [1, 2, 3, 100])
       for (const order of ['newest', 'oldest'] as const) {
-        const seen = allPages(store, { owner: 'rare', limit, order });
+        const seen = await allPages(store, { owner: 'rare', limit, order });
         expect(seen).toHaveLength(wanted.size);
         expect(new Set(seen)).toEqual(wanted);
       }
@@ -152,18 +156,64 @@ describe('pages', () => {
 
   test('refuse a cursor that no list returned', async () => {
     const store = await filled();
-    const { next_cursor } = store.list({ ...QUERY, limit: 2 });
-    expect(() => store.list({ ...QUERY, order: 'oldest', cursor: next_cursor })).toThrow('newest');
+    const { next_cursor } = await store.list({ ...QUERY, limit: 2 });
+    await expect(store.list({ ...QUERY, order: 'oldest', cursor: next_cursor })).rejects.toThrow('newest');
     const bad = fc.oneof(
       fc.string(),
       fc.base64String(),
       fc.constantFrom(`${next_cursor}=`, ` ${next_cursor}`, ''),
     );
-    fc.assert(
-      fc.property(bad, (cursor) => {
-        expect(() => store.list({ ...QUERY, cursor })).toThrow('invalid input: cursor');
+    await fc.assert(
+      fc.asyncProperty(bad, async (cursor) => {
+        await expect(store.list({ ...QUERY, cursor })).rejects.toThrow('invalid input: cursor');
       }),
     );
-    for (const limit of [0, -1, 1.5, NaN]) expect(() => store.list({ ...QUERY, limit })).toThrow('limit');
+    for (const limit of [0, -1, 1.5, NaN])
+      await expect(store.list({ ...QUERY, limit })).rejects.toThrow('limit');
+  });
+
+  test('search through large scripts in many turns of the event loop, one search at a time', async () => {
+    const store = openedStore();
+    const script = 'x'.repeat(500_000);
+    for (let i = 0; i < 40; i++)
+      await insert(store, `big${i}`, { execution: { kind: 'script', script: `${script} needle${i}` } });
+    let turns = 0;
+    let counting = true;
+    const count = (): void => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
+    const found = await Promise.all([0, 1, 2].map((n) => ids(store, { text: `Needle3${n}` })));
+    counting = false;
+    expect(found).toEqual([['big30'], ['big31'], ['big32']]);
+    // Three searches through 40 scripts, of which a slice holds one: a row of two copies of it has its bytes.
+    expect(turns).toBeGreaterThan(100);
+  });
+
+  test('read no more bytes than their share, and go on from there', async () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    fillByHand(dir, 30, `CASE WHEN i = 1 THEN 'rare' END`);
+    rawDatabase(dir)
+      .prepare(
+        `UPDATE tasks SET execution_json = json_object('kind', 'script', 'script', printf('%.*c', ?, 'x'))`,
+      )
+      .run(MAX_BYTES_READ / 20);
+    const first = await store.list({ ...QUERY, owner: 'rare' });
+    expect(first.records).toEqual([]);
+    expect(first.next_cursor).toBeDefined();
+    expect(await allPages(store, { owner: 'rare' })).toEqual(['t1']);
+  });
+
+  test('a search ends when its client has gone', async () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    fillByHand(dir, MAX_ROWS_READ, 'NULL');
+    const gone = new AbortController();
+    const search = store.list({ ...QUERY, text: 'nothing' }, gone.signal);
+    gone.abort();
+    await expect(search).rejects.toThrow();
+    expect(await ids(store, { text: 't77', limit: 1, order: 'oldest' })).toEqual(['t77']);
   });
 });

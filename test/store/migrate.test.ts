@@ -133,7 +133,7 @@ describe('a database of the older runtime', () => {
     ]);
     expect(store.lastSeq()).toBe(6);
     expect(
-      store.list({ order: 'newest', limit: 9, tenant: 'acme', owner: 'ann', label: 'a=b' }).records,
+      (await store.list({ order: 'newest', limit: 9, tenant: 'acme', owner: 'ann', label: 'a=b' })).records,
     ).toHaveLength(1);
     expect(await dispatch(store, 'holds')).toBe(1);
     expect(store.task('holds')).toMatchObject({

@@ -30,10 +30,10 @@ async function plans(): Promise<Map<string, string>> {
   ];
   for (const filter of filters)
     for (const order of ['newest', 'oldest'] as const) {
-      const page = store.list({ ...filter, order, limit: 1 });
+      const page = await store.list({ ...filter, order, limit: 1 });
       expect(page.next_cursor).toBeUndefined();
       const cursor = Buffer.from(`${order}:5`).toString('base64url');
-      store.list({ ...filter, order, limit: 1, cursor });
+      await store.list({ ...filter, order, limit: 1, cursor });
     }
   const found = new Map<string, string>();
   for (const sql of statements.filter((s) => /^(SELECT|UPDATE|DELETE)\b.*\b(tasks|task_events)\b/s.test(s))) {
