@@ -44,6 +44,8 @@ export interface Config {
   readonly logLevel: string;
   readonly launcher: 'libc' | 'execa' | 'auto';
   readonly taskUser: string | undefined;
+  /** Absolute and normalized. */
+  readonly allowRootfs: readonly string[];
 }
 
 const count = z
@@ -93,6 +95,14 @@ const FLAGS = {
     .default('info'),
   launcher: z.enum(['libc', 'execa', 'auto'], 'must be "libc", "execa" or "auto"').default('auto'),
   taskUser: z.string().min(1, 'must not be empty').optional(),
+  allowRootfs: z
+    .array(
+      z
+        .string()
+        .startsWith('/', 'must be an absolute path')
+        .transform((dir) => path.resolve(dir)),
+    )
+    .default([]),
 } as const;
 
 /** Environment variables that stand in for a flag that was not given. */
@@ -170,6 +180,7 @@ export function loadConfig(
     logLevel: read('logLevel'),
     launcher: read('launcher'),
     taskUser: read('taskUser'),
+    allowRootfs: Object.freeze(read('allowRootfs')),
   });
 }
 

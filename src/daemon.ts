@@ -127,6 +127,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         outputKeepBytes: config.outputKeepBytes,
         defaultCapabilityMode: config.defaultCapabilityMode,
         taskUser: config.taskUser,
+        allowRootfs: config.allowRootfs,
         taskOwner,
         baseEnv: pick(env, INHERITED),
         capabilities,

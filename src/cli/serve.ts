@@ -67,6 +67,11 @@ function serveCommand(): Command {
     .option('--capacity-cpu-millis <n>', 'thousandths of cores to give to tasks (default: detected)')
     .option('--tenant-quota <quota>', 'name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS]; repeatable', append)
     .option('--task-user <user>', 'run tasks as this user, when the daemon is root')
+    .option(
+      '--allow-rootfs <dir>',
+      'a directory in or below which a task may have its root file system; repeatable',
+      append,
+    )
     .option('--launcher <launcher>', 'libc, execa or auto (default: auto)')
     .option('--allow-host <name>', 'a host name by which this machine may be addressed; repeatable', append)
     .option('--insecure', 'listen on other addresses than loopback without asking who comes')

@@ -24,6 +24,7 @@ export interface ConfigFacts {
   defaultCapabilityMode: string;
   disableCgroup: boolean;
   disableLinuxSandbox: boolean;
+  allowRootfs: readonly string[];
   capacityMemoryBytes: number | undefined;
   capacityPids: number | undefined;
 }
@@ -49,6 +50,7 @@ export function configView(config: ConfigFacts): object {
     cgroup_root: config.cgroupRoot,
     default_capability_mode: config.defaultCapabilityMode,
     cgroup_enabled: !config.disableCgroup,
+    allow_rootfs: config.allowRootfs,
   };
 }
 

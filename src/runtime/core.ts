@@ -26,6 +26,8 @@ export interface RuntimeSettings {
   taskUser: string | undefined;
   /** The numbers of `taskUser`; undefined also where the daemon may not switch users, and so refuses every task. */
   taskOwner: TaskOwner | undefined;
+  /** Directories in or below which a task's root file system may be. */
+  allowRootfs: readonly string[];
   /** `PATH HOME LANG TMPDIR USER` of the daemon: all of its environment that a task sees. */
   baseEnv: Readonly<Record<string, string>>;
   capabilities: HostCapabilities;

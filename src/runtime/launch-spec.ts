@@ -1,3 +1,4 @@
+import { scriptFromFile, scriptFromVariable } from '../sandbox/inline-script.js';
 import { sandboxLaunch } from '../sandbox/launch-sandbox.js';
 import type { LaunchSpec } from '../supervisor/protocol.js';
 import type { TaskRecord } from '../store/records.js';
@@ -23,20 +24,22 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
   if (launch_id === null || launch_token === null || incarnation === null || plan === null)
     throw new Error(`task ${task.task_id} has not been dispatched`);
   const { limits } = request;
-  const env = {
+  const variables = {
     ...settings.baseEnv,
     ...request.execution.env,
     EXECGO_TASK_ID: task.task_id,
     EXECGO_LAUNCH: launch_token,
   };
+  const { chroot } = plan.effective_sandbox;
+  const { argv, env } = program(task, variables, chroot);
   return {
-    argv: argv(task),
+    argv,
     ...sandboxLaunch(plan, request, settings.capabilities, settings.cgroupLayout, {
       name: launchName(incarnation, launch_id),
-      workspace: task.workspace_dir,
+      allowRootfs: settings.allowRootfs,
       env,
     }),
-    cwd: request.execution.cwd ?? task.workspace_dir,
+    cwd: request.execution.cwd ?? (chroot ? '/' : task.workspace_dir),
     // A request that an earlier version accepted does not say what is to be kept.
     stdout: stream(task.stdout_path, limits.stdout_keep_bytes ?? limits.stdout_max_bytes),
     stderr: stream(task.stderr_path, limits.stderr_keep_bytes ?? limits.stderr_max_bytes),
@@ -49,10 +52,16 @@ function stream(path: string, maxBytes: number) {
   return { path, max_bytes: maxBytes, tail_path: tailPath(path) };
 }
 
-function argv(task: TaskRecord): LaunchSpec['argv'] {
-  const { execution } = task.request;
-  if (execution.kind === 'command') return [execution.program ?? '', ...execution.args];
+/** What is executed; in a chroot, where no file of the task is seen, with one more variable for an inline script. */
+function program(
+  { request: { execution }, script_path }: TaskRecord,
+  env: Record<string, string>,
+  chroot: boolean,
+): Pick<LaunchSpec, 'argv' | 'env'> {
+  if (execution.kind === 'command') return { argv: [execution.program ?? '', ...execution.args], env };
   const [interpreter, ...rest] = execution.interpreter ?? [];
-  if (interpreter !== undefined) return [interpreter, ...rest, task.script_path ?? ''];
-  return ['/bin/sh', '-c', execution.script ?? ''];
+  if (interpreter !== undefined) return { argv: [interpreter, ...rest, script_path ?? ''], env };
+  return chroot
+    ? scriptFromVariable(execution.script ?? '', env)
+    : { argv: scriptFromFile(script_path ?? ''), env };
 }

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { peekLiveTaskIds } from '../store/peek.js';
+import { peekOlderLiveTaskIds } from '../store/peek.js';
 import { ExecgoError } from '../task/errors.js';
 
 /**
@@ -10,7 +10,7 @@ import { ExecgoError } from '../task/errors.js';
 export function refuseLiveShims(dataDir: string): void {
   const shims = shimTaskIds();
   if (shims.size === 0) return;
-  const alive = peekLiveTaskIds(dataDir).filter((id) => shims.has(id));
+  const alive = peekOlderLiveTaskIds(dataDir).filter((id) => shims.has(id));
   if (alive.length > 0)
     throw new ExecgoError(
       'conflict',
@@ -19,7 +19,7 @@ export function refuseLiveShims(dataDir: string): void {
     );
 }
 
-/** Task ids named by `internal-shim … --task-id <id>` on the command lines of this machine. */
+/** Task ids named by `internal-shim … --task-id <id>` on the command lines of this user: anybody can write such words on theirs. */
 function shimTaskIds(): Set<string> {
   const ids = new Set<string>();
   for (const args of commandLines()) {
@@ -34,9 +34,20 @@ function commandLines(): string[][] {
     return fs
       .readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
+      .filter(isOwn)
       .map(commandLine);
   } catch {
     return [];
+  }
+}
+
+/** Who began it, whoever it acts as now. A directory in /proc may belong to root although its process does not. */
+function isOwn(pid: string): boolean {
+  try {
+    const uid = /^Uid:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return uid !== undefined && Number(uid) === process.getuid?.();
+  } catch {
+    return false;
   }
 }
 

@@ -18,16 +18,16 @@ interface Decided {
 /**
  * The plan of a request on this host, with this daemon's settings.
  * @param decided what an earlier plan of the same task decided, in the place of this daemon's defaults
- * @throws ExecgoError `unsupported_capability`
+ * @throws ExecgoError `unsupported_capability`; `permission_denied` for a root file system that is not allowed
  */
 export function resolveTaskPlan(
   { settings }: PlanningCore,
   request: TaskRequest,
   decided: Partial<Decided> = {},
 ): PlannedTask {
-  const { capabilities, defaultCapabilityMode, defaultWallTimeMs, taskUser } = settings;
+  const { capabilities, defaultCapabilityMode, defaultWallTimeMs, taskUser, allowRootfs } = settings;
   const { mode = defaultCapabilityMode, wallTimeMs = defaultWallTimeMs } = decided;
-  return resolvePlan(request, capabilities, { capabilityMode: mode, wallTimeMs, taskUser });
+  return resolvePlan(request, capabilities, { capabilityMode: mode, wallTimeMs, taskUser, allowRootfs });
 }
 
 /** The request as it is accepted: what it left to this daemon is decided now, and stays when the defaults change. */

@@ -1,62 +1,108 @@
+import { carryAll, carryOdd, type PackedEnvironment } from './carriers.js';
 import { directories, procsFile } from './cgroup.js';
+import { ENTER_DIRECTORY, FAIL, JOIN, LIMIT, NEXT, run, unpack } from './chain-texts.js';
 import type { CgroupSpec, ChainSpec } from './launch.js';
-import { findTool, SHELL } from './tools.js';
+import { requireTool, SHELL } from './tools.js';
+
+/** env(1) inside a root file system. */
+const ENV_INSIDE = '/usr/bin/env';
+
+/** What a chain ends in. */
+export interface ChainedProgram {
+  argv: readonly string[];
+  /** The program's whole environment. */
+  env: Readonly<Record<string, string>>;
+  /** Where it starts; absolute, and inside of the new root where there is one. */
+  cwd: string;
+}
+
+/** What is spawned, with descriptor 3 as the write end of a pipe. */
+export interface ChainLaunch {
+  argv: string[];
+  env: Readonly<Record<string, string>>;
+  cwd: string;
+}
 
 /**
- * The launch chain: a row of exec's that ends in the program, so that it keeps the pid that was spawned. Texts are fixed
- * and everything else is positional. Descriptor 3 is the write end of a pipe on which the chain reports; see
- * `readReport` for what stands on it.
- *
- * Each stage closes 3 by the `exec` that succeeds: a shell keeps a redirected descriptor at 10 or above, close-on-exec.
- * A failed exec ends dash at once but with the descriptor back in place for the EXIT trap; bash needs `execfail` for that.
+ * The launch chain: a row of exec's that joins the cgroups, goes through the wrappers, becomes another user, sets limits,
+ * enters the directory and ends in the program, which so keeps the pid that was spawned. README.md beside this file says who
+ * controls what at each of them.
+ * @throws Error for people when a tool is needed that is not installed, or a variable cannot be set
  */
+export function chainLaunch(
+  chain: ChainSpec,
+  cgroup: CgroupSpec | undefined,
+  program: ChainedProgram,
+): ChainLaunch {
+  const switches = chain.become !== undefined;
+  const packed = switches && chain.shell !== false ? carryAll(program.env) : carryOdd(program.env);
+  const join = [...procsFiles(cgroup), '--'];
+  const late = switches || chain.chroot !== undefined;
+  const last =
+    chain.chroot === undefined ? hostEnd(chain, packed, program) : chrootEnd(chain, packed, program);
+  const before = [...chain.wrappers, ...(chain.become === undefined ? [] : [chain.become])];
+  const spawned = { env: packed.env, cwd: late ? '/' : program.cwd };
+  if (before.length === 0)
+    return { ...spawned, argv: shell([FAIL, JOIN, ...last.texts], [...join, ...last.args]) };
+  const enter = join.length === 1 ? [] : shell([FAIL, JOIN, NEXT], join);
+  return { ...spawned, argv: [...enter, ...before.flat(), ...shell([FAIL, ...last.texts], last.args)] };
+}
 
-const FAIL = 'fail() { echo "sandbox $1" >&3; exit 126; }';
+/** The last shell of a chain, without what all of them begin with. */
+interface LastShell {
+  texts: string[];
+  args: string[];
+}
 
-/** Arguments: cgroup.procs files, then `--`. Writing 0 moves the writer. */
-const JOIN = 'while [ "$1" != -- ]; do echo 0 >"$1" || fail "cannot write to $1"; shift; done; shift';
+function hostEnd(chain: ChainSpec, packed: PackedEnvironment, program: ChainedProgram): LastShell {
+  const switches = chain.become !== undefined;
+  const texts = [
+    ...(switches ? [ENTER_DIRECTORY] : []),
+    LIMIT,
+    ...set(packed, switches),
+    run(packed.odd > 0),
+  ];
+  const directory = switches ? [program.cwd, chain.make_cwd ?? ''] : [];
+  return { texts, args: [...directory, ...limitArguments(chain), ...programArguments(packed, program)] };
+}
 
 /**
- * Arguments: soft CPU seconds, hard CPU seconds, KiB of address space, processes; each may be empty. For processes bash says
- * -u, dash -p. Not even root may everywhere raise a hard limit; one that is lower than what is asked for serves.
+ * The new root's own shell, which is the task's user already, enters the directory and sets the variables. Without one chroot(1)
+ * runs the program itself, in `/`.
  */
-const LIMIT = [
-  '[ -z "$1" ] || { ulimit -S -t "$1" && ulimit -H -t "$2"; } 2>/dev/null || [ "$(ulimit -H -t)" -le "$2" ] ||',
-  'fail "cannot set the CPU time limit"',
-  '[ -z "$3" ] || ulimit -v "$3" 2>/dev/null || [ "$(ulimit -H -v)" -le "$3" ] ||',
-  'fail "cannot set the address space limit"',
-  '[ -z "$4" ] || ulimit -u "$4" 2>/dev/null || ulimit -p "$4" 2>/dev/null ||',
-  '[ "$(ulimit -H -u 2>/dev/null || ulimit -H -p)" -le "$4" ] || fail "cannot set the process limit"',
-  'shift 4',
-].join('\n');
+function chrootEnd(chain: ChainSpec, packed: PackedEnvironment, program: ChainedProgram): LastShell {
+  const { chroot = [] } = chain;
+  if (chain.shell === false) {
+    const texts = [LIMIT, ...set(packed, false), run(true)];
+    return { texts, args: [...limitArguments(chain), ...chroot, ...program.argv] };
+  }
+  const inside = [
+    FAIL,
+    ENTER_DIRECTORY,
+    ...set(packed, chain.become !== undefined, ENV_INSIDE),
+    run(packed.odd > 0),
+  ];
+  const args = [program.cwd, '', ...programArguments(packed, program)];
+  return { texts: [LIMIT, NEXT], args: [...limitArguments(chain), ...chroot, ...shell(inside, args)] };
+}
 
-/** Arguments: the directory that becomes `/`, or empty; then the program. */
-const RUN = [
-  '[ -z "$1" ] || { [ -d "$1" ] && echo chroot >&3; } || fail "rootfs $1 is not a directory"',
-  'shift',
-  '[ -z "${BASH_VERSION-}" ] || shopt -s execfail 2>/dev/null',
-  `trap 'echo "exec $?" >&3' EXIT`,
-  'echo ok >&3',
-  '{ exec "$@"; } 3>&-',
-  'exit',
-].join('\n');
+function set({ prefix, exported, odd }: PackedEnvironment, fixed: boolean, env?: string): string[] {
+  return [unpack(prefix, exported, odd, fixed, env ?? (odd === 0 ? '' : requireTool('env')))];
+}
 
-const ENTER = [FAIL, JOIN, 'exec "$@"'].join('\n');
-const FINISH = [FAIL, LIMIT, RUN].join('\n');
-const ENTER_AND_FINISH = [FAIL, JOIN, LIMIT, RUN].join('\n');
+/** env(1) would take such a program for one more variable. */
+function programArguments({ odd }: PackedEnvironment, { argv }: ChainedProgram): readonly string[] {
+  if (odd > 0 && argv[0]?.includes('=') === true)
+    throw new Error('a program with "=" in its name cannot be given variables with such names');
+  return argv;
+}
 
-/**
- * The full argument vector that joins the cgroups, sets limits, goes through the wrappers and runs `argv`. Must be
- * spawned with descriptor 3 as the write end of a pipe, in the directory and environment of the task.
- * @throws Error for people when chroot(1) is asked for and not installed
- */
-export function chainArgv(chain: ChainSpec, cgroup: CgroupSpec | undefined, argv: string[]): string[] {
-  const procs = cgroup === undefined ? [] : directories(cgroup).map(({ path }) => procsFile(path));
-  const finish = [...limitArguments(chain), chain.chroot ?? '', ...chrootArguments(chain), ...argv];
-  if (chain.wrappers.length === 0)
-    return [SHELL, '-c', ENTER_AND_FINISH, 'execgo', ...procs, '--', ...finish];
-  const enter = procs.length === 0 ? [] : [SHELL, '-c', ENTER, 'execgo', ...procs, '--'];
-  return [...enter, ...chain.wrappers.flat(), SHELL, '-c', FINISH, 'execgo', ...finish];
+function shell(texts: string[], args: readonly string[]): string[] {
+  return [SHELL, '-c', texts.join('\n'), 'execgo', ...args];
+}
+
+function procsFiles(cgroup: CgroupSpec | undefined): string[] {
+  return cgroup === undefined ? [] : directories(cgroup).map(({ path }) => procsFile(path));
 }
 
 function limitArguments(chain: ChainSpec): string[] {
@@ -67,12 +113,4 @@ function limitArguments(chain: ChainSpec): string[] {
     space === undefined ? '' : String(Math.max(1, Math.floor(space / 1024))),
     processes === undefined ? '' : String(processes),
   ];
-}
-
-function chrootArguments(chain: ChainSpec): string[] {
-  if (chain.chroot === undefined) return [];
-  const tool = findTool('chroot');
-  if (tool === undefined) throw new Error('cannot change the root directory: chroot is not installed');
-  const user = chain.chroot_user === undefined ? [] : [`--userspec=${chain.chroot_user}`, '--groups='];
-  return [tool, ...user, '--', chain.chroot];
 }

@@ -6,16 +6,17 @@ import { cgroupSpec, type CgroupLayout } from './cgroup-layout.js';
 import type { CgroupSpec, ChainSpec } from './launch.js';
 import { bubblewrapWrappers, PID_NAMESPACE_PROCESSES, unshareWrappers } from './namespaces.js';
 import { lstatSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
-import { splitEnvironment, userEnvironment } from './task-environment.js';
-import { findTool } from './tools.js';
-import { findUser, setprivArguments, type TaskUser } from './user.js';
+import { join, normalize } from 'node:path';
+import { needShell } from './carriers.js';
+import { checkedRootfs, hasExecutable } from './rootfs.js';
+import { requireTool, SHELL } from './tools.js';
+import { chrootArguments, findUser, setprivArguments, userEnvironment, type TaskUser } from './user.js';
 
 export interface LaunchOptions {
   /** Of the cgroup directories: new for each launch. */
   name: string;
-  /** Absolute; a relative `rootfs` is looked up from it. */
-  workspace: string;
+  /** Directories of `--allow-rootfs`, absolute. */
+  allowRootfs: readonly string[];
   /** The task's whole environment. */
   env: Record<string, string>;
 }
@@ -31,7 +32,7 @@ const LIMITS = [
 export interface SandboxLaunch {
   cgroup?: CgroupSpec | undefined;
   chain?: ChainSpec | undefined;
-  /** Environment to spawn with: as given, unless the task runs as another user. */
+  /** The program's whole environment: as given, but for what a user of its own changes. */
   env: Record<string, string>;
 }
 
@@ -84,37 +85,65 @@ function buildChain(
   request: TaskRequest,
   caps: HostCapabilities,
   options: LaunchOptions,
-) {
+): { chain: ChainSpec; env: Record<string, string> } {
   const { effective_sandbox: sandbox, resource_enforcement: limits } = plan;
-  const user = sandbox.user === undefined ? undefined : requiredUser(sandbox.user);
-  const split =
-    user === undefined
-      ? undefined
-      : splitEnvironment(userEnvironment(options.env, request.execution.env, user));
-  const chroot = sandbox.chroot ? rootDirectory(sandbox.rootfs, options.workspace) : undefined;
+  const user = sandbox.user === undefined ? undefined : requireUser(sandbox.user);
+  const root = sandbox.chroot ? checkedRootfs(sandbox.rootfs ?? '', options.allowRootfs) : undefined;
+  const env = user === undefined ? options.env : userEnvironment(options.env, request.execution.env, user);
   const chain: ChainSpec = {
     cpu_sec: limits.cpu_time_mechanism === 'rlimit' ? limits.cpu_time_sec : undefined,
     address_space_bytes: limits.memory_mechanism === 'rlimit' ? limits.memory_bytes : undefined,
     processes: limits.pids_mechanism === 'rlimit' ? limits.pids_max : undefined,
-    wrappers: [
-      ...namespaceWrappers(sandbox, caps, chroot),
-      ...(user === undefined ? [] : userWrappers(user, split?.late ?? [], chroot !== undefined)),
-    ],
+    wrappers: namespaceWrappers(sandbox, caps, root),
     forks: forks(sandbox) ? true : undefined,
-    chroot,
-    chroot_user: chroot === undefined || user === undefined ? undefined : `${user.uid}:${user.gid}`,
+    ...(user === undefined ? {} : becoming(user, root, sandbox)),
+    ...(root === undefined ? {} : { chroot: chrootCommand(root, user) }),
   };
-  return { chain, env: split?.early ?? options.env };
+  if (root === undefined || hasExecutable(root, SHELL)) return { chain, env };
+  return { chain: { ...chain, shell: false }, env: withoutShell(root, env, request, user) };
+}
+
+function becoming(user: TaskUser, root: string | undefined, { workspace_subdir: subdir }: SandboxView) {
+  const setpriv = requireTool('setpriv');
+  if (root !== undefined) return { become: [setpriv, '--no-new-privs'] };
+  return {
+    become: [setpriv, ...setprivArguments(user)],
+    ...(subdir === undefined ? {} : { make_cwd: requireTool('mkdir') }),
+  };
+}
+
+function chrootCommand(root: string, user: TaskUser | undefined): string[] {
+  return [requireTool('chroot'), ...(user === undefined ? [] : chrootArguments(user)), '--', root];
+}
+
+/**
+ * What of the environment can be set where `root` has no shell, which is less for a task with a user of its own.
+ * @throws Error for people when the request asks for more
+ */
+function withoutShell(
+  root: string,
+  env: Record<string, string>,
+  { execution }: TaskRequest,
+  user: TaskUser | undefined,
+): Record<string, string> {
+  const lacks = `rootfs ${root} has no ${SHELL}`;
+  if (execution.cwd !== undefined && normalize(execution.cwd) !== '/')
+    throw new Error(`${lacks}, which would enter ${execution.cwd}`);
+  if (user === undefined) return env;
+  const unset = needShell(env);
+  const asked = unset.filter((name) => Object.hasOwn(execution.env, name));
+  if (asked.length > 0) throw new Error(`${lacks}, which would set ${asked.join(', ')} as user ${user.name}`);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !unset.includes(name)));
 }
 
 function namespaceWrappers(
   { mechanism, namespaces }: SandboxView,
   caps: HostCapabilities,
-  chroot: string | undefined,
+  root: string | undefined,
 ): string[][] {
   if (mechanism === undefined || namespaces === undefined) return [];
   if (caps.bubblewrap) return bubblewrapWrappers(namespaces);
-  const proc = chroot === undefined ? undefined : join(chroot, 'proc');
+  const proc = root === undefined ? undefined : join(root, 'proc');
   // A root file system without the directory does without /proc.
   return unshareWrappers(namespaces, proc !== undefined && isDirectory(proc) ? proc : undefined);
 }
@@ -126,40 +155,11 @@ function forks({ mechanism, namespaces }: SandboxView): boolean {
 
 /** Not through a symbolic link, which would lead somewhere else inside the new root. */
 function isDirectory(path: string): boolean {
-  try {
-    return lstatSync(path).isDirectory();
-  } catch {
-    return false;
-  }
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-function userWrappers(user: TaskUser, late: string[], chroot: boolean): string[][] {
-  const setpriv = requiredTool('setpriv');
-  if (!chroot)
-    return [
-      [setpriv, ...setprivArguments(user)],
-      ...(late.length === 0 ? [] : [[requiredTool('env'), ...late]]),
-    ];
-  if (late.length > 0)
-    throw new Error(
-      `${late.map((entry) => entry.slice(0, entry.indexOf('='))).join(', ')} cannot be set for a task that changes both root and user`,
-    );
-  return [[setpriv, '--no-new-privs']];
-}
-
-function rootDirectory(rootfs: string | undefined, workspace: string): string {
-  if (rootfs === undefined) throw new Error('chroot without rootfs');
-  return isAbsolute(rootfs) ? rootfs : resolve(workspace, rootfs);
-}
-
-function requiredUser(name: string): TaskUser {
+function requireUser(name: string): TaskUser {
   const user = findUser(name);
   if (user === undefined) throw new Error(`user ${name} does not exist`);
   return user;
-}
-
-function requiredTool(name: string): string {
-  const path = findTool(name);
-  if (path === undefined) throw new Error(`${name} is not installed`);
-  return path;
 }

@@ -31,12 +31,19 @@ export interface ChainSpec {
   address_space_bytes?: number | undefined;
   /** RLIMIT_NPROC. */
   processes?: number | undefined;
-  /** Commands that are exec'd before the program, outermost first, as full argument vectors (`unshare …`, `setpriv …`). */
+  /** Commands that are exec'd with the daemon's rights, outermost first, as full argument vectors (`unshare …`). */
   wrappers: string[][];
   /** True when the process that is spawned stays to wait for the program, so that signals are for what it has forked. */
   forks?: boolean | undefined;
-  /** Directory that becomes `/`, through chroot(1), after the wrappers. */
-  chroot?: string | undefined;
-  /** `uid:gid` that chroot(1) switches to, because the change of root needs the privilege that a switch before it gives up. */
-  chroot_user?: string | undefined;
+  /**
+   * The command that follows them for a task with a user of its own (`setpriv …`): all after it has that user's rights. With
+   * `chroot` it gives up what it can, and the switch is chroot(1)'s, because the change of root needs what a switch gives up.
+   */
+  become?: string[] | undefined;
+  /** mkdir(1), where the program's directory is made by the task's user when it is missing. */
+  make_cwd?: string | undefined;
+  /** chroot(1), its options and the new root, right before the program. */
+  chroot?: string[] | undefined;
+  /** False when the new root has no /bin/sh, which else enters the directory and sets the variables in there. */
+  shell?: boolean | undefined;
 }

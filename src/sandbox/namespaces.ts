@@ -1,5 +1,5 @@
 import type { Namespaces } from '../task/plan.js';
-import { findTool, SHELL } from './tools.js';
+import { requireTool, SHELL } from './tools.js';
 
 /** What a request that asks for `linux_sandbox` and names no namespaces gets. */
 export const DEFAULT_NAMESPACES: Readonly<Namespaces> = {
@@ -52,11 +52,11 @@ const TAKE = [
  * @param proc where a pid namespace gets its own /proc
  */
 export function unshareWrappers(namespaces: Namespaces, proc = '/proc'): string[][] {
-  const unshare = requiredTool('unshare');
+  const unshare = requireTool('unshare');
   const outer = NAMESPACE_KINDS.filter((kind) => namespaces[kind]).map((kind) => `--${kind}`);
   const wrappers = outer.length === 0 ? [] : [[unshare, ...outer, '--']];
   if (!namespaces.pid) return wrappers;
-  const init = [SHELL, '-c', INIT, 'execgo', requiredTool('sleep'), unshare, SHELL, TAKE];
+  const init = [SHELL, '-c', INIT, 'execgo', requireTool('sleep'), unshare, SHELL, TAKE];
   return [...wrappers, init, [unshare, `--mount-proc=${proc}`, '--']];
 }
 
@@ -66,11 +66,5 @@ export function bubblewrapWrappers(namespaces: Namespaces): string[][] {
     (kind) => `--unshare-${kind}`,
   );
   const proc = namespaces.pid ? ['--proc', '/proc'] : [];
-  return [[requiredTool('bwrap'), '--dev-bind', '/', '/', ...kinds, ...proc, '--die-with-parent', '--']];
-}
-
-function requiredTool(name: string): string {
-  const path = findTool(name);
-  if (path === undefined) throw new Error(`${name} is not installed`);
-  return path;
+  return [[requireTool('bwrap'), '--dev-bind', '/', '/', ...kinds, ...proc, '--die-with-parent', '--']];
 }

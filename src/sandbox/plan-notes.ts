@@ -8,6 +8,8 @@ export interface PlanDefaults {
   wallTimeMs: number;
   /** Name or number of the user that tasks run as; the daemon's own when absent. */
   taskUser?: string | undefined;
+  /** Directories in or below which a `rootfs` may be, absolute; none when absent. */
+  allowRootfs?: readonly string[] | undefined;
 }
 
 /** What a plan gives up, each with its reason, and what its reader should know. */

@@ -5,6 +5,7 @@ import type { TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
 import { enforceLimits } from './plan-limits.js';
 import { why, type Notes, type PlanDefaults } from './plan-notes.js';
+import { whyNotAllowed } from './rootfs.js';
 import { DEFAULT_NAMESPACES, NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
 
 export type { PlanDefaults };
@@ -15,7 +16,8 @@ export type { PlanDefaults };
  * Under `strict` (or `requires_strict_sandbox`) everything requested is enforced in full, or the request is refused.
  * Under `adaptive` each thing that is not gets its reason in `fallback_reasons`.
  * @throws ExecgoError `unsupported_capability`; in either mode also when a task user is configured that the daemon
- * cannot switch to, because running as somebody else is never a fallback
+ * cannot switch to, because running as somebody else is never a fallback. `permission_denied` for a root file system that
+ * is not allowed
  */
 export function resolvePlan(
   request: TaskRequest,
@@ -29,6 +31,7 @@ export function resolvePlan(
   const notes: Notes = { fallbacks: [], warnings: [] };
   const requested = requestedSandbox(request);
   const effective = effectiveSandbox(requested, caps, defaults, notes);
+  if (effective.chroot) refuseForeignRoot(effective.rootfs ?? '', defaults.allowRootfs ?? []);
   // A requested isolation is never dropped silently, and what cannot run inside it is not accepted.
   if (effective.chroot && request.execution.interpreter !== undefined && request.execution.kind === 'script')
     throw unsupported([
@@ -46,6 +49,16 @@ export function resolvePlan(
     ...(notes.warnings.length === 0 ? {} : { capability_warnings: notes.warnings }),
   };
   return { plan, reservation: reservationOf(request) };
+}
+
+/** Whoever names the root file system names what runs in it, and what its paths mean. */
+function refuseForeignRoot(rootfs: string, allowed: readonly string[]): void {
+  const refused = whyNotAllowed(rootfs, allowed);
+  if (refused !== undefined)
+    throw new ExecgoError(
+      'permission_denied',
+      `permission denied: sandbox.rootfs ${JSON.stringify(rootfs)}: ${refused}`,
+    );
 }
 
 function requestedSandbox({ sandbox }: TaskRequest): SandboxView {
@@ -93,7 +106,9 @@ function effectiveChroot(requested: SandboxView, caps: HostCapabilities, notes: 
     notes.fallbacks.push(`chroot is not available${why(caps, 'chroot')}: runs in the host's file system`);
     return false;
   }
-  notes.warnings.push('in a chroot the working directory is "/" and the workspace is not visible');
+  notes.warnings.push(
+    'in a chroot the workspace is not visible, and the working directory is execution.cwd of the root file system, or "/"',
+  );
   return true;
 }
 

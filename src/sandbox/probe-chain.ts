@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readReport } from './chain-report.js';
-import { chainArgv } from './chain.js';
+import { chainLaunch } from './chain.js';
 import type { ChainSpec } from './launch.js';
 import { SHELL } from './tools.js';
 
@@ -21,8 +21,13 @@ export function probeChain(): string | undefined {
 }
 
 function tryChain(chain: ChainSpec, argv: string[]) {
-  const [file = SHELL, ...args] = chainArgv(chain, undefined, argv);
+  const program = { argv, env: {}, cwd: '/' };
+  const {
+    argv: [file = SHELL, ...args],
+    env,
+  } = chainLaunch(chain, undefined, program);
   const result = spawnSync(file, args, {
+    env: { ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
     timeout: 5000,

@@ -2,7 +2,7 @@ import type { Namespaces } from '../task/plan.js';
 import { tryCommand } from './host-process.js';
 import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
 import { findTool, SHELL } from './tools.js';
-import { findUser, setprivArguments } from './user.js';
+import { chrootArguments, findUser, setprivArguments } from './user.js';
 
 /** What entering namespaces, chroot and another user came to; a reason for each that does not work. */
 export interface SandboxProbe {
@@ -28,7 +28,7 @@ export async function probeSandbox(
 ): Promise<SandboxProbe> {
   const [entered, chroot, user] = await Promise.all([
     probeNamespaces(root),
-    root ? probeTool('chroot', ['--', '/']) : 'needs root',
+    root ? probeChroot(taskUser) : 'needs root',
     root ? probeUser(taskUser, dataDir) : 'needs root',
   ]);
   const reasons: Record<string, string> = {};
@@ -79,6 +79,11 @@ function tryBubblewrap(kinds: readonly Kind[]): Promise<string | undefined> {
   const flags = kinds.filter((kind) => kind !== 'mount').map((kind) => `--unshare-${kind}`);
   const proc = kinds.includes('pid') ? ['--proc', '/proc'] : [];
   return probeTool('bwrap', ['--dev-bind', '/', '/', ...flags, ...proc, '--']);
+}
+
+function probeChroot(taskUser: string | undefined): Promise<string | undefined> {
+  const user = taskUser === undefined ? undefined : findUser(taskUser);
+  return probeTool('chroot', [...(user === undefined ? [] : chrootArguments(user)), '--', '/']);
 }
 
 async function probeUser(taskUser: string | undefined, dataDir: string): Promise<string | undefined> {

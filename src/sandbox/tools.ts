@@ -1,21 +1,34 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { whyNotRootsOwn } from './root-owned.js';
 
-/** Where system tools live; searched after the given path, which may lack the `sbin` directories. */
+/** Where system tools live. */
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** The shell that runs the launch chain: the one POSIX path that every Linux has. */
 export const SHELL = '/bin/sh';
 
 /**
- * Finds a system tool. The answer is absolute, because a task's own PATH must not choose what runs before the task does.
+ * Finds a system tool. The answer is absolute, because a task's own PATH must not choose what runs before the task does. The
+ * system's directories come first; of the others, a daemon that is root takes only what nobody but root can change.
  * @param searchPath directories separated by `:`; the daemon's PATH unless told
  */
 export function findTool(name: string, searchPath = process.env.PATH ?? ''): string | undefined {
-  return [...searchPath.split(':'), ...SYSTEM_DIRECTORIES]
+  const system = SYSTEM_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutableFile);
+  if (system !== undefined) return system;
+  const found = searchPath
+    .split(':')
     .filter((directory) => directory.startsWith('/'))
     .map((directory) => join(directory, name))
-    .find(isExecutableFile);
+    .filter(isExecutableFile);
+  return process.getuid?.() === 0 ? found.map(ownedByRoot).find((path) => path !== undefined) : found[0];
+}
+
+/** @throws Error for people when it is not installed */
+export function requireTool(name: string): string {
+  const path = findTool(name);
+  if (path === undefined) throw new Error(`${name} is not installed`);
+  return path;
 }
 
 function isExecutableFile(path: string): boolean {
@@ -24,5 +37,17 @@ function isExecutableFile(path: string): boolean {
     return statSync(path).isFile();
   } catch {
     return false;
+  }
+}
+
+/** Without links, which others might turn. busybox and its like go by the name they are called by: that link is kept. */
+function ownedByRoot(path: string): string | undefined {
+  try {
+    const directory = realpathSync(join(path, '..'));
+    return [directory, realpathSync(path)].every((each) => whyNotRootsOwn(each) === undefined)
+      ? join(directory, path.slice(path.lastIndexOf('/') + 1))
+      : undefined;
+  } catch {
+    return undefined;
   }
 }

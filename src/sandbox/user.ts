@@ -49,3 +49,19 @@ function readPasswd(): string {
 export function setprivArguments(user: TaskUser): string[] {
   return ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups', '--no-new-privs'];
 }
+
+/** Arguments of chroot(1) that become `user`. With the `+` nothing is looked up: the new root's own passwd(5) does not count. */
+export function chrootArguments(user: TaskUser): string[] {
+  return [`--userspec=+${user.uid}:+${user.gid}`, '--groups='];
+}
+
+/** `HOME` and `USER` of the task user, except where the request names them itself. */
+export function userEnvironment(
+  environment: Readonly<Record<string, string>>,
+  requested: Readonly<Record<string, string>>,
+  user: TaskUser,
+): Record<string, string> {
+  const own = { HOME: user.home, USER: user.name };
+  const unnamed = Object.entries(own).filter(([name]) => !Object.hasOwn(requested, name));
+  return { ...environment, ...Object.fromEntries(unnamed) };
+}

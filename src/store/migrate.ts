@@ -36,6 +36,11 @@ export function schemaProblem(db: Database.Database): string | undefined {
   return undefined;
 }
 
+/** True while none of our migrations has been applied. */
+export function isOfOlderRuntime(db: Database.Database): boolean {
+  return appliedMigrations(db).length === 0;
+}
+
 /** True when no migration is missing. */
 export function isUpToDate(db: Database.Database): boolean {
   return appliedMigrations(db).length >= MIGRATIONS.length;

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { lastWords, readReport, saysKilled } from '../sandbox/chain-report.js';
-import { cannotLaunch } from './launch-error.js';
+import { cannotLaunch, cannotStartIn } from './launch-error.js';
 import type { ExitStatus } from './launcher.js';
 import type { Outcome } from './protocol.js';
 
@@ -13,6 +13,7 @@ const SILENCE_MS = 100;
 /** Listens to a launch chain: whether it has reached the program, and what its end says of the program. */
 export class ChainWatch {
   readonly #program: string;
+  readonly #cwd: string;
   readonly #forks: boolean;
   readonly #programReached: () => void;
   #silence: NodeJS.Timeout | undefined;
@@ -21,12 +22,14 @@ export class ChainWatch {
   #stderrEnd = '';
 
   /**
+   * @param cwd where the program is to start.
    * @param forks the leader stays and waits for the program.
    * @param programReached may be called more than once.
    */
-  constructor(program: string, forks: boolean, programReached: () => void) {
+  constructor(program: string, cwd: string, forks: boolean, programReached: () => void) {
     this.#programReached = programReached;
     this.#program = program;
+    this.#cwd = cwd;
     this.#forks = forks;
   }
 
@@ -60,9 +63,11 @@ export class ChainWatch {
   /** @returns why the program never ran; undefined when it did. */
   failure(status: ExitStatus): Outcome['failure'] {
     const report = readReport(this.#report, this.#stderrHead, status.exit_code);
-    return report.ran
-      ? undefined
-      : { stage: report.stage, message: cannotLaunch(this.#program, report.message) };
+    if (report.ran) return undefined;
+    const { stage, message } = report;
+    return stage === 'directory'
+      ? { stage: 'launch', message: cannotLaunch(this.#program, cannotStartIn(this.#cwd, message)) }
+      : { stage, message: cannotLaunch(this.#program, message) };
   }
 
   /** @returns how the program ended, from how the leader did. */

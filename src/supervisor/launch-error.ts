@@ -1,6 +1,6 @@
 const REASONS: Readonly<Record<string, string>> = {
   E2BIG:
-    'argument list too long: one argument or variable takes 128 KiB at most; a longer script needs an interpreter',
+    'argument list too long: one argument or variable takes 128 KiB at most, and so does a script in a chroot',
   EACCES: 'permission denied',
   EAGAIN: 'resource temporarily unavailable (process limit reached)',
   EINVAL: 'invalid executable',

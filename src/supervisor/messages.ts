@@ -49,8 +49,10 @@ const chain = shape({
   processes: optional(count),
   wrappers: list(list(text)),
   forks: optional(flag),
-  chroot: optional(text),
-  chroot_user: optional(text),
+  become: optional(list(text)),
+  make_cwd: optional(text),
+  chroot: optional(list(text)),
+  shell: optional(flag),
 });
 const launchSpec = shape({
   argv,

@@ -9,7 +9,7 @@ import type { CgroupSpec, ChainSpec } from '../sandbox/launch.js';
 /** Bumped when the frozen messages change, which they must not. */
 export const PROTOCOL = 1;
 /** Version of {@link LaunchSpec}. */
-const LAUNCH_VERSION = 1;
+const LAUNCH_VERSION = 2;
 
 /**
  * The version of {@link LaunchSpec} that this process speaks. `EXECGO_TEST_LAUNCH_VERSION` sets another one, in a daemon
@@ -32,6 +32,7 @@ export interface LaunchSpec {
   argv: [program: string, ...args: string[]];
   /** The whole environment, `EXECGO_TASK_ID` and `EXECGO_LAUNCH` included. */
   env: Record<string, string>;
+  /** Where the program starts: in the new root, where `chain` has one. */
   cwd: string;
   stdout: StreamSpec;
   stderr: StreamSpec;

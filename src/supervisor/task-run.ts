@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { chainArgv } from '../sandbox/chain.js';
+import { chainLaunch, type ChainLaunch } from '../sandbox/chain.js';
 import { childState } from '../sandbox/process-identity.js';
 import { ChainWatch } from './chain-watch.js';
 import { Deadline } from './deadlines.js';
@@ -63,7 +63,7 @@ export class TaskRun {
     this.#program = argv[0];
     this.#context = context;
     if (needsChain(spec) || context.launcher.alwaysChain)
-      this.#chain = new ChainWatch(argv[0], spec.chain?.forks === true, () => this.#confirm());
+      this.#chain = new ChainWatch(argv[0], spec.cwd, spec.chain?.forks === true, () => this.#confirm());
     this.#output = new TaskOutput(spec);
     this.#tracking = new TaskTracking(spec.cgroup);
   }
@@ -97,18 +97,17 @@ export class TaskRun {
   start(spec: LaunchSpec, notBefore: number): void {
     this.#notBefore = notBefore;
     const { launcher, clock, log } = this.#context;
-    const { cgroup, cwd, env } = spec;
     this.#output.open(this.launchId, log);
     if (hasNul(spec)) {
       this.#fail('launch', cannotLaunch(this.#program, 'contains a NUL byte'));
       return;
     }
-    let argv: string[];
+    let launch: ChainLaunch;
     try {
-      if (this.#chain === undefined) argv = spec.argv;
+      if (this.#chain === undefined) launch = spec;
       else {
         this.#tracking.make();
-        argv = chainArgv(spec.chain ?? { wrappers: [] }, cgroup, spec.argv);
+        launch = chainLaunch(spec.chain ?? { wrappers: [] }, spec.cgroup, spec);
       }
     } catch (error) {
       this.#fail('sandbox', (error as Error).message);
@@ -118,6 +117,7 @@ export class TaskRun {
     if (this.#chain !== undefined) this.#openStreams.add('report');
     const startedAtMs = clock.now();
     this.#spawnedAt = clock.monotonic();
+    const { argv, env, cwd } = launch;
     launcher.spawn(
       { argv, env, cwd, report: this.#chain !== undefined },
       {

@@ -5,9 +5,11 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   EXECUTABLE,
+  command,
   eventTypes,
   http,
   startDaemon,
+  submit,
   tempDir,
   waitForEnd,
   waitGone,
@@ -177,4 +179,23 @@ test('while a process of the older runtime works on a row, the start is refused 
   const daemon = await startDaemon({ dataDir });
   expect((await waitForEnd(daemon, 'ran')).cause).toBe('lost');
   await waitForEnd(daemon, 'waits');
+});
+
+test('words on a command line keep no daemon from starting, unless they are its own user’s', async () => {
+  const dataDir = oldDataDir(true);
+  const words = ['-c', 'read line', 'x', 'internal-shim', '--task-id'];
+  const say = (id: string, uid: number) => {
+    const shim = spawn('/bin/sh', [...words, id], { stdio: ['pipe', 'ignore', 'ignore'], uid });
+    onTestFinished(() => void shim.kill('SIGKILL'));
+  };
+  say('ran', 65_534);
+  const daemon = await startDaemon({ dataDir });
+  await waitForEnd(daemon, 'waits');
+  // With our schema there is no older runtime any more, whoever says so.
+  const id = await submit(daemon, command('sleep', ['600']));
+  say(id, process.getuid!());
+  await daemon.restart();
+  expect((await http(daemon.url).post(`/api/v1/tasks/${id}/kill?wait_ms=20000`)).body.status).toBe(
+    'cancelled',
+  );
 });

@@ -56,7 +56,7 @@ test('one that speaks another launch version finishes its tasks, new ones go to 
   for (const id of [down, later, killed]) await printed(daemon, id, 'up');
   await daemon.kill();
   mkdirSync(join(daemon.dataDir, 'gate'));
-  await daemon.restart({ env: { EXECGO_TEST_LAUNCH_VERSION: '2' } });
+  await daemon.restart({ env: { EXECGO_TEST_LAUNCH_VERSION: '999' } });
 
   expect(daemon.supervisorPid()).not.toBe(old);
   expect(await waitForEnd(daemon, down)).toMatchObject({ exit_code: 3, stdout: 'up\ndown\n', shim_pid: old });

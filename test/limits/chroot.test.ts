@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { command, http, script, startDaemon, submitAndWait, tempDir } from '../harness/index.js';
@@ -7,11 +7,12 @@ import { reachableDataDir } from './support.js';
 
 /** A root file system with busybox, which must be linked statically, and nothing else. */
 function makeRootfs(parent: string): string {
+  chmodSync(parent, 0o755);
   const rootfs = join(parent, 'rootfs');
   for (const dir of ['bin', 'proc', 'tmp']) mkdirSync(join(rootfs, dir), { recursive: true, mode: 0o755 });
   const busybox = execFileSync('/bin/sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim();
   copyFileSync(busybox, join(rootfs, 'bin/busybox'));
-  for (const name of ['sh', 'ls', 'id', 'echo', 'cat', 'readlink'])
+  for (const name of ['sh', 'ls', 'id', 'echo', 'cat', 'readlink', 'pwd'])
     copyFileSync(busybox, join(rootfs, 'bin', name));
   return rootfs;
 }
@@ -23,7 +24,7 @@ const within = (rootfs: string, more: object = {}) => ({
 
 test('scripts and commands see the root file system and nothing else', async () => {
   const rootfs = makeRootfs(tempDir());
-  const daemon = await startDaemon();
+  const daemon = await startDaemon({ flags: ['--allow-rootfs', rootfs] });
   const text = 'echo /*; pwd; ls /proc | grep -c "^[0-9]" || :; readlink /proc/self; ls /no-such';
   const end = await submitAndWait(daemon, script('echo /*; pwd; cat /proc/1/comm', within(rootfs)));
   expect(end).toMatchObject({ status: 'success', stdout: '/bin /proc /tmp\n/\nsh\n', stderr: '' });
@@ -42,20 +43,22 @@ test('scripts and commands see the root file system and nothing else', async () 
 
 test('what is not inside is not found', async () => {
   const rootfs = makeRootfs(tempDir());
-  const daemon = await startDaemon();
+  const daemon = await startDaemon({ flags: ['--allow-rootfs', rootfs] });
   for (const program of ['/usr/bin/env', 'python3'])
     expect(await submitAndWait(daemon, command(program, [], within(rootfs)))).toMatchObject({
       status: 'failed',
       cause: 'launch',
       error: { code: 'launch_failed' },
     });
-  const relative = await submitAndWait(daemon, command('/bin/true', [], within('no/such')));
-  expect(relative).toMatchObject({ cause: 'sandbox', error: { code: 'sandbox_setup_failed' } });
+  for (const elsewhere of ['no/such', `${rootfs}/../other`, '/'])
+    expect(
+      (await http(daemon.url).post('/api/v1/tasks', command('/bin/true', [], within(elsewhere)))).body.error,
+    ).toMatchObject({ code: 'permission_denied', message: expect.stringContaining('--allow-rootfs') });
 });
 
 test('a script that needs its file is refused at submit', async () => {
   const rootfs = makeRootfs(tempDir());
-  const daemon = await startDaemon();
+  const daemon = await startDaemon({ flags: ['--allow-rootfs', rootfs] });
   const request = {
     execution: { kind: 'script', script: 'echo hi', interpreter: ['/bin/sh'] },
     sandbox: { profile: 'linux_sandbox', chroot: true, rootfs },
@@ -70,7 +73,7 @@ test('a script that needs its file is refused at submit', async () => {
 test('another user in another root', async () => {
   const dataDir = reachableDataDir();
   const rootfs = makeRootfs(join(dataDir, '..'));
-  const daemon = await startDaemon({ dataDir, flags: ['--task-user', 'nobody'] });
+  const daemon = await startDaemon({ dataDir, flags: ['--task-user', 'nobody', '--allow-rootfs', rootfs] });
   const end = await submitAndWait(
     daemon,
     script(
@@ -79,4 +82,25 @@ test('another user in another root', async () => {
     ),
   );
   expect(end).toMatchObject({ status: 'success', stdout: '65534\n65534\n1\n' });
+});
+
+test.each([[], ['--task-user', 'nobody']])('execution.cwd is a directory in there, %j', async (...flags) => {
+  const dataDir = reachableDataDir();
+  const rootfs = makeRootfs(join(dataDir, '..'));
+  const daemon = await startDaemon({ dataDir, flags: [...flags, '--allow-rootfs', join(rootfs, '..')] });
+  const cd = (cwd: string, execution: object) =>
+    submitAndWait(daemon, { ...within(rootfs), execution: { ...execution, cwd } });
+  expect(await cd('/bin', { kind: 'script', script: 'pwd; echo "$0 $#"; ls id' })).toMatchObject({
+    stdout: '/bin\n/bin/sh 0\nid\n',
+    stderr: '',
+  });
+  expect((await cd('/tmp', { kind: 'command', program: '../bin/pwd' })).stdout).toBe('/tmp\n');
+  for (const [cwd, why] of [
+    [dataDir, 'does not exist'],
+    ['/bin/sh', 'is not a directory'],
+  ] as const)
+    expect(await cd(cwd, { kind: 'command', program: 'ls' })).toMatchObject({
+      cause: 'launch',
+      error: { message: expect.stringContaining(`working directory ${cwd} ${why}`) },
+    });
 });

@@ -94,6 +94,10 @@ test('what cannot be launched inside is told from what cannot be set up', async 
       error: { code: 'launch_failed', message: expect.stringContaining(program) },
     });
   const nowhere = linux({ chroot: true, rootfs: '/no/such/root-ü' });
+  const refused = await http(daemon.url).post('/api/v1/tasks', command('/bin/true', [], nowhere));
+  expect([refused.status, refused.body.error.code]).toEqual([403, 'permission_denied']);
+  expect(refused.body.error.message).toContain('--allow-rootfs');
+  await daemon.restart({ flags: ['--allow-rootfs', '/no/such'] });
   expect(await submitAndWait(daemon, command('/bin/true', [], nowhere))).toMatchObject({
     status: 'failed',
     cause: 'sandbox',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { probeChain } from '../../src/sandbox/probe-chain.js';
-import { findTool } from '../../src/sandbox/tools.js';
+import { findTool, requireTool } from '../../src/sandbox/tools.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { runChain, startChain } from './run-chain.js';
 
@@ -195,23 +195,28 @@ describe('chroot', () => {
     return root;
   }
 
+  /** @param shell false where the program is run by chroot(1) itself. */
+  function chroot(root: string, shell: boolean | undefined, options: string[] = []) {
+    return { chroot: [requireTool('chroot'), ...options, '--', root], shell };
+  }
+
   test('the program sees its new root', async () => {
     const root = rootfs();
     await runChain(['cp', busybox ?? '', join(root, 'bin/busybox')]);
-    const run = await runChain(['/bin/busybox', 'ls', '/'], { chain: { chroot: root } });
+    const run = await runChain(['/bin/busybox', 'ls', '/'], { chain: chroot(root, false) });
     expect(run).toMatchObject({ code: 0, stdout: 'bin\n', report: { ran: true } });
     const failing = await runChain(['/bin/busybox', 'sh', '-c', 'echo "chroot: no" >&2; exit 127'], {
-      chain: { chroot: root },
+      chain: chroot(root, false),
     });
     expect(failing).toMatchObject({ code: 127, report: { ran: true } });
     const user = await runChain(['/bin/busybox', 'id'], {
-      chain: { chroot: root, chroot_user: '65534:65533' },
+      chain: chroot(root, false, ['--userspec=+65534:+65533', '--groups=']),
     });
     expect(user.stdout).toBe('uid=65534 gid=65533\n');
   });
 
   test('a program that is not in there cannot be launched', async () => {
-    const { report } = await runChain(['/bin/true'], { chain: { chroot: rootfs() } });
+    const { report } = await runChain(['/bin/true'], { chain: chroot(rootfs(), false) });
     expect(report).toMatchObject({
       ran: false,
       stage: 'launch',
@@ -219,8 +224,10 @@ describe('chroot', () => {
     });
   });
 
-  test.each(['/no/such/root', '/etc/passwd'])('%s is no root', async (chroot) => {
-    const { report } = await runChain(['true'], { chain: { chroot } });
-    expect(report).toMatchObject({ ran: false, stage: 'sandbox', message: expect.stringContaining(chroot) });
+  test.each(['/no/such/root', '/etc/passwd'])('%s is no root', async (path) => {
+    for (const shell of [undefined, false]) {
+      const { report } = await runChain(['true'], { chain: chroot(path, shell) });
+      expect(report).toMatchObject({ ran: false, stage: 'sandbox', message: expect.stringContaining(path) });
+    }
   });
 });

@@ -1,10 +1,10 @@
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createCgroup, readCgroupUsage, removeCgroup } from '../../src/sandbox/cgroup.js';
 import { sandboxLaunch } from '../../src/sandbox/launch-sandbox.js';
 import { resolvePlan, type PlanDefaults } from '../../src/sandbox/plan.js';
-import { findTool } from '../../src/sandbox/tools.js';
+import { requireTool } from '../../src/sandbox/tools.js';
 import type { ProbedHost } from '../../src/sandbox/capabilities.js';
 import type { TaskSubmission } from '../../src/task/request.js';
 import { tempDir } from '../harness/temp-dir.js';
@@ -18,16 +18,17 @@ function prepare(
   host: ProbedHost,
   parts: Partial<TaskSubmission>,
   defaults: Partial<PlanDefaults> = {},
-  workspace = '/',
+  allowRootfs: readonly string[] = [],
 ) {
   const task = request(parts);
   const { plan } = resolvePlan(task, host.capabilities, {
     capabilityMode: 'strict',
     wallTimeMs: 0,
+    allowRootfs,
     ...defaults,
   });
   const env = { ...ENV, ...task.execution.env };
-  return sandboxLaunch(plan, task, host.capabilities, host.layout, { name: 'launch-1', workspace, env });
+  return sandboxLaunch(plan, task, host.capabilities, host.layout, { name: 'launch-1', allowRootfs, env });
 }
 
 /** Carries a launch out as the supervisor does, and removes its cgroup. */
@@ -90,7 +91,6 @@ describe('as another user', () => {
       { execution: { kind: 'command', program: 'x', env } },
       { taskUser: '65534' },
     );
-    expect(launch.env).not.toHaveProperty('LD_PRELOAD');
     const run = await carryOut(launch, ['/bin/sh', '-c', 'echo $LD_PRELOAD-$GCONV_PATH-$USER']);
     expect(run.stdout).toBe(`${evil}-a b-me\n`);
   });
@@ -104,7 +104,7 @@ describe('as another user', () => {
       taskUser: 'nobody-here',
     });
     const launch = () =>
-      sandboxLaunch(plan, task, capabilities, layout, { name: 'n', workspace: '/', env: ENV });
+      sandboxLaunch(plan, task, capabilities, layout, { name: 'n', allowRootfs: [], env: ENV });
     expect(launch).toThrow(
       expect.objectContaining({ code: 'sandbox_setup_failed', message: 'user nobody-here does not exist' }),
     );
@@ -112,41 +112,68 @@ describe('as another user', () => {
 });
 
 describe('chroot', () => {
-  /** A root with busybox in it, inside a workspace. */
-  function workspace(): string {
-    const busybox = findTool('busybox');
-    if (busybox === undefined) throw new Error('this test needs busybox (package busybox-static)');
-    const dir = tempDir();
-    mkdirSync(join(dir, 'root/bin'), { recursive: true });
-    copyFileSync(busybox, join(dir, 'root/bin/busybox'));
-    for (const part of ['', 'root', 'root/bin', 'root/bin/busybox']) chmodSync(join(dir, part), 0o755);
-    return dir;
-  }
-  const sandbox = { profile: 'linux_sandbox', chroot: true, rootfs: 'root' } as const;
+  const busybox = requireTool('busybox');
 
-  test('goes together with namespaces, limits and another user', async () => {
-    const parts = { sandbox, limits: { memory_bytes: 2 ** 28, cpu_time_sec: 50 } };
-    const launch = prepare(await probeHost(), parts, { taskUser: '65534' }, workspace());
-    const run = await carryOut(launch, [
-      '/bin/busybox',
-      'sh',
-      '-c',
-      'busybox ls /; busybox pwd; busybox id -u; exit 4',
-    ]);
-    expect(run).toMatchObject({ code: 4, report: { ran: true } });
-    expect(run.stdout).toBe('bin\n/\n65534\n');
+  /** A root file system with busybox, and /bin/sh where `shell` says so. */
+  function rootfs(shell: boolean): string {
+    const root = join(tempDir(), 'root');
+    const files = ['bin/busybox', ...(shell ? ['bin/sh', 'usr/bin/env'] : [])];
+    for (const file of files) {
+      mkdirSync(dirname(join(root, file)), { recursive: true, mode: 0o755 });
+      copyFileSync(busybox, join(root, file));
+    }
+    return root;
+  }
+  const LOOK = 'busybox ls /; busybox pwd; busybox id -u; busybox id -G; echo "$MINE $USER"; exit 4';
+  const execution = {
+    kind: 'command',
+    program: 'x',
+    env: { MINE: 'a b', LD_PRELOAD: '/x', 'A.B': 'c' },
+  } as const;
+  const inside = (root: string) => ({ profile: 'linux_sandbox', chroot: true, rootfs: root }) as const;
+
+  test.each([true, false])(
+    'goes together with namespaces, limits and another user: shell %s',
+    async (shell) => {
+      const root = rootfs(shell);
+      const limits = { memory_bytes: 2 ** 28, cpu_time_sec: 50 };
+      const parts = { sandbox: inside(root), limits, ...(shell ? { execution } : {}) };
+      const launch = prepare(await probeHost(), parts, { taskUser: '65534' }, [root]);
+      const run = await carryOut(launch, ['/bin/busybox', 'sh', '-c', LOOK]);
+      expect(run).toMatchObject({ code: 4, report: { ran: true } });
+      const home = shell ? 'bin\nusr\n' : 'bin\n';
+      expect(run.stdout).toBe(`${home}/\n65534\n65534\n${shell ? 'a b' : ''} nobody\n`);
+    },
+  );
+
+  test('every variable arrives in there, whatever its name', async () => {
+    const root = rootfs(true);
+    for (const taskUser of [undefined, '65534']) {
+      const parts = { sandbox: inside(root), execution };
+      const launch = prepare(await probeHost(), parts, { taskUser }, [root]);
+      const { stdout } = await carryOut(launch, ['/usr/bin/env']);
+      for (const line of ['MINE=a b', 'LD_PRELOAD=/x', 'A.B=c']) expect(stdout.split('\n')).toContain(line);
+    }
   });
 
-  test('a program that it does not hold cannot be launched', async () => {
-    const run = await carryOut(prepare(await probeHost(), { sandbox }, {}, workspace()), ['/bin/cat']);
+  test.each([true, false])('a program that it does not hold cannot be launched: shell %s', async (shell) => {
+    const root = rootfs(shell);
+    const run = await carryOut(prepare(await probeHost(), { sandbox: inside(root) }, {}, [root]), [
+      '/bin/cat',
+    ]);
     expect(run.report).toMatchObject({ ran: false, stage: 'launch' });
   });
 
-  test('loader variables cannot be kept from the chain there, and are refused', async () => {
+  test('without a shell in there, what only one could do is refused and not dropped', async () => {
+    const root = rootfs(false);
     const host = await probeHost();
-    const execution = { kind: 'command', program: 'x', env: { LD_PRELOAD: '/x' } } as const;
-    expect(() => prepare(host, { sandbox, execution }, { taskUser: '65534' })).toThrow(
-      /^LD_PRELOAD cannot be set/,
+    const user = { taskUser: '65534' };
+    expect(() => prepare(host, { sandbox: inside(root), execution }, user, [root])).toThrow(
+      /has no \/bin\/sh, which would set MINE, LD_PRELOAD, A\.B as user nobody/,
+    );
+    const elsewhere = { kind: 'command', program: 'x', cwd: '/bin' } as const;
+    expect(() => prepare(host, { sandbox: inside(root), execution: elsewhere }, {}, [root])).toThrow(
+      /has no \/bin\/sh, which would enter \/bin/,
     );
   });
 });

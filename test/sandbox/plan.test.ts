@@ -6,8 +6,8 @@ import { ExecgoError } from '../../src/task/errors.js';
 import type { Namespaces } from '../../src/task/plan.js';
 import { ableHost, request } from './hosts.js';
 
-const ADAPTIVE = { capabilityMode: 'adaptive', wallTimeMs: 300_000 } as const;
-const STRICT = { capabilityMode: 'strict', wallTimeMs: 300_000 } as const;
+const ADAPTIVE = { capabilityMode: 'adaptive', wallTimeMs: 300_000, allowRootfs: ['/r'] } as const;
+const STRICT = { capabilityMode: 'strict', wallTimeMs: 300_000, allowRootfs: ['/r'] } as const;
 const LIMITS = { cpu_time_sec: 10, memory_bytes: 1000, pids_max: 7, cpu_millis: 500 };
 const KINDS = ['mount', 'pid', 'uts', 'ipc', 'net'] as const;
 
@@ -205,6 +205,23 @@ test.each([ADAPTIVE, STRICT])(
     );
   },
 );
+
+test.each([
+  ['/r', ['/r'], true],
+  ['/r/a', ['/x', '/r'], true],
+  ['/r/../r/b/.', ['/r'], true],
+  ['/r/../x', ['/r'], false],
+  ['/ra', ['/r'], false],
+  ['/', ['/r'], false],
+  ['r', ['/'], false],
+  ['../r', ['/'], false],
+  ['/r', [], false],
+])('the root file system %s where %j are allowed: %s', (rootfs, allowRootfs, allowed) => {
+  const task = request({ sandbox: { profile: 'linux_sandbox', chroot: true, rootfs } });
+  const plan = () => resolvePlan(task, ableHost(), { ...ADAPTIVE, allowRootfs });
+  if (allowed) expect(plan().plan.effective_sandbox.chroot).toBe(true);
+  else expect(plan).toThrow(expect.objectContaining({ code: 'permission_denied' }));
+});
 
 test('strict never degrades; adaptive always plans, and either enforces or says why not', () => {
   fc.assert(

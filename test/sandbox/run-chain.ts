@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { readReport } from '../../src/sandbox/chain-report.js';
-import { chainArgv } from '../../src/sandbox/chain.js';
+import { chainLaunch } from '../../src/sandbox/chain.js';
 import type { CgroupSpec, ChainSpec } from '../../src/sandbox/launch.js';
 import { tempDir } from '../harness/temp-dir.js';
 
@@ -51,15 +51,19 @@ function openPipe(): { writeFd: number; reader: Socket } {
 /** Spawns a launch chain as a supervisor does: own session, a pipe at 3, and KILL to the group when the leader has exited. */
 export function startChain(argv: string[], options: ChainOptions = {}): StartedChain {
   const chain = { wrappers: [], ...options.chain };
-  const full = chainArgv(chain, options.cgroup, argv);
-  const withShell = (shell: string[]) => [...shell, ...full.slice(1)];
-  const [file = '', ...args] = options.shell === undefined ? full : withShell(options.shell);
+  const launch = chainLaunch(chain, options.cgroup, {
+    argv,
+    env: options.env ?? { PATH: process.env['PATH'] ?? '' },
+    cwd: options.cwd ?? (chain.chroot === undefined ? process.cwd() : '/'),
+  });
+  const full = launch.argv;
+  const [file = '', ...args] = options.shell === undefined ? full : withShell(full, options.shell);
   const pipe = options.socket === true ? undefined : openPipe();
   const child = spawn(file, args, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', pipe?.writeFd ?? 'pipe'],
-    env: options.env ?? { PATH: process.env['PATH'] ?? '' },
-    cwd: options.cwd,
+    env: { ...launch.env },
+    cwd: launch.cwd,
   });
   if (pipe !== undefined) closeSync(pipe.writeFd);
   const { pid } = child;
@@ -81,6 +85,11 @@ export function startChain(argv: string[], options: ChainOptions = {}): StartedC
     report: readReport(text, stderr(), end.code ?? undefined),
   }));
   return { pid, reported, stdout, ended };
+}
+
+/** The chain with another shell for each stage of its own. */
+function withShell(argv: string[], shell: string[]): string[] {
+  return argv.flatMap((word, n) => (word === '/bin/sh' && argv[n + 3] === 'execgo' ? shell : [word]));
 }
 
 /** Runs a launch chain to its end. */

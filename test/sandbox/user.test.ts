@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { splitEnvironment, userEnvironment } from '../../src/sandbox/task-environment.js';
-import { findUser } from '../../src/sandbox/user.js';
+import { findUser, userEnvironment } from '../../src/sandbox/user.js';
 
 const PASSWD = [
   'root:x:0:0:root:/root:/bin/bash',
@@ -26,21 +25,6 @@ test.each(['nobody-here', 'broken', '', '-1', '1.5', '0x10', '4294967295', '9999
     expect(findUser(user, PASSWD)).toBeUndefined();
   },
 );
-
-test('what the loader and shells obey is set late, everything else early', () => {
-  const environment = {
-    PATH: '/bin',
-    LD_PRELOAD: '/x.so',
-    'BASH_FUNC_a%%': '() { :; }',
-    GCONV_PATH: '/g',
-    FOO: 'a=b',
-    ENV: 'e',
-  };
-  expect(splitEnvironment(environment)).toEqual({
-    early: { PATH: '/bin', FOO: 'a=b' },
-    late: ['LD_PRELOAD=/x.so', 'BASH_FUNC_a%%=() { :; }', 'GCONV_PATH=/g', 'ENV=e'],
-  });
-});
 
 test('HOME and USER are the user’s unless the request names them', () => {
   const user = { name: 'build', uid: 1000, gid: 1001, home: '/home/build' };
