@@ -67,9 +67,7 @@ export class Maintenance {
       if (removed > 0) this.options.log.debug({ removed, bytes_freed, duration_ms }, 'garbage collection');
     });
     await this.#guard('cannot end idempotency keys', () => expireKeys(store, keyRetentionMs, signal));
-    await this.#guard('cannot empty the write-ahead log', () => {
-      wal.check();
-    });
+    await this.#guard('cannot empty the write-ahead log', () => wal.check());
     if (performance.now() - this.#savedAt > SAVE_CLOCK_MS)
       await this.#guard('cannot save the retention clock', () => this.#saveClock());
   }

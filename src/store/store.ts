@@ -6,6 +6,7 @@ import type { PlannedTask } from '../task/plan.js';
 import type { ListQuery } from '../task/list.js';
 import type { TaskStatus } from '../task/states.js';
 import { CounterTable, type Counters } from './counters.js';
+import { emptyLogAside } from './empty-log-aside.js';
 import { EventLog } from './event-log.js';
 import { GroupCommit } from './group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
@@ -243,15 +244,8 @@ export class Store {
     return fs.statSync(`${this.#db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Moves the write-ahead log into the database and empties it. False when a reader was in the way; waits for none. */
-  checkpoint(): boolean {
-    const patience = this.#db.pragma('busy_timeout', { simple: true }) as number;
-    this.#db.pragma('busy_timeout = 0');
-    try {
-      const [result] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
-      return result?.busy === 0;
-    } finally {
-      this.#db.pragma(`busy_timeout = ${patience}`);
-    }
+  /** Moves the write-ahead log into the database and empties it, beside everything else. False: somebody was in the way. */
+  emptyLog(): Promise<boolean> {
+    return emptyLogAside(this.#db.name);
   }
 }
