@@ -8,6 +8,7 @@ import { createApp } from './api/app.js';
 import { Connections } from './api/connections.js';
 import { listen, stop as stopServing } from './api/server.js';
 import { Waiters } from './api/waiters.js';
+import { Closers } from './closers.js';
 import type { Config } from './config.js';
 import { maxConnections } from './open-files.js';
 import { launcherKind } from './supervisor/choose-launcher.js';
@@ -89,10 +90,8 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
   const now = Date.now;
   const startedAt = now();
   const lock = await lockDataDirWhenFree(config.dataDir, LOCK_PATIENCE_MS);
-  const closers: (() => void | Promise<void>)[] = [lock.release];
-  const close = async () => {
-    for (const closer of closers.reverse()) await closer();
-  };
+  const closers = new Closers();
+  closers.push(lock.release);
   try {
     refuseLiveShims(config.dataDir);
     const bootId = readBootId();
@@ -248,11 +247,13 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       stop: async (drain) => {
         core.accepting = false;
         if (drain) await drained(core);
-        await close();
+        await closers.close();
       },
     };
   } catch (error) {
-    await close();
+    await closers.close().catch((closing: unknown) => {
+      log.error({ err: closing }, 'not everything could be closed after the start had failed');
+    });
     throw error;
   }
 }
