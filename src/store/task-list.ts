@@ -22,6 +22,9 @@ const SLICE_BYTES = 524_288;
 /** How much of the requests a page may load: a few huge ones end it early, with a cursor. Bytes. */
 const MAX_PAGE_BYTES = 8_388_608;
 
+/** Statements that are kept: clients choose which filters they combine, and there are thousands of ways. */
+const STATEMENTS_MAX = 64;
+
 const CONTEXT = `CASE WHEN json_valid(control_context_json) THEN control_context_json END`;
 const COMMAND = `coalesce(json_extract(execution_json, '$.program'), json_extract(execution_json, '$.script'), '') || ' ' ||
   coalesce((SELECT group_concat(value, ' ') FROM json_each(execution_json, '$.args')), '')`;
@@ -49,6 +52,7 @@ interface Shape {
 
 /** Pages of tasks, in the order of submission. A page costs the same wherever in the history it is. */
 export class TaskList {
+  /** The least recently used first. */
   readonly #statements = new Map<string, Database.Statement>();
 
   /** How many searches are in progress, and the turn that the last of them waits for. */
@@ -168,8 +172,11 @@ export class TaskList {
   }
 
   #statement(sql: string): Database.Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) this.#statements.set(sql, (statement = this.db.prepare(sql)));
+    const statement = this.#statements.get(sql) ?? this.db.prepare(sql);
+    this.#statements.delete(sql);
+    this.#statements.set(sql, statement);
+    const [oldest = ''] = this.#statements.keys();
+    if (this.#statements.size > STATEMENTS_MAX) this.#statements.delete(oldest);
     return statement;
   }
 }
@@ -200,7 +207,7 @@ class Page {
 /** Enters through the condition that usually leaves fewest rows; the others filter what it yields. */
 function shapeOf(query: ListQuery): Shape {
   const { session_id, tenant } = query;
-  const statuses = [...new Set(query.status ?? [])];
+  const statuses = [...new Set(query.status ?? [])].sort();
   const filters = filtersOf(query);
   if (session_id !== undefined || tenant !== undefined) {
     if (statuses.length > 0) filters.push(oneOf('status', statuses));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Store } from '../../src/store/store.js';
-import { MAX_BYTES_READ, MAX_ROWS_READ } from '../../src/store/task-list.js';
+import { MAX_BYTES_READ, MAX_ROWS_READ, TaskList } from '../../src/store/task-list.js';
 import type { ListQuery } from '../../src/task/list.js';
 import type { TaskSubmission } from '../../src/task/request.js';
 import { tempDir } from '../harness/temp-dir.js';
@@ -216,4 +216,32 @@ describe('pages', () => {
     await expect(search).rejects.toThrow();
     expect(await ids(store, { text: 't77', limit: 1, order: 'oldest' })).toEqual(['t77']);
   });
+});
+
+test('statements are kept for few of the many ways to filter, and whatever the order of the statuses', async () => {
+  const dir = tempDir();
+  openedStore(dir).close();
+  const db = rawDatabase(dir);
+  let prepared = 0;
+  const prepare = db.prepare.bind(db);
+  db.prepare = (sql: string) => {
+    prepared++;
+    return prepare(sql);
+  };
+  const list = new TaskList(db, dir);
+  const cost = async (query: Partial<ListQuery>) => {
+    const before = prepared;
+    await list.page({ ...QUERY, ...query });
+    return prepared - before;
+  };
+  const first = { status: ['failed', 'success'] } satisfies Partial<ListQuery>;
+  expect(await cost(first)).toBe(1);
+  expect(await cost({ status: ['success', 'failed', 'success'] })).toBe(0);
+  const words = ['cause', 'owner', 'queue', 'lane', 'label', 'text', 'tenant', 'session_id'] as const;
+  const combined = Array.from({ length: 256 }, (_, bits) =>
+    Object.fromEntries(words.flatMap((word, i) => ((bits >> i) % 2 === 1 ? [[word, 'x']] : []))),
+  );
+  for (const query of combined) await cost(query);
+  expect(await cost(combined.at(-1)!)).toBe(0);
+  expect(await cost(first)).toBe(1);
 });
