@@ -9,6 +9,8 @@ const EPOLLIN = 1;
 const EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
 /** Descriptors served before the event loop has its next turn. */
 const EVENTS_AT_ONCE = 64;
+/** How often descriptors are asked that the kernel would not watch, for want of memory or of watches. Milliseconds. */
+const ASK_MS = 50;
 
 type Call = (...args: unknown[]) => number;
 
@@ -24,6 +26,8 @@ export class Epoll {
   readonly #event = Buffer.alloc(EVENT.bytes);
   readonly #events = Buffer.alloc(EVENT.bytes * EVENTS_AT_ONCE);
   readonly #loop: { close(): void };
+  readonly #unwatched = new Set<number>();
+  #asking: NodeJS.Timeout | undefined;
 
   /** @throws Error where the kernel or koffi does not offer what is needed. */
   constructor() {
@@ -35,22 +39,48 @@ export class Epoll {
     this.#loop = koffi.node.poll(this.#fd, { readable: true }, () => this.#dispatch());
   }
 
-  /** Calls back whenever `fd` can be read or has ended, until {@link unwatch}. */
+  /**
+   * Calls back whenever `fd` can be read or has ended, until {@link unwatch}; while the kernel refuses to watch it, time
+   * and again, whether it can be read or not.
+   */
   watch(fd: number, readable: () => void): void {
     this.#listeners.set(fd, readable);
-    this.#event.writeUInt32LE(EPOLLIN, 0);
-    this.#event.writeInt32LE(fd, EVENT.data);
-    this.#epollCtl(this.#fd, EPOLL_CTL_ADD, fd, this.#event);
+    if (this.#add(fd)) return;
+    this.#unwatched.add(fd);
+    this.#asking ??= setInterval(() => this.#askUnwatched(), ASK_MS);
   }
 
   /** To be called before `fd` is closed: copies of it may live on in a process that is being spawned. */
   unwatch(fd: number): void {
     this.#listeners.delete(fd);
-    this.#epollCtl(this.#fd, EPOLL_CTL_DEL, fd, this.#event);
+    if (this.#unwatched.delete(fd)) this.#settle();
+    // Where it is watched this cannot fail.
+    else this.#epollCtl(this.#fd, EPOLL_CTL_DEL, fd, this.#event);
   }
 
   close(): void {
+    clearInterval(this.#asking);
     this.#loop.close();
+  }
+
+  #add(fd: number): boolean {
+    this.#event.writeUInt32LE(EPOLLIN, 0);
+    this.#event.writeInt32LE(fd, EVENT.data);
+    return this.#epollCtl(this.#fd, EPOLL_CTL_ADD, fd, this.#event) === 0;
+  }
+
+  #askUnwatched(): void {
+    for (const fd of [...this.#unwatched]) {
+      if (this.#add(fd)) this.#unwatched.delete(fd);
+      else this.#listeners.get(fd)?.();
+    }
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#unwatched.size > 0) return;
+    clearInterval(this.#asking);
+    this.#asking = undefined;
   }
 
   #dispatch(): void {
