@@ -12,6 +12,8 @@ import { RETRY_MS } from './retry.js';
 
 /** How long the start waits for a supervisor that lives but does not answer. */
 const READY_TIMEOUT_MS = 5000;
+/** How long a supervisor that was started has to answer before another is; twice as long with each that does not. */
+const FIRST_PATIENCE_MS = 60_000;
 /** How long the start waits until what a dead one has left is settled; it takes that long only when the disk is full. */
 const SETTLE_TIMEOUT_MS = 30_000;
 
@@ -48,6 +50,7 @@ export class Supervisors {
   private currentLink: SupervisorLink | undefined;
   private starting: Promise<void> | undefined;
   private closing = false;
+  private patienceMs = FIRST_PATIENCE_MS;
   private waiters: (() => void)[] = [];
 
   constructor(
@@ -103,6 +106,7 @@ export class Supervisors {
       if (drain) link.send({ type: 'drain' });
       link.close();
     }
+    this.wake();
   }
 
   /** A supervisor that was never committed was never given a launch; without its directory it exits by itself. */
@@ -201,7 +205,7 @@ export class Supervisors {
   /** @param delayed called when the first try failed, and it will be tried again */
   private ensureCurrent(delayed?: () => void): Promise<void> {
     const start = async () => {
-      if (this.currentLink === undefined) await this.startOne();
+      if (this.currentLink === undefined) await this.startOne(delayed);
     };
     this.starting ??= this.untilDone('cannot start a supervisor', start, delayed).finally(() => {
       this.starting = undefined;
@@ -224,7 +228,7 @@ export class Supervisors {
     }
   }
 
-  private async startOne(): Promise<void> {
+  private async startOne(delayed?: () => void): Promise<void> {
     const { root, version, entry, launcher, store, bootId, now } = this.options;
     const started = await startSupervisor({ root, version, entry, launcher });
     const { incarnation, pid, start_ticks } = started;
@@ -241,8 +245,17 @@ export class Supervisors {
     crashPoint('after_supervisor_commit');
     const link = this.link(identity);
     void link.run();
-    await this.until(() => this.currentLink !== undefined || link.gone);
-    if (this.currentLink === undefined && !this.closing)
+    const answered = () =>
+      this.closing || this.currentLink !== undefined || link.gone || this.listed.has(incarnation);
+    await this.until(answered);
+    if (!answered()) {
+      this.options.log.warn({ incarnation, pid }, 'a new supervisor does not answer yet; it is waited for');
+      delayed?.();
+      await this.until(answered, this.patienceMs);
+      if (!answered()) this.patienceMs *= 2;
+    }
+    if (this.currentLink !== undefined) this.patienceMs = FIRST_PATIENCE_MS;
+    else if (!this.closing)
       throw new Error(`supervisor ${incarnation} (pid ${pid}) takes no launches of this daemon`);
   }
 }

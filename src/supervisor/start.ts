@@ -11,7 +11,7 @@ import { SUPERVISOR_FILES } from './protocol.js';
 import { findSocketPath, removeSocketPlace } from './socket-path.js';
 
 /** A start takes about 0.1 s; this is for a machine that is very busy. */
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 60_000;
 const RETRY_MS = 5;
 const LOG_TAIL_BYTES = 2000;
 /** A small young generation: what a supervisor allocates is either dead at once or lives as long as a task. */
