@@ -12,7 +12,7 @@ import { makeSocketPlace } from './socket-path.js';
 import { Supervisor } from './supervisor.js';
 
 /** How long a supervisor that has nothing to do waits for a daemon, in milliseconds. */
-const DEFAULT_IDLE_EXIT_MS = 60_000;
+const DEFAULT_IDLE_EXIT_MS = 5000;
 /** How long tasks whose data directory was deleted are waited for beyond their own grace. */
 const LAST_LOOK_MS = 100;
 
@@ -28,8 +28,8 @@ interface SupervisorProcessOptions {
 /**
  * Is the supervisor until it exits by itself: when nothing runs, nothing is unacknowledged and no daemon has been connected
  * for `idleExitMs`; when it was told to drain and everything is acknowledged; or when its socket's path no longer leads to
- * it, after ending its tasks. SIGTERM, SIGINT and SIGHUP end it only when it has nothing to do: stopping a service must not
- * end tasks, which its daemon may come back for.
+ * it, after ending its tasks. SIGTERM, SIGINT and SIGHUP end it as soon as it has nothing to do, and not before: stopping a
+ * service must not end tasks, which its daemon may come back for.
  * @returns once it listens.
  * @throws Error when it cannot start.
  */
@@ -42,6 +42,7 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
   const journal = new JournalWriter(join(dir, SUPERVISOR_FILES.journal));
   const place = makeSocketPlace(dir);
   let hasDaemon = false;
+  let isToldToEnd = false;
   let idleTimer: NodeJS.Timeout | undefined;
 
   const exit = () => {
@@ -54,7 +55,7 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
   const reconsider = () => {
     clearTimeout(idleTimer);
     if (!supervisor.isIdle) return;
-    if (supervisor.isDraining) exit();
+    if (supervisor.isDraining || (isToldToEnd && !hasDaemon)) exit();
     else if (!hasDaemon) idleTimer = setTimeout(() => supervisor.isIdle && exit(), idleExitMs);
   };
   const endEverything = () => {
@@ -85,7 +86,10 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
     idle: reconsider,
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-    process.on(signal, () => supervisor.isIdle && exit());
+    process.on(signal, () => {
+      isToldToEnd = true;
+      if (supervisor.isIdle) exit();
+    });
   await server.listen();
   // The tasks outweigh whatever one handler could not deal with.
   process.on('uncaughtException', (error) => log('uncaught error', { error: error.stack ?? String(error) }));

@@ -83,7 +83,7 @@ test('a crash before an acknowledgement is written leaves the outcome', async ()
 
 describe('it exits', () => {
   test('when it is idle and without a daemon', async () => {
-    const supervisor = await SupervisorUnderTest.start(build.entry, { idleExitMs: 50 });
+    const supervisor = await SupervisorUnderTest.start(build.entry, { idleExitMs: 1000 });
     const id = supervisor.sh('exit 1');
     await supervisor.outcome(id);
     supervisor.send({ type: 'ack', launch_ids: [id] });
@@ -95,7 +95,7 @@ describe('it exits', () => {
   });
 
   test('but not with an unacknowledged outcome, until a daemon has taken it', async () => {
-    const supervisor = await SupervisorUnderTest.start(build.entry, { idleExitMs: 20 });
+    const supervisor = await SupervisorUnderTest.start(build.entry, { idleExitMs: 1000 });
     const id = supervisor.sh('while [ ! -e gate ]; do sleep 0.01; done; exit 9');
     await supervisor.started(id);
     supervisor.connection.close();
@@ -139,6 +139,18 @@ describe('it exits', () => {
     await waitFor(() => supervisor.messages.filter((m) => m.type === 'listed').length === 2);
     process.kill(pid, 'SIGTERM');
     await waitGone(pid);
+  });
+
+  test('as soon as it has nothing to do, once it was sent SIGTERM and its daemon is gone', async () => {
+    const supervisor = await SupervisorUnderTest.start(build.entry, { idleExitMs: 3_600_000 });
+    const id = supervisor.sh('exec sleep 1000');
+    await supervisor.started(id);
+    process.kill(supervisor.process.pid, 'SIGTERM');
+    supervisor.send({ type: 'kill', launch_id: id });
+    await supervisor.outcome(id);
+    supervisor.send({ type: 'ack', launch_ids: [id] });
+    supervisor.connection.close();
+    await waitGone(supervisor.process.pid);
   });
 });
 
