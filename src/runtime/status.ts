@@ -38,11 +38,15 @@ function present(core: Core, { task_id, started_at_ms }: TaskRecord): number {
 }
 
 async function readUsage(core: Core, record: TaskRecord) {
-  const { status, pid, incarnation, launch_id, task_id } = record;
+  const { status, pid, incarnation, launch_id, task_id, started_at_ms } = record;
   if (status !== 'running' || pid === null || incarnation === null || launch_id === null) return undefined;
-  const sample = await core.usage.read(task_id, () => {
+  const pids = () => {
     const cgroup = cgroupSpec(core.settings.cgroupLayout, launchName(incarnation, launch_id), {});
-    return cgroup === undefined ? [pid, ...descendantsOf(pid)] : cgroupPids(cgroup);
-  });
+    const inside = cgroup === undefined ? [] : cgroupPids(cgroup);
+    // It is moved into its cgroup soon after its start only, and with bad luck never.
+    return inside.includes(pid) ? inside : [...new Set([pid, ...descendantsOf(pid), ...inside])];
+  };
+  const runsForMs = started_at_ms === null ? 0 : present(core, record) - started_at_ms;
+  const sample = await core.usage.read(task_id, pids, runsForMs);
   return { ...sample, duration_ms: 0 };
 }

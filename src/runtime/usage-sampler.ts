@@ -4,13 +4,16 @@ import type { Usage } from '../task/view.js';
 import type { UsageQuestion, UsageReply } from './usage-worker.js';
 
 /** A sample younger than this is served again: many polls cost one reading. */
-const FRESH_MS = 1000;
+const FRESH_MS = 500;
 
 /**
- * How long the first status of a task waits for a sample, in milliseconds: a worker that runs answers in 1 to 3, one that
- * has to be started in 45, and then the next status has the figures.
+ * How long a status waits for a new sample, in milliseconds: a worker that runs answers in 1 to 3. One that has to be started
+ * takes 45; in a task's first second the next status will do, later the figures are expected and waited for.
  */
-const FIRST_WAIT_MS = 10;
+const WAIT_MS = 10;
+const LATER_WAIT_MS = 500;
+
+const FIRST_SECOND_MS = 900;
 
 /** A worker that was not asked for so long ends; so does one of this age at its next quiet moment. Milliseconds. */
 const IDLE_MS = 10_000;
@@ -39,17 +42,25 @@ export class UsageSampler {
 
   /**
    * @param pids lists the task's processes now
-   * @returns the newest sample; waits only for the first one, and not long
+   * @param runsForMs how long the task has run
+   * @returns the newest sample; waits for one that is being taken, but not long
    */
-  async read(taskId: string, pids: () => number[]): Promise<Sample> {
+  async read(taskId: string, pids: () => number[], runsForMs: number): Promise<Sample> {
     const entry = this.#entries.get(taskId) ?? { sample: {}, taken_ms: -Infinity, pending: undefined };
     this.#entries.set(taskId, entry);
     if (entry.pending === undefined && performance.now() - entry.taken_ms > FRESH_MS)
       entry.pending = this.#take(entry, pids()).finally(() => {
         entry.pending = undefined;
       });
-    if (entry.taken_ms === -Infinity)
-      await Promise.race([entry.pending, delay(FIRST_WAIT_MS, undefined, { ref: false })]);
+    if (entry.pending !== undefined) {
+      const patience = new AbortController();
+      const waitMs = runsForMs < FIRST_SECOND_MS ? WAIT_MS : LATER_WAIT_MS;
+      await Promise.race([
+        entry.pending,
+        delay(waitMs, undefined, { signal: patience.signal }).catch(() => undefined),
+      ]);
+      patience.abort();
+    }
     return entry.sample;
   }
 

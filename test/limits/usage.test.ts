@@ -89,6 +89,24 @@ time.sleep(60)`;
   await kill(daemon, id);
 });
 
+test('a busy task shows what it uses once it has run for a second, however often it was asked for before', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '2'] });
+  const [polled, quiet] = [
+    await submit(daemon, script('while :; do :; done')),
+    await submit(daemon, script('while :; do :; done')),
+  ];
+  const second = await waitFor(async () => {
+    const task = await status(daemon, polled);
+    return (task.duration_ms ?? 0) >= 1000 && task;
+  });
+  for (const task of [second, await status(daemon, quiet)]) {
+    expect(task.usage?.cpu_percent).toBeGreaterThan(0);
+    expect(task.usage?.memory_bytes).toBeGreaterThan(0);
+    expect(task.usage?.processes).toBe(1);
+  }
+  for (const id of [polled, quiet]) await kill(daemon, id);
+});
+
 test('output is counted in bytes', async () => {
   const daemon = await startDaemon();
   const id = await submit(daemon, script('head -c 12345 /dev/zero; printf äöü >&2'));
