@@ -35,6 +35,7 @@ const usage = z.object({
   system_cpu_ms: count.optional(),
   max_rss_bytes: count.optional(),
   memory_peak_bytes: count.optional(),
+  oom_kills: count.optional(),
   cpu_percent: z.number().optional().describe('While it runs: share of one core'),
   memory_bytes: count.optional().describe('While it runs: resident bytes'),
   processes: count.optional().describe('While it runs'),

@@ -14,11 +14,12 @@ import type { CgroupDir, CgroupSpec } from './launch.js';
 
 const writeAsync = promisify(write);
 
-/** What the kernel counted over all processes of a launch, those that nobody waited for included. `oom` is the kernel's own count of out-of-memory kills being above zero. */
+/** What the kernel counted over all processes of a launch, those that nobody waited for included. */
 export interface CgroupUsage {
   /** Bytes. Absent where nothing measured it. */
   memory_peak_bytes?: number | undefined;
-  oom: boolean;
+  /** Processes that the kernel killed for want of memory, by its own count. Absent where nothing counted. */
+  oom_kills?: number | undefined;
   /** Milliseconds. Absent where nothing measured it. */
   user_cpu_ms?: number | undefined;
   system_cpu_ms?: number | undefined;
@@ -91,32 +92,31 @@ export function cgroupPids(spec: CgroupSpec): number[] {
 }
 
 /**
- * Kills every process of the launch: through `cgroup.kill` where there is one, else KILL to each listed pid until no
- * new one turns up. Returns before they are gone.
+ * Kills every process of the launch: through `cgroup.kill` where there is one and it works, else KILL to each listed pid
+ * until no new one turns up. Returns before they are gone. Throws nothing: what cannot be killed now (a process of another
+ * user, a cgroup that a task has made a threaded one) must not keep the rest from being killed, nor from being tried again.
  */
 export function killCgroup(spec: CgroupSpec): void {
-  if (spec.kill_file) {
-    ignoreGone(() => writeFileSync(join(spec.track.path, 'cgroup.kill'), '1'));
+  if (spec.kill_file && succeeds(() => writeFileSync(join(spec.track.path, 'cgroup.kill'), '1')))
     if (spec.limits.length === 0) return;
-  }
   const killed = new Set<number>();
   for (;;) {
     const fresh = cgroupPids(spec).filter((pid) => !killed.has(pid));
     if (fresh.length === 0) return;
     for (const pid of fresh) {
       killed.add(pid);
-      ignoreGone(() => process.kill(pid, 'SIGKILL'));
+      succeeds(() => process.kill(pid, 'SIGKILL'));
     }
   }
 }
 
-/** Reads peak memory, CPU time and evidence of an out-of-memory kill; before {@link removeCgroup}. */
+/** Reads peak memory, CPU time and the out-of-memory kills; before {@link removeCgroup}. */
 export function readCgroupUsage(spec: CgroupSpec): CgroupUsage {
   const peak = readText(spec.peak_file)?.trim();
   const oomKills = /^oom_kill (\d+)$/m.exec(readText(spec.oom_file) ?? '')?.[1];
   return {
     ...(peak !== undefined && /^\d+$/.test(peak) ? { memory_peak_bytes: Number(peak) } : {}),
-    oom: oomKills !== undefined && oomKills !== '0',
+    ...(oomKills === undefined ? {} : { oom_kills: Number(oomKills) }),
     ...parseCpuStat(readText(spec.cpu_file) ?? ''),
   };
 }
@@ -140,7 +140,10 @@ export function removeCgroup(spec: CgroupSpec): boolean {
 
 /** Adds the pids in a cgroup directory and below it. */
 function collectPids(path: string, pids: Set<number>): void {
-  for (const line of (readText(procsFile(path)) ?? '').split('\n')) {
+  // The processes of a threaded cgroup are not listed; their threads are, and a signal to one reaches all of its process.
+  for (const line of (readText(procsFile(path)) ?? readText(join(path, 'cgroup.threads')) ?? '').split(
+    '\n',
+  )) {
     // 0 stands for a process outside of our pid namespace: signalling it would signal ourselves.
     if (line !== '' && line !== '0') pids.add(Number(line));
   }
@@ -193,12 +196,12 @@ function cannot(what: string, cause: unknown): Error {
   return new Error(`cannot ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }
 
-/** A cgroup or process that is gone needs no killing. */
-function ignoreGone(action: () => void): void {
+function succeeds(action: () => void): boolean {
   try {
     action();
-  } catch (error) {
-    if (!['ENOENT', 'ENODEV', 'ESRCH'].includes(codeOf(error) ?? '')) throw error;
+    return true;
+  } catch {
+    return false;
   }
 }
 

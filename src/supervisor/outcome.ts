@@ -35,8 +35,9 @@ export interface LaunchEnd {
 /** @returns the outcome as the daemon is told it: fields without a value are left out. */
 export function outcomeOf(end: LaunchEnd): Outcome {
   const { status, running } = end;
+  const oomKills = end.cgroup?.oom_kills ?? 0;
   // A limit that not even the launch chain fits in is the task's own, and not a failure to set it up.
-  const failure = status.signal === SIGKILL && end.cgroup?.oom === true ? undefined : end.failure;
+  const failure = status.signal === SIGKILL && oomKills > 0 ? undefined : end.failure;
   const ended =
     status.signal === undefined ? { exit_code: status.exit_code ?? 0 } : { signal: status.signal };
   return {
@@ -50,7 +51,7 @@ export function outcomeOf(end: LaunchEnd): Outcome {
     duration_ms: failure === undefined ? Math.round(end.durationMs) : 0,
     ...(end.firstStop === undefined ? {} : { first_stop: end.firstStop }),
     ...(end.timeoutAtMs === undefined ? {} : { timeout_at_ms: end.timeoutAtMs }),
-    oom: failure === undefined && end.cgroup?.oom === true && status.exit_code !== 0,
+    oom: failure === undefined && oomKills > 0 && status.exit_code !== 0,
     cpu_exceeded: failure === undefined && cpuExceeded(status, end.cpuLimitSec),
     stdout: end.stdout,
     stderr: end.stderr,
@@ -70,11 +71,12 @@ function cpuExceeded(status: ExitStatus, limitSec: number | undefined): boolean 
 }
 
 function usageOf(status: ExitStatus, cgroup: CgroupUsage | undefined): OutcomeUsage {
-  const peak = cgroup?.memory_peak_bytes;
+  const { memory_peak_bytes: peak, oom_kills: oomKills } = cgroup ?? {};
   return {
     ...status.usage,
     ...cpuTime(status, cgroup),
     ...(peak === undefined ? {} : { memory_peak_bytes: peak }),
+    ...(oomKills === undefined ? {} : { oom_kills: oomKills }),
   };
 }
 

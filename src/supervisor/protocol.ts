@@ -57,6 +57,7 @@ export interface OutcomeUsage {
   system_cpu_ms?: number | undefined;
   max_rss_bytes?: number | undefined;
   memory_peak_bytes?: number | undefined;
+  oom_kills?: number | undefined;
 }
 
 /** How a launch ended. Exactly one of `exit_code`, `signal`, `failure` is set. */

@@ -20,7 +20,7 @@ const REMOVE_EVERY_MS = 100;
 /** The cgroups of one launch, from their making to their removal; none of it throws but making and entering. */
 export class TaskCgroup {
   readonly #spec: CgroupSpec;
-  #usage: CgroupUsage = { oom: false };
+  #usage: CgroupUsage = {};
   #removed = false;
 
   /** @throws Error for people when the directories cannot be made. */
@@ -32,18 +32,27 @@ export class TaskCgroup {
   /**
    * Moves a process that is already running, and what it has forked until now.
    * @param strays finds what it has forked that has lost its parent since.
+   * @returns false when some may still be outside, as it forks faster than they are moved: {@link follow} goes on.
    */
-  async enter(leader: number, strays: () => number[]): Promise<void> {
+  async enter(leader: number, strays: () => number[]): Promise<boolean> {
     await enterCgroup(this.#spec, leader);
+    return this.follow(leader, strays);
+  }
+
+  /** Moves what a process that is inside has forked before it was. @returns as {@link enter}. */
+  follow(leader: number, strays: () => number[]): boolean {
     const moved = new Set([leader]);
     for (let round = 0; round < MOVE_ROUNDS; round++) {
-      const fresh = [...descendantsOf(leader), ...strays()].filter((pid) => !moved.has(pid));
-      if (fresh.length === 0) return;
+      const all = [...descendantsOf(leader), ...strays()];
+      const inside = new Set(cgroupPids(this.#spec));
+      const fresh = all.filter((pid) => !moved.has(pid) && !inside.has(pid));
+      if (fresh.length === 0) return true;
       for (const pid of fresh) {
         moved.add(pid);
         enterCgroupNow(this.#spec, pid);
       }
     }
+    return false;
   }
 
   kill(): void {
@@ -54,8 +63,7 @@ export class TaskCgroup {
   remaining(): number[] {
     if (this.#removed) return [];
     // A directory may be gone while another is still in use: what was once read from it counts.
-    const seen = readCgroupUsage(this.#spec);
-    this.#usage = { ...this.#usage, ...seen, oom: this.#usage.oom || seen.oom };
+    this.#usage = { ...this.#usage, ...readCgroupUsage(this.#spec) };
     this.#removed = removeCgroup(this.#spec);
     return this.#removed ? [] : cgroupPids(this.#spec);
   }

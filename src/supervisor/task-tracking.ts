@@ -9,6 +9,8 @@ import { TaskCgroup } from './task-cgroup.js';
  * has been quiet for 20 ms the kernel takes 8 ms for a move, and a task that ends meanwhile is waited for only after it.
  */
 const ENTER_AFTER_MS = 2;
+/** What forks faster than it is moved is followed again after this, then after twice as long each time. Milliseconds. */
+const FOLLOW_AFTER_MS = 50;
 
 /** The cgroups of one launch, as far as there are any: with a chain from before the spawn, else from soon after it. */
 export class TaskTracking {
@@ -16,6 +18,7 @@ export class TaskTracking {
   #cgroup: TaskCgroup | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isComplete = false;
+  #hasLeaderEnded = false;
 
   constructor(spec: CgroupSpec | undefined) {
     this.#spec = spec;
@@ -53,15 +56,29 @@ export class TaskTracking {
     this.#cgroup = new TaskCgroup(spec);
     const release = leader.keepPid();
     try {
-      await this.#cgroup.enter(leader.pid, strays);
-      this.#isComplete = true;
+      this.#isComplete = await this.#cgroup.enter(leader.pid, strays);
     } finally {
       release();
     }
+    if (!this.#isComplete) this.#followLater(leader, strays, FOLLOW_AFTER_MS);
+  }
+
+  #followLater(leader: LaunchedProcess, strays: () => number[], afterMs: number): void {
+    if (this.#hasLeaderEnded) return;
+    this.#timer = setTimeout(() => {
+      try {
+        this.#isComplete = this.#cgroup?.follow(leader.pid, strays) ?? false;
+      } catch {
+        // Some cannot be moved: they stay outside, and it stays incomplete.
+        return;
+      }
+      if (!this.#isComplete) this.#followLater(leader, strays, 2 * afterMs);
+    }, afterMs);
   }
 
   /** The leader has ended: whatever is still to be moved never is. */
   leaderEnded(): void {
+    this.#hasLeaderEnded = true;
     clearTimeout(this.#timer);
   }
 

@@ -12,6 +12,8 @@ export interface Usage {
   system_cpu_ms?: number | undefined;
   max_rss_bytes?: number | undefined;
   memory_peak_bytes?: number | undefined;
+  /** Processes of the task that the kernel killed for want of memory; absent where nothing counted them. */
+  oom_kills?: number | undefined;
   /** Live figures only: share of one core in percent, and resident bytes, over the whole tree. */
   cpu_percent?: number | undefined;
   memory_bytes?: number | undefined;

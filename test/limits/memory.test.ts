@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { command, script, startDaemon, submitAndWait } from '../harness/index.js';
 import { python } from './support.js';
@@ -59,6 +60,11 @@ test('only the kernel’s evidence counts', async () => {
   const copes = `python3 -c '${eat(200 * MB)}'; echo child: $?; exit 0`;
   const success = await submitAndWait(daemon, script(copes, LIMIT));
   expect(success).toMatchObject({ status: 'success', cause: 'exit', stdout: 'child: 137\n' });
+  expect(success.usage?.oom_kills).toBe(1);
+  expect(JSON.parse(readFileSync(success.artifacts.result_path, 'utf8'))).toMatchObject({
+    usage: { oom_kills: 1 },
+  });
+  expect(ownHand.usage?.oom_kills).toBe(0);
   const gives = `python3 -c '${eat(200 * MB)}' || exit 3`;
   expect(await submitAndWait(daemon, script(gives, LIMIT))).toMatchObject({ cause: 'oom', exit_code: 3 });
 });

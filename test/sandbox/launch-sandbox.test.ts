@@ -39,7 +39,7 @@ async function carryOut(
   const { cgroup, chain = { wrappers: [] }, env } = launch;
   if (cgroup !== undefined) createCgroup(cgroup);
   const run = await runChain(argv, { cgroup, chain, env, cwd: '/' });
-  const oom = cgroup !== undefined && readCgroupUsage(cgroup).oom;
+  const oom = cgroup !== undefined && (readCgroupUsage(cgroup).oom_kills ?? 0) > 0;
   if (cgroup !== undefined) await waitFor(() => removeCgroup(cgroup), { what: 'an empty cgroup' });
   return { ...run, oom };
 }
