@@ -46,6 +46,8 @@ export interface Config {
   readonly taskUser: string | undefined;
   /** Absolute and normalized. */
   readonly allowRootfs: readonly string[];
+  readonly profile: string | undefined;
+  readonly tags: readonly string[];
 }
 
 const count = z
@@ -103,6 +105,8 @@ const FLAGS = {
         .transform((dir) => path.resolve(dir)),
     )
     .default([]),
+  profile: z.string().trim().min(1, 'must not be empty').optional(),
+  tag: z.array(z.string().trim().min(1, 'must not be empty')).default([]),
 } as const;
 
 /** Environment variables that stand in for a flag that was not given. */
@@ -181,6 +185,8 @@ export function loadConfig(
     launcher: read('launcher'),
     taskUser: read('taskUser'),
     allowRootfs: Object.freeze(read('allowRootfs')),
+    profile: read('profile'),
+    tags: Object.freeze(read('tag')),
   });
 }
 

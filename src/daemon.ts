@@ -127,6 +127,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         defaultCapabilityMode: config.defaultCapabilityMode,
         taskUser: config.taskUser,
         allowRootfs: config.allowRootfs,
+        machine: { hostname: os.hostname(), profile: config.profile, tags: config.tags },
         taskOwner,
         baseEnv: pick(env, INHERITED),
         capabilities,
@@ -161,6 +162,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       newToken: randomUUID,
       inserting: new Set(),
       claiming: new Map(),
+      unmatched: new Set(),
       unlaunched: new Set(),
       accepting: true,
     };
@@ -174,6 +176,11 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     await planWaiting(core);
     await endUnsupervised(core);
     await endHopeless(core);
+    if (core.unmatched.size > 0)
+      log.warn(
+        { tasks: core.unmatched.size },
+        'some tasks wait for a machine with another name, profile or tags',
+      );
     closers.push(() => {
       const idle = ![...live.all()].some((t) => t.record.status === 'running');
       core.supervisors.close(idle);
@@ -204,7 +211,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       metrics: createMetrics({
         counters: () => store.counters(),
         running: () => core.ledger.entries().length,
-        waiting: () => core.waiting.size,
+        waiting: () => core.waiting.size + core.unmatched.size,
         collected: () => core.collector.totals,
         walBytes: () => store.walBytes(),
       }),

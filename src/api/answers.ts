@@ -7,7 +7,7 @@ import type { GcReport } from '../task/gc.js';
 import type { Limits } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
 import { TASK_STATUSES } from '../task/states.js';
-import type { EventView, SubmitAnswer, TaskSummary, TaskView, Usage } from '../task/view.js';
+import type { EventView, SubmitAnswer, TaskSummary, TaskView, Usage, Waiting } from '../task/view.js';
 
 /** The shapes of answers, for the specification only: nothing is checked against them at run time. */
 
@@ -41,10 +41,17 @@ const usage = z.object({
   processes: count.optional().describe('While it runs'),
 }) satisfies z.ZodType<Usage>;
 
+const waiting = z.object({
+  reason: z.enum(['demands']).describe('demands: this machine is not what the task demands'),
+  detail: z.string(),
+  since: time,
+}) satisfies z.ZodType<Waiting>;
+
 const common = {
   task_id: z.string(),
   handle_id: z.string(),
   status: z.enum(TASK_STATUSES),
+  waiting: waiting.optional().describe('Why it cannot start, where more than room is missing'),
   cause: z.enum(CAUSES).optional(),
   created_at: time,
   updated_at: time,

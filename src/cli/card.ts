@@ -25,6 +25,7 @@ export function taskCard(task: TaskView, now: number): string[] {
   const rows: [label: string, value: string | undefined][] = [
     ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
+    ['waiting', task.waiting === undefined ? undefined : paint('yellow', plain(task.waiting.detail))],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
     ['command', plain(task.command)],
     ['directory', plain(task.cwd)],

@@ -18,6 +18,15 @@ const HINTS: Readonly<Record<string, string>> = {
  */
 export function explain(error: unknown, ownHints: Readonly<Record<string, string>> = {}): string {
   if (!(error instanceof Error)) return plain(String(error));
-  const hint = error instanceof ExecgoApiError ? (ownHints[error.code] ?? HINTS[error.code]) : undefined;
+  const hint = error instanceof ExecgoApiError ? hintFor(error, ownHints) : undefined;
   return plain(hint === undefined ? error.message : `${error.message} (${hint})`);
+}
+
+function hintFor(
+  { code, details }: ExecgoApiError,
+  ownHints: Readonly<Record<string, string>>,
+): string | undefined {
+  // A machine that is another one is told with its way out, and strictness has nothing to do with it.
+  const isDemand = typeof details === 'object' && details !== null && 'demand' in details;
+  return isDemand ? undefined : (ownHints[code] ?? HINTS[code]);
 }

@@ -56,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     interruption.accepted(taskId);
     const end = await (json
       ? finalStatus(client, taskId, options)
-      : streamed(client, taskId, options, interruption));
+      : streamed(client, taskId, options, interruption, request.execution.program ?? ''));
     return end.status === 'cancelled' && interruption.exitCode !== undefined
       ? interruption.exitCode
       : exitCodeOf(end);
@@ -82,6 +82,7 @@ async function streamed(
   taskId: string,
   options: Options,
   interruption: Interruption,
+  program: string,
 ): Promise<TaskEnding> {
   const { timeoutMs } = options;
   const end = await streamOutput(client, taskId, {
@@ -94,13 +95,16 @@ async function streamed(
   if (end.status === 'success' || (end.exit_code ?? 0) !== 0) return end;
   const view = await client.status(taskId, { patient: true });
   if (view.error !== undefined && interruption.exitCode === undefined)
-    await note(`${view.error.message}${hint(view)}`);
+    await note(`${view.error.message}${hint(view, program)}`);
   return end;
 }
 
-/** What a person can do who did not say where the task was to start. */
-function hint({ cause, error }: TaskView): string {
-  return cause === 'launch' && error?.message.includes('working directory') === true
-    ? ' (-C starts it in another directory, --workspace in one of its own)'
+/** What a person can do about a command that did not start. */
+function hint({ cause, error }: TaskView, program: string): string {
+  if (cause !== 'launch' || error === undefined) return '';
+  if (error.message.includes('working directory'))
+    return ' (-C starts it in another directory, --workspace in one of its own)';
+  return /\s/.test(program)
+    ? ' (the program and each argument are words of their own; sh -c runs a line of shell)'
     : '';
 }

@@ -66,6 +66,8 @@ function serveCommand(): Command {
     )
     .option('--capacity-cpu-millis <n>', 'thousandths of cores to give to tasks (default: detected)')
     .option('--tenant-quota <quota>', 'name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS]; repeatable', append)
+    .option('--profile <name>', 'what tasks with policy.demands.profile ask for')
+    .option('--tag <name>', 'what tasks with policy.demands.tags ask for; repeatable', append)
     .option('--task-user <user>', 'run tasks as this user, when the daemon is root')
     .option(
       '--allow-rootfs <dir>',

@@ -13,10 +13,12 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
 const BYTES: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 
 /**
- * `250ms`, `10s`, `1.5h` → milliseconds. A bare number is refused: seconds and milliseconds are too easily confused.
+ * `250ms`, `10s`, `1.5h` → milliseconds. A bare number is refused, but for 0: seconds and milliseconds are too easily
+ * confused.
  * @throws UsageError
  */
 export function parseDuration(text: string): number {
+  if (text === '0') return 0;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   const value = Math.round(Number(match?.[1]) * (MILLISECONDS[match?.[2] ?? ''] ?? NaN));
   if (!Number.isSafeInteger(value))

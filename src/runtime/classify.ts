@@ -2,6 +2,7 @@ import type { Outcome } from '../supervisor/protocol.js';
 import type { Cause } from '../task/causes.js';
 import type { ErrorBody, ExecgoError } from '../task/errors.js';
 import type { ExecutionPlan } from '../task/plan.js';
+import type { TaskRequest } from '../task/request.js';
 import type { TerminalStatus } from '../task/states.js';
 
 /** Status, cause and error of an end. */
@@ -37,12 +38,14 @@ export const CANCELLED_WAITING: Classification = {
 /** The end of a task whose end nobody saw. */
 export const LOST: Classification = failed('lost', 'internal', 'recovery_lost');
 
-/** The end of a task that waited longer than its `queue_timeout_ms`. */
-export const QUEUE_TIMEOUT: Classification = failed(
-  'queue_timeout',
-  'timeout',
-  'task exceeded queue_timeout_ms',
-);
+/**
+ * The end of a task that waited longer than its `queue_timeout_ms`.
+ * @param why it could not have started at all, in words
+ */
+export function queueTimeout({ limits }: TaskRequest, why: string | undefined): Classification {
+  const words = `task exceeded queue_timeout_ms: ${limits.queue_timeout_ms ?? 0} ms`;
+  return failed('queue_timeout', 'timeout', why === undefined ? words : `${words}; ${why}`);
+}
 
 /** The end of a task that was accepted once and that this host, or these settings, cannot run as it asks. */
 export function refusedPlan(error: ExecgoError): Classification {

@@ -110,6 +110,7 @@ async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise
   task.cancelQueueTimeout?.();
   core.ledger.release(record.task_id);
   core.waiting.remove(record.task_id);
+  core.unmatched.delete(record.task_id);
   core.live.remove(task);
   core.usage.forget(record.task_id);
   core.announcer.events(events);

@@ -22,6 +22,8 @@ export interface ConfigFacts {
   starvationMs: number;
   cgroupRoot: string;
   defaultCapabilityMode: string;
+  profile: string | undefined;
+  tags: readonly string[];
   disableCgroup: boolean;
   disableLinuxSandbox: boolean;
   allowRootfs: readonly string[];
@@ -49,6 +51,8 @@ export function configView(config: ConfigFacts): object {
     starvation_ms: config.starvationMs,
     cgroup_root: config.cgroupRoot,
     default_capability_mode: config.defaultCapabilityMode,
+    profile: config.profile,
+    tags: config.tags,
     cgroup_enabled: !config.disableCgroup,
     allow_rootfs: config.allowRootfs,
   };

@@ -4,6 +4,7 @@ import type { WaitingQueue } from '../ledger/scheduler.js';
 import type { CgroupLayout } from '../sandbox/cgroup-layout.js';
 import type { Store } from '../store/store.js';
 import type { HostCapabilities } from '../task/capabilities.js';
+import type { Machine } from '../task/demands.js';
 import type { Announcer } from './announcer.js';
 import type { Collector } from './collector.js';
 import type { FileThread } from './files/file-thread.js';
@@ -24,6 +25,8 @@ export interface RuntimeSettings {
   outputKeepBytes: number;
   defaultCapabilityMode: 'adaptive' | 'strict';
   taskUser: string | undefined;
+  /** What demands of tasks are matched against. */
+  machine: Machine;
   /** The numbers of `taskUser`; undefined also where the daemon may not switch users, and so refuses every task. */
   taskOwner: TaskOwner | undefined;
   /** Directories in or below which a task's root file system may be. */
@@ -61,6 +64,8 @@ export interface Core {
   readonly inserting: Set<string>;
   /** By tenant and idempotency key, the submit that is about to use it first. */
   readonly claiming: Map<string, Promise<string>>;
+  /** Tasks that wait and demand what this machine does not have: they are not looked at for room, and take none. */
+  readonly unmatched: Set<string>;
   /** Tasks that are committed as running and whose launch never began: they get another one before anything new starts. */
   readonly unlaunched: Set<LiveTask>;
   /** False once the daemon is on its way out: nothing is accepted or started any more. */

@@ -1,3 +1,4 @@
+import { unmetDemand } from '../task/demands.js';
 import { ExecgoError } from '../task/errors.js';
 import type { NewEvent } from '../task/events.js';
 import type { PlannedTask } from '../task/plan.js';
@@ -6,7 +7,7 @@ import { crashPoint } from './crash-point.js';
 import type { LiveTask } from './live-tasks.js';
 import { restoreTaskFiles } from './task-files.js';
 import { completeWithout } from './complete.js';
-import { CANCELLED, QUEUE_TIMEOUT, refusedPlan } from './classify.js';
+import { CANCELLED, queueTimeout, refusedPlan } from './classify.js';
 import { longTimeout } from './long-timeout.js';
 import { planAnew, planEvents } from './plan.js';
 import { onSteadyClock } from './steady-clock.js';
@@ -60,18 +61,20 @@ function track(
     });
 }
 
-/** Puts a task that is committed as `accepted` into the queue. */
+/** Puts a task that is committed as `accepted` into the queue, or among those that this machine is not for. */
 export function enqueue(core: Core, task: LiveTask): void {
   const { record } = task;
   task.acceptedAt ??= onSteadyClock(core, record.created_at_ms);
-  core.waiting.add({
-    task_id: record.task_id,
-    tenant: record.request.control_context?.tenant,
-    priority: record.request.policy.priority,
-    submit_seq: record.submit_seq,
-    accepted_at_ms: task.acceptedAt,
-    reservation: record.reservation ?? { task_slots: 1 },
-  });
+  if (unmetDemand(record.request, core.settings.machine) !== undefined) core.unmatched.add(record.task_id);
+  else
+    core.waiting.add({
+      task_id: record.task_id,
+      tenant: record.request.control_context?.tenant,
+      priority: record.request.policy.priority,
+      submit_seq: record.submit_seq,
+      accepted_at_ms: task.acceptedAt,
+      reservation: record.reservation ?? { task_slots: 1 },
+    });
   const limit = record.request.limits.queue_timeout_ms;
   if (limit === undefined || task.cancelQueueTimeout !== undefined) return;
   task.cancelQueueTimeout = longTimeout(
@@ -87,7 +90,8 @@ async function expire(core: Core, task: LiveTask): Promise<void> {
   await task.dispatching;
   if (task.record.status !== 'accepted' || task.ending !== undefined) return;
   core.waiting.remove(task.record.task_id);
-  await completeWithout(core, task, QUEUE_TIMEOUT);
+  const unmet = unmetDemand(task.record.request, core.settings.machine);
+  await completeWithout(core, task, queueTimeout(task.record.request, unmet?.detail));
 }
 
 function claim(core: Core, { record }: LiveTask): void {

@@ -2,7 +2,8 @@
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
- * setTimeout for delays up to 2^53-1 ms: those beyond Node's bound are chained.
+ * setTimeout for delays up to 2^53-1 ms: those beyond Node's bound are chained. It does not keep the process alive: a
+ * daemon that stops does not wait for what its tasks wait for.
  * @returns a function that clears it
  */
 export function longTimeout(callback: () => void, delayMs: number): () => void {
@@ -13,6 +14,7 @@ export function longTimeout(callback: () => void, delayMs: number): () => void {
       if (left > step) arm(left - step);
       else callback();
     }, step);
+    timer.unref();
   };
   arm(Math.max(0, delayMs));
   return () => {

@@ -15,7 +15,7 @@ export function resourcesView(core: Core, runtimeId: string, capacity: Resources
       reservation: entry.reservation,
       reserved_at: timestamp(entry.reserved_at_ms),
     })),
-    accepted_waiting_tasks: core.waiting.size,
+    accepted_waiting_tasks: core.waiting.size + core.unmatched.size,
     tenants: core.ledger.tenantUse(),
   };
 }

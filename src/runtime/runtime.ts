@@ -77,8 +77,9 @@ export class Runtime implements Service {
   }
 
   async list(query: ListQuery, signal: AbortSignal): Promise<TaskPage> {
+    const { machine } = this.core.settings;
     const { records, next_cursor } = await this.core.store.list(query, signal);
-    return { tasks: records.map(taskSummary), next_cursor };
+    return { tasks: records.map((record) => taskSummary(record, machine)), next_cursor };
   }
 
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[] {

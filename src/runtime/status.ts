@@ -27,7 +27,10 @@ export async function taskStatus(core: Core, taskId: string): Promise<EncodedJso
   const before = core.live.get(taskId)?.kill === undefined ? record : { ...record, kill_requested: true };
   const liveUsage = await readUsage(core, before);
   const output = await readOutput(core, before, undefined, isTerminal(before.status));
-  return encodeTask(before, output, present(core, before), { liveUsage });
+  return encodeTask(before, output, present(core, before), {
+    liveUsage,
+    machine: core.settings.machine,
+  });
 }
 
 /** The present as the clock that dated the start would tell it had nobody set it: a duration goes on evenly. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import type { InsertResult, NewTask, RequestHash, TaskPaths } from '../store/records.js';
+import { unmetDemand } from '../task/demands.js';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 import type { NewEvent } from '../task/events.js';
 import type { PlannedTask } from '../task/plan.js';
@@ -13,6 +14,7 @@ import { asStorageError } from './storage-error.js';
 import { liveTask } from './live-tasks.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
+import { keptOnly } from './kept-only.js';
 import type { BatchItem } from './service.js';
 import { createTaskFiles, taskPaths } from './task-files.js';
 import { inTurns } from './turns.js';
@@ -36,11 +38,15 @@ const BATCH_MAX = 1000;
  */
 export async function submit(core: Core, body: unknown): Promise<SubmitAnswer> {
   const { request, warnings } = validateSubmission(body);
+  warnings.push(...keptOnly(request, core.settings.machine));
   const key = request.control_context?.idempotency_key;
   const task_id =
     key === undefined
       ? await accept(core, { request, sent: body })
       : await acceptOnce(core, key, { request, sent: body, hash: requestHash(body) });
+  const unmet = core.unmatched.has(task_id) ? unmetDemand(request, core.settings.machine) : undefined;
+  if (unmet !== undefined)
+    warnings.push(`the task waits for a daemon that meets its demands: ${unmet.detail}`);
   return {
     task_id,
     handle_id: task_id,
@@ -53,6 +59,7 @@ export async function submit(core: Core, body: unknown): Promise<SubmitAnswer> {
 export function dryRun(core: Core, body: unknown): PlannedTask {
   const { request } = validateSubmission(body);
   const planned = resolveTaskPlan(core, request);
+  checkDemands(core, request);
   checkFits(core, request, planned);
   return planned;
 }
@@ -110,6 +117,22 @@ async function acceptOnce(
   }
 }
 
+/**
+ * @returns false for a task that waits for a daemon that meets its demands
+ * @throws ExecgoError `unsupported_capability` when this one does not, and nothing would ever end the wait
+ */
+function checkDemands(core: Core, request: TaskRequest): boolean {
+  const unmet = unmetDemand(request, core.settings.machine);
+  if (unmet === undefined) return true;
+  if (request.limits.queue_timeout_ms !== undefined) return false;
+  const { detail, ...facts } = unmet;
+  throw new ExecgoError(
+    'unsupported_capability',
+    `unsupported capability: ${detail}; with limits.queue_timeout_ms the task would wait for a daemon that meets it`,
+    facts,
+  );
+}
+
 /** @throws ExecgoError `insufficient_resources` when it can never fit */
 function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTask): void {
   const tenant = request.control_context?.tenant;
@@ -127,6 +150,7 @@ function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTas
 async function accept(core: Core, submission: Submission): Promise<string> {
   const { request } = submission;
   const planned = resolveTaskPlan(core, request);
+  const isMatched = checkDemands(core, request);
   checkFits(core, request, planned);
   const taskId = request.task_id ?? core.newId();
   if (!core.accepting)
@@ -134,7 +158,9 @@ async function accept(core: Core, submission: Submission): Promise<string> {
       'unavailable',
       'the daemon is stopping and accepts no tasks; submit again in a moment',
     );
-  if (core.waiting.size + core.inserting.size >= core.settings.maxQueuedTasks)
+  // Those that this machine is not for have a bound of their own, so that they keep nobody else out.
+  const ahead = isMatched ? core.waiting.size : core.unmatched.size;
+  if (ahead + core.inserting.size >= core.settings.maxQueuedTasks)
     throw new ExecgoError('resource_limit_exceeded', 'queue is full');
   if (core.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);

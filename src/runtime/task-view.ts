@@ -1,8 +1,9 @@
 import { eventData, eventMessage } from '../task/event-messages.js';
+import { unmetDemand, type Machine } from '../task/demands.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../task/events.js';
 import { DEFAULT_QUEUE } from '../task/request.js';
 import type { TaskRecord } from '../store/records.js';
-import type { EventView, TaskSummary, TaskView, Usage } from '../task/view.js';
+import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../task/view.js';
 
 /** The texts of a status object, each encoded as a JSON string, with the exact byte counts that go with them. */
 export interface EncodedOutput {
@@ -18,6 +19,14 @@ export interface EncodedOutput {
   stderr_truncated: boolean;
 }
 
+/** What a status tells beside the row. */
+interface ViewOptions {
+  /** Figures of the running tree; a terminal task has its own. */
+  liveUsage?: Usage | undefined;
+  /** Of a task that may wait. */
+  machine?: Machine | undefined;
+}
+
 type ViewWithoutTexts = Omit<TaskView, 'stdout' | 'stderr' | 'stdout_tail' | 'stderr_tail'>;
 
 /** Unix milliseconds → RFC 3339 UTC with three fraction digits. */
@@ -29,9 +38,13 @@ const optionalTime = (ms: number | null) => (ms === null ? undefined : timestamp
 
 /**
  * The status object but for its texts. JSON leaves out what is undefined.
- * @param liveUsage figures of the running tree; a terminal task has its own
  */
-function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage?: Usage): ViewWithoutTexts {
+function taskView(
+  t: TaskRecord,
+  output: EncodedOutput,
+  nowMs: number,
+  { liveUsage, machine }: ViewOptions,
+): ViewWithoutTexts {
   const context = t.request.control_context;
   const running = t.status === 'running' && t.started_at_ms !== null;
   const duration = running ? Math.max(0, nowMs - (t.started_at_ms ?? nowMs)) : (t.duration_ms ?? undefined);
@@ -39,6 +52,7 @@ function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage
     task_id: t.task_id,
     handle_id: t.task_id,
     status: t.status,
+    waiting: machine && waitingFor(t, machine),
     cause: t.cause ?? undefined,
     created_at: timestamp(t.created_at_ms),
     updated_at: timestamp(t.updated_at_ms),
@@ -83,6 +97,12 @@ function taskView(t: TaskRecord, output: EncodedOutput, nowMs: number, liveUsage
   };
 }
 
+/** Why a task that is accepted cannot start on this machine, whatever room there is; undefined when it can. */
+function waitingFor(t: TaskRecord, machine: Machine): Waiting | undefined {
+  const unmet = t.status === 'accepted' ? unmetDemand(t.request, machine) : undefined;
+  return unmet && { reason: 'demands', detail: unmet.detail, since: timestamp(t.created_at_ms) };
+}
+
 function notEmpty(texts: Record<string, string> | undefined): Record<string, string> | undefined {
   return texts !== undefined && Object.keys(texts).length > 0 ? texts : undefined;
 }
@@ -97,13 +117,9 @@ export function encodeTask(
   t: TaskRecord,
   output: EncodedOutput,
   nowMs: number,
-  options: { liveUsage?: Usage | undefined; pretty?: boolean } = {},
+  options: ViewOptions & { pretty?: boolean } = {},
 ): Buffer[] {
-  const json = JSON.stringify(
-    taskView(t, output, nowMs, options.liveUsage),
-    null,
-    options.pretty ? 2 : undefined,
-  );
+  const json = JSON.stringify(taskView(t, output, nowMs, options), null, options.pretty ? 2 : undefined);
   const [separator, end] = options.pretty ? [',\n  ', '\n}\n'] : [',', '}'];
   const pieces: Buffer[] = [Buffer.from(options.pretty ? json.slice(0, -2) : json.slice(0, -1))];
   for (const key of ['stdout', 'stderr', 'stdout_tail', 'stderr_tail'] as const) {
@@ -138,12 +154,13 @@ function shownCommand({ kind, program = '', args, script = '' }: TaskRecord['req
 }
 
 /** A task's line in a list. Holds no values of environment variables. */
-export function taskSummary(t: TaskRecord): TaskSummary {
+export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
   const { execution, control_context: context, metadata, policy } = t.request;
   return {
     task_id: t.task_id,
     handle_id: t.task_id,
     status: t.status,
+    waiting: waitingFor(t, machine),
     cause: t.cause ?? undefined,
     created_at: timestamp(t.created_at_ms),
     updated_at: timestamp(t.updated_at_ms),

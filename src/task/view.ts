@@ -29,11 +29,22 @@ export interface Artifacts {
   script_path?: string | undefined;
 }
 
+/** Why a task that is accepted does not start. */
+export interface Waiting {
+  /** `demands`: this machine is not what the task demands. */
+  reason: 'demands';
+  /** The reason in words. */
+  detail: string;
+  since: string;
+}
+
 /** The status object, also what `result.json` holds. Times are RFC 3339 UTC. */
 export interface TaskView {
   task_id: string;
   handle_id: string;
   status: TaskStatus;
+  /** While it is accepted: why it cannot start, where more than room is missing. */
+  waiting?: Waiting | undefined;
   cause?: Cause | undefined;
   created_at: string;
   updated_at: string;
@@ -86,6 +97,8 @@ export interface TaskSummary {
   task_id: string;
   handle_id: string;
   status: TaskStatus;
+  /** While it is accepted: why it cannot start, where more than room is missing. */
+  waiting?: Waiting | undefined;
   cause?: Cause | undefined;
   created_at: string;
   updated_at: string;

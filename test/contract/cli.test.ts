@@ -81,6 +81,9 @@ test('run and submit start a task where they are called, or where they are told'
   expect(workspace).toBe(realpathSync(join(daemon.dataDir, 'tasks', 'own', 'workspace')));
   const submitted = await execgo(['submit', '--', 'pwd', '-P'], { daemon, cwd: dir });
   expect(await waitForEnd(daemon, submitted.stdout.trim())).toMatchObject({ cwd: dir, stdout: `${dir}\n` });
+  expect((await run('--wall-time', '0', '--', 'make test')).stderr).toMatch(
+    /"make test": no such file.*sh -c/,
+  );
   const missing = await run('-C', 'no-such', '--', 'true');
   expect(missing.code).toBe(125);
   expect(missing.stderr).toMatch(/working directory \S+no-such does not exist;.*-C .*--workspace/);
