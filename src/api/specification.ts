@@ -57,6 +57,12 @@ function content(doc: RouteDoc): Json {
   );
 }
 
+/** As `errors.ts` sends it. */
+const RETRY_AFTER = {
+  description: 'When to submit again, in seconds',
+  schema: { type: 'integer', minimum: 1 },
+};
+
 function errorResponses(doc: RouteDoc): Json {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set([...COMMON_ERRORS, ...doc.errors])) {
@@ -68,6 +74,7 @@ function errorResponses(doc: RouteDoc): Json {
       String(status),
       {
         description: codes.join(', '),
+        ...(status === 429 ? { headers: { 'Retry-After': RETRY_AFTER } } : {}),
         content: { 'application/json': { schema: reference('ErrorAnswer') } },
       },
     ]),

@@ -49,7 +49,7 @@ const executionSchema = z
       text
         .refine((p) => p.startsWith('/'), 'must be an absolute path')
         .refine(fitsFileSystem(PATH_BYTES), 'must have at most 255 bytes a part and 4,095 in all'),
-    ),
+    ).describe('The absolute directory that it starts in; without it an empty one of its own'),
     env: stringMap(variableName)
       .nullish()
       .transform((v) => v ?? {}),
@@ -143,23 +143,30 @@ const policySchema = z.object({
     .transform((v) => v ?? 0),
   demands: optional(
     z.object({ hostname: optional(name), profile: optional(name), tags: optional(z.array(name)) }),
+  ).describe(
+    'What this machine must be. The task waits until limits.queue_timeout_ms for one that is, or is refused where there is none',
   ),
 });
 
 const controlContextSchema = z.object({
-  control_plane_mode: optional(name),
+  control_plane_mode: optional(name).describe('Kept only'),
   tenant: optional(name),
   owner: optional(name),
-  expected_runtime_profile: optional(name),
+  expected_runtime_profile: optional(name).describe(
+    'Kept only: not checked before the task starts; policy.demands.profile is a condition',
+  ),
   requires_strict_sandbox: flag(false),
-  requires_resource_reservation: flag(false),
+  requires_resource_reservation: flag(false).describe('Always so: every task reserves what its limits name'),
   labels: stringMap(variableName)
     .nullish()
     .transform((v) => v ?? {}),
   idempotency_key: optional(name),
-  queue: name.nullish().transform((v) => v ?? DEFAULT_QUEUE),
-  lane: optional(name),
-  session_id: optional(name),
+  queue: name
+    .nullish()
+    .transform((v) => v ?? DEFAULT_QUEUE)
+    .describe('A name to list by: all tasks wait in one queue'),
+  lane: optional(name).describe('A further name to list by'),
+  session_id: optional(name).describe('A name to list by: tasks share nothing by it'),
 });
 
 /** A submit body. Unknown fields pass, and are named in `warnings` (see `validate.ts`). */

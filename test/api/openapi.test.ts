@@ -46,6 +46,7 @@ test('the specification is whole', async () => {
   expect(Object.keys(submit.responses)).toEqual(
     expect.arrayContaining(['200', '400', '403', '409', '413', '415', '429', '500']),
   );
+  expect(submit.responses['429'].headers).toHaveProperty('Retry-After');
 
   const status = body.paths['/api/v1/tasks/{id}'].get;
   expect(status.parameters).toEqual([

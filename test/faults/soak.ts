@@ -143,7 +143,7 @@ function someTask(runs: string, random: () => number): object {
     ['exec sleep 600', { limits: { wall_time_ms: 400 } }],
     ["trap '' TERM; while :; do sleep 0.05; done", { limits: { wall_time_ms: 400 } }],
     ['setsid sleep 600 & sleep 0.1'],
-    ['head -c 300000 /dev/zero | tr "\\0" x', { limits: { stdout_max_bytes: 1000 } }],
+    ['head -c 300000 /dev/zero | tr "\\0" x', { limits: { stdout_keep_bytes: 1000 } }],
     ['sleep 0.2', { limits: { memory_bytes: 64 << 20, pids_max: 20 } }],
     ['kill -KILL $$'],
   ];
