@@ -8,7 +8,7 @@ export interface TaskOwner {
 }
 
 /** Search, without reading or writing: names inside cannot be listed, and each file keeps its own mode. */
-const PASSABLE = 0o710;
+export const PASSABLE = 0o710;
 const PRIVATE = 0o700;
 
 /**

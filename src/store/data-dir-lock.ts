@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
+import { ensureOwn } from './own-data-dir.js';
 
 const LOCK_FILE = 'daemon.lock';
 const HOLDER_FILE = 'daemon.json';
@@ -27,7 +28,8 @@ export interface DataDirLock {
 /**
  * Takes the data directory, which is made with mode 0700 where it is missing. The lock is SQLite's own on an empty file,
  * because Node has no flock.
- * @throws ExecgoError `conflict`, saying who holds it; `internal` when the directory cannot be used
+ * @throws ExecgoError `conflict`, saying who holds it; `permission_denied` when it is not this user's own; `internal` when
+ * it cannot be used
  */
 function lockDataDir(dataDir: string): DataDirLock {
   const lockPath = path.join(dataDir, LOCK_FILE);
@@ -35,6 +37,7 @@ function lockDataDir(dataDir: string): DataDirLock {
   let db: Database.Database | undefined;
   try {
     makeDir(dataDir);
+    ensureOwn(dataDir);
     fs.closeSync(fs.openSync(lockPath, 'a', 0o600));
     db = new Database(lockPath, { timeout: 0 });
     // The lock of a full disk can be taken too: with no journal, nothing is written.
@@ -94,6 +97,7 @@ function describeHolder(who: Holder | undefined): string {
 }
 
 function refusal(dataDir: string, holderPath: string, error: unknown): ExecgoError {
+  if (error instanceof ExecgoError) return error;
   if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) {
     const description = describeHolder(readHolder(holderPath));
     return new ExecgoError(

@@ -25,7 +25,7 @@ const REQUIRED_COLUMNS: Record<string, readonly string[]> = {
  * that a cheap look can see. Changes no byte of it.
  */
 export function problemAt(path: string): string | undefined {
-  const stat = fs.statSync(path);
+  const stat = fs.lstatSync(path);
   const access = accessProblem(path, stat);
   if (access !== undefined) return access;
   if (stat.size === 0) return undefined;

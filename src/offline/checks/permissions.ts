@@ -1,10 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { PASSABLE } from '../../runtime/task-owner.js';
 import type { Finding } from '../../task/health.js';
 
 /** What the daemon makes in its data directory; some of it comes with its first start only. */
 const DIRECTORIES = ['.', 'tasks', 'trash', 'supervisor', 'sessions'];
 const FILES = ['runtime.db', 'runtime.db-wal', 'daemon.json'];
+
+const LET_THROUGH = ['.', 'tasks', 'sessions'];
 
 /** Owner, kind and mode of what the daemon keeps. */
 export function permissionFindings(dataDir: string): Finding[] {
@@ -14,6 +17,14 @@ export function permissionFindings(dataDir: string): Finding[] {
   ];
   if (found.length > 0) return found;
   return [{ check: 'permissions', level: 'ok', message: `${dataDir} is private to its owner` }];
+}
+
+/**
+ * A daemon that is root lets the group of `--task-user` through these on the way to the workspaces. Without that flag
+ * its next start closes them again.
+ */
+function isLetThrough(name: string, stat: fs.Stats): boolean {
+  return LET_THROUGH.includes(name) && stat.uid === 0 && (stat.mode & 0o777) === PASSABLE;
 }
 
 function problems(dataDir: string, name: string, kind: 'directory' | 'file', mode: number): Finding[] {
@@ -39,7 +50,7 @@ function problems(dataDir: string, name: string, kind: 'directory' | 'file', mod
       ),
     );
   const open = stat.mode & 0o777 & ~mode;
-  if (open !== 0)
+  if (open !== 0 && !isLetThrough(name, stat))
     found.push(
       problem(
         `can be used by others (mode ${(stat.mode & 0o777).toString(8)})`,
