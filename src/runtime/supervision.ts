@@ -1,5 +1,6 @@
+import { subjectOfOutcome } from '../supervisor/messages.js';
 import type { Outcome, Running, SupervisorMessage } from '../supervisor/protocol.js';
-import { CANCELLED } from './classify.js';
+import { CANCELLED, LOST } from './classify.js';
 import { completeFromOutcome, completeWithout } from './complete.js';
 import type { Core } from './core.js';
 import { launchAgain, pump } from './dispatch.js';
@@ -58,6 +59,19 @@ export class Supervision implements SupervisorEvents {
       case 'listed':
         return;
     }
+  }
+
+  /** An end that is not understood will not be understood when it is told again either: nobody knows how the task ended. */
+  garbled(link: SupervisorLink, value: unknown): void {
+    const subject = subjectOfOutcome(value);
+    if (subject?.token === undefined) return;
+    const { launch_id, token } = subject;
+    const task = this.taskOf(link, { launch_id, token });
+    if (task === undefined) return;
+    this.untold.get(link)?.delete(launch_id);
+    void completeWithout(this.core(), task, LOST).then((isCommitted) => {
+      if (isCommitted) link.send({ type: 'ack', launch_ids: [launch_id] });
+    });
   }
 
   listed(link: SupervisorLink): void {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { isRunning } from '../sandbox/process-identity.js';
 import type { SupervisorRecord } from '../store/records.js';
 import { connectSupervisor, type SupervisorConnection } from '../supervisor/connection.js';
+import type { LaterMessage } from '../supervisor/line-channel.js';
 import type { DaemonMessage, SupervisorMessage } from '../supervisor/protocol.js';
 
 /** How long one try to connect may take. A supervisor that is stopped accepts and says nothing. */
@@ -13,6 +14,8 @@ const RECONNECT_MS = 100;
 export interface LinkEvents {
   connected: (link: SupervisorLink) => void;
   message: (link: SupervisorLink, message: SupervisorMessage) => void;
+  /** A message that is not understood was dropped; its value, where it is one. */
+  garbled: (link: SupervisorLink, value: unknown) => void;
   /** The process is gone. Silence never counts: a stopped supervisor is not a dead one. */
   dead: (link: SupervisorLink) => void;
 }
@@ -86,6 +89,11 @@ export class SupervisorLink {
     this.connection?.send(message);
   }
 
+  /** As {@link send}, for a launch: made once there is room for it. */
+  sendLater(message: LaterMessage): void {
+    this.connection?.sendLater(message);
+  }
+
   /** Lets go of the supervisor, which goes on. */
   close(): void {
     this.closed = true;
@@ -101,6 +109,13 @@ export class SupervisorLink {
     return new Promise((resolve) => {
       connection.onMessage((message) => {
         this.options.events.message(this, message);
+      });
+      connection.onGarbled((value, reason) => {
+        this.options.log.error(
+          { incarnation: this.incarnation, reason },
+          'a message of a supervisor is not understood and is dropped',
+        );
+        this.options.events.garbled(this, value);
       });
       connection.onClose(() => {
         this.connection = undefined;

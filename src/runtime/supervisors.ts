@@ -5,6 +5,7 @@ import type { SupervisorRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { removeSocketPlace } from '../supervisor/socket-path.js';
 import { startSupervisor } from '../supervisor/start.js';
+import type { LaterMessage } from '../supervisor/line-channel.js';
 import { launchVersion, type DaemonMessage, type SupervisorMessage } from '../supervisor/protocol.js';
 import { crashPoint } from './crash-point.js';
 import { SupervisorLink } from './supervisor-link.js';
@@ -24,6 +25,8 @@ export interface SupervisorEvents {
   /** A new connection, or an old one made again, has told all it knows: `running` and outcomes came before. */
   listed: (link: SupervisorLink) => void;
   message: (link: SupervisorLink, message: SupervisorMessage) => void;
+  /** A message that is not understood was dropped; its value, where it is one. */
+  garbled: (link: SupervisorLink, value: unknown) => void;
   /** The process is gone; its directory is still there and is removed afterwards. */
   died: (link: SupervisorLink) => Promise<void>;
   /** There is a supervisor that accepts launches. */
@@ -98,6 +101,11 @@ export class Supervisors {
     this.links.get(incarnation)?.send(message);
   }
 
+  /** As {@link send}, for a launch: made once there is room for it. */
+  sendLater(incarnation: string, message: LaterMessage): void {
+    this.links.get(incarnation)?.sendLater(message);
+  }
+
   /** Lets go of all supervisors. @param drain also ask them to exit once they have nothing left */
   close(drain: boolean): void {
     this.closing = true;
@@ -130,6 +138,9 @@ export class Supervisors {
         message: (l, message) => {
           if (message.type === 'listed') this.onListed(l);
           else this.events.message(l, message);
+        },
+        garbled: (l, value) => {
+          this.events.garbled(l, value);
         },
         dead: (l) => {
           void this.onDead(l);

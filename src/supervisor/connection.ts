@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { LineChannel } from './line-channel.js';
+import { LineChannel, type LaterMessage } from './line-channel.js';
 import { parseSupervisorMessage } from './messages.js';
 import { isProof, makeNonce, readSecret } from './proof.js';
 import { PROTOCOL } from './protocol.js';
@@ -12,6 +12,7 @@ export class SupervisorConnection {
   readonly #channel: LineChannel;
   #listener: ((message: SupervisorMessage) => void) | undefined;
   #closeListener: ((reason: string) => void) | undefined;
+  #garbledListener: ((value: unknown, reason: string) => void) | undefined;
   #early: SupervisorMessage[] = [];
   #closedFor: string | undefined;
 
@@ -35,9 +36,22 @@ export class SupervisorConnection {
     if (this.#closedFor !== undefined) listener(this.#closedFor);
   }
 
-  /** Sends, together with all else of this turn; on a closed connection nothing happens. */
+  /** Sets the one listener for what was dropped because it was not understood: its value, where it is one, and why. */
+  onGarbled(listener: (value: unknown, reason: string) => void): void {
+    this.#garbledListener = listener;
+  }
+
+  /**
+   * Sends, together with all else of this turn and before launches that wait; on a closed connection nothing happens.
+   * A kill stays behind the launch that it is for.
+   */
   send(message: DaemonMessage): void {
-    this.#channel.send(message);
+    this.#channel.send(message, message.type === 'kill' ? message.launch_id : undefined);
+  }
+
+  /** Sends something large, made when there is room for it; on a closed connection nothing happens. */
+  sendLater(message: LaterMessage): void {
+    this.#channel.sendLater(message);
   }
 
   /** Lets go of the supervisor, which goes on. */
@@ -49,6 +63,11 @@ export class SupervisorConnection {
   receive(message: SupervisorMessage): void {
     if (this.#listener === undefined) this.#early.push(message);
     else this.#listener(message);
+  }
+
+  /** @internal Takes what was dropped. */
+  garbled(value: unknown, reason: string): void {
+    this.#garbledListener?.(value, reason);
   }
 
   /** @internal Takes the end of the channel. */
@@ -88,12 +107,11 @@ export function connectSupervisor({
       socket.destroy();
       reject(new Error(`cannot connect to the supervisor in ${dir}: ${reason}`));
     };
-    const channel: LineChannel = new LineChannel(
-      socket,
-      (value) => {
+    const channel: LineChannel = new LineChannel(socket, {
+      message: (value) => {
         const message = parseSupervisorMessage(value);
         if (connection !== undefined) {
-          if (message === undefined) channel.close('a message of the supervisor is not understood');
+          if (message === undefined) connection.garbled(value, 'it is none of those that are known here');
           else connection.receive(message);
           return;
         }
@@ -113,11 +131,15 @@ export function connectSupervisor({
         connection = new SupervisorConnection(message, channel);
         resolve(connection);
       },
-      (reason) => {
+      garbled: (reason) => {
+        if (connection === undefined) fail(reason);
+        else connection.garbled(undefined, reason);
+      },
+      closed: (reason) => {
         if (connection === undefined) fail(reason);
         else connection.closed(reason);
       },
-    );
+    });
     channel.send({ type: 'hello', protocol: PROTOCOL, version, nonce } satisfies DaemonMessage);
   });
 }

@@ -1,36 +1,62 @@
 import type { Socket } from 'node:net';
 
-/** A launch carries a whole script, request bodies end at 2 MiB, and JSON can make six bytes of one. */
-const MAX_LINE_BYTES = 32 * 1_048_576;
-/** A peer that does not read has this much kept for it; then the connection closes, and the next one tells all again. */
+/** A launch carries a whole script, request bodies end at 2 MiB, and JSON can make six bytes of one. What is longer is dropped. */
+export const MAX_LINE_BYTES = 32 * 1_048_576;
+/** What a peer that does not read has kept for it of {@link LineChannel.send}; then the connection closes, and the next one tells all again. */
 const MAX_UNSENT_BYTES = 32 * 1_048_576;
+/** So much is handed to the socket at a time; the rest waits until the peer has read it. */
+const BATCH_BYTES = 1_048_576;
 
 const NEWLINE = 0x0a;
 
-/** One JSON message a line over a socket. What is sent in one turn goes out in one write. */
+/** A message that is made when there is room for it; undefined when it is no longer wanted. */
+export interface LaterMessage {
+  /** What other messages are about that must not come before it. */
+  topic: number | undefined;
+  encode: () => string | undefined;
+}
+
+/** What a channel tells its owner. */
+export interface ChannelEvents {
+  /** Each message, whatever it holds, until the channel is closed. */
+  message: (message: unknown) => void;
+  /** A line was dropped, for this reason; the channel goes on. */
+  garbled: (reason: string) => void;
+  /** Called once, with the reason. */
+  closed: (reason: string) => void;
+}
+
+/**
+ * One JSON message a line over a socket. What is sent in one turn goes out in one write, as far as the other side reads:
+ * large messages are made only when there is room for them, and small ones go before them.
+ */
 export class LineChannel {
   readonly #socket: Socket;
-  readonly #message: (message: unknown) => void;
-  readonly #closed: (reason: string) => void;
+  readonly #events: ChannelEvents;
   #incoming: Buffer[] = [];
   #incomingBytes = 0;
+  #isSkipping = false;
   #outgoing: string[] = [];
+  #outgoingBytes = 0;
+  readonly #later: LaterMessage[] = [];
+  readonly #topics = new Set<number>();
+  #isDue = false;
+  #isFull = false;
   #reason = 'the other side closed the connection';
   #open = true;
 
-  /**
-   * @param message called with each message, whatever it holds, until the channel is closed.
-   * @param closed called once, with the reason.
-   */
-  constructor(socket: Socket, message: (message: unknown) => void, closed: (reason: string) => void) {
+  constructor(socket: Socket, events: ChannelEvents) {
     this.#socket = socket;
-    this.#message = message;
-    this.#closed = closed;
+    this.#events = events;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('drain', () => {
+      this.#isFull = false;
+      this.#flush();
+    });
     socket.on('error', (error) => (this.#reason = error.message));
     socket.once('close', () => {
       this.#open = false;
-      this.#closed(this.#reason);
+      this.#events.closed(this.#reason);
     });
   }
 
@@ -38,16 +64,38 @@ export class LineChannel {
     return this.#open;
   }
 
-  send(message: object): void {
+  /**
+   * Sends a small message before all that waits for room, but for what it is about.
+   * @param topic keeps it behind a message of {@link sendLater} with the same topic
+   */
+  send(message: object, topic?: number): void {
     if (!this.#open) return;
-    if (this.#outgoing.length === 0) setImmediate(() => this.#flush());
-    this.#outgoing.push(JSON.stringify(message), '\n');
+    const text = `${JSON.stringify(message)}\n`;
+    if (topic !== undefined && this.#topics.has(topic))
+      this.#later.push({ topic: undefined, encode: () => text });
+    else {
+      this.#outgoing.push(text);
+      this.#outgoingBytes += text.length;
+      if (this.#outgoingBytes > MAX_UNSENT_BYTES && this.#isFull) {
+        this.#fail('the other side does not read');
+        return;
+      }
+    }
+    this.#flushSoon();
+  }
+
+  /** Sends a message once there is room for it. What is not made when the channel closes is dropped. */
+  sendLater(message: LaterMessage): void {
+    if (!this.#open) return;
+    this.#later.push(message);
+    if (message.topic !== undefined) this.#topics.add(message.topic);
+    this.#flushSoon();
   }
 
   /** Closes at once; what was received and not yet handled is dropped. */
   close(reason: string): void {
     if (!this.#open) return;
-    this.#flush();
+    if (this.#outgoing.length > 0) this.#socket.write(this.#outgoing.join(''));
     this.#open = false;
     this.#reason = reason;
     // What the kernel has taken is still delivered; only what the peer does not read is lost.
@@ -56,27 +104,68 @@ export class LineChannel {
     this.#socket.resume();
   }
 
+  #flushSoon(): void {
+    if (this.#isDue || this.#isFull) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.#flush();
+    });
+  }
+
   #flush(): void {
-    if (!this.#open || this.#outgoing.length === 0) return;
-    this.#socket.write(this.#outgoing.join(''));
+    while (this.#open && !this.#isFull) {
+      const batch = this.#nextBatch();
+      if (batch === '') return;
+      this.#isFull = !this.#socket.write(batch);
+    }
+  }
+
+  #nextBatch(): string {
+    const texts = this.#outgoing;
+    let bytes = this.#outgoingBytes;
     this.#outgoing = [];
-    if (this.#socket.writableLength > MAX_UNSENT_BYTES) this.#fail('the other side does not read');
+    this.#outgoingBytes = 0;
+    let made = 0;
+    for (const { topic, encode } of this.#later) {
+      if (bytes >= BATCH_BYTES) break;
+      made++;
+      if (topic !== undefined) this.#topics.delete(topic);
+      const text = encode() ?? '';
+      texts.push(text);
+      bytes += text.length;
+    }
+    this.#later.splice(0, made);
+    return texts.join('');
   }
 
   #receive(chunk: Buffer): void {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0 && this.#open; end = chunk.indexOf(NEWLINE, start)) {
-      this.#incoming.push(chunk.subarray(start, end));
+      this.#keep(chunk.subarray(start, end));
       start = end + 1;
-      const line = Buffer.concat(this.#incoming).toString();
-      this.#incoming = [];
-      this.#incomingBytes = 0;
-      this.#handle(line);
+      const line = this.#isSkipping ? undefined : Buffer.concat(this.#incoming).toString();
+      this.#forget();
+      this.#isSkipping = false;
+      if (line !== undefined) this.#handle(line);
     }
-    if (!this.#open || start === chunk.length) return;
-    this.#incoming.push(chunk.subarray(start));
-    this.#incomingBytes += chunk.length - start;
-    if (this.#incomingBytes > MAX_LINE_BYTES) this.#fail('a message is too long');
+    if (this.#open && start < chunk.length) this.#keep(chunk.subarray(start));
+  }
+
+  /** Keeps a piece of a line; of one that is too long nothing, up to its end. */
+  #keep(piece: Buffer): void {
+    if (this.#isSkipping) return;
+    this.#incoming.push(piece);
+    this.#incomingBytes += piece.length;
+    if (this.#incomingBytes <= MAX_LINE_BYTES) return;
+    this.#forget();
+    this.#isSkipping = true;
+    this.#events.garbled('a message is too long');
+  }
+
+  #forget(): void {
+    this.#incoming = [];
+    this.#incomingBytes = 0;
   }
 
   #handle(line: string): void {
@@ -84,10 +173,10 @@ export class LineChannel {
     try {
       message = JSON.parse(line);
     } catch {
-      this.#fail('a message is not JSON');
+      this.#events.garbled('a message is not JSON');
       return;
     }
-    this.#message(message);
+    this.#events.message(message);
   }
 
   #fail(reason: string): void {

@@ -71,6 +71,7 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
     version,
     log,
     message: (message) => supervisor.handle(message),
+    garbled: (value) => supervisor.handleGarbled(value),
     connected: (connected) => {
       hasDaemon = connected;
       reconsider();
@@ -83,6 +84,7 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
     clock: systemClock,
     log,
     tell: (message) => server.tell(message),
+    tellLater: (make) => server.tellLater(make),
     idle: reconsider,
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)

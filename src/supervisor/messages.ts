@@ -136,6 +136,28 @@ export function parseSupervisorMessage(value: unknown): SupervisorMessage | unde
   return matches(value, SUPERVISOR_MESSAGES) ? (value as SupervisorMessage) : undefined;
 }
 
+/** What a message that is not understood says it is about: who it concerns can be told by it. */
+export interface GarbledSubject {
+  launch_id: number;
+  token: string | undefined;
+}
+
+/** @returns the launch that a message is for that is none, if it is meant to be a launch and says that much. */
+export function subjectOfLaunch(value: unknown): GarbledSubject | undefined {
+  return isObject(value) && value.type === 'launch' ? subjectOf(value) : undefined;
+}
+
+/** @returns the launch that a message tells the end of that is none, if it is meant to do that and says that much. */
+export function subjectOfOutcome(value: unknown): GarbledSubject | undefined {
+  return isObject(value) && value.type === 'outcome' ? subjectOf(value.outcome) : undefined;
+}
+
+function subjectOf(value: unknown): GarbledSubject | undefined {
+  if (!isObject(value) || !whole(value.launch_id)) return undefined;
+  const { launch_id, token } = value;
+  return { launch_id: launch_id as number, token: typeof token === 'string' ? token : undefined };
+}
+
 function matches(value: unknown, messages: Record<string, Check>): boolean {
   if (!isObject(value) || typeof value.type !== 'string' || !Object.hasOwn(messages, value.type))
     return false;

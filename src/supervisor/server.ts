@@ -22,6 +22,8 @@ export interface ServerOptions {
   log: Log;
   /** A message of the daemon that said hello last. */
   message: (message: Exclude<DaemonMessage, DaemonHello>) => void;
+  /** What that daemon has said and is no message. */
+  garbled: (value: unknown) => void;
   /** A daemon has come, or the last one has gone. */
   connected: (connected: boolean) => void;
   /** The path of the socket does not lead here any more, or the directory does not lead to the socket. */
@@ -63,6 +65,15 @@ export class SupervisorServer {
     this.#daemon?.send(message);
   }
 
+  /** As {@link tell}, for many at once: each is made when the daemon has read those before it. */
+  tellLater(make: () => SupervisorMessage | undefined): void {
+    const encode = () => {
+      const message = make();
+      return message === undefined ? undefined : `${JSON.stringify(message)}\n`;
+    };
+    this.#daemon?.sendLater({ topic: undefined, encode });
+  }
+
   close(): void {
     clearInterval(this.#pathCheck);
     // Closing unlinks the path, which by now may be another's.
@@ -71,24 +82,31 @@ export class SupervisorServer {
   }
 
   #accept(socket: Socket): void {
-    const channel: LineChannel = new LineChannel(
-      socket,
-      (message) => this.#receive(channel, message),
-      (reason) => this.#closed(channel, reason),
-    );
+    const channel: LineChannel = new LineChannel(socket, {
+      message: (message) => this.#receive(channel, message),
+      garbled: (reason) => this.#garbled(channel, undefined, reason),
+      closed: (reason) => this.#closed(channel, reason),
+    });
     this.#channels.add(channel);
   }
 
   #receive(channel: LineChannel, value: unknown): void {
-    const { log } = this.#options;
     const message = parseDaemonMessage(value, launchVersion());
-    if (message === undefined || (message.type === 'hello') === (channel === this.#daemon)) {
-      log('a connection is closed: its message is not understood');
-      channel.close('a message is not understood');
+    if (message === undefined || (message.type === 'hello') === (channel === this.#daemon))
+      this.#garbled(channel, value, 'a message is not understood');
+    else if (message.type === 'hello') this.#hello(channel, message);
+    else this.#options.message(message);
+  }
+
+  /** A daemon would say the same again on its next connection: what it says is dropped, and whoever is none is left. */
+  #garbled(channel: LineChannel, value: unknown, reason: string): void {
+    if (channel === this.#daemon) {
+      this.#options.log('a message of the daemon is dropped', { reason });
+      this.#options.garbled(value);
       return;
     }
-    if (message.type === 'hello') this.#hello(channel, message);
-    else this.#options.message(message);
+    this.#options.log('a connection is closed: its message is not understood', { reason });
+    channel.close('a message is not understood');
   }
 
   #hello(channel: LineChannel, hello: DaemonHello): void {

@@ -8,6 +8,7 @@ import { LaunchQueue } from './launch-queue.js';
 import type { QueuedLaunch } from './launch-queue.js';
 import type { Launcher } from './launcher.js';
 import type { Log } from './log.js';
+import { subjectOfLaunch } from './messages.js';
 import { launchVersion } from './protocol.js';
 import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from './protocol.js';
 import { TaskRun } from './task-run.js';
@@ -25,6 +26,8 @@ export interface SupervisorOptions {
   log: Log;
   /** Sends to the connected daemon, if there is one. */
   tell: (message: SupervisorMessage) => void;
+  /** As {@link tell}, for many at once: each is made when those before it were read. */
+  tellLater: (make: () => SupervisorMessage | undefined) => void;
   /** Called whenever nothing runs and nothing is unacknowledged any more. */
   idle: () => void;
 }
@@ -83,6 +86,19 @@ export class Supervisor {
         this.#draining = true;
         if (this.isIdle) this.#options.idle();
     }
+  }
+
+  /** Answers a launch that is not understood: the daemon would send it again for ever. One that has begun here goes on. */
+  handleGarbled(value: unknown): void {
+    const subject = subjectOfLaunch(value);
+    if (subject === undefined || this.#seen.has(subject.launch_id)) return;
+    const { launch_id, token } = subject;
+    if (token === undefined) {
+      this.#options.tell({ type: 'refused', launch_id, reason: 'the launch is not understood' });
+      return;
+    }
+    this.#seen.add(launch_id);
+    this.#neverBegan(launch_id, token, 'the launch was refused: it is not understood by the supervisor');
   }
 
   /** Ends every task: TERM now, KILL after each one's grace. */
@@ -224,11 +240,15 @@ export class Supervisor {
   }
 
   #list(): void {
-    const { tell } = this.#options;
+    const { tell, tellLater } = this.#options;
     const launches = [...this.#runs.values()].map((run) => run.spawned).filter(isDefined);
     tell({ type: 'running', launches });
-    for (const outcome of this.#outcomes.values()) tell({ type: 'outcome', outcome });
-    tell({ type: 'listed' });
+    for (const id of this.#outcomes.keys())
+      tellLater(() => {
+        const outcome = this.#outcomes.get(id);
+        return outcome === undefined ? undefined : { type: 'outcome', outcome };
+      });
+    tellLater(() => ({ type: 'listed' }));
   }
 
   #acknowledge(launchIds: readonly number[]): void {

@@ -127,16 +127,41 @@ test.each([
   expect((await supervisor.run('exit 3')).outcome.exit_code).toBe(3);
 });
 
-test('a message of the daemon that is not understood closes its connection; tasks go on', async () => {
+test('a message of the daemon that is not understood is dropped; the connection and tasks go on', async () => {
   const supervisor = await start();
   const id = supervisor.sh('read x < gate 2>/dev/null; while [ ! -e gate ]; do sleep 0.02; done; exit 8');
   await supervisor.started(id);
-  const closed = new Promise<string>((resolve) => supervisor.connection.onClose(resolve));
+  const closed: string[] = [];
+  supervisor.connection.onClose((reason) => closed.push(reason));
   supervisor.send({ type: 'ack', launch_ids: 'all' as never });
-  await closed;
+  supervisor.send({ type: 'fly' } as never);
   writeFileSync(join(supervisor.dir, 'work', 'gate'), '');
-  await supervisor.connect();
-  supervisor.send({ type: 'list' });
+  expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 8 });
+  expect(closed).toEqual([]);
+});
+
+test('a launch that is not understood ends as one that never began; one that runs already goes on', async () => {
+  const supervisor = await start();
+  const odd = {
+    type: 'launch',
+    version: launchVersion(),
+    launch_id: 50,
+    task_id: 't',
+    token: 'x',
+    spec: { argv: 5 },
+  };
+  supervisor.send(odd as never);
+  const { failure } = await supervisor.outcome(50);
+  expect(failure).toEqual({
+    stage: 'launch',
+    message: expect.stringMatching(/refused: it is not understood/),
+  });
+  supervisor.send({ ...odd, launch_id: 51, token: 7 } as never);
+  expect(await supervisor.message('refused')).toMatchObject({ launch_id: 51 });
+  const id = supervisor.sh('while [ ! -e gate ]; do sleep 0.02; done; exit 8');
+  await supervisor.started(id);
+  supervisor.send({ ...odd, launch_id: id } as never);
+  writeFileSync(join(supervisor.dir, 'work', 'gate'), '');
   expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 8 });
 });
 
