@@ -7,7 +7,10 @@ import { invalidInput } from './task/errors.js';
 
 /** Everything the daemon is told, checked and frozen. Milliseconds and bytes; an absent capacity is detected. */
 export interface Config {
+  /** `host:port`, or `unix:/path` where there is a {@link listenSocket}. */
   readonly listenAddr: string;
+  /** A Unix socket to listen on in the place of an address; absolute. */
+  readonly listenSocket: string | undefined;
   readonly host: string;
   readonly port: number;
   /** Absolute. */
@@ -31,6 +34,8 @@ export interface Config {
   readonly starvationMs: number;
   readonly cgroupRoot: string;
   readonly runtimeId: string;
+  /** The runtime id of a daemon that really listens there: the same where it was given. */
+  readonly runtimeIdAt: (listenAddr: string) => string;
   readonly defaultCapabilityMode: 'adaptive' | 'strict';
   readonly disableLinuxSandbox: boolean;
   readonly disableCgroup: boolean;
@@ -65,6 +70,7 @@ const BATCH_BYTES = 33_554_432;
 
 const FLAGS = {
   listenAddr: z.string().default('127.0.0.1:8080'),
+  listenSocket: z.string().min(1, 'must not be empty').optional(),
   dataDir: z.string().min(1, 'must not be empty').default('runtime-data'),
   maxRunningTasks: atLeastOne.default(4),
   maxQueuedTasks: count.default(128),
@@ -142,8 +148,14 @@ export function loadConfig(
       `${where} ${parsed.error.issues[0]?.message ?? 'is not valid'}, not ${JSON.stringify(given)}`,
     );
   };
-  const listenAddr = read('listenAddr');
-  const { host, port } = parseListenAddr(listenAddr);
+  const listenSocket = socketPath(read('listenSocket'));
+  if (listenSocket !== undefined && flags['listenAddr'] !== undefined)
+    throw invalidInput('give --listen-addr or --listen-socket, not both');
+  const address = read('listenAddr');
+  const { host, port } = parseListenAddr(address);
+  const listenAddr = listenSocket === undefined ? address : `unix:${listenSocket}`;
+  const given = read('runtimeId');
+  const runtimeIdAt = (at: string) => given ?? `${hostname}-${at}`.replace(/[^A-Za-z0-9._-]/g, '-');
   const insecure = read('insecure');
   if (!isLoopback(host) && !insecure)
     throw invalidInput(
@@ -152,6 +164,7 @@ export function loadConfig(
     );
   return Object.freeze({
     listenAddr,
+    listenSocket,
     host,
     port,
     dataDir: path.resolve(read('dataDir')),
@@ -170,7 +183,8 @@ export function loadConfig(
     dispatchPollIntervalMs: read('dispatchPollIntervalMs'),
     starvationMs: read('starvationMs'),
     cgroupRoot: read('cgroupRoot'),
-    runtimeId: read('runtimeId') ?? `${hostname}-${listenAddr}`.replace(/[^A-Za-z0-9._-]/g, '-'),
+    runtimeId: runtimeIdAt(listenAddr),
+    runtimeIdAt,
     defaultCapabilityMode: read('defaultCapabilityMode'),
     disableLinuxSandbox: read('disableLinuxSandbox'),
     disableCgroup: read('disableCgroup'),
@@ -188,6 +202,20 @@ export function loadConfig(
     profile: read('profile'),
     tags: Object.freeze(read('tag')),
   });
+}
+
+/** What the kernel takes for the path of a socket, in bytes, without the final NUL; less elsewhere than on Linux. */
+const SOCKET_PATH_MAX = process.platform === 'linux' ? 107 : 103;
+
+/** @throws ExecgoError `invalid_input` for a path that the kernel would cut off */
+function socketPath(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const absolute = path.resolve(given);
+  if (Buffer.byteLength(absolute) > SOCKET_PATH_MAX)
+    throw invalidInput(
+      `--listen-socket ${absolute} is longer than the ${SOCKET_PATH_MAX} bytes that the path of a socket may have: choose a shorter one`,
+    );
+  return absolute;
 }
 
 function tenantQuotas(texts: string[]): ReadonlyMap<string, Resources> {

@@ -46,7 +46,7 @@ import { removeLayout, sweepCgroups } from './sandbox/cgroup-layout.js';
 import { probeCapabilities } from './sandbox/capabilities.js';
 import { readBootId } from './sandbox/process-identity.js';
 import { findUser } from './sandbox/user.js';
-import { listenAddress, serverUrl } from './listen-address.js';
+import { listenAddress, whereServed, whyNotListening } from './listen-address.js';
 import { lockDataDirWhenFree } from './store/data-dir-lock.js';
 import type { RetentionPolicy } from './store/kept-tasks.js';
 import { openStore } from './store/open.js';
@@ -198,16 +198,18 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     pump(core);
     const connections = new Connections(maxConnections(config, log));
     const waiters = new Waiters(connections);
+    // What is told of the address is where it really listens, which is known last.
+    let told = config;
     const service = new Runtime(core, {
-      info: () => infoView(config.runtimeId, version, startedAt, capabilities.platform),
+      info: () => infoView(told.runtimeId, version, startedAt, capabilities.platform),
       capabilities: () =>
         capabilitiesView(capabilities, {
-          runtimeId: config.runtimeId,
+          runtimeId: told.runtimeId,
           capacity,
           overrides: overrides(config),
         }),
-      config: () => configView(config),
-      resources: () => resourcesView(core, config.runtimeId, capacity),
+      config: () => configView(told),
+      resources: () => resourcesView(core, told.runtimeId, capacity),
       metrics: createMetrics({
         counters: () => store.counters(),
         running: () => core.ledger.entries().length,
@@ -229,15 +231,19 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       }),
       listenAddress(config, env),
       { connections, log },
-    );
+    ).catch((error: unknown) => {
+      throw whyNotListening(error, config);
+    });
+    const { url, listenAddr } = whereServed(server, config);
+    told = { ...config, listenAddr, runtimeId: config.runtimeIdAt(listenAddr) };
     closers.push(() => stopServing(server, waiters));
     const maintenance = startMaintenance(core, removal, config);
     closers.push(() => maintenance.stop());
-    const url = serverUrl(server, config);
     lock.describe({ pid: process.pid, listen_addr: url, started_at: new Date(startedAt).toISOString() });
     log.info(
       {
         url,
+        runtime_id: told.runtimeId,
         pid: process.pid,
         supervisor_pid: core.supervisors.current?.pid,
         data_dir: config.dataDir,

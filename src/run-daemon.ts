@@ -45,17 +45,23 @@ async function firstSignal(): Promise<string> {
   }
 }
 
+/** Where the client looks for a daemon by itself. */
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+
 function greet(url: string): void {
-  // Nobody listening is no reason to stop.
-  process.stderr.on('error', () => undefined);
+  const server = url === DEFAULT_URL ? '' : ` --server ${url}`;
+  const info = '/api/v1/runtime/info';
+  const curl = url.startsWith('unix:')
+    ? `curl --unix-socket ${url.slice('unix:'.length)} http://localhost${info}`
+    : `curl ${url}${info}`;
   process.stderr.write(
     [
       '',
       `execgo serves on ${url}. In another terminal, in this folder, try:`,
       '',
-      "  npx execgo run -- sh -c 'echo hello from execgo'",
-      '  npx execgo list',
-      `  curl ${url}/api/v1/runtime/info`,
+      `  npx execgo run${server} -- sh -c 'echo hello from execgo'`,
+      `  npx execgo list${server}`,
+      `  ${curl}`,
       '',
       '',
     ].join('\n'),

