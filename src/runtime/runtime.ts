@@ -89,8 +89,12 @@ export class Runtime implements Service {
   }
 
   async events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]> {
-    if (waitMs > 0) await waitForSeq(this.core, afterSeq, waitMs, signal);
-    return this.core.store.events(afterSeq, limit).map(eventView);
+    const { store } = this.core;
+    const there = store.events(afterSeq, limit);
+    if (there.length > 0 || waitMs === 0) return there.map(eventView);
+    // The events up to the last one may have gone with their tasks: only a newer one is worth an answer.
+    await waitForSeq(this.core, Math.max(afterSeq, store.lastSeq()), waitMs, signal);
+    return store.events(afterSeq, limit).map(eventView);
   }
 
   lastSeq(): number {

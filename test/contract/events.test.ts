@@ -151,3 +151,28 @@ test('the feed waits for the next event and streams with replay', async () => {
   expect(text).toContain(end.task_id);
   expect(text).toMatch(/^id: ?1$/m);
 });
+
+test('a stream and a page that begin among events that have gone wait for the next one', async () => {
+  const daemon = await startDaemon({ flags: ['--max-queued-tasks', '400', '--max-running-tasks', '16'] });
+  const api = http(daemon.url);
+  // A stream reads a thousand events at a time, and without a pause while there are so many.
+  const tasks = Array.from({ length: 150 }, (_, i) => ({ task_id: `t${i}`, ...command('true') }));
+  await api.post('/api/v1/tasks/batch', { tasks });
+  for (const { task_id } of tasks) await waitForEnd(daemon, task_id);
+  await api.post('/api/v1/gc?older_than_ms=0');
+  expect((await api.get('/api/v1/events?limit=1')).body).toEqual([]);
+
+  const page = api.get('/api/v1/events?after_seq=0&wait_ms=30000');
+  const stream = await fetch(`${daemon.url}/api/v1/events?after_seq=0`, {
+    headers: { accept: 'text/event-stream' },
+  });
+  expect((await api.get('/healthz')).status).toBe(200);
+  await submit(daemon, { task_id: 'new', ...command('true') });
+  expect((await page).body[0]).toMatchObject({ task_id: 'new', event_type: 'submitted' });
+  let text = '';
+  for await (const chunk of stream.body!) {
+    text += Buffer.from(chunk as Uint8Array).toString();
+    if (text.includes('"finished"')) break;
+  }
+  expect(text).toContain('"submitted"');
+});
