@@ -17,10 +17,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lockCheckout } from './checkout-lock.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => join(ROOT, ...parts);
@@ -216,46 +215,6 @@ function run(command, args) {
   });
 }
 
-/**
- * One process of this checkout at a time works here; others wait. The lock is a listening socket: the kernel gives it
- * back however its holder ends. Linux needs no file for it; elsewhere a file left by a crash is recognised and removed.
- */
-async function lock() {
-  const name = `execgo-bootstrap-${createHash('sha256').update(ROOT).digest('hex').slice(0, 16)}`;
-  const address =
-    process.platform === 'linux'
-      ? `\0${name}`
-      : process.platform === 'win32'
-        ? `\\\\.\\pipe\\${name}`
-        : join(tmpdir(), name);
-  for (let told = false; ;) {
-    const server = await listen(address);
-    if (server !== undefined) return server;
-    if (!told) say('another process is setting up this checkout; waiting for it');
-    told = true;
-    await holderGone(address);
-  }
-}
-
-const listen = (address) =>
-  new Promise((resolve, reject) => {
-    // Those who wait hold a connection, which must not keep this process; its end is what tells them.
-    const server = createServer((socket) => socket.on('error', () => undefined).unref());
-    server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)));
-    server.listen(address, () => resolve(server));
-  });
-
-/** Resolves when the process that listens at `address` has ended: its end closes the connection. */
-const holderGone = (address) =>
-  new Promise((resolve) => {
-    const socket = connect(address);
-    socket.on('error', (error) => {
-      if (error.code === 'ECONNREFUSED' && !address.startsWith('\0')) rmSync(address, { force: true });
-    });
-    socket.on('close', resolve);
-    socket.resume();
-  });
-
 function readIfThere(path) {
   try {
     return readFileSync(path, 'utf8');
@@ -272,7 +231,10 @@ async function main() {
   const forced = process.argv[2] === 'build';
   if (!forced && installReason() === undefined && isBuilt(sourceHash())) return;
 
-  const held = await lock();
+  process.chdir(ROOT);
+  const release = await lockCheckout(() =>
+    say('another process is setting up this checkout; waiting for it'),
+  );
   try {
     const reason = installReason();
     if (reason !== undefined) await install(reason);
@@ -282,7 +244,7 @@ async function main() {
     say('compiling the sources to dist/ (some seconds)');
     await build(hash);
   } finally {
-    held.close();
+    release();
   }
 }
 

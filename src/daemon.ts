@@ -49,6 +49,7 @@ import { findUser } from './sandbox/user.js';
 import { listenAddress, whereServed, whyNotListening } from './listen-address.js';
 import { lockDataDirWhenFree } from './store/data-dir-lock.js';
 import type { RetentionPolicy } from './store/kept-tasks.js';
+import { olderDataDir } from './store/older-data-dir.js';
 import { openStore } from './store/open.js';
 
 /** The compiled program, run again as the supervisor. */
@@ -94,6 +95,13 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
   closers.push(lock.release);
   try {
     refuseLiveShims(config.dataDir);
+    const older = olderDataDir(process.cwd(), config.dataDir);
+    if (older !== undefined)
+      log.warn(
+        { older, data_dir: config.dataDir },
+        `${older} holds tasks of the older runtime, and this daemon starts with an empty directory: to take them over, ` +
+          `stop this daemon and the older runtime, and start with --data-dir ${older}`,
+      );
     const bootId = readBootId();
     const store = openStore({ dataDir: config.dataDir, now, bootId });
     closers.push(() => {

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+
+/** Holds one socket for each process that wants the lock; relative to the checkout, as a socket's path must be short. */
+const FOLDER = '.setup-lock';
+/** A socket that does not listen yet. */
+const UNFINISHED = '.new';
+
+/**
+ * Lets one process at a time set up the checkout that is the working directory. Nobody else but its owner can take or hold
+ * the lock: it lies in a folder of the checkout that is closed to others.
+ *
+ * Each process listens on a socket of its own, then looks at the others': who sees none that is alive has the lock. Of two
+ * that see each other the one with the higher name steps back. A name is never used twice, so that the socket of a process
+ * that was killed can be told from all others, and be removed.
+ * @param waits called once when another process is in the way
+ * @returns what gives the lock back
+ * @throws a system error where the folder cannot be used
+ */
+export async function lockCheckout(waits) {
+  let told = false;
+  for (;;) {
+    const own = await announce();
+    for (;;) {
+      const others = await livingOthers(own.name);
+      if (others.length === 0) return own.close;
+      if (!told) waits();
+      told = true;
+      const before = others.filter(({ name }) => name < own.name);
+      if (before.length > 0) own.close();
+      // Who was before this one has the lock or is next; who came after it steps back by itself.
+      await Promise.race((before.length > 0 ? before : others).map(({ gone }) => gone));
+      for (const { forget } of others) forget();
+      if (before.length > 0) break;
+    }
+  }
+}
+
+/** Listens under a new name. What is found under it listens already: it gets the name afterwards. */
+async function announce() {
+  const name = randomUUID();
+  const waiting = new Set();
+  const server = createServer((socket) => {
+    waiting.add(socket.on('error', () => undefined).unref());
+  });
+  for (;;) {
+    mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
+    try {
+      await listen(server, `${FOLDER}/${name}${UNFINISHED}`);
+      renameSync(`${FOLDER}/${name}${UNFINISHED}`, `${FOLDER}/${name}`);
+      break;
+    } catch (error) {
+      // Whoever has just finished removes the folder.
+      if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error;
+      if (error.code === 'EACCES') throw new Error(`${FOLDER} cannot be written to: ${error.message}`);
+    }
+  }
+  const close = () => {
+    rmSync(`${FOLDER}/${name}`, { force: true });
+    server.close();
+    // Their end is what tells those who wait.
+    for (const socket of waiting) socket.destroy();
+    try {
+      rmdirSync(FOLDER);
+    } catch {
+      // Others are in it.
+    }
+  };
+  return { name, close };
+}
+
+const listen = (server, path) =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+
+/** The other processes that want the lock or have it; the sockets of dead ones are removed. */
+async function livingOthers(own) {
+  const names = readdirSync(FOLDER).filter((name) => name !== own && !name.endsWith(UNFINISHED));
+  const looks = await Promise.all(names.map(look));
+  return looks.filter((other) => other !== undefined);
+}
+
+/** @returns undefined for a dead one; else `gone`, which resolves at its end, and `forget`, which waits no longer */
+const look = (name) =>
+  new Promise((resolve) => {
+    const socket = connect(`${FOLDER}/${name}`);
+    let ended;
+    const gone = new Promise((end) => (ended = end));
+    socket.on('connect', () => resolve({ name, gone, forget: () => socket.destroy() }));
+    socket.on('error', (error) => {
+      if (error.code === 'ECONNREFUSED') rmSync(`${FOLDER}/${name}`, { force: true });
+    });
+    socket.on('close', () => {
+      ended();
+      resolve(undefined);
+    });
+    socket.resume();
+  });
