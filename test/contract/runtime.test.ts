@@ -65,7 +65,7 @@ test('info, capabilities and config have the contract’s shapes', async () => {
   expect(capabilities.enhanced_semantics).toContain('resource_ledger');
   expect((await api.get('/api/v1/runtime/config')).body).toMatchObject({
     runtime_id: 'my runtime',
-    listen_addr: '127.0.0.1:0',
+    listen_addr: new URL(daemon.url).host,
     data_dir: daemon.dataDir,
     max_running_tasks: 4,
     max_queued_tasks: 128,
@@ -83,13 +83,16 @@ test('info, capabilities and config have the contract’s shapes', async () => {
 });
 
 test('the runtime id is host and address by default, or from the environment', async () => {
-  const id = async (env: Record<string, string | undefined>) =>
-    (await http((await startDaemon({ env })).url).get('/api/v1/runtime/info')).body.runtime_id as string;
-  expect(await id({ HOSTNAME: 'big host' })).toBe('big-host-127.0.0.1-0');
-  expect(await id({ HOSTNAME: undefined })).toBe(
-    `${os.hostname()}-127.0.0.1-0`.replace(/[^A-Za-z0-9._-]/g, '-'),
-  );
-  expect(await id({ EXECGO_RUNTIME_ID: 'from-env' })).toBe('from-env');
+  const start = async (env: Record<string, string | undefined>) => {
+    const { url } = await startDaemon({ env });
+    const { runtime_id } = (await http(url).get('/api/v1/runtime/info')).body;
+    return { runtime_id: runtime_id as string, address: new URL(url).host.replace(':', '-') };
+  };
+  const named = await start({ HOSTNAME: 'big host' });
+  expect(named.runtime_id).toBe(`big-host-${named.address}`);
+  const unnamed = await start({ HOSTNAME: undefined });
+  expect(unnamed.runtime_id).toBe(`${os.hostname()}-${unnamed.address}`.replace(/[^A-Za-z0-9._-]/g, '-'));
+  expect((await start({ EXECGO_RUNTIME_ID: 'from-env' })).runtime_id).toBe('from-env');
 });
 
 test('resources say what is reserved, for whom, and by which tenant', async () => {

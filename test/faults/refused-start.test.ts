@@ -108,7 +108,7 @@ const DAMAGE: Record<string, [damage: (dataDir: string) => void, message: RegExp
       for (const name of ['', ...readdirSync(dir, { recursive: true, encoding: 'utf8' })])
         lchownSync(join(dir, name), 12_345, 12_345);
     },
-    /runtime\.db.*belongs to user 12345.*run as that user/,
+    /cannot be trusted: .*belongs to user 12345/,
   ],
   'a read-only database': [
     (dir) => chmodSync(join(dir, 'runtime.db'), 0o400),
@@ -171,7 +171,7 @@ test('a data directory that this user may not enter is refused', () => {
     encoding: 'utf8',
   });
   expect(status).toBe(1);
-  expect(stderr).toMatch(/data directory .* cannot be used: EACCES.*check that it belongs to the user/);
+  expect(stderr).toMatch(/data directory .*cannot be trusted: .*belongs to user 12345/);
   expect(readdirSync(dataDir)).toEqual([]);
 });
 
