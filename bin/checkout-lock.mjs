@@ -53,7 +53,8 @@ async function announce() {
     } catch (error) {
       // Whoever has just finished removes the folder.
       if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error;
-      if (error.code === 'EACCES') throw new Error(`${FOLDER} cannot be written to: ${error.message}`);
+      if (error.code === 'EACCES')
+        throw new Error(`${FOLDER} cannot be written to: ${error.message}`, { cause: error });
     }
   }
   const close = () => {
