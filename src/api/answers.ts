@@ -109,6 +109,10 @@ const taskView = z.object({
   usage: usage.optional(),
   execution_plan: open.optional(),
   reservation: reservation.optional(),
+  warnings: z
+    .array(z.string())
+    .optional()
+    .describe("What of the task's files could not be read, kept or written, in words"),
   artifacts: z.object({
     task_dir: z.string(),
     request_path: z.string(),
@@ -159,6 +163,7 @@ const outputRange = z.object({
   kept_bytes: count,
   omitted_bytes: count,
   eof: z.boolean(),
+  warnings: z.array(z.string()).optional().describe('What could not be read that should be there, in words'),
   encoding: z.enum(['utf8', 'base64']),
 });
 
@@ -174,6 +179,7 @@ const headTail = z.object({
   omitted_lines: count.optional(),
   total_lines: count.optional(),
   eof: z.boolean(),
+  warnings: z.array(z.string()).optional().describe('What could not be read that should be there, in words'),
 });
 
 /** Name in the specification → shape. */

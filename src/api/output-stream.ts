@@ -92,7 +92,7 @@ async function sendAll(
       await sse.send({
         id: eventId(offsets),
         event: 'omitted',
-        data: { stream, from: asked, to: piece.offset },
+        data: { stream, from: asked, to: piece.offset, reason: range.warnings?.[0] },
       });
     }
     if (piece.next_offset > piece.offset) {

@@ -57,8 +57,17 @@ export const output: Route = {
     }
     const bytes = encoding === 'utf8' ? Math.max(limit, TEXT_MIN_BYTES) : limit;
     const range = await ctx.service.outputRange(taskId, stream, offset, bytes);
-    const { total_bytes, kept_bytes, omitted_bytes, eof } = range;
-    const about = { task_id: taskId, stream, total_bytes, kept_bytes, omitted_bytes, eof, encoding };
+    const { total_bytes, kept_bytes, omitted_bytes, eof, warnings } = range;
+    const about = {
+      task_id: taskId,
+      stream,
+      total_bytes,
+      kept_bytes,
+      omitted_bytes,
+      eof,
+      encoding,
+      warnings,
+    };
     const { data, ...cut } = cutRange(range, offset, encoding);
     const text = encoding === 'base64' ? Buffer.from(`"${data.toString('base64')}"`) : await encodeText(data);
     sendTexts(res, { ...about, ...cut }, { data: text });

@@ -148,6 +148,14 @@ export class Directory {
     return `${this.#prefix}/${name}`;
   }
 
+  /** Another handle of the same directory, to be closed by itself. @throws a system error */
+  duplicate(): Directory {
+    return new Directory(
+      this.#named(() => fs.openSync(this.#prefix, forDirectory())),
+      this.path,
+    );
+  }
+
   close(): void {
     fs.closeSync(this.#fd);
   }

@@ -1,6 +1,6 @@
 import type { Outcome } from '../supervisor/protocol.js';
 import type { Cause } from '../task/causes.js';
-import type { ErrorBody, ExecgoError } from '../task/errors.js';
+import { ExecgoError, type ErrorBody } from '../task/errors.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import type { TerminalStatus } from '../task/states.js';
@@ -37,6 +37,19 @@ export const CANCELLED_WAITING: Classification = {
 
 /** The end of a task whose end nobody saw. */
 export const LOST: Classification = failed('lost', 'internal', 'recovery_lost');
+
+/** The end of a task that could not be launched. @param error why */
+export function notLaunched(error: unknown): Classification {
+  const internal = {
+    code: 'internal',
+    message: 'internal error; the log of the daemon has the details',
+  } as const;
+  return {
+    status: 'failed',
+    cause: 'launch',
+    error: error instanceof ExecgoError ? error.toBody() : internal,
+  };
+}
 
 /**
  * The end of a task that waited longer than its `queue_timeout_ms`.

@@ -1,4 +1,4 @@
-import type { TaskEnd, TaskRecord } from '../store/records.js';
+import type { EndsFrom, TaskEnd, TaskRecord } from '../store/records.js';
 import type { Outcome } from '../supervisor/protocol.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import { canNameDirectory } from '../task/ids.js';
@@ -9,12 +9,12 @@ import { crashPoint } from './crash-point.js';
 import { isDiskFull } from '../files/errno.js';
 import { killEvent } from './kill-event.js';
 import type { LiveTask } from './live-tasks.js';
-import { emptyOut } from './remove-tasks.js';
-import { readOutput } from './read-output.js';
+import { emptyOutSoon } from './remove-tasks.js';
+import { notKept, readOutput } from './read-output.js';
 import { killIsRecorded, startedEvent } from './started.js';
 import { writeResult } from './task-files.js';
-import { encodeTask } from './task-view.js';
-import { RETRY_MS } from './retry.js';
+import { encodeTask, type EncodedOutput } from './task-view.js';
+import { retry } from './retry.js';
 
 const END_EVENT = { success: 'finished', failed: 'failed', cancelled: 'cancelled' } as const satisfies Record<
   TerminalStatus,
@@ -70,73 +70,102 @@ function commitEnd(core: Core, task: LiveTask, ending: Ending): Promise<boolean>
   return task.ending;
 }
 
+/**
+ * What is known is written down, and tried again while the disk is full. When something else is in the way, the end alone
+ * is written, without the output and what was not told before.
+ */
 async function untilCommitted(core: Core, task: LiveTask, ending: Ending): Promise<boolean> {
   const { task_id } = task.record;
-  for (let tries = 1; ; tries++) {
-    try {
-      await tryCommitEnd(core, task, ending);
-      if (tries > 1) core.log.info({ task_id, tries }, 'how a task ended is written down now');
-      return true;
-    } catch (error) {
-      if (core.store.commits.closed) return false;
-      if (tries === 1)
-        core.log.error({ err: error, task_id }, 'cannot write down how a task ended; will retry');
-      ending.onDelay?.();
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  const { onDelay } = ending;
+  const lasts = () => !core.store.commits.closed;
+  const attempt = (what: string, commit: () => Promise<void>) =>
+    retry(commit, { log: core.log, what, about: { task_id }, lasts, onDelay }).then(() => true);
+  try {
+    return await attempt('cannot write down how a task ended', () => commitWhole(core, task, ending)).catch(
+      (error: unknown) => {
+        if (!lasts()) throw error;
+        onDelay?.();
+        return attempt('cannot write down that a task ended', () => commitBare(core, task, ending));
+      },
+    );
+  } catch {
+    if (!lasts()) return false;
+    // The row stays as it is, for the next start; its share and who waits for it do not.
+    forget(core, task);
+    return false;
   }
 }
 
-async function tryCommitEnd(core: Core, task: LiveTask, ending: Ending): Promise<void> {
+async function commitWhole(core: Core, task: LiveTask, ending: Ending): Promise<void> {
   const { record } = task;
-  const from =
-    record.status === 'accepted'
-      ? ({ status: 'accepted' } as const)
-      : ({ status: 'running', launch_id: record.launch_id } as const);
   const output = await readOutput(core, record, ending.outcome);
   const end = taskEnd(record, ending, output, core.now());
-  const result = encodeTask(recordAfter(task, end), output, core.now(), { pretty: true });
-  let trashed: string | undefined;
+  const { dataDir } = core.settings;
+  const result = encodeTask(recordAfter(task, end), output, core.now(), dataDir, { pretty: true });
+  let spoilt: string[] = [];
   const events = await core.store.commits.write(() => {
     const before = recordWhatWasNotYet(core, task, ending.outcome);
-    const written = core.store.finish(record.task_id, from, end);
+    const written = core.store.finish(record.task_id, endsFrom(record), end);
     if (written === undefined) return [];
     crashPoint('before_result_written');
-    trashed = writeResultCopy(core, record, result);
+    spoilt = writeResultCopy(core, record, end, result);
     crashPoint('after_result_written');
     return [...before, ...written];
   });
   crashPoint('after_end_commit');
+  forget(core, task, events);
+  emptyOutSoon(core, spoilt);
+}
+
+async function commitBare(core: Core, task: LiveTask, ending: Ending): Promise<void> {
+  const { record } = task;
+  const { stdout, stderr } = ending.outcome ?? { stdout: { bytes: 0 }, stderr: { bytes: 0 } };
+  const produced = { stdout_bytes: stdout.bytes, stderr_bytes: stderr.bytes };
+  const end = taskEnd(record, ending, produced, core.now());
+  const events = await core.store.commits.write(
+    () => core.store.finish(record.task_id, endsFrom(record), end) ?? [],
+  );
+  forget(core, task, events);
+}
+
+function endsFrom({ status, launch_id }: TaskRecord): EndsFrom {
+  return status === 'accepted' ? { status } : { status: 'running', launch_id };
+}
+
+/** Its share is free, and who waits for its end goes on. */
+function forget(core: Core, task: LiveTask, events: TaskEvent[] = []): void {
+  const { task_id } = task.record;
   task.cancelQueueTimeout?.();
-  core.ledger.release(record.task_id);
-  core.waiting.remove(record.task_id);
-  core.unmatched.delete(record.task_id);
+  core.ledger.release(task_id);
+  core.waiting.remove(task_id);
+  core.unlaunched.delete(task);
+  core.unmatched.delete(task_id);
   core.live.remove(task);
-  core.usage.forget(record.task_id);
+  core.usage.forget(task_id);
   core.announcer.events(events);
-  core.announcer.ended(record.task_id);
-  if (trashed !== undefined)
-    emptyOut(core, [trashed]).catch((error: unknown) => {
-      core.log.warn(
-        { err: error, task_id: record.task_id },
-        'what a task put in the place of its result stays in trash/',
-      );
-    });
+  core.announcer.ended(task_id);
 }
 
 /**
  * `result.json` is a copy of the row: what the task did to its directory must not keep it from ending.
- * @returns the name of what is in the trash in its stead, if anything
+ * @returns names of what is in the trash in its stead
  * @throws a system error of a full disk, which is waited for
  */
-function writeResultCopy(core: Core, { task_id }: TaskRecord, result: readonly Buffer[]): string | undefined {
-  if (!canNameDirectory(task_id)) return undefined;
+function writeResultCopy(
+  core: Core,
+  { task_id }: TaskRecord,
+  end: TaskEnd,
+  result: readonly Buffer[],
+): string[] {
+  if (!canNameDirectory(task_id)) return [];
   try {
     return writeResult(core.settings.dataDir, task_id, result);
   } catch (error) {
     if (isDiskFull(error)) throw error;
     core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');
-    return undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    core.store.setWarnings(task_id, [...(end.warnings ?? []), `result.json cannot be written: ${reason}`]);
+    return [];
   }
 }
 
@@ -172,10 +201,11 @@ function recordWhatWasNotYet(core: Core, task: LiveTask, outcome: Outcome | unde
 function taskEnd(
   record: TaskRecord,
   { classification, outcome, ...times }: Ending,
-  produced: { stdout_bytes: number; stderr_bytes: number },
+  produced: Pick<EncodedOutput, 'stdout_bytes' | 'stderr_bytes'>,
   now: number,
 ): TaskEnd {
   const held = record.reserved_at_ms !== null && record.released_at_ms === null;
+  const lost = notKept(outcome);
   const events: NewEvent[] = [];
   if (held)
     events.push({
@@ -207,6 +237,7 @@ function taskEnd(
     usage: outcome === undefined ? undefined : { duration_ms: times.duration_ms, ...outcome.usage },
     stdout_bytes: produced.stdout_bytes,
     stderr_bytes: produced.stderr_bytes,
+    warnings: lost.length > 0 ? lost : undefined,
     released_at_ms: held ? now : undefined,
     events,
   };
@@ -230,6 +261,7 @@ function recordAfter({ record, kill, firstStop }: LiveTask, end: TaskEnd): TaskR
     usage: end.usage ?? null,
     stdout_bytes: end.stdout_bytes,
     stderr_bytes: end.stderr_bytes,
+    warnings: end.warnings ?? null,
     kill_requested: record.kill_requested || kill !== undefined,
     timeout_triggered: record.timeout_triggered || firstStop === 'timeout',
     released_at_ms: end.released_at_ms ?? record.released_at_ms,

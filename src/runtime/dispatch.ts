@@ -7,12 +7,13 @@ import { crashPoint } from './crash-point.js';
 import type { LiveTask } from './live-tasks.js';
 import { restoreTaskFiles } from './task-files.js';
 import { completeWithout } from './complete.js';
-import { CANCELLED, queueTimeout, refusedPlan } from './classify.js';
+import { CANCELLED, notLaunched, queueTimeout, refusedPlan } from './classify.js';
 import { longTimeout } from './long-timeout.js';
 import { planAnew, planEvents } from './plan.js';
 import { onSteadyClock } from './steady-clock.js';
 import { tellLaunch } from './tell-supervisor.js';
-import { RETRY_MS } from './retry.js';
+import { mayPass, retry } from './retry.js';
+import { emptyOutSoon } from './remove-tasks.js';
 
 /** The supervisor that a launch goes to. */
 interface Target {
@@ -26,11 +27,13 @@ interface Target {
  * supervisor. Called whenever something ended, came or changed; nothing polls.
  */
 export function pump(core: Core): void {
-  const { current } = core.supervisors;
-  if (current === undefined) return;
+  if (core.supervisors.current === undefined) {
+    if (core.unlaunched.size > 0 || core.waiting.size > 0) core.supervisors.wanted();
+    return;
+  }
   for (const task of core.unlaunched) {
     core.unlaunched.delete(task);
-    track(core, task, relaunch(core, task, current), launchAgain);
+    track(core, task, relaunch, launchAgain);
   }
   if (!core.accepting) return;
   for (;;) {
@@ -38,27 +41,43 @@ export function pump(core: Core): void {
     const task = taskId === undefined ? undefined : core.live.get(taskId);
     if (task === undefined) return;
     claim(core, task);
-    track(core, task, dispatch(core, task, current), giveBack);
+    track(core, task, dispatch, giveBack);
   }
 }
 
-/** Lets others wait for a launch that is being committed; one that could not be is tried `again` after a while. */
+/**
+ * Launches a task, again and again while the disk is full. What else keeps it from being launched ends it: it must neither
+ * hold its share for nothing nor keep others waiting.
+ * @param launch one try, which others wait for
+ * @param unserved what to do with it when there is no supervisor any more
+ */
 function track(
   core: Core,
   task: LiveTask,
-  launching: Promise<void>,
-  again: (core: Core, task: LiveTask) => void,
+  launch: (core: Core, task: LiveTask, supervisor: Target) => Promise<void>,
+  unserved: (core: Core, task: LiveTask) => void,
 ): void {
-  task.dispatching = launching
-    .catch((error: unknown) => {
-      core.log.error({ err: error, task_id: task.record.task_id }, 'cannot write down a launch; will retry');
-      setTimeout(() => {
-        again(core, task);
-      }, RETRY_MS);
-    })
-    .finally(() => {
+  const { task_id } = task.record;
+  const once = async () => {
+    const { current } = core.supervisors;
+    if (current === undefined) {
+      unserved(core, task);
+      return;
+    }
+    const launching = launch(core, task, current);
+    task.dispatching = launching.catch(() => undefined);
+    try {
+      await launching;
+    } finally {
       task.dispatching = undefined;
-    });
+    }
+  };
+  const what = 'cannot write down a launch';
+  const lasts = () =>
+    !core.store.commits.closed && core.live.get(task_id) === task && task.ending === undefined;
+  retry(once, { log: core.log, what, about: { task_id }, lasts }).catch((error: unknown) => {
+    if (lasts()) void completeWithout(core, task, notLaunched(error));
+  });
 }
 
 /** Puts a task that is committed as `accepted` into the queue, or among those that this machine is not for. */
@@ -216,6 +235,16 @@ function tell(core: Core, task: LiveTask): void {
 
 function checkFiles(core: Core, task: LiveTask): void {
   if (task.filesChecked) return;
-  restoreTaskFiles(task.record, task.record.request, core.settings.taskOwner);
+  const { dataDir, taskOwner } = core.settings;
+  const { task_id, request } = task.record;
+  try {
+    const spoilt = restoreTaskFiles(dataDir, task_id, request, taskOwner);
+    emptyOutSoon(core, spoilt);
+  } catch (error) {
+    if (mayPass(error, 1)) throw error;
+    core.log.error({ err: error, task_id }, 'the files of a waiting task cannot be made');
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ExecgoError('launch_failed', `cannot launch: the files of the task cannot be made: ${reason}`);
+  }
   task.filesChecked = true;
 }

@@ -1,9 +1,12 @@
+import path from 'node:path';
 import { scriptFromFile, scriptFromVariable } from '../sandbox/inline-script.js';
 import { sandboxLaunch } from '../sandbox/launch-sandbox.js';
 import type { LaunchSpec } from '../supervisor/protocol.js';
+import type { Execution } from '../task/request.js';
 import type { TaskRecord } from '../store/records.js';
 import type { RuntimeSettings } from './core.js';
-import { tailPath } from './task-files.js';
+import type { OutputStream } from './service.js';
+import { logName, tailName, taskPaths } from './task-paths.js';
 
 /** The name under which a launch's cgroup directories are found again. */
 export function launchName(incarnation: string, launchId: number): string {
@@ -24,6 +27,7 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
   if (launch_id === null || launch_token === null || incarnation === null || plan === null)
     throw new Error(`task ${task.task_id} has not been dispatched`);
   const { limits } = request;
+  const paths = taskPaths(settings.dataDir, task.task_id, request);
   const variables = {
     ...settings.baseEnv,
     ...request.execution.env,
@@ -31,7 +35,7 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
     EXECGO_LAUNCH: launch_token,
   };
   const { chroot } = plan.effective_sandbox;
-  const { argv, env } = program(task, variables, chroot);
+  const { argv, env } = program(request.execution, paths.script_path, variables, chroot);
   return {
     argv,
     ...sandboxLaunch(plan, request, settings.capabilities, settings.cgroupLayout, {
@@ -39,29 +43,34 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
       allowRootfs: settings.allowRootfs,
       env,
     }),
-    cwd: request.execution.cwd ?? (chroot ? '/' : task.workspace_dir),
+    cwd: request.execution.cwd ?? (chroot ? '/' : paths.workspace_dir),
     // A request that an earlier version accepted does not say what is to be kept.
-    stdout: stream(task.stdout_path, limits.stdout_keep_bytes ?? limits.stdout_max_bytes),
-    stderr: stream(task.stderr_path, limits.stderr_keep_bytes ?? limits.stderr_max_bytes),
+    stdout: stream(paths.task_dir, 'stdout', limits.stdout_keep_bytes ?? limits.stdout_max_bytes),
+    stderr: stream(paths.task_dir, 'stderr', limits.stderr_keep_bytes ?? limits.stderr_max_bytes),
     wall_time_ms: plan.resource_enforcement.wall_time_ms,
     grace_ms: settings.terminationGraceMs,
   };
 }
 
-function stream(path: string, maxBytes: number) {
-  return { path, max_bytes: maxBytes, tail_path: tailPath(path) };
+function stream(dir: string, name: OutputStream, maxBytes: number) {
+  return {
+    path: path.join(dir, logName(name)),
+    max_bytes: maxBytes,
+    tail_path: path.join(dir, tailName(name)),
+  };
 }
 
 /** What is executed; in a chroot, where no file of the task is seen, with one more variable for an inline script. */
 function program(
-  { request: { execution }, script_path }: TaskRecord,
+  execution: Execution,
+  script: string | undefined,
   env: Record<string, string>,
   chroot: boolean,
 ): Pick<LaunchSpec, 'argv' | 'env'> {
   if (execution.kind === 'command') return { argv: [execution.program ?? '', ...execution.args], env };
   const [interpreter, ...rest] = execution.interpreter ?? [];
-  if (interpreter !== undefined) return { argv: [interpreter, ...rest, script_path ?? ''], env };
+  if (interpreter !== undefined) return { argv: [interpreter, ...rest, script ?? ''], env };
   return chroot
     ? scriptFromVariable(execution.script ?? '', env)
-    : { argv: scriptFromFile(script_path ?? ''), env };
+    : { argv: scriptFromFile(script ?? ''), env };
 }

@@ -17,6 +17,8 @@ export interface LiveTask {
   kill: KillRequest | undefined;
   /** False until this daemon has seen the task's files: a crash of the machine may have eaten them. */
   filesChecked: boolean;
+  /** How often in a row the supervisor that takes launches has refused this one. */
+  refusals: number;
   /** Clears the timer of `queue_timeout_ms`. */
   cancelQueueTimeout: (() => void) | undefined;
   /** When it was accepted and when its process started, on the steady clock; undefined until somebody needs it. */
@@ -40,6 +42,7 @@ export function liveTask(record: TaskRecord, filesChecked: boolean, firstStop?: 
     firstStop: firstStop ?? only,
     kill: record.kill_requested ? {} : undefined,
     filesChecked,
+    refusals: 0,
     cancelQueueTimeout: undefined,
     acceptedAt: undefined,
     startedAt: undefined,

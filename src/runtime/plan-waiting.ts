@@ -1,12 +1,12 @@
 import { ExecgoError } from '../task/errors.js';
 import type { PlannedTask } from '../task/plan.js';
-import { refusedPlan } from './classify.js';
+import { notLaunched, refusedPlan } from './classify.js';
 import { completeWithout } from './complete.js';
 import type { Core } from './core.js';
 import { enqueue, pump } from './dispatch.js';
 import type { LiveTask } from './live-tasks.js';
 import { planAnew, planEvents } from './plan.js';
-import { RETRY_MS } from './retry.js';
+import { retry } from './retry.js';
 import { inTurns } from './turns.js';
 
 /**
@@ -35,18 +35,26 @@ async function planOne(core: Core, task: LiveTask): Promise<void> {
 /** Commits another plan and queues the task again. While the disk is full that is tried again, and the task waits. */
 async function replacePlan(core: Core, task: LiveTask, planned: PlannedTask): Promise<void> {
   const { task_id } = task.record;
-  try {
-    const events = await core.store.commits.write(() =>
+  const lasts = () => !core.store.commits.closed && task.ending === undefined;
+  const commit = () =>
+    core.store.commits.write(() =>
       core.store.markPlanned(task_id, { status: 'accepted' }, planned, planEvents(planned.plan, core.now())),
     );
-    if (events === undefined || task.ending !== undefined) return;
-    core.live.update(task, planned);
-    core.announcer.events(events);
-    enqueue(core, task);
-    pump(core);
-  } catch (error) {
-    if (core.store.commits.closed || task.ending !== undefined) return;
-    core.log.error({ err: error, task_id }, 'cannot write down the plan of a waiting task; will retry');
-    setTimeout(() => void replacePlan(core, task, planned), RETRY_MS);
-  }
+  // The start goes on without a task whose plan cannot be written yet.
+  let onDelay: () => void = () => undefined;
+  const delayed = new Promise<void>((resolve) => (onDelay = resolve));
+  const what = 'cannot write down the plan of a waiting task';
+  const done = retry(commit, { log: core.log, what, about: { task_id }, lasts, onDelay })
+    .then((events) => {
+      if (events === undefined || !lasts()) return;
+      core.live.update(task, planned);
+      core.announcer.events(events);
+      enqueue(core, task);
+      pump(core);
+    })
+    .catch((error: unknown) => {
+      if (lasts()) return completeWithout(core, task, notLaunched(error)).then(() => undefined);
+      return undefined;
+    });
+  await Promise.race([done, delayed]);
 }

@@ -4,7 +4,8 @@ import { withDirectory } from '../files/directory.js';
 import type { Store } from '../store/store.js';
 import type { FileThread } from './files/file-thread.js';
 import type { Removal } from './files/remove-tree.js';
-import { moveToTrash, putBack, TASKS } from './task-files.js';
+import { TASKS } from './task-paths.js';
+import { moveToTrash, putBack } from './trash.js';
 
 /** What removing tasks needs; less than a whole daemon has. */
 export interface RemovalParts {
@@ -76,6 +77,13 @@ export async function emptyOut(
       'files of removed tasks cannot be deleted and stay in trash/; the next start tries again',
     );
   return all;
+}
+
+/** As {@link emptyOut}, for who does not wait for it. */
+export function emptyOutSoon(parts: Pick<RemovalParts, 'files' | 'log'>, trashed: readonly string[]): void {
+  emptyOut(parts, trashed).catch((error: unknown) => {
+    parts.log.warn({ err: error, trashed }, 'entries of trash/ stay there until the next start');
+  });
 }
 
 /** The transaction failed after the rename: the row is still there, so its directory must be. */

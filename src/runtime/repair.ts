@@ -9,8 +9,10 @@ import type { TaskDirState } from './files/inspect-task-dir.js';
 import { readOutput } from './read-output.js';
 import { emptyOut } from './remove-tasks.js';
 import { Tally } from './tally.js';
-import { inTaskDir, moveToTrash, TASKS, TRASH, writeResult } from './task-files.js';
+import { inTaskDir, writeResult } from './task-files.js';
+import { TASKS, TRASH } from './task-paths.js';
 import { encodeTask } from './task-view.js';
+import { moveToTrash } from './trash.js';
 
 /** Directories or rows checked in one go: about a millisecond of the event loop. */
 const BATCH = 128;
@@ -123,14 +125,14 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
     );
     await emptyOut(core, trashed);
     if (state.result === 'whole') return;
-    const result = encodeTask(record, await readOutput(core, record, undefined, true), core.now(), {
+    const result = encodeTask(record, await readOutput(core, record, undefined, true), core.now(), dataDir, {
       pretty: true,
     });
     // It may have been collected while its output was read: what is written then would be an orphan.
     if (!core.store.has(id)) return;
     const spoilt = writeResult(dataDir, id, result);
     found.results.add(id);
-    if (spoilt !== undefined) await emptyOut(core, [spoilt]);
+    await emptyOut(core, spoilt);
   } catch (error) {
     core.log.warn({ err: error, task_id: id }, 'the result of a task cannot be written again');
   }

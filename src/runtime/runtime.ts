@@ -182,6 +182,6 @@ export class Runtime implements Service {
   /** @throws ExecgoError `not_found` */
   private source(taskId: string, stream: OutputStream): OutputSource {
     const record = taskRecord(this.core, taskId);
-    return outputSource(record, stream, isTerminal(record.status));
+    return outputSource(this.core.settings.dataDir, record, stream, isTerminal(record.status));
   }
 }

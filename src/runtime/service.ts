@@ -44,6 +44,8 @@ export interface OutputRange {
   omitted_bytes: number;
   /** True once the task is terminal and nothing follows `next_offset`. */
   eof: boolean;
+  /** What could not be read that should be there, in words. */
+  warnings?: string[] | undefined;
 }
 
 export interface HeadTailView {
@@ -58,6 +60,8 @@ export interface HeadTailView {
   omitted_lines?: number | undefined;
   total_lines?: number | undefined;
   eof: boolean;
+  /** What could not be read that should be there, in words. */
+  warnings?: string[] | undefined;
 }
 
 /** Follows one stream of a task. */

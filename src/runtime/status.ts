@@ -27,7 +27,7 @@ export async function taskStatus(core: Core, taskId: string): Promise<EncodedJso
   const before = core.live.get(taskId)?.kill === undefined ? record : { ...record, kill_requested: true };
   const liveUsage = await readUsage(core, before);
   const output = await readOutput(core, before, undefined, isTerminal(before.status));
-  return encodeTask(before, output, present(core, before), {
+  return encodeTask(before, output, present(core, before), core.settings.dataDir, {
     liveUsage,
     machine: core.settings.machine,
   });

@@ -1,5 +1,4 @@
-import fs from 'node:fs';
-import type { InsertResult, NewTask, RequestHash, TaskPaths } from '../store/records.js';
+import type { InsertResult, NewTask, RequestHash } from '../store/records.js';
 import { unmetDemand } from '../task/demands.js';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 import type { NewEvent } from '../task/events.js';
@@ -16,7 +15,7 @@ import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
 import { keptOnly } from './kept-only.js';
 import type { BatchItem } from './service.js';
-import { createTaskFiles, taskPaths } from './task-files.js';
+import { createTaskFiles, removeTaskFiles } from './task-files.js';
 import { inTurns } from './turns.js';
 
 /** A task on its way in. */
@@ -198,26 +197,26 @@ function newTask(
     plan: resolved,
     reservation,
     created_at_ms: at,
-    paths: taskPaths(core.settings.dataDir, task_id, request),
     request_hash: hash,
     events,
   };
 }
 
 async function insert(core: Core, task: NewTask): Promise<string> {
-  const written: TaskPaths[] = [];
+  const { dataDir, taskOwner } = core.settings;
+  const made: string[] = [];
   let inserted: InsertResult;
   try {
     inserted = await core.store.commits.write(() => {
       const result = core.store.insertTask(task);
       if (!result.inserted) return result;
-      createTaskFiles(core.settings.dataDir, task.paths, task.request, core.settings.taskOwner);
-      written.push(task.paths);
+      createTaskFiles(dataDir, task.task_id, task.request, taskOwner);
+      made.push(task.task_id);
       crashPoint('before_submit_commit');
       return result;
     });
   } catch (error) {
-    for (const paths of written) fs.rmSync(paths.task_dir, { recursive: true, force: true });
+    for (const id of made) removeTaskFiles(dataDir, id);
     throw error;
   }
   if (!inserted.inserted) return inserted.task_id;

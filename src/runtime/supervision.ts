@@ -10,7 +10,7 @@ import { recordStarted, recordTimeout } from './started.js';
 import type { SupervisorLink } from './supervisor-link.js';
 import type { SupervisorEvents } from './supervisors.js';
 import { tellKill, tellLaunch } from './tell-supervisor.js';
-import { RETRY_MS } from './retry.js';
+import { backOffMs, retry } from './retry.js';
 
 /**
  * What the daemon does with what supervisors say, and with what one that died has left behind. Tasks that an earlier
@@ -103,6 +103,12 @@ export class Supervision implements SupervisorEvents {
     await settleDead(this.core(), link, this.runningUnder(link.incarnation), this.bootId);
   }
 
+  abandoned(link: SupervisorLink): void {
+    for (const task of this.runningUnder(link.incarnation))
+      if (task.dispatching === undefined && !this.core().unlaunched.has(task))
+        void completeWithout(this.core(), task, LOST);
+  }
+
   private onRunning(link: SupervisorLink, launch: Running): void {
     this.untold.get(link)?.delete(launch.launch_id);
     const core = this.core();
@@ -143,10 +149,15 @@ export class Supervision implements SupervisorEvents {
       'a supervisor refused a launch',
     );
     // The one that takes all launches refuses for want of room on its disk only.
-    const wait = link === this.core().supervisors.current ? RETRY_MS : 0;
-    setTimeout(() => {
-      if (this.byLaunch(link, launchId) === task && task.ending === undefined) launchAgain(this.core(), task);
-    }, wait);
+    const isCurrent = link === this.core().supervisors.current;
+    task.refusals = isCurrent ? task.refusals + 1 : 0;
+    setTimeout(
+      () => {
+        if (this.byLaunch(link, launchId) === task && task.ending === undefined)
+          launchAgain(this.core(), task);
+      },
+      isCurrent ? backOffMs(task.refusals) : 0,
+    );
   }
 
   private async recordRecovered(task: LiveTask): Promise<void> {
@@ -167,7 +178,7 @@ export class Supervision implements SupervisorEvents {
     }
   }
 
-  /** Tries again while this launch lasts: what is still not written down at its end is written with that. */
+  /** Tries again while this launch lasts: what is not written down by its end is written with that. */
   private async guard(task: LiveTask, action: () => Promise<void>): Promise<void> {
     const core = this.core();
     const { task_id, launch_id } = task.record;
@@ -176,16 +187,8 @@ export class Supervision implements SupervisorEvents {
       core.live.get(task_id) === task &&
       task.ending === undefined &&
       task.record.launch_id === launch_id;
-    for (let tries = 1; tries === 1 || lasts(); tries++) {
-      try {
-        await action();
-        return;
-      } catch (error) {
-        if (tries === 1)
-          core.log.error({ err: error, task_id }, 'cannot write down what a supervisor told; will retry');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
+    const what = 'cannot write down what a supervisor told';
+    await retry(action, { log: core.log, what, about: { task_id }, lasts }).catch(() => undefined);
   }
 
   private byLaunch(link: SupervisorLink, launchId: number): LiveTask | undefined {

@@ -9,7 +9,7 @@ import type { LaterMessage } from '../supervisor/line-channel.js';
 import { launchVersion, type DaemonMessage, type SupervisorMessage } from '../supervisor/protocol.js';
 import { crashPoint } from './crash-point.js';
 import { SupervisorLink } from './supervisor-link.js';
-import { RETRY_MS } from './retry.js';
+import { mayPass, retry } from './retry.js';
 
 /** How long the start waits for a supervisor that lives but does not answer. */
 const READY_TIMEOUT_MS = 5000;
@@ -17,6 +17,9 @@ const READY_TIMEOUT_MS = 5000;
 const FIRST_PATIENCE_MS = 60_000;
 /** How long the start waits until what a dead one has left is settled; it takes that long only when the disk is full. */
 const SETTLE_TIMEOUT_MS = 30_000;
+
+/** How often in a row the start of a supervisor is tried before it is left until tasks need one. */
+const START_TRIES = 10;
 
 /** What the supervisors tell the runtime. */
 export interface SupervisorEvents {
@@ -29,6 +32,8 @@ export interface SupervisorEvents {
   garbled: (link: SupervisorLink, value: unknown) => void;
   /** The process is gone; its directory is still there and is removed afterwards. */
   died: (link: SupervisorLink) => Promise<void>;
+  /** What it has left could not be settled: what ran there is lost. */
+  abandoned: (link: SupervisorLink) => void;
   /** There is a supervisor that accepts launches. */
   ready: () => void;
 }
@@ -52,6 +57,7 @@ export class Supervisors {
   private readonly listed = new Set<string>();
   private currentLink: SupervisorLink | undefined;
   private starting: Promise<void> | undefined;
+  private gaveUp = false;
   private closing = false;
   private patienceMs = FIRST_PATIENCE_MS;
   private waiters: (() => void)[] = [];
@@ -197,8 +203,12 @@ export class Supervisors {
       this.currentLink = undefined;
       void this.ensureCurrent();
     }
-    await this.untilDone('cannot settle what a supervisor has left', () => this.events.died(link));
-    await this.untilDone('cannot forget a supervisor', () => this.forget(link));
+    await this.untilDone('cannot settle what a supervisor has left', () => this.events.died(link)).catch(
+      () => {
+        if (!this.closing) this.events.abandoned(link);
+      },
+    );
+    await this.untilDone('cannot forget a supervisor', () => this.forget(link)).catch(() => undefined);
     this.links.delete(link.incarnation);
     this.wake();
   }
@@ -218,25 +228,31 @@ export class Supervisors {
     const start = async () => {
       if (this.currentLink === undefined) await this.startOne(delayed);
     };
-    this.starting ??= this.untilDone('cannot start a supervisor', start, delayed).finally(() => {
-      this.starting = undefined;
-    });
+    // Nothing runs without one: what else is in the way than a full disk may be gone in a moment, too.
+    const counts = (error: unknown, tries: number) => mayPass(error, tries) || tries < START_TRIES;
+    this.starting ??= this.untilDone('cannot start a supervisor', start, delayed, counts)
+      .catch(() => undefined)
+      .finally(() => {
+        this.starting = undefined;
+        this.gaveUp = this.currentLink === undefined;
+      });
     return this.starting;
   }
 
-  /** Tries again until it succeeds or the daemon stops; says so once. */
-  private async untilDone(failure: string, action: () => Promise<void>, delayed?: () => void): Promise<void> {
-    for (let tries = 1; !this.closing; tries++) {
-      try {
-        await action();
-        if (tries > 1) this.options.log.info({ tries }, `${failure}: it can now`);
-        return;
-      } catch (error) {
-        if (tries === 1) this.options.log.error({ err: error }, `${failure}; will retry`);
-        delayed?.();
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
+  /** Tries to start one again, where that was given up: there are tasks to be launched. */
+  wanted(): void {
+    if (this.gaveUp && !this.closing) void this.ensureCurrent();
+  }
+
+  /** Tries again while the disk is full and the daemon does not stop. @throws once it is given up */
+  private async untilDone(
+    what: string,
+    action: () => Promise<void>,
+    onDelay?: () => void,
+    counts = mayPass,
+  ): Promise<void> {
+    const { log } = this.options;
+    await retry(action, { log, what, onDelay, counts, lasts: () => !this.closing });
   }
 
   private async startOne(delayed?: () => void): Promise<void> {

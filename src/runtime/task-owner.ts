@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import path from 'node:path';
+import { withDirectory, type Directory } from '../files/directory.js';
 
 /** User and group number that tasks run as, where that is not the daemon's own user. */
 export interface TaskOwner {
@@ -14,30 +14,33 @@ const PRIVATE = 0o700;
 /**
  * Lets tasks of another user through a directory on the way to their workspace, and nobody else. Without such a user it is
  * closed again, where it was open.
+ * @param directory one of the daemon's own, that no task can put another in the place of
  * @throws a system error
  */
-export function letThrough(dir: string, owner: TaskOwner | undefined): void {
+export function letThrough(directory: Directory | string, owner: TaskOwner | undefined): void {
+  if (typeof directory === 'string') {
+    withDirectory(directory, [], (opened) => {
+      letThrough(opened, owner);
+    });
+    return;
+  }
+  const { mode, gid } = directory.self();
   if (owner !== undefined) {
-    fs.chownSync(dir, process.getuid?.() ?? 0, owner.gid);
-    fs.chmodSync(dir, PASSABLE);
-  } else if ((fs.statSync(dir).mode & 0o777) === PASSABLE) fs.chmodSync(dir, PRIVATE);
-}
-
-/**
- * Gives a task its workspace, which no task has been in yet: `dir` and what is above it up to `base`, which is left alone.
- * @param base absolute; `dir` lies below it
- * @throws a system error
- */
-export function giveDirectories(base: string, dir: string, owner: TaskOwner): void {
-  for (let at = dir; at.startsWith(`${base}${path.sep}`); at = path.dirname(at))
-    fs.lchownSync(at, owner.uid, owner.gid);
+    if (gid !== owner.gid) directory.chown(daemonUid(), owner.gid);
+    directory.chmod(PASSABLE);
+  } else if ((mode & 0o777) === PASSABLE) directory.chmod(PRIVATE);
 }
 
 /**
  * Lets tasks of another user read and execute a script of theirs, and not change it.
+ * @param fd of a file that was just made
  * @throws a system error
  */
-export function lendScript(file: string, owner: TaskOwner): void {
-  fs.lchownSync(file, process.getuid?.() ?? 0, owner.gid);
-  fs.chmodSync(file, 0o750);
+export function lendScript(fd: number, owner: TaskOwner): void {
+  fs.fchownSync(fd, daemonUid(), owner.gid);
+  fs.fchmodSync(fd, 0o750);
+}
+
+function daemonUid(): number {
+  return process.getuid?.() ?? 0;
 }

@@ -3,6 +3,7 @@ import { unmetDemand, type Machine } from '../task/demands.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../task/events.js';
 import { DEFAULT_QUEUE } from '../task/request.js';
 import type { TaskRecord } from '../store/records.js';
+import { taskPaths } from './task-paths.js';
 import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../task/view.js';
 
 /** The texts of a status object, each encoded as a JSON string, with the exact byte counts that go with them. */
@@ -17,6 +18,8 @@ export interface EncodedOutput {
   stderr_omitted_bytes?: number | undefined;
   stdout_truncated: boolean;
   stderr_truncated: boolean;
+  /** What of the files could not be read or kept, in words. */
+  problems: string[];
 }
 
 /** What a status tells beside the row. */
@@ -43,8 +46,11 @@ function taskView(
   t: TaskRecord,
   output: EncodedOutput,
   nowMs: number,
+  dataDir: string,
   { liveUsage, machine }: ViewOptions,
 ): ViewWithoutTexts {
+  const paths = taskPaths(dataDir, t.task_id, t.request);
+  const warnings = [...new Set([...(t.warnings ?? []), ...output.problems])];
   const context = t.request.control_context;
   const running = t.status === 'running' && t.started_at_ms !== null;
   const duration = running ? Math.max(0, nowMs - (t.started_at_ms ?? nowMs)) : (t.duration_ms ?? undefined);
@@ -70,9 +76,10 @@ function taskView(
     stderr_bytes: output.stderr_bytes,
     stdout_omitted_bytes: output.stdout_omitted_bytes,
     stderr_omitted_bytes: output.stderr_omitted_bytes,
+    warnings: warnings.length > 0 ? warnings : undefined,
     kill_requested: t.kill_requested,
     command: shownCommand(t.request.execution),
-    cwd: startDirectory(t),
+    cwd: startDirectory(t, paths.workspace_dir),
     tenant: context?.tenant,
     owner: context?.owner,
     labels: notEmpty(context?.labels),
@@ -86,12 +93,12 @@ function taskView(
     execution_plan: t.plan ?? undefined,
     reservation: t.reservation ?? undefined,
     artifacts: {
-      task_dir: t.task_dir,
-      request_path: t.request_path,
-      result_path: t.result_path,
-      stdout_path: t.stdout_path,
-      stderr_path: t.stderr_path,
-      script_path: t.script_path ?? undefined,
+      task_dir: paths.task_dir,
+      request_path: paths.request_path,
+      result_path: paths.result_path,
+      stdout_path: paths.stdout_path,
+      stderr_path: paths.stderr_path,
+      script_path: paths.script_path,
     },
     metadata: notEmpty(t.request.metadata),
   };
@@ -108,8 +115,8 @@ function notEmpty(texts: Record<string, string> | undefined): Record<string, str
 }
 
 /** Where a task starts, as it sees it: in a chroot the workspace is not to be seen. */
-function startDirectory({ request, plan, workspace_dir }: TaskRecord): string {
-  return request.execution.cwd ?? (plan?.effective_sandbox.chroot === true ? '/' : workspace_dir);
+function startDirectory({ request, plan }: TaskRecord, workspace: string): string {
+  return request.execution.cwd ?? (plan?.effective_sandbox.chroot === true ? '/' : workspace);
 }
 
 /** The status object as bytes, the texts spliced in as they were encoded before. */
@@ -117,9 +124,14 @@ export function encodeTask(
   t: TaskRecord,
   output: EncodedOutput,
   nowMs: number,
+  dataDir: string,
   options: ViewOptions & { pretty?: boolean } = {},
 ): Buffer[] {
-  const json = JSON.stringify(taskView(t, output, nowMs, options), null, options.pretty ? 2 : undefined);
+  const json = JSON.stringify(
+    taskView(t, output, nowMs, dataDir, options),
+    null,
+    options.pretty ? 2 : undefined,
+  );
   const [separator, end] = options.pretty ? [',\n  ', '\n}\n'] : [',', '}'];
   const pieces: Buffer[] = [Buffer.from(options.pretty ? json.slice(0, -2) : json.slice(0, -1))];
   for (const key of ['stdout', 'stderr', 'stdout_tail', 'stderr_tail'] as const) {

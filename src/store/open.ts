@@ -25,5 +25,5 @@ export interface StoreOptions {
 export function openStore(options: StoreOptions): Store {
   const { now, uptimeMs = systemUptime(), bootId = '', asItIs = false } = options;
   const dataDir = resolve(options.dataDir);
-  return new Store(openDatabase(dataDir, now, asItIs), dataDir, { wallMs: now, uptimeMs, bootId });
+  return new Store(openDatabase(dataDir, now, asItIs), { wallMs: now, uptimeMs, bootId });
 }

@@ -7,7 +7,7 @@ import type { Resources } from '../task/resources.js';
 import type { TaskStatus, TerminalStatus } from '../task/states.js';
 import type { Usage } from '../task/view.js';
 
-/** A task as the database knows it. Times are Unix milliseconds, durations milliseconds, sizes bytes, paths absolute. */
+/** A task as the database knows it. Times are Unix milliseconds, durations milliseconds, sizes bytes. */
 export interface TaskRecord {
   task_id: string;
   status: TaskStatus;
@@ -34,16 +34,11 @@ export interface TaskRecord {
   exit_signal: number | null;
   error: ErrorBody | null;
   usage: Usage | null;
-  task_dir: string;
-  workspace_dir: string;
-  request_path: string;
-  result_path: string;
-  stdout_path: string;
-  stderr_path: string;
-  script_path: string | null;
   /** What the task wrote, kept or not. Null until terminal, and for rows of the older runtime. */
   stdout_bytes: number | null;
   stderr_bytes: number | null;
+  /** What of its files could not be kept or written, in words. Null where all could. */
+  warnings: string[] | null;
   kill_requested: boolean;
   kill_requested_at_ms: number | null;
   timeout_triggered: boolean;
@@ -59,18 +54,6 @@ export interface TaskRecord {
   launch_token: string | null;
   incarnation: string | null;
 }
-
-/** Where a task's files are. Absolute. */
-export type TaskPaths = Pick<
-  TaskRecord,
-  | 'task_dir'
-  | 'workspace_dir'
-  | 'request_path'
-  | 'result_path'
-  | 'stdout_path'
-  | 'stderr_path'
-  | 'script_path'
->;
 
 /** What tells one request from another under the same idempotency key. */
 export interface RequestHash {
@@ -90,7 +73,6 @@ export interface NewTask {
   plan: ExecutionPlan;
   reservation: Resources;
   created_at_ms: number;
-  paths: TaskPaths;
   /** Required with `control_context.idempotency_key`. */
   request_hash?: RequestHash | undefined;
   /** At least the `submitted` event, which comes first. */
@@ -142,6 +124,7 @@ export interface TaskEnd {
   usage?: Usage | undefined;
   stdout_bytes: number;
   stderr_bytes: number;
+  warnings?: string[] | undefined;
   timeout_triggered?: boolean | undefined;
   /** Required when a reservation is held. */
   released_at_ms?: number | undefined;

@@ -31,7 +31,6 @@ export class Store {
   readonly kept: KeptTasks;
   readonly keys: IdempotencyKeys;
   readonly #db: Database.Database;
-  readonly #dataDir: string;
   readonly #now: () => number;
   readonly #events: EventLog;
   readonly #counters: CounterTable;
@@ -48,9 +47,8 @@ export class Store {
   readonly #sent: Database.Statement<[string], string | null>;
   readonly #probe: Database.Statement<[number]>;
 
-  constructor(db: Database.Database, dataDir: string, clocks: ClockSources) {
+  constructor(db: Database.Database, clocks: ClockSources) {
     this.#db = db;
-    this.#dataDir = dataDir;
     this.#now = clocks.wallMs;
     this.#events = new EventLog(db);
     this.#counters = new CounterTable(db);
@@ -60,7 +58,7 @@ export class Store {
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters);
     this.#changes = new TaskChanges(db, this.#events, this.#counters, this.kept.clock);
     this.#supervisors = new SupervisorTable(db);
-    this.#list = new TaskList(db, dataDir);
+    this.#list = new TaskList(db);
     this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#launchIds]);
     this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
     const live = (status: string) =>
@@ -159,6 +157,11 @@ export class Store {
     }
   }
 
+  /** Says what of a task's files could not be kept or written. In the transaction of its end. */
+  setWarnings(taskId: string, warnings: readonly string[]): void {
+    this.#changes.warn(taskId, warnings);
+  }
+
   /** Deletes a terminal task with its events; its idempotency key stays. False: unknown, or not terminal. */
   deleteTask(taskId: string): boolean {
     return this.#changes.delete(taskId);
@@ -179,12 +182,12 @@ export class Store {
 
   task(taskId: string): records.TaskRecord | undefined {
     const row = this.#task.get(taskId);
-    return row === undefined ? undefined : toRecord(row, this.#dataDir);
+    return row === undefined ? undefined : toRecord(row);
   }
 
   /** Every task that waits or runs, in the order of submission. */
   liveTasks(): records.TaskRecord[] {
-    return this.#live.all().map((row) => toRecord(row, this.#dataDir));
+    return this.#live.all().map((row) => toRecord(row));
   }
 
   /** Events of one task with `seq > afterSeq`; all of them without a limit. Empty for an unknown task. */

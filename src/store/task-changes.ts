@@ -24,6 +24,7 @@ export class TaskChanges {
   readonly #kill: Database.Statement;
   readonly #timeout: Database.Statement;
   readonly #finish: Database.Statement<[Record<string, unknown>], { pinned: number }>;
+  readonly #warn: Database.Statement<[string, string]>;
   readonly #delete: Database.Statement<[string], { pinned: number; disk_bytes: number | null }>;
 
   constructor(
@@ -52,10 +53,11 @@ export class TaskChanges {
       updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
       started_at_ms = coalesce(started_at_ms, @started_at_ms), pid = coalesce(pid, @pid), pgid = coalesce(pgid, @pid),
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
-      usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes,
+      usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes, warnings_json = @warnings_json,
       timeout_triggered = max(timeout_triggered, @timeout_triggered),
       released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms
       WHERE task_id = @task_id AND status = @from AND launch_id IS @launch_id RETURNING pinned`);
+    this.#warn = db.prepare('UPDATE tasks SET warnings_json = ? WHERE task_id = ?');
     this.#delete = db.prepare(
       "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING pinned, disk_bytes",
     );
@@ -135,6 +137,7 @@ export class TaskChanges {
       usage_json: jsonOrNull(end.usage),
       stdout_bytes: end.stdout_bytes,
       stderr_bytes: end.stderr_bytes,
+      warnings_json: jsonOrNull(end.warnings),
       timeout_triggered: end.timeout_triggered === true ? 1 : 0,
       released_at_ms: end.released_at_ms ?? null,
       ages_from_ms: this.clock.now(),
@@ -145,6 +148,10 @@ export class TaskChanges {
     if (end.error !== undefined) this.counters.error(end.error.code);
     if (from.status === 'running') this.counters.duration(end.duration_ms);
     return this.events.append(taskId, end.events);
+  }
+
+  warn(taskId: string, warnings: readonly string[]): void {
+    this.#warn.run(JSON.stringify(warnings), taskId);
   }
 
   /** Terminal tasks only; their events go with them. */

@@ -8,6 +8,11 @@ import { jsonOrNull } from './json.js';
 import type { InsertResult, NewTask, TaskRecord } from './records.js';
 import { sqliteCode } from './sqlite-error.js';
 
+/** Where files are follows from the id; the older schema wants something in these. */
+const OLD_PATHS = [
+  ...['task_dir', 'workspace_dir', 'request_path', 'result_path', 'stdout_path', 'stderr_path'],
+];
+
 const COLUMNS = [
   ...[
     'submit_seq',
@@ -21,16 +26,9 @@ const COLUMNS = [
     'owner',
     'session_id',
   ],
-  ...['created_at_ms', 'updated_at_ms', 'stdout_max_bytes', 'stderr_max_bytes', 'task_dir', 'workspace_dir'],
-  ...[
-    'request_path',
-    'result_path',
-    'stdout_path',
-    'stderr_path',
-    'script_path',
-    'reservation_json',
-    'limits_json',
-  ],
+  ...['created_at_ms', 'updated_at_ms', 'stdout_max_bytes', 'stderr_max_bytes'],
+  ...OLD_PATHS,
+  ...['reservation_json', 'limits_json'],
   ...[
     'sandbox_json',
     'metadata_json',
@@ -71,7 +69,7 @@ export class TaskInsert {
 
   /** The parts of the request stand in columns of their own too: what reads the older schema understands the row. */
   #insertRow(task: NewTask, submitSeq: number): void {
-    const { task_id, request, created_at_ms, paths } = task;
+    const { task_id, request, created_at_ms } = task;
     const context = request.control_context;
     try {
       this.#insert.run(
@@ -83,13 +81,8 @@ export class TaskInsert {
           context?.session_id ?? null,
         ],
         ...[created_at_ms, created_at_ms, request.limits.stdout_max_bytes, request.limits.stderr_max_bytes],
-        ...[paths.task_dir, paths.workspace_dir, paths.request_path, paths.result_path, paths.stdout_path],
-        ...[
-          paths.stderr_path,
-          paths.script_path,
-          JSON.stringify(task.reservation),
-          JSON.stringify(request.limits),
-        ],
+        ...OLD_PATHS.map(() => ''),
+        ...[JSON.stringify(task.reservation), JSON.stringify(request.limits)],
         ...[JSON.stringify(request.sandbox), JSON.stringify(request.metadata), jsonOrNull(context)],
         ...[JSON.stringify(task.plan), JSON.stringify(request.execution), task.request_json],
         ...[isPinned(request.metadata) ? 1 : 0, task.sent_json],
@@ -122,9 +115,9 @@ function freshRecord(task: NewTask, submitSeq: number): TaskRecord {
     exit_signal: null,
     error: null,
     usage: null,
-    ...task.paths,
     stdout_bytes: null,
     stderr_bytes: null,
+    warnings: null,
     kill_requested: false,
     kill_requested_at_ms: null,
     timeout_triggered: false,

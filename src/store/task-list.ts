@@ -59,10 +59,7 @@ export class TaskList {
   #searches = 0;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly db: Database.Database,
-    private readonly dataDir: string,
-  ) {}
+  constructor(private readonly db: Database.Database) {}
 
   /**
    * @param signal ends a search whose client has gone
@@ -79,7 +76,7 @@ export class TaskList {
         ? this.#read(shape, query, page, start)
         : await this.#search(shape, query, page, start, signal);
     return {
-      records: page.rows.map((row) => toRecord(row, this.dataDir)),
+      records: page.rows.map((row) => toRecord(row)),
       ...(next === undefined ? {} : { next_cursor: encodeCursor(query.order, next) }),
     };
   }

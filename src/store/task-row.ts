@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import { basename, isAbsolute, join } from 'node:path';
 import type { Cause } from '../task/causes.js';
 import type { ErrorBody, ErrorCode } from '../task/errors.js';
-import { canNameDirectory } from '../task/ids.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
@@ -10,7 +7,7 @@ import type { TaskStatus } from '../task/states.js';
 import type { Usage } from '../task/view.js';
 import { parseJson } from './json.js';
 import { legacyRequest, type LegacyColumns } from './legacy-request.js';
-import type { TaskPaths, TaskRecord } from './records.js';
+import type { TaskRecord } from './records.js';
 
 /** Columns that stand in the record under their own name and as they are. */
 const PLAIN = [
@@ -27,16 +24,11 @@ const PLAIN = [
   ...(['launch_id', 'launch_token', 'incarnation'] as const),
 ];
 
-const PATHS = [
-  ...(['task_dir', 'workspace_dir', 'request_path', 'result_path', 'stdout_path', 'stderr_path'] as const),
-  'script_path' as const,
-];
-
 /** The columns that a {@link TaskRow} is made of, for a SELECT. */
 export const TASK_COLUMNS = [
   ...PLAIN,
-  ...PATHS,
   ...['status', 'cause', 'kill_requested', 'timeout_triggered', 'error_code', 'error_json', 'usage_json'],
+  'warnings_json',
   ...['reservation_json', 'execution_plan_json', 'request_json'],
   // The request's parts are read for rows of the older runtime only: ours have them in request_json.
   ...['limits_json', 'sandbox_json', 'metadata_json', 'control_context_json', 'execution_json'].map(
@@ -44,7 +36,7 @@ export const TASK_COLUMNS = [
   ),
 ].join(', ');
 
-export interface TaskRow extends Pick<TaskRecord, (typeof PLAIN)[number]>, TaskPaths, LegacyColumns {
+export interface TaskRow extends Pick<TaskRecord, (typeof PLAIN)[number]>, LegacyColumns {
   status: TaskStatus;
   cause: Cause | null;
   kill_requested: number;
@@ -52,13 +44,14 @@ export interface TaskRow extends Pick<TaskRecord, (typeof PLAIN)[number]>, TaskP
   error_code: string | null;
   error_json: string | null;
   usage_json: string | null;
+  warnings_json: string | null;
   reservation_json: string | null;
   execution_plan_json: string | null;
   request_json: string | null;
 }
 
-/** The record of a row; `dataDir` is what relative paths of the older runtime resolve against. */
-export function toRecord(row: TaskRow, dataDir: string): TaskRecord {
+/** The record of a row. Where its files are follows from its id alone: the columns that say so are the older runtime's. */
+export function toRecord(row: TaskRow): TaskRecord {
   return {
     task_id: row.task_id,
     status: row.status,
@@ -81,15 +74,9 @@ export function toRecord(row: TaskRow, dataDir: string): TaskRecord {
     exit_signal: row.exit_signal,
     error: toError(row),
     usage: parseJson(row.usage_json) as Usage | null,
-    task_dir: absolute(row.task_dir, row.task_id, dataDir),
-    workspace_dir: absolute(row.workspace_dir, row.task_id, dataDir),
-    request_path: absolute(row.request_path, row.task_id, dataDir),
-    result_path: absolute(row.result_path, row.task_id, dataDir),
-    stdout_path: absolute(row.stdout_path, row.task_id, dataDir),
-    stderr_path: absolute(row.stderr_path, row.task_id, dataDir),
-    script_path: row.script_path === null ? null : absolute(row.script_path, row.task_id, dataDir),
     stdout_bytes: row.stdout_bytes,
     stderr_bytes: row.stderr_bytes,
+    warnings: parseJson(row.warnings_json) as string[] | null,
     kill_requested: row.kill_requested === 1,
     kill_requested_at_ms: row.kill_requested_at_ms,
     timeout_triggered: row.timeout_triggered === 1,
@@ -108,23 +95,4 @@ function toError(row: TaskRow): ErrorBody | null {
   if (row.cause === 'signal' && body?.code === 'internal') return { ...body, code: 'signal' };
   if (body !== null || row.error_code === null) return body;
   return { code: row.error_code as ErrorCode, message: row.error_code };
-}
-
-/** A task whose id can name no directory has no files: nothing is ever made at the place that stands for them. */
-function directoryName(taskId: string): string {
-  return canNameDirectory(taskId) ? taskId : `%${createHash('sha256').update(taskId).digest('hex')}`;
-}
-
-/**
- * The older runtime stored paths as its `--data-dir` was given, often relative to a working directory that is long
- * forgotten; below the task's own directory the layout is ours.
- */
-function absolute(path: string, taskId: string, dataDir: string): string {
-  const taskDir = join(dataDir, 'tasks', directoryName(taskId));
-  if (!canNameDirectory(taskId)) return join(taskDir, basename(path));
-  if (isAbsolute(path)) return path;
-  const own = `tasks/${taskId}`;
-  const at = `/${path}`.lastIndexOf(`/${own}`);
-  if (at >= 0) return join(taskDir, path.slice(at + own.length));
-  return join(taskDir, basename(path));
 }

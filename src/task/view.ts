@@ -70,6 +70,8 @@ export interface TaskView {
   /** The last bytes of a stream of which `stdout` does not show all. */
   stdout_tail?: string | undefined;
   stderr_tail?: string | undefined;
+  /** What of the task's files could not be read, kept or written, in words for people. */
+  warnings?: string[] | undefined;
   kill_requested: boolean;
   /** Program and arguments, or the script's first line, for people: a long one is cut. */
   command: string;

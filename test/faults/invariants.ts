@@ -28,7 +28,6 @@ interface TaskRow {
   released_at_ms: number | null;
   started_at_ms: number | null;
   finished_at_ms: number | null;
-  result_path: string;
 }
 
 interface EventRow {
@@ -73,7 +72,7 @@ export async function violations(daemon: Subject, { acknowledged, runs }: Eviden
       ...notKnown(tasks, acknowledged),
       ...wrongRuns(tasks, existsSync(runs) ? readFileSync(runs, 'utf8').split('\n').slice(0, -1) : []),
       ...events.filter((e, i) => e.seq !== i + 1).map((e) => `seq ${e.seq} does not follow the one before`),
-      ...tasks.flatMap((task) => wrongRow(task, types.get(task.task_id) ?? [])),
+      ...tasks.flatMap((task) => wrongRow(daemon.dataDir, task, types.get(task.task_id) ?? [])),
       ...wrongCounters(tasks, new Map(counters.map((c) => [c.name, c.value]))),
       ...(await wrongLedger(daemon)),
     ];
@@ -139,7 +138,7 @@ function byTask(events: readonly EventRow[]): Map<string, string[]> {
   return types;
 }
 
-function wrongRow(task: TaskRow, types: readonly string[]): string[] {
+function wrongRow(dataDir: string, task: TaskRow, types: readonly string[]): string[] {
   const { task_id: id, status } = task;
   const problems: string[] = [];
   const check = (holds: boolean, problem: string) => {
@@ -164,13 +163,14 @@ function wrongRow(task: TaskRow, types: readonly string[]): string[] {
     task.started_at_ms === null || task.started_at_ms <= (task.finished_at_ms ?? 0),
     'it ended before it started',
   );
-  check(resultStatus(task) === status, `result.json says ${resultStatus(task)}`);
+  check(resultStatus(dataDir, task) === status, `result.json says ${resultStatus(dataDir, task)}`);
   return problems;
 }
 
-function resultStatus({ result_path }: TaskRow): string {
-  if (!existsSync(result_path)) return 'nothing';
-  return (JSON.parse(readFileSync(result_path, 'utf8')) as { status: string }).status;
+function resultStatus(dataDir: string, { task_id }: TaskRow): string {
+  const file = join(dataDir, 'tasks', task_id, 'result.json');
+  if (!existsSync(file)) return 'nothing';
+  return (JSON.parse(readFileSync(file, 'utf8')) as { status: string }).status;
 }
 
 function wrongCounters(tasks: readonly TaskRow[], counters: ReadonlyMap<string, number>): string[] {

@@ -1,15 +1,25 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OutputSource } from '../../src/runtime/output/source.js';
 import { encodeTailHeader, TAIL_BYTES } from '../../src/supervisor/tail-format.js';
 
 /** Writes the two files of a stream as the supervisor does: the first `cap` bytes, and the last ones once it has passed. */
 export function writeStream(dir: string, produced: Buffer, cap: number, final = true): OutputSource {
-  const source = { path: join(dir, 'stdout.log'), tailPath: join(dir, 'stdout.tail'), maxBytes: cap, final };
-  writeFileSync(source.path, produced.subarray(0, cap));
-  if (produced.length > cap) writeTail(source.tailPath, produced);
+  const source = sourceIn(dir, cap, final);
+  mkdirSync(join(dir, 'tasks/t'), { recursive: true });
+  writeFileSync(logOf(source), produced.subarray(0, cap));
+  rmSync(tailOf(source), { force: true });
+  if (produced.length > cap) writeTail(tailOf(source), produced);
   return final ? { ...source, totalBytes: produced.length } : source;
 }
+
+/** The standard output of the one task in a data directory. */
+export function sourceIn(dataDir: string, maxBytes: number, final: boolean): OutputSource {
+  return { dataDir, taskId: 't', stream: 'stdout', maxBytes, final };
+}
+
+export const logOf = ({ dataDir }: OutputSource): string => join(dataDir, 'tasks/t/stdout.log');
+export const tailOf = ({ dataDir }: OutputSource): string => join(dataDir, 'tasks/t/stdout.tail');
 
 /** Writes the ring file of a stream that produced these bytes. */
 export function writeTail(path: string, produced: Buffer): void {

@@ -1,11 +1,11 @@
 import { appendFileSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { GrowthWatch } from '../../src/runtime/output/follow.js';
 import type { OutputSource } from '../../src/runtime/output/source.js';
 import { tempDir } from '../harness/temp-dir.js';
-import { pattern, writeStream, writeTail } from './files.js';
+import { logOf, pattern, sourceIn, tailOf, writeStream, writeTail } from './files.js';
 
 function watch(source: OutputSource): GrowthWatch {
   const made = new GrowthWatch(source);
@@ -36,22 +36,16 @@ test('bytes that are appended are seen, again and again', async () => {
   for (let size = 3; size < 10; size++) {
     const grown = watched.growth(size);
     await setImmediate();
-    appendFileSync(source.path, 'd');
+    appendFileSync(logOf(source), 'd');
     await grown;
   }
 });
 
 test('a log that is made later, and its directory too, are seen', async () => {
-  const dir = join(tempDir(), 'task');
-  const source = {
-    path: join(dir, 'stdout.log'),
-    tailPath: join(dir, 'stdout.tail'),
-    maxBytes: 10,
-    final: false,
-  };
+  const source = sourceIn(tempDir(), 10, false);
   const grown = watch(source).growth(0);
-  mkdirSync(dir);
-  writeFileSync(source.path, 'x');
+  mkdirSync(dirname(logOf(source)), { recursive: true });
+  writeFileSync(logOf(source), 'x');
   await grown;
 });
 
@@ -59,7 +53,7 @@ test('bytes past the cap are seen in the ring file', async () => {
   const source = writeStream(tempDir(), pattern(10), 10, false);
   const grown = watch(source).growth(10);
   await setImmediate();
-  writeTail(source.tailPath, pattern(11));
+  writeTail(tailOf(source), pattern(11));
   await grown;
 });
 

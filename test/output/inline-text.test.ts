@@ -1,10 +1,11 @@
-import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { INLINE_MAX_BYTES, InlineTexts } from '../../src/runtime/output/inline-text.js';
 import { tempDir } from '../harness/temp-dir.js';
-import { writeStream } from './files.js';
+import { logOf, sourceIn, writeStream } from './files.js';
 
 function inlineTexts(cacheBytes?: number): InlineTexts {
   const texts = new InlineTexts(cacheBytes);
@@ -98,7 +99,7 @@ test('a character that is not written out yet is left out until it is, or until 
   const source = writeStream(tempDir(), Buffer.from([0x41, 0xe2, 0x82]), 100, false);
   expect(parse((await texts.read(source)).text)).toBe('A');
   expect(parse((await texts.read({ ...source, final: true, totalBytes: 3 })).text)).toBe('A\ufffd');
-  appendFileSync(source.path, Buffer.from([0xac]));
+  appendFileSync(logOf(source), Buffer.from([0xac]));
   expect(parse((await texts.read(source)).text)).toBe('A€');
 });
 
@@ -108,11 +109,11 @@ test('what was encoded is kept until the file changes', async () => {
   const source = writeStream(dir, Buffer.from('first'), 100, false);
   const { text } = await texts.read(source);
   expect((await texts.read(source)).text).toBe(text);
-  appendFileSync(source.path, ', second');
+  appendFileSync(logOf(source), ', second');
   expect(parse((await texts.read(source)).text)).toBe('first, second');
   // Another file of the same length and time in its place, as when a task id is used again.
   writeFileSync(join(dir, 'other'), 'other, second');
-  renameSync(join(dir, 'other'), source.path);
+  renameSync(join(dir, 'other'), logOf(source));
   expect(parse((await texts.read(source)).text)).toBe('other, second');
 });
 
@@ -134,20 +135,31 @@ test('those who ask at the same time share one encoding', async () => {
 });
 
 test('nothing written, and no file at all, are empty texts', async () => {
-  const source = {
-    path: join(tempDir(), 'none'),
-    tailPath: join(tempDir(), 'none'),
-    maxBytes: 5,
-    final: true,
-  };
+  const source = sourceIn(tempDir(), 5, true);
   expect(parse((await inlineTexts().read(source)).text)).toBe('');
   expect(parse((await inlineTexts().read({ ...source, totalBytes: 0 })).text)).toBe('');
 });
 
-test('a file that cannot be read is an error, and is tried again', async () => {
+test('a file that cannot be read is an empty text that says why, and is tried again', async () => {
   const texts = inlineTexts();
-  const dir = tempDir();
-  const source = writeStream(dir, Buffer.from('x'), 100);
-  await expect(texts.read({ ...source, path: `${dir}/${'n'.repeat(300)}` })).rejects.toThrow('ENAMETOOLONG');
+  const source = writeStream(tempDir(), Buffer.from('x'), 100);
+  const log = logOf(source);
+  renameSync(log, `${log}.away`);
+  expect(await texts.read(source)).toMatchObject({ total_bytes: 1, problem: 'stdout.log of task t is gone' });
+  execFileSync('mkfifo', [log]);
+  const read = await texts.read(source);
+  expect([parse(read.text), read.total_bytes, read.omitted_bytes]).toEqual(['', 1, 1]);
+  expect(read.problem).toBe(`${log} is a FIFO, not a file`);
+  renameSync(`${log}.away`, log);
   expect(parse((await texts.read(source)).text)).toBe('x');
+});
+
+test('what a task has added to its own log is not output', async () => {
+  const source = writeStream(tempDir(), Buffer.from('abc'), 100);
+  truncateSync(logOf(source), 2 ** 40);
+  expect(await inlineTexts().read(source)).toMatchObject({
+    text: Buffer.from('"abc"'),
+    total_bytes: 3,
+    truncated: false,
+  });
 });

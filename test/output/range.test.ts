@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readRange } from '../../src/runtime/output/range.js';
 import { tempDir } from '../harness/temp-dir.js';
-import { pattern, writeStream, writeTail } from './files.js';
+import { logOf, pattern, sourceIn, tailOf, writeStream, writeTail } from './files.js';
 
 const TAIL = 65_536;
 
@@ -61,12 +61,7 @@ test('reading on from next_offset gives all that is there, and the gap once', as
 });
 
 test('a stream without files is empty', async () => {
-  const source = {
-    path: join(tempDir(), 'none.log'),
-    tailPath: join(tempDir(), 'none.tail'),
-    maxBytes: 10,
-    final: false,
-  };
+  const source = sourceIn(tempDir(), 10, false);
   expect(await readRange(source, 0, 10)).toMatchObject({
     data: Buffer.alloc(0),
     next_offset: 0,
@@ -87,10 +82,10 @@ test('a tail that was lost or tampered with leaves a gap up to the end', async (
   const dir = tempDir();
   const source = writeStream(dir, pattern(200_000), 1_000);
   for (const damage of [
-    () => writeFileSync(source.tailPath, 'not a ring'),
-    () => writeTail(source.tailPath, pattern(300_000)),
-    () => rmSync(source.tailPath),
-    () => mkdirSync(source.tailPath),
+    () => writeFileSync(tailOf(source), 'not a ring'),
+    () => writeTail(tailOf(source), pattern(300_000)),
+    () => rmSync(tailOf(source)),
+    () => mkdirSync(tailOf(source)),
   ]) {
     damage();
     expect(await readRange(source, 0, 5_000)).toMatchObject({
@@ -109,10 +104,16 @@ test('a tail that was lost or tampered with leaves a gap up to the end', async (
 test('links and pipes in the place of a log are not read', async () => {
   const dir = tempDir();
   writeFileSync(join(dir, 'secret'), 'secret');
-  symlinkSync(join(dir, 'secret'), join(dir, 'link.log'));
-  execFileSync('mkfifo', [join(dir, 'pipe.log')]);
-  for (const name of ['link.log', 'pipe.log']) {
-    const source = { path: join(dir, name), tailPath: join(dir, 'none'), maxBytes: 100, final: true };
-    expect((await readRange(source, 0, 100)).data).toHaveLength(0);
+  const source = writeStream(dir, Buffer.from('abc'), 100);
+  const log = logOf(source);
+  for (const [put, kind] of [
+    [() => symlinkSync(join(dir, 'secret'), log), 'a link'],
+    [() => execFileSync('mkfifo', [log]), 'a FIFO'],
+  ] as const) {
+    rmSync(log);
+    put();
+    const range = await readRange(source, 0, 100);
+    expect(range.data).toHaveLength(0);
+    expect(range).toMatchObject({ eof: true, warnings: [`${log} is ${kind}, not a file`] });
   }
 });

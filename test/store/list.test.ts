@@ -228,7 +228,7 @@ test('statements are kept for few of the many ways to filter, and whatever the o
     prepared++;
     return prepare(sql);
   };
-  const list = new TaskList(db, dir);
+  const list = new TaskList(db);
   const cost = async (query: Partial<ListQuery>) => {
     const before = prepared;
     await list.page({ ...QUERY, ...query });

@@ -29,6 +29,7 @@ describe('a new database', () => {
       { id: 5, name: 'keys-end', n: 64, applied_at_ms: NOW },
       { id: 6, name: 'sent-request', n: 64, applied_at_ms: NOW },
       { id: 7, name: 'exit-nonzero', n: 64, applied_at_ms: NOW },
+      { id: 8, name: 'warnings', n: 64, applied_at_ms: NOW },
     ]);
     expect(store.lastSeq()).toBe(0);
     expect(store.liveTasks()).toEqual([]);
@@ -166,14 +167,6 @@ describe('a database of the older runtime', () => {
       policy: { priority: 0 },
       control_context: { tenant: 'acme', labels: { a: 'b' }, queue: 'default' },
       metadata: { note: 'old' },
-    });
-    expect(task).toMatchObject({
-      task_dir: join(dir, 'tasks/t'),
-      workspace_dir: join(dir, 'tasks/t/workspace/sub'),
-      request_path: join(dir, 'tasks/t/request.json'),
-      stdout_path: '/abs/t/stdout.log',
-      stderr_path: join(dir, 'tasks/t/stderr.log'),
-      script_path: null,
     });
     expect(store.task('broken')?.request).toMatchObject({
       execution: { kind: 'command', program: '', args: ['x'], env: {} },

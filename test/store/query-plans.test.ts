@@ -16,7 +16,7 @@ async function plans(): Promise<Map<string, string>> {
     statements.push(sql);
     return prepare(sql);
   }) as typeof db.prepare;
-  const store = new Store(db, dir, { wallMs: () => NOW, uptimeMs: () => 0, bootId: '' });
+  const store = new Store(db, { wallMs: () => NOW, uptimeMs: () => 0, bootId: '' });
   await insert(store, 't');
   const filters: Partial<ListQuery>[] = [
     {},

@@ -49,7 +49,6 @@ export function events(...types: EventType[]): NewEvent[] {
 
 export function newTask(task_id: string, submission: Partial<TaskSubmission> = {}): NewTask {
   const request = submitSchema.parse({ execution: { kind: 'command', program: '/bin/true' }, ...submission });
-  const dir = `/data/tasks/${task_id}`;
   return {
     task_id,
     request,
@@ -58,15 +57,6 @@ export function newTask(task_id: string, submission: Partial<TaskSubmission> = {
     plan: PLAN,
     reservation: { task_slots: 1, memory_bytes: 1024 },
     created_at_ms: NOW,
-    paths: {
-      task_dir: dir,
-      workspace_dir: `${dir}/workspace`,
-      request_path: `${dir}/request.json`,
-      result_path: `${dir}/result.json`,
-      stdout_path: `${dir}/stdout.log`,
-      stderr_path: `${dir}/stderr.log`,
-      script_path: null,
-    },
     events: events('submitted', 'accepted', 'planned'),
   };
 }

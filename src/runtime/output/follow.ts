@@ -1,5 +1,6 @@
 import fs from 'node:fs';
-import path from 'node:path';
+import { inTaskDir } from '../task-files.js';
+import { logName, tailName } from '../task-paths.js';
 import { producedBytes } from './snapshot.js';
 import type { OutputSource } from './source.js';
 
@@ -27,7 +28,6 @@ export class GrowthWatch {
 
   /**
    * Resolves when the stream has bytes past `offset`, and always once {@link wake} was called. One caller at a time.
-   * @throws a system error when a file that exists cannot be read
    */
   growth(offset: number): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -60,11 +60,13 @@ export class GrowthWatch {
 
 /** Watches the directory rather than the files, because they may not be there yet. Undefined when that cannot be. */
 function watchBoth(source: OutputSource, changed: () => void): fs.FSWatcher | undefined {
-  const names = new Set([path.basename(source.path), path.basename(source.tailPath)]);
+  const names = new Set([logName(source.stream), tailName(source.stream)]);
   try {
-    const watcher = fs.watch(path.dirname(source.path), (_event, name) => {
-      if (name === null || names.has(name)) changed();
-    });
+    const watcher = inTaskDir(source.dataDir, source.taskId, (directory) =>
+      fs.watch(directory.entry(), (_event, name) => {
+        if (name === null || names.has(name)) changed();
+      }),
+    );
     watcher.on('error', () => {
       watcher.close();
     });

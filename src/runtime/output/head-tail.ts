@@ -1,5 +1,5 @@
 import type { HeadTailView } from '../service.js';
-import { withSnapshot, type OutputSnapshot } from './snapshot.js';
+import { warningsOf, withSnapshot, type OutputSnapshot } from './snapshot.js';
 import type { OutputSource } from './source.js';
 import { carriedBytes, strayBytes, unfinishedBytes } from './utf8.js';
 
@@ -16,7 +16,6 @@ const COUNT_BYTES = 67_108_864;
  * The first and the last of a stream. All of it stands in `head` when it has at most `maxBytes` and `maxLines`; else head
  * and tail get half of both each (the head the odd one), whole lines where lines decide, whole characters where
  * bytes do. A line of which a part was omitted counts as omitted.
- * @throws a system error when a file that exists cannot be read
  */
 export function readHeadTail(
   source: OutputSource,
@@ -58,6 +57,7 @@ function view(
     omitted_lines: omittedLines,
     total_lines: totalLines,
     eof,
+    ...warningsOf(s),
   };
 }
 

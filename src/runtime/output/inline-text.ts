@@ -1,4 +1,5 @@
 import { TAIL_BYTES } from '../../supervisor/tail-format.js';
+import { errnoOf } from '../../files/errno.js';
 import { OutputSnapshot } from './snapshot.js';
 import type { OutputSource } from './source.js';
 import { TextCache } from './text-cache.js';
@@ -28,6 +29,8 @@ export interface InlineText {
   omitted_bytes: number;
   /** True when the task wrote more than `text` may hold. */
   truncated: boolean;
+  /** Why not all of it can be read that should be there. */
+  problem?: string | undefined;
 }
 
 /** Reads and encodes the texts in a status; what was encoded once is kept for the next poll. */
@@ -40,38 +43,46 @@ export class InlineTexts {
     this.#cache = new TextCache(cacheBytes);
   }
 
-  /** @throws a system error when a file that exists cannot be read */
   async read(source: OutputSource): Promise<InlineText> {
     if (source.final && source.totalBytes === 0)
       return { text: EMPTY, total_bytes: 0, omitted_bytes: 0, truncated: false };
     const snapshot = new OutputSnapshot(source);
     try {
-      const shown = Math.min(snapshot.kept, source.maxBytes, INLINE_MAX_BYTES);
-      const truncated = snapshot.total > shown;
-      const whole = source.final && !truncated;
-      const text =
-        shown === 0
-          ? EMPTY
-          : await this.#cache.get(source.path, `${snapshot.stamp}:${shown}:${whole}`, async () =>
-              this.#encoder.encode(withoutCutEnd(await snapshot.read(0, shown), whole)),
-            );
-      const { total, omitted } = snapshot;
-      const sizes = { total_bytes: total, omitted_bytes: omitted, truncated };
-      const tailStart = tailStartOf(snapshot, shown);
-      if (tailStart === total) return { text, ...sizes };
-      const tail = await this.#cache.get(
-        source.tailPath,
-        `${snapshot.stamp}:${shown}:${total}:${source.final}`,
-        async () => {
-          const cut = tailStart === shown ? await cutAtCap(snapshot, shown) : 0;
-          const bytes = await snapshot.read(tailStart - cut, total);
-          return this.#encoder.encode(withoutCutEnd(bytes.subarray(strayBytes(bytes)), source.final));
-        },
-      );
-      return { text, tail, ...sizes };
+      return await this.#readSnapshot(source, snapshot);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      // What could be looked at could not be opened: then it is gone.
+      return { text: EMPTY, ...sizesOf(snapshot.open(), 0), problem: snapshot.problem };
     } finally {
       snapshot.close();
     }
+  }
+
+  async #readSnapshot(source: OutputSource, snapshot: OutputSnapshot): Promise<InlineText> {
+    const key = `${source.taskId}/${source.stream}`;
+    const shown = Math.min(snapshot.kept, source.maxBytes, INLINE_MAX_BYTES);
+    const truncated = snapshot.total > shown;
+    const whole = source.final && !truncated;
+    const text =
+      shown === 0
+        ? EMPTY
+        : await this.#cache.get(key, `${snapshot.stamp}:${shown}:${whole}`, async () =>
+            this.#encoder.encode(withoutCutEnd(await snapshot.read(0, shown), whole)),
+          );
+    const { total } = snapshot;
+    const rest = { ...sizesOf(snapshot, shown), problem: snapshot.problem };
+    const tailStart = tailStartOf(snapshot, shown);
+    if (tailStart === total) return { text, ...rest };
+    const tail = await this.#cache.get(
+      `${key}.tail`,
+      `${snapshot.stamp}:${shown}:${total}:${source.final}`,
+      async () => {
+        const cut = tailStart === shown ? await cutAtCap(snapshot, shown) : 0;
+        const bytes = await snapshot.read(tailStart - cut, total);
+        return this.#encoder.encode(withoutCutEnd(bytes.subarray(strayBytes(bytes)), source.final));
+      },
+    );
+    return { text, tail, ...rest };
   }
 
   /** Bytes as a JSON string literal; see {@link JsonTextEncoder.encode}. */
@@ -83,6 +94,10 @@ export class InlineTexts {
   close(): Promise<void> {
     return this.#encoder.close();
   }
+}
+
+function sizesOf({ total, omitted }: OutputSnapshot, shown: number) {
+  return { total_bytes: total, omitted_bytes: omitted, truncated: total > shown };
 }
 
 /**

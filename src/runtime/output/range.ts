@@ -1,5 +1,5 @@
 import type { OutputRange } from '../service.js';
-import { withSnapshot } from './snapshot.js';
+import { warningsOf, withSnapshot } from './snapshot.js';
 import type { OutputSource } from './source.js';
 
 /** {@link OutputRange} without the stream's name, which files do not know. */
@@ -8,7 +8,6 @@ export type RangeRead = Omit<OutputRange, 'stream'>;
 /**
  * Reads up to `limit` bytes from `offset`. An offset among the bytes that are gone jumps to the next one that is there,
  * and `offset` of the answer says so; an offset past the end is answered with nothing.
- * @throws a system error when a file that exists cannot be read
  */
 export function readRange(source: OutputSource, offset: number, limit: number): Promise<RangeRead> {
   return withSnapshot(source, async (s) => {
@@ -23,6 +22,7 @@ export function readRange(source: OutputSource, offset: number, limit: number): 
       kept_bytes: s.kept,
       omitted_bytes: s.omitted,
       eof: source.final && next >= s.total,
+      ...warningsOf(s),
     };
   });
 }

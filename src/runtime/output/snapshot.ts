@@ -1,12 +1,15 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { promisify } from 'node:util';
+import type { Directory } from '../../files/directory.js';
+import { errnoOf } from '../../files/errno.js';
+import { NotAFileError } from '../../files/kind.js';
 import { decodeTail } from '../../supervisor/tail-format.js';
+import { inTaskDir } from '../task-files.js';
+import { logName, tailName } from '../task-paths.js';
 import type { OutputSource } from './source.js';
 
 const readAsync = promisify(fs.read);
-
-/** A task may put anything in the place of its own log: links are not followed, a FIFO does not block. */
-const OPEN_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
 
 /** Up to here a read from the page cache is cheaper than a trip through the thread pool. */
 const SYNC_BYTES = 65_536;
@@ -19,66 +22,143 @@ const TAIL_READS = 5;
 /**
  * One stream at one moment: `[0, kept)` is in the log file, `[tailFrom, total)` in the ring file, and what lies
  * between them is gone. The log is opened by the first read and held until this is closed; most polls of a status find
- * the text that they know and read nothing.
+ * the text that they know and read nothing. A task can put anything in the place of its files: what cannot be read counts
+ * as gone, and {@link problem} says why.
  */
 export class OutputSnapshot {
-  readonly kept: number;
   readonly total: number;
   readonly tailFrom: number;
   /** Changes whenever the log file does. */
   readonly stamp: string;
-  readonly #path: string;
-  #fd: number | undefined;
+  readonly #log: string;
+  readonly #directory: Directory | undefined;
   readonly #tail: Buffer;
+  #kept: number;
+  #problem: string | undefined;
+  #fd: number | undefined;
 
-  /** @throws a system error other than a missing file; a missing file is an empty one */
   constructor(source: OutputSource) {
-    this.#path = source.path;
-    const stat = statRegular(source.path);
-    this.kept = stat?.size ?? 0;
-    this.stamp = `${stat?.ino ?? 0}:${this.kept}:${stat?.mtimeMs ?? 0}`;
-    const tail = tailBeyond(source, this.kept);
-    this.total = Math.max(this.kept, source.totalBytes ?? 0, tail?.total ?? 0);
-    this.tailFrom = tail === undefined ? this.total : Math.max(this.kept, tail.total - tail.bytes.length);
-    this.#tail = tail === undefined ? EMPTY : lastBytes(tail.bytes, this.total - this.tailFrom);
+    const [log, tail] = [logName(source.stream), tailName(source.stream)];
+    this.#log = log;
+    this.#directory = this.#ifReadable(() => inTaskDir(source.dataDir, source.taskId, (d) => d.duplicate()));
+    const stat = this.#regular(log);
+    const size = stat?.size ?? 0;
+    // More than was written is not output.
+    this.#kept = source.final ? Math.min(size, source.totalBytes ?? size) : size;
+    this.stamp = `${stat?.ino ?? 0}:${size}:${stat?.mtimeMs ?? 0}`;
+    const ring = this.#tailBeyond(source, tail);
+    this.total = Math.max(this.#kept, source.totalBytes ?? 0, ring?.total ?? 0);
+    this.tailFrom = ring === undefined ? this.total : Math.max(this.#kept, ring.total - ring.bytes.length);
+    this.#tail = ring === undefined ? EMPTY : lastBytes(ring.bytes, this.total - this.tailFrom);
+    if (source.final && this.total > 0 && stat === undefined)
+      this.#problem ??= `${log} of task ${source.taskId} is gone`;
+  }
+
+  /** Bytes at the beginning that are in the log file. */
+  get kept(): number {
+    return this.#kept;
+  }
+
+  /** Why not all can be read that should be there; undefined when it can. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** Bytes between head and tail that are gone. */
   get omitted(): number {
-    return this.tailFrom - this.kept;
+    return this.tailFrom - this.#kept;
   }
 
   /**
    * The bytes `[from, to)`. A range that crosses the gap ends at it; one that begins in it is empty.
    * Shorter than asked for when the file has been cut meanwhile.
+   * @throws a system error when the log cannot be read any more, which {@link open} would have told
    */
   async read(from: number, to: number): Promise<Buffer> {
-    const head = from < this.kept ? await this.#readLog(from, Math.min(to, this.kept)) : EMPTY;
+    const head = from < this.#kept ? await this.#readLog(from, Math.min(to, this.#kept)) : EMPTY;
     const next = from + head.length;
     if (next >= to || next < this.tailFrom) return head;
     const tail = this.#tail.subarray(next - this.tailFrom, to - this.tailFrom);
     return head.length === 0 ? tail : Buffer.concat([head, tail]);
   }
 
+  /** Opens the log now. One that cannot be opened counts as gone from here on. */
+  open(): this {
+    if (this.#kept > 0 && this.#ifReadable(() => this.#openLog()) === undefined) this.#kept = 0;
+    return this;
+  }
+
   close(): void {
     if (this.#fd !== undefined) fs.closeSync(this.#fd);
+    this.#directory?.close();
+  }
+
+  #openLog(): number {
+    if (this.#directory === undefined) throw new Error(`${this.#log} cannot be read`);
+    this.#fd ??= this.#directory.file(this.#log).fd;
+    return this.#fd;
   }
 
   async #readLog(from: number, to: number): Promise<Buffer> {
-    this.#fd ??= openRegular(this.#path);
-    if (this.#fd === undefined) return EMPTY;
+    const fd = this.#openLog();
     const buffer = Buffer.allocUnsafe(to - from);
     let filled = 0;
     while (filled < buffer.length) {
       const length = buffer.length - filled;
       const count =
         length <= SYNC_BYTES
-          ? fs.readSync(this.#fd, buffer, filled, length, from + filled)
-          : (await readAsync(this.#fd, buffer, filled, length, from + filled)).bytesRead;
+          ? fs.readSync(fd, buffer, filled, length, from + filled)
+          : (await readAsync(fd, buffer, filled, length, from + filled)).bytesRead;
       if (count === 0) break;
       filled += count;
     }
     return buffer.subarray(0, filled);
+  }
+  #tailBeyond(source: OutputSource, name: string): Tail | undefined {
+    if (source.final && source.totalBytes !== undefined && source.totalBytes <= this.#kept) return undefined;
+    // Most streams have none, and to be told so by an exception takes longer than all else here.
+    if (this.#regular(name) === undefined) return undefined;
+    const tail = this.#ifReadable(() => this.#readTail(name, source.final));
+    if (tail === undefined || !Number.isSafeInteger(tail.total) || tail.total <= this.#kept) return undefined;
+    // The count that was recorded at the end is the truth; a ring that says otherwise was tampered with.
+    if (source.totalBytes !== undefined && tail.total !== source.totalBytes) return undefined;
+    return tail;
+  }
+
+  #readTail(name: string, final: boolean): Tail | undefined {
+    const fd = this.#directory?.file(name).fd;
+    if (fd === undefined) return undefined;
+    try {
+      let bytes = readWhole(fd);
+      for (let reads = 1; !final && reads < TAIL_READS; reads++) {
+        const again = readWhole(fd);
+        if (again.equals(bytes)) break;
+        bytes = again;
+      }
+      return decodeTail(bytes);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #regular(name: string): fs.Stats | undefined {
+    return this.#ifReadable(() => {
+      const stat = this.#directory?.stat(name);
+      if (stat === undefined || stat.isFile()) return stat;
+      throw new NotAFileError(path.join(this.#directory?.path ?? '', name), stat);
+    });
+  }
+
+  /** @returns what `look` does; undefined when it throws a system error, which is told unless there is nothing */
+  #ifReadable<T>(look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === undefined) throw error;
+      if (code !== 'ENOENT') this.#problem ??= (error as Error).message;
+      return undefined;
+    }
   }
 }
 
@@ -89,72 +169,32 @@ export async function withSnapshot<T>(
 ): Promise<T> {
   const snapshot = new OutputSnapshot(source);
   try {
-    return await use(snapshot);
+    return await use(snapshot.open());
   } finally {
     snapshot.close();
   }
 }
 
-/** Bytes of the stream so far. */
+/** Bytes of the stream so far that can be read or are known to be gone. */
 export function producedBytes(source: OutputSource): number {
-  return new OutputSnapshot(source).total;
-}
-
-/** ELOOP: a link, ENXIO: a socket; neither is output. */
-const NO_OUTPUT = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'];
-
-/** @returns what `look` does; undefined when there is no output at its path */
-function ifThere<T>(look: () => T): T | undefined {
+  const snapshot = new OutputSnapshot(source);
   try {
-    return look();
-  } catch (error) {
-    if (NO_OUTPUT.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
+    const { kept } = snapshot;
+    // One that cannot be opened would else be looked at again and again.
+    return snapshot.open().kept < kept ? 0 : snapshot.total;
+  } finally {
+    snapshot.close();
   }
 }
 
-function statRegular(path: string): fs.Stats | undefined {
-  const stat = ifThere(() => fs.lstatSync(path, { throwIfNoEntry: false }));
-  return stat?.isFile() === true ? stat : undefined;
-}
-
-function openRegular(path: string): number | undefined {
-  const fd = ifThere(() => fs.openSync(path, OPEN_FLAGS));
-  if (fd === undefined) return undefined;
-  if (fs.fstatSync(fd).isFile()) return fd;
-  fs.closeSync(fd);
-  return undefined;
+/** What an answer says of it; nothing where all could be read. */
+export function warningsOf({ problem }: OutputSnapshot): { warnings?: string[] } {
+  return problem === undefined ? {} : { warnings: [problem] };
 }
 
 interface Tail {
   total: number;
   bytes: Buffer;
-}
-
-function tailBeyond(source: OutputSource, kept: number): Tail | undefined {
-  if (source.final && source.totalBytes !== undefined && source.totalBytes <= kept) return undefined;
-  const tail = readTail(source);
-  if (tail === undefined || !Number.isSafeInteger(tail.total) || tail.total <= kept) return undefined;
-  // The count that was recorded at the end is the truth; a ring that says otherwise was tampered with.
-  if (source.totalBytes !== undefined && tail.total !== source.totalBytes) return undefined;
-  return tail;
-}
-
-function readTail(source: OutputSource): Tail | undefined {
-  // Most streams have none, and to be told so by an exception takes longer than all else here.
-  const fd = statRegular(source.tailPath) && openRegular(source.tailPath);
-  if (fd === undefined) return undefined;
-  try {
-    let bytes = readWhole(fd);
-    for (let reads = 1; !source.final && reads < TAIL_READS; reads++) {
-      const again = readWhole(fd);
-      if (again.equals(bytes)) break;
-      bytes = again;
-    }
-    return decodeTail(bytes);
-  } finally {
-    fs.closeSync(fd);
-  }
 }
 
 /** The ring file is a little over 64 KiB; more than twice that is not one. */

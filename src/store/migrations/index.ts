@@ -5,6 +5,7 @@ import { fewerIndexes } from './0004-fewer-indexes.js';
 import { keysEnd } from './0005-keys-end.js';
 import { sentRequest } from './0006-sent-request.js';
 import { exitNonzero } from './0007-exit-nonzero.js';
+import { warnings } from './0008-warnings.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   keysEnd,
   sentRequest,
   exitNonzero,
+  warnings,
 ];
