@@ -88,8 +88,7 @@ export class Supervision implements SupervisorEvents {
       }
       this.inherited.delete(launchId);
       if (task.kill !== undefined) void completeWithout(core, task, CANCELLED);
-      // One that has not begun may have been planned by an earlier start: it is planned again with another launch.
-      else if (task.record.started_at_ms === null) launchAgain(core, task);
+      // The same launch, never another: one that it has just begun is not told of yet, and would run twice.
       else tellLaunch(core, task);
     }
   }

@@ -192,7 +192,7 @@ test('a waiting task is planned by the start that runs it', async () => {
   expect((await eventTypes(daemon, same)).filter((type) => type === 'planned')).toHaveLength(1);
 });
 
-test('so is one whose launch never began', async () => {
+test('one whose launch is already written down keeps that launch and its plan, and does not run without its limits', async () => {
   const crash = { EXECGO_DAEMON_CRASH_AT: 'after_dispatch_commit' };
   const daemon = await startDaemon({ env: crash });
   const limits = { pids_max: 50 };
@@ -200,12 +200,13 @@ test('so is one whose launch never began', async () => {
   await daemon.exited();
   await daemon.restart({ env: {}, flags: ['--disable-cgroup'] });
   const end = await waitForEnd(daemon, 'adaptive');
-  expect(end.execution_plan).toMatchObject({
-    degraded: true,
-    resource_enforcement: { pids_mechanism: 'none', cgroup_enforced: false },
+  expect(end).toMatchObject({
+    status: 'failed',
+    cause: 'sandbox',
+    error: { code: 'sandbox_setup_failed' },
+    execution_plan: { degraded: false, resource_enforcement: { cgroup_enforced: true } },
   });
   expect(await eventTypes(daemon, 'adaptive')).toEqual([
-    ...['submitted', 'accepted', 'planned', 'resource_reserved', 'planned', 'degraded', 'started'],
-    ...['resource_released', 'finished'],
+    ...['submitted', 'accepted', 'planned', 'resource_reserved', 'resource_released', 'failed'],
   ]);
 });
