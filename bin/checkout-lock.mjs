@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 
 /** Holds one socket for each process that wants the lock; relative to the checkout, as a socket's path must be short. */
@@ -51,10 +60,9 @@ async function announce() {
       renameSync(`${FOLDER}/${name}${UNFINISHED}`, `${FOLDER}/${name}`);
       break;
     } catch (error) {
-      // Whoever has just finished removes the folder.
+      // Whoever has just finished removes the folder, for which Node says EACCES when it listens.
       if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error;
-      if (error.code === 'EACCES')
-        throw new Error(`${FOLDER} cannot be written to: ${error.message}`, { cause: error });
+      if (existsSync(FOLDER)) accessSync(FOLDER, constants.W_OK);
     }
   }
   const close = () => {
