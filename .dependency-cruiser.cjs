@@ -4,6 +4,7 @@
  */
 const MAY_IMPORT = {
   files: [],
+  binary: ['files'],
   task: [],
   ledger: ['task'],
   store: ['files', 'task'],

@@ -4,6 +4,7 @@
  *
  *   node bin/bootstrap.mjs           install and build where needed
  *   node bin/bootstrap.mjs build     build in any case
+ *   node bin/bootstrap.mjs binary    as without an argument, and make dist/execgo-<platform>-<arch> where needed
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,6 +31,7 @@ class SetupError extends Error {}
 
 const INSTALL_STAMP = at('node_modules', '.execgo-stamp');
 const BUILD_STAMP = at('dist', '.build-stamp');
+const BINARY_STAMP = at('dist', '.binary-stamp');
 
 function checkNode() {
   const wanted = JSON.parse(readFileSync(at('package.json'), 'utf8')).engines.node;
@@ -226,10 +228,24 @@ function readIfThere(path) {
 
 const isBuilt = (hash) => readIfThere(BUILD_STAMP) === hash;
 
+/** One executable holds this Node. */
+const isBinaryBuilt = (hash) => readIfThere(BINARY_STAMP) === `${process.version}\n${hash}`;
+
+async function binary(hash) {
+  say('making one executable in dist/ (some seconds)');
+  const { buildBinary } = await import('./build-binary.mjs');
+  await buildBinary(ROOT).catch((error) => {
+    throw new SetupError(`no executable was made: ${error.message}`);
+  });
+  writeFileSync(BINARY_STAMP, `${process.version}\n${hash}`);
+}
+
 async function main() {
   checkNode();
   const forced = process.argv[2] === 'build';
-  if (!forced && installReason() === undefined && isBuilt(sourceHash())) return;
+  const wantsBinary = process.argv[2] === 'binary';
+  const isDone = (hash) => !forced && isBuilt(hash) && (!wantsBinary || isBinaryBuilt(hash));
+  if (installReason() === undefined && isDone(sourceHash())) return;
 
   process.chdir(ROOT);
   const release = await lockCheckout(() =>
@@ -240,9 +256,12 @@ async function main() {
     if (reason !== undefined) await install(reason);
     writeFileSync(INSTALL_STAMP, installStamp());
     const hash = sourceHash();
-    if (!forced && isBuilt(hash)) return;
-    say('compiling the sources to dist/ (some seconds)');
-    await build(hash);
+    if (isDone(hash)) return;
+    if (forced || !isBuilt(hash)) {
+      say('compiling the sources to dist/ (some seconds)');
+      await build(hash);
+    }
+    if (wantsBinary) await binary(hash);
   } finally {
     release();
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.js';
@@ -52,8 +53,8 @@ import type { RetentionPolicy } from './store/kept-tasks.js';
 import { olderDataDir } from './store/older-data-dir.js';
 import { openStore } from './store/open.js';
 
-/** The compiled program, run again as the supervisor. */
-const ENTRY = fileURLToPath(new URL('../bin/execgo.js', import.meta.url));
+/** The compiled program, run again as the supervisor; the single executable is its own entry. */
+const ENTRY = isSea() ? undefined : fileURLToPath(new URL('../bin/execgo.js', import.meta.url));
 
 /** A garbage collection without a daemon holds the data directory for about a second at a time. */
 const LOCK_PATIENCE_MS = 10_000;

@@ -44,7 +44,7 @@ export interface SupervisorsOptions {
   version: string;
   bootId: string;
   /** The program that is this daemon, run again as the supervisor. */
-  entry: string;
+  entry: string | undefined;
   launcher: 'libc' | 'execa' | 'auto';
   store: Store;
   log: Logger;

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Usage } from '../task/view.js';
 import type { UsageQuestion, UsageReply } from './usage-worker.js';
+import { startWorkerThread } from './worker-thread.js';
 
 /** A sample younger than this is served again: many polls cost one reading. */
 const FRESH_MS = 500;
@@ -95,7 +96,7 @@ export class UsageSampler {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./usage-worker.js', import.meta.url), { execArgv: [], env: {} });
+    const worker = startWorkerThread(new URL('./usage-worker.js', import.meta.url));
     this.#startedMs = performance.now();
     worker.unref();
     worker.on('message', ({ id, figures }: UsageReply) => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { startTicks } from '../sandbox/process-identity.js';
@@ -15,13 +15,25 @@ const START_TIMEOUT_MS = 60_000;
 const RETRY_MS = 5;
 const LOG_TAIL_BYTES = 2000;
 /** A small young generation: what a supervisor allocates is either dead at once or lives as long as a task. */
-const NODE_FLAGS = ['--max-semi-space-size=2'];
+const NODE_FLAG = '--max-semi-space-size=2';
+/** This very program, in the child as in its parent: also when another has been put in the place of its file meanwhile. */
+const ITSELF = '/proc/self/exe';
 /** Four launches at a time, and as many moves into cgroups, each of which keeps a thread waiting. */
 const UV_THREADPOOL_SIZE = '8';
 /** What only tests set. */
 const TEST_SWITCHES = ['EXECGO_SUPERVISOR_CRASH_AT', 'EXECGO_TEST_LAUNCH_VERSION'];
+/** Where the single executable unpacks its native modules (`binary/native-places.ts`): both look in one place. */
+const NATIVE_PLACES = ['EXECGO_NATIVE_DIR', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR'];
 /** What of the daemon's environment a supervisor sees. Tasks see none of it: theirs comes with each launch. */
-const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', ...TEST_SWITCHES];
+const INHERITED = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'TMPDIR',
+  'NODE_EXTRA_CA_CERTS',
+  ...NATIVE_PLACES,
+  ...TEST_SWITCHES,
+];
 
 export interface StartOptions {
   /** `<data-dir>/supervisor`. */
@@ -29,8 +41,11 @@ export interface StartOptions {
   /** Name of its directory; a new one by default. */
   incarnation?: string;
   version: string;
-  /** Path of the program that is run by this Node as `<entry> internal-supervisor …`. */
-  entry: string;
+  /**
+   * Path of the program that is run by this Node as `<entry> internal-supervisor …`; undefined where this process is the
+   * program itself, the single executable.
+   */
+  entry: string | undefined;
   launcher?: LauncherChoice;
   /** Milliseconds. */
   idleExitMs?: number;
@@ -114,10 +129,16 @@ function spawnDetached(options: StartOptions, dir: string, incarnation: string):
   // Its own words before it has opened its log, and those of Node when it crashes.
   const log = openSync(join(dir, SUPERVISOR_FILES.log), 'a', 0o600);
   try {
-    return spawn(process.execPath, [...NODE_FLAGS, resolve(entry), 'internal-supervisor', ...args], {
+    const command = ['internal-supervisor', ...args];
+    const [file, argv, flags] =
+      entry === undefined
+        ? [existsSync(ITSELF) ? ITSELF : process.execPath, command, { NODE_OPTIONS: NODE_FLAG }]
+        : [process.execPath, [NODE_FLAG, resolve(entry), ...command], {}];
+    return spawn(file, argv, {
+      argv0: process.execPath,
       detached: true,
       cwd: '/',
-      env: { UV_THREADPOOL_SIZE, ...Object.fromEntries(inherited), ...env },
+      env: { UV_THREADPOOL_SIZE, ...flags, ...Object.fromEntries(inherited), ...env },
       stdio: ['ignore', log, log],
     });
   } finally {

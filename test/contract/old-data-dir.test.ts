@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
-  EXECUTABLE,
   command,
+  execgoCommand,
   eventTypes,
   http,
   startDaemon,
@@ -167,8 +167,7 @@ test('while a process of the older runtime works on a row, the start is refused 
   });
   onTestFinished(() => void shim.kill('SIGKILL'));
   const refused = spawnSync(
-    process.execPath,
-    [EXECUTABLE, 'serve', '--listen-addr', '127.0.0.1:0', '--data-dir', dataDir],
+    ...execgoCommand(['serve', '--listen-addr', '127.0.0.1:0', '--data-dir', dataDir]),
     { encoding: 'utf8', timeout: 30_000 },
   );
   expect(refused.status).toBe(1);

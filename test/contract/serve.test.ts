@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   command,
-  EXECUTABLE,
+  execgoCommand,
   http,
   isAlive,
   startDaemon,
@@ -20,7 +20,7 @@ const HANG_GUARD_MS = 30_000;
 /** Runs `serve` where it must refuse. */
 function refused(flags: string[], env: Record<string, string> = {}) {
   const dataDir = join(tempDir(), 'data');
-  const result = spawnSync(process.execPath, [EXECUTABLE, 'serve', '--data-dir', dataDir, ...flags], {
+  const result = spawnSync(...execgoCommand(['serve', '--data-dir', dataDir, ...flags]), {
     env: { ...process.env, ...env },
     encoding: 'utf8',
     timeout: HANG_GUARD_MS,
@@ -66,8 +66,7 @@ test('a second daemon on one data directory says who holds it and touches nothin
   const daemon = await startDaemon();
   const before = readdirSync(daemon.dataDir).sort();
   const second = spawnSync(
-    process.execPath,
-    [EXECUTABLE, 'serve', '--listen-addr', '127.0.0.1:0', '--data-dir', daemon.dataDir],
+    ...execgoCommand(['serve', '--listen-addr', '127.0.0.1:0', '--data-dir', daemon.dataDir]),
     { encoding: 'utf8', timeout: HANG_GUARD_MS },
   );
   expect(second.status).toBe(1);
@@ -88,7 +87,7 @@ test('an address in use is refused in words', async () => {
 test('a data directory that cannot be used is refused in words', () => {
   const file = join(tempDir(), 'file');
   writeFileSync(file, '');
-  const notADirectory = spawnSync(process.execPath, [EXECUTABLE, 'serve', '--data-dir', file], {
+  const notADirectory = spawnSync(...execgoCommand(['serve', '--data-dir', file]), {
     encoding: 'utf8',
     timeout: HANG_GUARD_MS,
   });
@@ -97,7 +96,7 @@ test('a data directory that cannot be used is refused in words', () => {
   const dir = join(tempDir(), 'data');
   mkdirSync(dir, { mode: 0o700 });
   writeFileSync(join(dir, 'runtime.db'), 'this is no database at all, whatever its name says');
-  const noDatabase = spawnSync(process.execPath, [EXECUTABLE, 'serve', '--data-dir', dir], {
+  const noDatabase = spawnSync(...execgoCommand(['serve', '--data-dir', dir]), {
     encoding: 'utf8',
     timeout: HANG_GUARD_MS,
   });

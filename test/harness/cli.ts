@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { EXECUTABLE } from './executable.js';
+import { execgoCommand } from './executable.js';
 
 export interface CliOptions {
   /** Over the environment of the tests; undefined takes a variable away. */
@@ -9,6 +9,8 @@ export interface CliOptions {
   /** Whose URL the command gets as its server. */
   daemon?: { url: string };
   cwd?: string;
+  /** As for {@link execgoCommand}. */
+  program?: string;
   /** Sends the command a signal when it aborts, SIGINT as from Ctrl-C. */
   interrupt?: AbortSignal;
 }
@@ -24,7 +26,7 @@ export interface CliResult {
 /** Runs the real command line, without a terminal, and waits for its end. */
 export function execgo(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const server = options.daemon === undefined ? {} : { EXECGO_RUNTIME_URL: options.daemon.url };
-  const child = spawn(process.execPath, [EXECUTABLE, ...args], {
+  const child = spawn(...execgoCommand(args, options.program), {
     cwd: options.cwd,
     env: { ...process.env, ...server, ...options.env },
     stdio: 'pipe',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { cgroupName } from './cgroups.js';
 import { cleanUp } from './daemon-cleanup.js';
-import { EXECUTABLE } from './executable.js';
+import { asUser, execgoCommand } from './executable.js';
 import { tempDir } from './temp-dir.js';
 import { waitFor } from './wait.js';
 
@@ -18,6 +18,8 @@ export interface DaemonOptions {
   env?: Record<string, string | undefined>;
   /** A directory of the test's own; a new one by default. */
   dataDir?: string;
+  /** As for {@link execgoCommand}. */
+  program?: string;
   /** False for a daemon without cgroups. */
   cgroup?: boolean;
   /** User and group number that it runs as; what it runs from must be readable for all. */
@@ -83,10 +85,11 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
       '--cgroup-root',
       `/sys/fs/cgroup/${home.cgroup}`,
     ];
-    const child = spawn(process.execPath, [EXECUTABLE, 'serve', ...args, ...noCgroup, ...flags], {
-      env: { ...process.env, ...env, TMPDIR: home.tmp },
+    const user = uid === undefined ? {} : asUser(uid);
+    const child = spawn(...execgoCommand(['serve', ...args, ...noCgroup, ...flags], options.program), {
+      ...user,
+      env: { ...process.env, ...env, ...user.env, TMPDIR: home.tmp },
       stdio: ['ignore', 'pipe', 'pipe'],
-      ...(uid === undefined ? {} : { uid, gid: uid, cwd: '/' }),
     });
     const running = watch(child, outputs.push('') - 1, outputs);
     const ready = await readyLine(running);
@@ -157,7 +160,11 @@ function watch(child: ChildProcess, index: number, outputs: string[]): Running {
   }
   let ended = false;
   const exit = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.on('error', () => resolve({ code: null, signal: null }));
+    child.on('error', (error) => {
+      outputs[index] = `${outputs[index] ?? ''}${error.message}\n`;
+      ended = true;
+      resolve({ code: null, signal: null });
+    });
     child.on('exit', (code, signal) => {
       ended = true;
       resolve({ code, signal });

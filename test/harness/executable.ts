@@ -1,4 +1,26 @@
+import type { SpawnOptions } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** The built command line, run with the Node that runs the tests. */
 export const EXECUTABLE = fileURLToPath(new URL('../../dist/bin/execgo.js', import.meta.url));
+
+/**
+ * The command line of execgo with these arguments.
+ * @param program to be run in the place of {@link EXECUTABLE}; unless given, what EXECGO_TEST_EXECUTABLE names, if anything
+ */
+export function execgoCommand(
+  args: readonly string[],
+  program = process.env['EXECGO_TEST_EXECUTABLE'],
+): [file: string, args: string[]] {
+  return program ? [program, [...args]] : [process.execPath, [EXECUTABLE, ...args]];
+}
+
+/** Name of the variable that tells a program that only root can start (`test/binary/root.ts`) which user to become. */
+export const USER_VARIABLE = 'EXECGO_TEST_USER';
+
+/** What makes a spawn of {@link execgoCommand} run as this user and group. */
+export function asUser(uid: number): Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'> {
+  return process.env['EXECGO_TEST_EXECUTABLE']
+    ? { cwd: '/', env: { [USER_VARIABLE]: String(uid) } }
+    : { uid, gid: uid, cwd: '/' };
+}

@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startWorkerThread } from '../worker-thread.js';
 import type { FileJobs, FileQuestion, FileReply } from './file-worker.js';
 
 /** A worker that was not asked for so long ends: it holds some megabytes. Milliseconds. */
@@ -48,7 +49,7 @@ export class FileThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./file-worker.js', import.meta.url), { execArgv: [], env: {} });
+    const worker = startWorkerThread(new URL('./file-worker.js', import.meta.url));
     worker.on('message', ({ id, results, error }: FileReply) => {
       if (results === undefined) this.#waiting.get(id)?.reject(new Error(error));
       else this.#waiting.get(id)?.resolve(results);

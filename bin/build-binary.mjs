@@ -1,0 +1,215 @@
+/**
+ * Makes one executable of the built program: Node itself with everything of ours inside, for machines that have neither.
+ * Node calls that a single executable application. Called by bootstrap.mjs.
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { Script } from 'node:vm';
+
+/** What Node looks for in its own file; the number is part of Node's documentation. */
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** What is loaded by import() in the package is a part here, which is read when it is asked for; so is all the rest. */
+const PARTS = {
+  supervisor: ['supervisor/main'],
+  daemon: ['config', 'run-daemon', 'offline/backup', 'offline/doctor', 'offline/gc'],
+};
+
+/** The package that has koffi's addon for this system. */
+const KOFFI = `@koromix/koffi-${process.platform}-${process.arch}`;
+
+/** Where a module starts a thread that runs a file beside it. */
+const WORKER = /startWorkerThread\(new URL\('\.\/([\w-]+\.js)'/g;
+
+/** The name of the executable in dist/. */
+const BINARY = `execgo-${process.platform}-${process.arch}`;
+
+/**
+ * @param root of the checkout, which is built
+ * @throws Error where this Node or this system cannot do it
+ */
+export async function buildBinary(root) {
+  if (process.platform !== 'linux')
+    throw new Error(`one executable can be built on Linux only, and this is ${process.platform}`);
+  const out = join(root, 'dist.binary');
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out);
+  try {
+    const assets = { 'package.json': join(root, 'package.json') };
+    const add = (name, contents) => {
+      assets[name] = join(out, name);
+      writeFileSync(assets[name], contents);
+    };
+    const natives = findNatives(root);
+    for (const { file, name } of natives) add(name, readFileSync(file));
+    await bundle(root, natives, add);
+    const config = join(out, 'sea.json');
+    const blob = join(out, 'sea.blob');
+    const main = join(out, 'main.js');
+    writeFileSync(
+      config,
+      JSON.stringify({
+        main,
+        output: blob,
+        assets,
+        // It would say so to everybody whose NODE_OPTIONS the cache does not fit; the parts have caches of their own.
+        useCodeCache: false,
+        disableExperimentalSEAWarning: true,
+      }),
+    );
+    await quietly(process.execPath, ['--experimental-sea-config', config]);
+    const executable = join(out, BINARY);
+    copyFileSync(process.execPath, executable);
+    chmodSync(executable, 0o755);
+    const postject = createRequire(import.meta.url).resolve('postject/dist/cli.js');
+    await quietly(process.execPath, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
+    renameSync(executable, join(root, 'dist', BINARY));
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+/** The native modules that this Node loads on this machine: the packages know best which of their files that is. */
+function findNatives(root) {
+  const require = createRequire(join(root, 'package.json'));
+  const Database = require('better-sqlite3');
+  new Database(':memory:').close();
+  require('koffi');
+  return Object.keys(require.cache)
+    .filter((file) => file.endsWith('.node'))
+    .map((file) => ({
+      file,
+      name: basename(file),
+      sha256: createHash('sha256').update(readFileSync(file)).digest('hex'),
+    }));
+}
+
+/** Bundles main script, parts and worker threads, and hands each to `add` by its name. */
+async function bundle(root, natives, add) {
+  const { build: esbuild } = await import('esbuild');
+  const src = join(root, 'src');
+  const options = {
+    absWorkingDir: root,
+    platform: 'node',
+    format: 'cjs',
+    target: `node${process.versions.node}`,
+    bundle: true,
+    write: false,
+    // Names stay, for stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    logLevel: 'warning',
+    // There is no import() in a script with a code cache, and no file that a module could be in.
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': '"file:///execgo"' },
+  };
+  const text = async (more) => (await esbuild({ ...options, ...more })).outputFiles[0].text;
+  const inPart = new Map(
+    Object.entries(PARTS).flatMap(([part, modules]) =>
+      modules.map((module) => [join(src, `${module}.js`), { part, module }]),
+    ),
+  );
+  const addPart = (part, body) => {
+    const source = `(function (module, exports, require, __filename) {${body}\n})`;
+    add(`${part}.js`, source);
+    add(`${part}.cache`, new Script(source).createCachedData());
+  };
+
+  const program = { entryPoints: [join(root, 'bin/execgo.ts')], plugins: [partsApart(src, inPart)] };
+  addPart('execgo', (await text(program)).replace(/^#!.*/, ''));
+  add('main.js', await text({ stdin: { contents: `${load('execgo')};`, resolveDir: src } }));
+  for (const [part, modules] of Object.entries(PARTS)) {
+    const exports = modules.map((module) => `${JSON.stringify(module)}: () => require("./${module}.js")`);
+    const stdin = { contents: `module.exports = { ${exports.join(', ')} };`, resolveDir: src };
+    addPart(part, await text({ stdin, plugins: [nativesInside(src, natives)] }));
+  }
+  for (const file of readdirSync(src, { recursive: true }).filter((name) => name.endsWith('.ts'))) {
+    for (const [, worker] of readFileSync(join(src, file), 'utf8').matchAll(WORKER))
+      add(worker, await text({ entryPoints: [join(src, file, '..', worker.replace(/js$/, 'ts'))] }));
+  }
+}
+
+/** The call that loads a part, for code that has src/ as its place. */
+const load = (part) => `require("./binary/part.js").loadPart("${part}", require)`;
+
+/** Puts what looks for a file of `node_modules` in the place where the file is: in the executable. */
+function nativesInside(src, natives) {
+  const loading = (of) => {
+    const { name, sha256 } = natives.find(({ file }) => of.test(file));
+    return `require("./binary/native.js").loadNative("${name}", "${sha256}")`;
+  };
+  const addons = {
+    bindings: `const addon = ${loading(/better_sqlite3/)}; module.exports = () => addon;`,
+    [KOFFI]: `module.exports = ${loading(/koffi/)};`,
+  };
+  /** Loads the addon with the package: later, what goes wrong with it would be taken for something else. */
+  const first =
+    (addon) =>
+    ({ path }) => ({
+      contents: `require("${addon}");${readFileSync(path, 'utf8')}`,
+      resolveDir: dirname(path),
+    });
+  return {
+    name: 'natives-inside',
+    setup: (build) => {
+      // Its ES module looks for the addon in a way that cannot be followed.
+      build.onResolve({ filter: /^koffi$/ }, () => ({ path: createRequire(src).resolve('koffi') }));
+      build.onResolve({ filter: /^(bindings$|@koromix\/koffi-)/ }, ({ path }) =>
+        path in addons ? { path, namespace: 'addon' } : { path, external: true },
+      );
+      build.onLoad({ filter: /./, namespace: 'addon' }, ({ path }) => ({
+        contents: addons[path],
+        resolveDir: src,
+      }));
+      build.onLoad({ filter: /better-sqlite3\/lib\/index\.js$/ }, first('bindings'));
+      build.onLoad({ filter: /koffi\/index\.cjs$/ }, first(KOFFI));
+    },
+  };
+}
+
+/** Makes of each import of a module that is in a part a call that loads that part, once. */
+function partsApart(src, inPart) {
+  return {
+    name: 'parts-apart',
+    setup: (build) => {
+      build.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+        const file = join(resolveDir, path);
+        return inPart.has(file) ? { path: file, namespace: 'module' } : undefined;
+      });
+      build.onLoad({ filter: /./, namespace: 'module' }, ({ path }) => {
+        const { part, module } = inPart.get(path);
+        return {
+          contents: `module.exports = require("part:${part}")[${JSON.stringify(module)}]();`,
+          resolveDir: src,
+        };
+      });
+      build.onResolve({ filter: /^part:/ }, ({ path }) => ({ path: path.slice(5), namespace: 'part' }));
+      build.onLoad({ filter: /./, namespace: 'part' }, ({ path }) => ({
+        contents: `module.exports = ${load(path)};`,
+        resolveDir: src,
+      }));
+    },
+  };
+}
+
+/** Runs a command that has nothing to say unless it fails. */
+async function quietly(file, args) {
+  try {
+    await promisify(execFile)(file, args);
+  } catch (error) {
+    throw new Error(`${error.message}\n${error.stdout}${error.stderr}`, { cause: error });
+  }
+}

@@ -1,0 +1,46 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** The variable with which an operator names the only place to be used. */
+export const PLACE_VARIABLE = 'EXECGO_NATIVE_DIR';
+
+/** Who asks, and where. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv;
+  /** Effective user number of this process. */
+  uid: number;
+  /** Home directory; that of the user database where there is no `HOME`. */
+  home: string;
+  /** The system's directory for temporary files. */
+  tmp: string;
+}
+
+/**
+ * Directories in which the native modules may be unpacked, the best one first: what the operator named and nothing else, or
+ * caches that stay, then directories that everybody may write to, in which ours carries the user's number.
+ * @returns absolute paths, none of them made or looked into
+ */
+export function nativePlaces({ env, uid, home, tmp }: Surroundings): string[] {
+  const named = env[PLACE_VARIABLE];
+  if (named) return [path.resolve(named)];
+  // Under sudo the home directory may be that of another user, who could lead the way anywhere with a link.
+  const caches = [env['XDG_CACHE_HOME'], isTrusted(home, uid) ? path.join(home, '.cache') : '', '/var/cache'];
+  const own = [...caches, env['XDG_RUNTIME_DIR']].filter((dir) => dir && path.isAbsolute(dir));
+  const shared = ['/var/tmp', path.resolve(tmp), '/dev/shm'];
+  return [
+    ...new Set([
+      ...own.map((dir) => path.join(dir ?? '', 'execgo')),
+      ...shared.map((dir) => path.join(dir, `execgo-${uid}`)),
+    ]),
+  ];
+}
+
+/** True for what belongs to this user or to root. */
+function isTrusted(file: string, uid: number): boolean {
+  try {
+    const owner = fs.lstatSync(file).uid;
+    return owner === uid || owner === 0;
+  } catch {
+    return false;
+  }
+}
