@@ -21,11 +21,14 @@ function unpacked(place: string, reads: number[] = []): string {
   const { fd, path } = unpack(place, { name: 'mod.node', sha256: SHA256, read }, UID);
   try {
     expect(path).toBe(join(place, FILE));
-    return fs.readFileSync(fd, 'utf8');
+    return behind(fd);
   } finally {
     fs.closeSync(fd);
   }
 }
+
+/** The whole of an open file, wherever it was read to. */
+const behind = (fd: number) => fs.readFileSync(`/proc/self/fd/${fd}`, 'utf8');
 
 const modeOf = (path: string) => fs.lstatSync(path).mode & 0o777;
 
@@ -45,7 +48,7 @@ test('a process that opened it keeps what it verified, whatever comes in its pla
   const { fd } = unpack(place, { name: 'mod.node', sha256: SHA256, read: () => BYTES }, UID);
   fs.rmSync(join(place, FILE));
   fs.writeFileSync(join(place, FILE), 'something else');
-  expect(fs.readFileSync(fd, 'utf8')).toBe(BYTES.toString());
+  expect(behind(fd)).toBe(BYTES.toString());
   fs.closeSync(fd);
 });
 
@@ -55,11 +58,26 @@ test.each<[string, (file: string, outside: string) => void]>([
   ['cut off', (file) => fs.writeFileSync(file, BYTES.subarray(0, 5), { mode: 0o500 })],
   ['empty', (file) => fs.writeFileSync(file, '', { mode: 0o500 })],
   ['changed', (file) => fs.writeFileSync(file, 'A native module', { mode: 0o500 })],
-  ['writable for others', (file) => (fs.writeFileSync(file, BYTES), fs.chmodSync(file, 0o777))],
-  ['another user’s', (file) => (fs.writeFileSync(file, BYTES), fs.chownSync(file, 65_534, 65_534))],
+  [
+    'writable for others',
+    (file) => {
+      fs.writeFileSync(file, BYTES);
+      fs.chmodSync(file, 0o777);
+    },
+  ],
+  [
+    'another user’s',
+    (file) => {
+      fs.writeFileSync(file, BYTES);
+      fs.chownSync(file, 65_534, 65_534);
+    },
+  ],
   [
     'a link to the right contents',
-    (file, outside) => (fs.writeFileSync(outside, BYTES), fs.symlinkSync(outside, file)),
+    (file, outside) => {
+      fs.writeFileSync(outside, BYTES);
+      fs.symlinkSync(outside, file);
+    },
   ],
   ['a link to what should not be written', (file, outside) => fs.symlinkSync(outside, file)],
   ['a link to nowhere', (file) => fs.symlinkSync('/nowhere/at/all', file)],
@@ -80,12 +98,29 @@ test.each<[string, (file: string, outside: string) => void]>([
 });
 
 test.each<[string, string, (place: string, outside: string) => void]>([
-  ['open to the group', 'open to other users', (place) => (fs.mkdirSync(place), fs.chmodSync(place, 0o750))],
-  ['open to all', 'open to other users', (place) => (fs.mkdirSync(place), fs.chmodSync(place, 0o777))],
+  [
+    'open to the group',
+    'open to other users',
+    (place) => {
+      fs.mkdirSync(place);
+      fs.chmodSync(place, 0o750);
+    },
+  ],
+  [
+    'open to all',
+    'open to other users',
+    (place) => {
+      fs.mkdirSync(place);
+      fs.chmodSync(place, 0o777);
+    },
+  ],
   [
     'another user’s',
     'belongs to user 65534',
-    (place) => (fs.mkdirSync(place, 0o700), fs.chownSync(place, 65_534, 65_534)),
+    (place) => {
+      fs.mkdirSync(place, 0o700);
+      fs.chownSync(place, 65_534, 65_534);
+    },
   ],
   ['a link to a directory', 'ENOTDIR', (place, outside) => fs.symlinkSync(outside, place)],
   ['a link to nowhere', 'ENOTDIR', (place) => fs.symlinkSync('/nowhere/at/all', place)],
