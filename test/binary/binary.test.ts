@@ -182,7 +182,7 @@ test('its file is replaced while tasks run: what runs goes on with the old one u
   expect((await execgo(['--version'], { program: file })).stdout).toBe(`${NEWER}\n`);
   expect(await submitAndWait(daemon, command('true'))).toMatchObject({ status: 'success', shim_pid: old });
 
-  await daemon.restart({ env: { EXECGO_TEST_LAUNCH_VERSION: '2' } });
+  await daemon.restart({ env: { EXECGO_TEST_LAUNCH_VERSION: '999' } });
   const next = daemon.supervisorPid();
   expect([next === old, readlinkSync(`/proc/${old}/exe`), readlinkSync(`/proc/${next}/exe`)]).toEqual([
     false,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   command,
-  EXECUTABLE,
+  EXECGO_IN_TASK,
   execgo,
   http,
   processesOf,
@@ -88,13 +88,7 @@ test('run and submit start a task where they are called, or where they are told'
   expect(missing.code).toBe(125);
   expect(missing.stderr).toMatch(/working directory \S+no-such does not exist;.*-C .*--workspace/);
   const gone = await execgo(
-    [
-      'run',
-      '--',
-      'sh',
-      '-c',
-      `cd ${dir}/sub && rmdir ../sub && ${process.execPath} ${EXECUTABLE} submit -- true`,
-    ],
+    ['run', '--', 'sh', '-c', `cd ${dir}/sub && rmdir ../sub && ${EXECGO_IN_TASK} submit -- true`],
     { daemon, cwd: dir },
   );
   expect([gone.code, gone.stdout]).toEqual([2, '']);

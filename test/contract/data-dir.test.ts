@@ -6,7 +6,7 @@ import {
   cgroupName,
   command,
   execgo,
-  EXECUTABLE,
+  execgoCommand,
   startDaemon,
   submitAndWait,
   tempDir,
@@ -19,7 +19,7 @@ const DIRECTORIES = ['tasks', 'trash', 'supervisor', 'sessions'];
 
 function serve(dataDir: string) {
   const args = ['serve', '--listen-addr', '127.0.0.1:0', '--data-dir', dataDir];
-  return spawnSync(process.execPath, [EXECUTABLE, ...args], { encoding: 'utf8', timeout: HANG_GUARD_MS });
+  return spawnSync(...execgoCommand(args), { encoding: 'utf8', timeout: HANG_GUARD_MS });
 }
 
 /** A data directory that a daemon has used, with one ended task in it. */

@@ -15,6 +15,11 @@ export function execgoCommand(
   return program ? [program, [...args]] : [process.execPath, [EXECUTABLE, ...args]];
 }
 
+/** How the shell of a task runs execgo: the program that EXECGO_TEST_EXECUTABLE names has it on the PATH of its tasks. */
+export const EXECGO_IN_TASK = process.env['EXECGO_TEST_EXECUTABLE']
+  ? 'execgo'
+  : `${process.execPath} ${EXECUTABLE}`;
+
 /** Name of the variable that tells a program that only root can start (`test/binary/root.ts`) which user to become. */
 export const USER_VARIABLE = 'EXECGO_TEST_USER';
 
