@@ -9,6 +9,7 @@ import {
   script,
   startDaemon,
   submit,
+  TASKS_HAVE_NODE,
   waitFor,
   waitForEnd,
 } from '../harness/index.js';
@@ -59,7 +60,9 @@ const KINDS: Kind[] = [
   },
   {
     request: {
-      execution: { kind: 'script', interpreter: ['node'], script: 'console.error("js"); process.exit(6)' },
+      execution: TASKS_HAVE_NODE
+        ? { kind: 'script', interpreter: ['node'], script: 'console.error("js"); process.exit(6)' }
+        : { kind: 'script', script: 'echo js >&2; exit 6' },
     },
     expected: failed('exit', 'exit_nonzero', { exit_code: 6, stderr: 'js\n' }),
   },

@@ -20,6 +20,9 @@ export const EXECGO_IN_TASK = process.env['EXECGO_TEST_EXECUTABLE']
   ? 'execgo'
   : `${process.execPath} ${EXECUTABLE}`;
 
+/** False where the suites run against a program that has a root without Node: its tasks cannot use it either. */
+export const TASKS_HAVE_NODE = !process.env['EXECGO_TEST_EXECUTABLE'];
+
 /** Name of the variable that tells a program that only root can start (`test/binary/root.ts`) which user to become. */
 export const USER_VARIABLE = 'EXECGO_TEST_USER';
 
