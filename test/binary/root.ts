@@ -41,6 +41,7 @@ const PROGRAMS = [
     'stat',
     'touch',
     'mkdir',
+    'rmdir',
     'rm',
     'mv',
     'ln',
