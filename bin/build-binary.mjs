@@ -136,10 +136,17 @@ async function bundle(root, natives, add) {
     const stdin = { contents: `module.exports = { ${exports.join(', ')} };`, resolveDir: src };
     addPart(part, await text({ stdin, plugins: [nativesInside(src, natives)] }));
   }
-  for (const file of readdirSync(src, { recursive: true }).filter((name) => name.endsWith('.ts'))) {
-    for (const [, worker] of readFileSync(join(src, file), 'utf8').matchAll(WORKER))
-      add(worker, await text({ entryPoints: [join(src, file, '..', worker.replace(/js$/, 'ts'))] }));
+  const files = readdirSync(src, { recursive: true }).filter((name) => name.endsWith('.ts'));
+  const workers = new Set(files.filter((name) => name.endsWith('-worker.ts')).map((name) => basename(name)));
+  for (const file of files) {
+    for (const [, worker] of readFileSync(join(src, file), 'utf8').matchAll(WORKER)) {
+      const source = worker.replace(/js$/, 'ts');
+      add(worker, await text({ entryPoints: [join(src, file, '..', source)] }));
+      workers.delete(source);
+    }
   }
+  if (workers.size > 0)
+    throw new Error(`nobody starts ${[...workers].join(', ')} by startWorkerThread(new URL('./…'`);
 }
 
 /** The call that loads a part, for code that has src/ as its place. */

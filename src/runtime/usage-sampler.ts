@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { Usage } from '../task/view.js';
 import type { UsageQuestion, UsageReply } from './usage-worker.js';
-import { startWorkerThread } from './worker-thread.js';
+import { startWorkerThread } from '../binary/worker-thread.js';
 
 /** A sample younger than this is served again: many polls cost one reading. */
 const FRESH_MS = 500;

@@ -1,13 +1,9 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import { startWorkerThread } from '../binary/worker-thread.js';
 
 /** As {@link emptyLog}, in a thread of its own: moving some dozen megabytes would hold up everybody else. */
 export async function emptyLogAside(path: string): Promise<boolean> {
-  const worker = new Worker(new URL('./empty-log-worker.js', import.meta.url), {
-    workerData: path,
-    execArgv: [],
-    env: {},
-  });
+  const worker = startWorkerThread(new URL('./empty-log-worker.js', import.meta.url), path);
   try {
     const [emptied] = (await once(worker, 'message')) as [boolean];
     return emptied;

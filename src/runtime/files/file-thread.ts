@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { startWorkerThread } from '../worker-thread.js';
+import { startWorkerThread } from '../../binary/worker-thread.js';
 import type { FileJobs, FileQuestion, FileReply } from './file-worker.js';
 
 /** A worker that was not asked for so long ends: it holds some megabytes. Milliseconds. */

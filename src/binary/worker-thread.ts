@@ -7,8 +7,8 @@ import { Worker } from 'node:worker_threads';
  * @param module of this package. In the single executable, which has no files beside it, what lies in it under the same
  * name
  */
-export function startWorkerThread(module: URL): Worker {
-  const alone = { execArgv: [], env: {} };
+export function startWorkerThread(module: URL, workerData?: unknown): Worker {
+  const alone = { workerData, execArgv: [], env: {} };
   return isSea()
     ? new Worker(getAsset(basename(module.pathname), 'utf8'), { ...alone, eval: true })
     : new Worker(module, alone);
