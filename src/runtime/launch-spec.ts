@@ -5,6 +5,7 @@ import type { LaunchSpec } from '../supervisor/protocol.js';
 import type { Execution } from '../task/request.js';
 import type { TaskRecord } from '../store/records.js';
 import type { RuntimeSettings } from './core.js';
+import { keptBytes } from './plan.js';
 import type { OutputStream } from './service.js';
 import { logName, tailName, taskPaths } from './task-paths.js';
 
@@ -44,9 +45,8 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
       env,
     }),
     cwd: request.execution.cwd ?? (chroot ? '/' : paths.workspace_dir),
-    // A request that an earlier version accepted does not say what is to be kept.
-    stdout: stream(paths.task_dir, 'stdout', limits.stdout_keep_bytes ?? limits.stdout_max_bytes),
-    stderr: stream(paths.task_dir, 'stderr', limits.stderr_keep_bytes ?? limits.stderr_max_bytes),
+    stdout: stream(paths.task_dir, 'stdout', keptBytes(limits, 'stdout', settings.outputKeepBytes)),
+    stderr: stream(paths.task_dir, 'stderr', keptBytes(limits, 'stderr', settings.outputKeepBytes)),
     wall_time_ms: plan.resource_enforcement.wall_time_ms,
     grace_ms: settings.terminationGraceMs,
   };

@@ -6,6 +6,7 @@ import { canNameDirectory } from '../task/ids.js';
 import type { ExecutionPlan, PlannedTask } from '../task/plan.js';
 import type { CapabilityMode, TaskRequest } from '../task/request.js';
 import type { Core, RuntimeSettings } from './core.js';
+import type { OutputStream } from './service.js';
 
 type PlanningCore = Pick<Core, 'settings'>;
 
@@ -42,10 +43,18 @@ export function withDecisions(
     limits: {
       ...limits,
       wall_time_ms: resource_enforcement.wall_time_ms,
-      stdout_keep_bytes: limits.stdout_keep_bytes ?? Math.max(outputKeepBytes, limits.stdout_max_bytes),
-      stderr_keep_bytes: limits.stderr_keep_bytes ?? Math.max(outputKeepBytes, limits.stderr_max_bytes),
+      stdout_keep_bytes: keptBytes(limits, 'stdout', outputKeepBytes),
+      stderr_keep_bytes: keptBytes(limits, 'stderr', outputKeepBytes),
     },
   };
+}
+
+/**
+ * How much of a stream is kept from its start, in bytes: at least what a status shows of it.
+ * @param byDefault where the request does not say: one that an earlier version accepted never does
+ */
+export function keptBytes(limits: TaskRequest['limits'], stream: OutputStream, byDefault: number): number {
+  return limits[`${stream}_keep_bytes`] ?? Math.max(byDefault, limits[`${stream}_max_bytes`]);
 }
 
 /** The events that tell a plan. */

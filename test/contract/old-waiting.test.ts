@@ -51,6 +51,24 @@ test('waiting tasks of the older runtime run under each limit that they ask for,
   expect((await http(daemon.url).get('/api/v1/runtime/resources')).body.reserved.task_slots).toBe(0);
 });
 
+test('what they write is kept as that of new tasks is, and shown as far as they asked for', async () => {
+  const execution = shell('seq 1 20000; seq 1 20000 >&2');
+  const limits = { stdout_max_bytes: 10, stderr_max_bytes: 20 };
+  const daemon = await adopt({ small: { execution, limits }, large: { execution, limits: {} } }, [
+    '--output-keep-bytes',
+    '100000',
+  ]);
+  for (const [id, shown, kept] of [
+    ['small', 10, 100_000],
+    ['large', 108_894, 108_894],
+  ] as const) {
+    const { stdout, stdout_bytes, stderr_bytes } = await waitForEnd(daemon, id);
+    expect([stdout.length, stdout_bytes, stderr_bytes]).toEqual([shown, 108_894, 108_894]);
+    for (const name of ['stdout.log', 'stderr.log'])
+      expect(statSync(join(daemon.dataDir, 'tasks', id, name)).size, `${id} ${name}`).toBe(kept);
+  }
+});
+
 test('they run as the task user, in workspaces of their own', async () => {
   const script = { kind: 'script', script: 'id -un; echo mine >file; cat file', env: {} };
   const daemon = await adopt(
