@@ -64,7 +64,12 @@ export class ChainWatch {
   failure(status: ExitStatus): Outcome['failure'] {
     const report = readReport(this.#report, this.#stderrHead, status.exit_code);
     if (report.ran) return undefined;
-    const { stage, message } = report;
+    const { stage } = report;
+    // Tasks of one user may signal each other, and most of a chain is the task's user already.
+    const message =
+      stage === 'sandbox' && status.signal !== undefined
+        ? `the launch chain was ended by signal ${status.signal}`
+        : report.message;
     return stage === 'directory'
       ? { stage: 'launch', message: cannotLaunch(this.#program, cannotStartIn(this.#cwd, message)) }
       : { stage, message: cannotLaunch(this.#program, message) };

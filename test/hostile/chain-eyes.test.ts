@@ -101,11 +101,24 @@ test('nothing with root’s rights has a variable of his', async () => {
   expect(files.filter((name) => statSync(join(dir, name)).uid !== USER)).toEqual([]);
 });
 
-test('a program has no descriptors but its own', async () => {
-  const { daemon } = await startVictim();
-  const look =
-    'import os, json\nprint(json.dumps([os.readlink("/proc/self/fd/%d" % n) for n in range(3, 256) if os.path.exists("/proc/self/fd/%d" % n)]))';
-  for (const way of WAYS) expect((await submitAndWait(daemon, python(look, way))).stdout).toBe('[]\n');
+test('the limits of a task are not those of the processes that root keeps for it', async () => {
+  const { daemon } = await startVictim(['--disable-cgroup']);
+  const limits = { cpu_time_sec: 100, memory_bytes: 1 << 29, pids_max: 1000 };
+  const id = await submitAndSee(daemon, script('echo up; sleep 600', { ...NAMESPACES, limits }), 'up');
+  const names = ['Max cpu time', 'Max address space', 'Max processes'];
+  const limitsOf = (pid: number) => {
+    const lines = readFileSync(`/proc/${pid}/limits`, 'utf8').split('\n');
+    return lines.filter((line) => names.some((name) => line.startsWith(name)));
+  };
+  const [roots, his] = [true, false].map((isRoot) =>
+    processesOf(id).filter(({ pid }) => (statusUid(pid) === 0) === isRoot),
+  );
+  expect(roots?.length).toBeGreaterThan(0);
+  for (const { pid } of roots ?? []) expect(limitsOf(pid)).toEqual(limitsOf(daemon.supervisorPid()));
+  expect(limitsOf(his?.[0]?.pid ?? 0).join('\n')).toMatch(
+    /time +100 .*\n.*processes +1000 .*\n.*space +536870912 /,
+  );
+  await kill(daemon, id, 'grace_ms=0');
 });
 
 test('a directory of root’s is not entered for him, straight or through a link', async () => {

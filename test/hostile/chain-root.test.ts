@@ -1,20 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
+import { existsSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { http, script, submit, submitAndWait, tempDir, waitFor, waitForEnd } from '../harness/index.js';
+import { http, script, submit, submitAndWait, waitFor, waitForEnd } from '../harness/index.js';
 import { python } from '../limits/support.js';
-import { makeRootfs, playground, startVictim, USER } from './chain-support.js';
-
-const within = (rootfs: string) => ({ sandbox: { profile: 'linux_sandbox', chroot: true, rootfs } });
-
-/** A directory of root's that the operator allows. */
-function allowedDirectory(): string {
-  const above = tempDir();
-  chmodSync(above, 0o755);
-  const dir = join(above, 'images');
-  mkdirSync(dir, { mode: 0o755 });
-  return dir;
-}
+import { allowedDirectory, makeRootfs, playground, startVictim, USER, within } from './chain-support.js';
 
 test('a root file system that calls the user root does not make him root', async () => {
   const allowed = allowedDirectory();

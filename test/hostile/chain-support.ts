@@ -47,3 +47,15 @@ export const WAYS: readonly object[] = [
   NAMESPACES,
   { ...NAMESPACES, limits: { memory_bytes: 1 << 29, pids_max: 100 } },
 ];
+
+/** What asks for a root file system. */
+export const within = (rootfs: string) => ({ sandbox: { profile: 'linux_sandbox', chroot: true, rootfs } });
+
+/** A directory of root's that the operator allows. */
+export function allowedDirectory(): string {
+  const above = tempDir();
+  chmodSync(above, 0o755);
+  const dir = join(above, 'images');
+  mkdirSync(dir, { mode: 0o755 });
+  return dir;
+}
