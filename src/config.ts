@@ -11,6 +11,8 @@ export interface Config {
   readonly listenAddr: string;
   /** A Unix socket to listen on in the place of an address; absolute. */
   readonly listenSocket: string | undefined;
+  /** Rights on it: whose group and others may connect. */
+  readonly listenSocketMode: number;
   readonly host: string;
   readonly port: number;
   /** Absolute. */
@@ -65,12 +67,19 @@ const atLeastOne = count.refine((n) => n >= 1, 'must be at least 1');
 const flag = z.union([z.boolean(), z.stringbool()], 'must be one of 1, true, yes, on, 0, false, no, off');
 const strings = z.union([z.array(z.string()), z.string().transform((s) => [s])]);
 
+/** Rights on a socket: its owner may connect, and whoever else may write. */
+const socketMode = z
+  .string()
+  .regex(/^0?6[0246]{2}$/, 'must be an octal mode from 0600 to 0666, e.g. 0660')
+  .transform((text) => parseInt(text, 8));
+
 /** The largest body there may be, that of a batch. */
 const BATCH_BYTES = 33_554_432;
 
 const FLAGS = {
   listenAddr: z.string().default('127.0.0.1:8080'),
   listenSocket: z.string().min(1, 'must not be empty').optional(),
+  listenSocketMode: socketMode.default(0o600),
   dataDir: z.string().min(1, 'must not be empty').default('runtime-data'),
   maxRunningTasks: atLeastOne.default(4),
   maxQueuedTasks: count.default(128),
@@ -151,6 +160,8 @@ export function loadConfig(
   const listenSocket = socketPath(read('listenSocket'));
   if (listenSocket !== undefined && flags['listenAddr'] !== undefined)
     throw invalidInput('give --listen-addr or --listen-socket, not both');
+  if (listenSocket === undefined && flags['listenSocketMode'] !== undefined)
+    throw invalidInput('--listen-socket-mode goes with --listen-socket, which names the socket');
   const address = read('listenAddr');
   const { host, port } = parseListenAddr(address);
   const listenAddr = listenSocket === undefined ? address : `unix:${listenSocket}`;
@@ -165,6 +176,7 @@ export function loadConfig(
   return Object.freeze({
     listenAddr,
     listenSocket,
+    listenSocketMode: read('listenSocketMode'),
     host,
     port,
     dataDir: path.resolve(read('dataDir')),

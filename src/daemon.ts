@@ -5,20 +5,14 @@ import path from 'node:path';
 import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { createApp } from './api/app.js';
-import { Connections } from './api/connections.js';
-import { listen, stop as stopServing } from './api/server.js';
-import { Waiters } from './api/waiters.js';
 import { Closers } from './closers.js';
 import type { Config } from './config.js';
-import { maxConnections } from './open-files.js';
 import { launcherKind } from './supervisor/choose-launcher.js';
 import { Ledger } from './ledger/ledger.js';
 import { WaitingQueue } from './ledger/scheduler.js';
 import { Announcer } from './runtime/announcer.js';
 import { detectCapacity } from './runtime/capacity.js';
 import { Collector } from './runtime/collector.js';
-import { configView, infoView, overrides } from './runtime/config-view.js';
 import type { Core } from './runtime/core.js';
 import { pump } from './runtime/dispatch.js';
 import { drained } from './runtime/drain.js';
@@ -27,31 +21,27 @@ import { DiskUsage } from './runtime/disk-usage.js';
 import { FileThread } from './runtime/files/file-thread.js';
 import { LiveTasks } from './runtime/live-tasks.js';
 import { Maintenance } from './runtime/maintenance.js';
-import { createMetrics } from './runtime/metrics.js';
 import { refuseLiveShims } from './runtime/old-shims.js';
 import { InlineTexts } from './runtime/output/inline-text.js';
 import { planWaiting } from './runtime/plan-waiting.js';
 import { endHopeless, endUnsupervised, loadLiveTasks } from './runtime/recover.js';
 import type { RemovalParts } from './runtime/remove-tasks.js';
 import { repairFiles } from './runtime/repair.js';
-import { resourcesView } from './runtime/resources-view.js';
-import { Runtime } from './runtime/runtime.js';
 import { Supervision } from './runtime/supervision.js';
 import { Supervisors } from './runtime/supervisors.js';
 import { makeTaskId } from './runtime/task-id.js';
 import { letThrough } from './runtime/task-owner.js';
 import { UsageSampler } from './runtime/usage-sampler.js';
 import { WalKeeper } from './runtime/wal-keeper.js';
-import { capabilitiesView } from './sandbox/capabilities-view.js';
 import { removeLayout, sweepCgroups } from './sandbox/cgroup-layout.js';
 import { probeCapabilities } from './sandbox/capabilities.js';
 import { readBootId } from './sandbox/process-identity.js';
 import { findUser } from './sandbox/user.js';
-import { listenAddress, whereServed, whyNotListening } from './listen-address.js';
 import { lockDataDirWhenFree } from './store/data-dir-lock.js';
 import type { RetentionPolicy } from './store/kept-tasks.js';
 import { olderDataDir } from './store/older-data-dir.js';
 import { openStore } from './store/open.js';
+import { serveHttp } from './serve-http.js';
 
 /** The compiled program, run again as the supervisor; the single executable is its own entry. */
 const ENTRY = isSea() ? undefined : fileURLToPath(new URL('../bin/execgo.js', import.meta.url));
@@ -205,54 +195,15 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       clearInterval(safetyNet);
     });
     pump(core);
-    const connections = new Connections(maxConnections(config, log));
-    const waiters = new Waiters(connections);
-    // What is told of the address is where it really listens, which is known last.
-    let told = config;
-    const service = new Runtime(core, {
-      info: () => infoView(told.runtimeId, version, startedAt, capabilities.platform),
-      capabilities: () =>
-        capabilitiesView(capabilities, {
-          runtimeId: told.runtimeId,
-          capacity,
-          overrides: overrides(config),
-        }),
-      config: () => configView(told),
-      resources: () => resourcesView(core, told.runtimeId, capacity),
-      metrics: createMetrics({
-        counters: () => store.counters(),
-        running: () => core.ledger.entries().length,
-        waiting: () => core.waiting.size + core.unmatched.size,
-        collected: () => core.collector.totals,
-        walBytes: () => store.walBytes(),
-      }),
-    });
-    const allowedHosts = [os.hostname(), ...config.allowHosts];
-    const server = await listen(
-      createApp({
-        service,
-        version,
-        allowedHosts,
-        log,
-        waiters,
-        connections,
-        maxBodyBytes: config.maxBodyBytes,
-      }),
-      listenAddress(config, env),
-      { connections, log },
-    ).catch((error: unknown) => {
-      throw whyNotListening(error, config);
-    });
-    const { url, listenAddr } = whereServed(server, config);
-    told = { ...config, listenAddr, runtimeId: config.runtimeIdAt(listenAddr) };
-    closers.push(() => stopServing(server, waiters));
+    const http = await serveHttp({ core, config, capabilities, capacity, version, startedAt, env });
+    closers.push(http.stop);
     const maintenance = startMaintenance(core, removal, config);
     closers.push(() => maintenance.stop());
-    lock.describe({ pid: process.pid, listen_addr: url, started_at: new Date(startedAt).toISOString() });
+    lock.describe({ pid: process.pid, listen_addr: http.url, started_at: new Date(startedAt).toISOString() });
     log.info(
       {
-        url,
-        runtime_id: told.runtimeId,
+        url: http.url,
+        runtime_id: http.runtimeId,
         pid: process.pid,
         supervisor_pid: core.supervisors.current?.pid,
         data_dir: config.dataDir,
@@ -263,7 +214,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       'listening',
     );
     return {
-      url,
+      url: http.url,
       dataDir: config.dataDir,
       supervisorPid: core.supervisors.current?.pid,
       stop: async (drain) => {

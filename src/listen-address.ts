@@ -13,7 +13,7 @@ export function listenAddress(config: Config, env: NodeJS.ProcessEnv): ListenAdd
   if (passed) return { fd: FIRST_PASSED };
   return config.listenSocket === undefined
     ? { host: config.host, port: config.port }
-    : { socketPath: config.listenSocket };
+    : { socketPath: config.listenSocket, mode: config.listenSocketMode };
 }
 
 /** Where a daemon really listens. */

@@ -28,6 +28,8 @@ export interface AppOptions {
   connections: Connections;
   /** How many bytes the bodies of all requests may hold at once. */
   maxBodyBytes: number;
+  /** How long a body may be coming before it leaves for others, in milliseconds; 10,000 by default. */
+  bodyPatienceMs?: number | undefined;
   /** From one comment to the next in a silent stream, in milliseconds; 15,000 by default. */
   heartbeatMs?: number | undefined;
 }
@@ -42,7 +44,7 @@ export function createApp(options: AppOptions): express.Express {
     feed: new EventFeed(service),
     waiters,
     connections,
-    bodies: new BodyBudget(options.maxBodyBytes),
+    bodies: new BodyBudget(options.maxBodyBytes, options.bodyPatienceMs),
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
     specification: once(() => JSON.stringify(specification(routes, version))),
   };

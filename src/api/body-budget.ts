@@ -15,11 +15,14 @@ interface Share {
 /** Bytes of all bodies that are held at once, those that have not come in full among them: at most `maxBytes` are. */
 export class BodyBudget {
   readonly #maxBytes: number;
+  readonly #patienceMs: number;
   readonly #shares = new Set<Share>();
   #counted = 0;
 
-  constructor(maxBytes: number) {
+  /** @param patienceMs how long a body may be coming before it leaves for others; 10,000 by default */
+  constructor(maxBytes: number, patienceMs = PATIENCE_MS) {
     this.#maxBytes = maxBytes;
+    this.#patienceMs = patienceMs;
   }
 
   /** @param cut drops what has come, when others need the room */
@@ -34,7 +37,7 @@ export class BodyBudget {
     const more = Math.max(0, bytes - UNCOUNTED_BYTES) - share.counted;
     while (this.#counted + more > this.#maxBytes) {
       const slowest = [...this.#shares].find((s) => s !== share && s.cut !== undefined && s.counted > 0);
-      if (slowest === undefined || performance.now() - slowest.sinceMs < PATIENCE_MS) return false;
+      if (slowest === undefined || performance.now() - slowest.sinceMs < this.#patienceMs) return false;
       const { cut } = slowest;
       this.close(slowest);
       cut?.();

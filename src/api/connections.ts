@@ -9,8 +9,12 @@ export type ConnectionState = 'opening' | 'idle' | 'answering' | 'receiving' | '
 /** Whom a newcomer takes the place of, the one that costs its client least first; of each kind the longest there. */
 const LEAVING = ['opening', 'idle', 'answering', 'receiving', 'holding'] as const;
 
-/** An answer and a body get at least this long, in milliseconds, before their connection has to leave. */
+/**
+ * An answer and a body get at least this long, in milliseconds, before their connection has to leave; unless there are
+ * {@link OVERFLOW} times as many connections as there may be.
+ */
 const IN_PROGRESS_MS = 1_000;
+const OVERFLOW = 1.25;
 
 interface Entry {
   state: ConnectionState;
@@ -21,8 +25,9 @@ interface Entry {
 }
 
 /**
- * All connections there are, at most `max`. One more always gets in, so that nobody can keep an operator out by holding
- * connections: in the place of one that has not sent a request, else of one that is idle, slow or waits.
+ * All connections there are: at most `max`, and a quarter more while some are on their way out. One more always gets in,
+ * so that nobody can keep an operator out by holding connections: in the place of one that has not sent a request, else of
+ * one that is idle, slow or waits.
  */
 export class Connections {
   readonly #max: number;
@@ -40,18 +45,16 @@ export class Connections {
     this.#max = max;
   }
 
-  /** Takes a new connection in. Only where all others are being worked for it is cut off. */
+  /** Takes a new connection in. Only where all others, and a quarter more, are being worked for it is cut off. */
   admit(socket: Socket): void {
-    if (this.#entries.size >= this.#max && !this.#makeRoom()) {
+    if (this.#entries.size >= this.#max && !this.#makeRoom() && this.#isCrowded()) {
       socket.destroy();
       return;
     }
     this.#entries.set(socket, { state: 'opening', sinceMs: performance.now(), release: undefined });
     this.#inState.opening.add(socket);
     socket.once('close', () => {
-      const state = this.#entries.get(socket)?.state;
-      if (state !== undefined) this.#inState[state].delete(socket);
-      this.#entries.delete(socket);
+      this.#forget(socket);
     });
   }
 
@@ -65,19 +68,34 @@ export class Connections {
   }
 
   #makeRoom(): boolean {
+    const isCrowded = this.#isCrowded();
     for (const state of LEAVING) {
       const [socket] = this.#inState[state];
       if (socket === undefined) continue;
       const entry = this.#entries.get(socket);
       const inProgress = state === 'answering' || state === 'receiving';
-      if (inProgress && performance.now() - (entry?.sinceMs ?? 0) < IN_PROGRESS_MS) continue;
-      if (state === 'holding') {
+      if (inProgress && !isCrowded && performance.now() - (entry?.sinceMs ?? 0) < IN_PROGRESS_MS) continue;
+      if (state === 'holding' && !isCrowded) {
         const release = entry?.release;
         this.enter(socket, 'answering');
         release?.();
-      } else socket.destroy();
+      } else {
+        // Its end is told in a later turn; by then it must not have made room for several.
+        this.#forget(socket);
+        socket.destroy();
+      }
       return true;
     }
     return false;
+  }
+
+  #isCrowded(): boolean {
+    return this.#entries.size >= this.#max * OVERFLOW;
+  }
+
+  #forget(socket: Socket): void {
+    const state = this.#entries.get(socket)?.state;
+    if (state !== undefined) this.#inState[state].delete(socket);
+    this.#entries.delete(socket);
   }
 }

@@ -24,12 +24,14 @@ const AFTER_LAST = 'HPE_CLOSED_CONNECTION';
 export interface ServerOptions {
   connections: Connections;
   log: Logger;
+  /** How long a client may take nothing of its answer, in milliseconds; 60,000 by default. */
+  unreadMs?: number | undefined;
 }
 
 /** An HTTP server for `handle`, not listening yet. None of its events is left without a listener. */
 export function createHttpServer(
   handle: http.RequestListener,
-  { connections, log }: ServerOptions,
+  { connections, log, unreadMs }: ServerOptions,
 ): http.Server {
   const server = http.createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -41,7 +43,7 @@ export function createHttpServer(
     // The door refuses it, in the form that all refusals have.
     requireHostHeader: false,
   });
-  const requests = new InOrder(handle, connections);
+  const requests = new InOrder(handle, connections, unreadMs);
   server.on('connection', (socket: Socket) => {
     connections.admit(socket);
   });

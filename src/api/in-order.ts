@@ -6,7 +6,7 @@ import type { Connections } from './connections.js';
 /** Most requests of one connection that may be unanswered; a client that sends more before it reads is cut off. */
 const UNANSWERED_MAX = 100;
 
-/** A client that takes nothing of a long answer for so long, in milliseconds, is cut off. */
+/** A client that takes nothing of the rest of an answer for so long, in milliseconds, is cut off. */
 const UNREAD_MS = 60_000;
 const LONG_ANSWER_BYTES = 65_536;
 
@@ -19,11 +19,14 @@ type Handle = (req: IncomingMessage, res: ServerResponse) => void;
 export class InOrder {
   readonly #handle: Handle;
   readonly #connections: Connections;
+  readonly #unreadMs: number;
   readonly #unanswered = new WeakMap<Duplex, [IncomingMessage, ServerResponse][]>();
 
-  constructor(handle: Handle, connections: Connections) {
+  /** @param unreadMs how long a client may take nothing of an answer that has been sent; 60,000 by default */
+  constructor(handle: Handle, connections: Connections, unreadMs = UNREAD_MS) {
     this.#handle = handle;
     this.#connections = connections;
+    this.#unreadMs = unreadMs;
   }
 
   /** The requests of the connection that have not been answered in full, and whether an answer has begun. */
@@ -57,7 +60,7 @@ export class InOrder {
     res.once('prefinish', () => {
       this.#connections.enter(socket, 'answering');
       // Most answers are out by then, and need no timer.
-      if (socket.writableLength > LONG_ANSWER_BYTES) socket.setTimeout(UNREAD_MS);
+      if (socket.writableLength > LONG_ANSWER_BYTES) socket.setTimeout(this.#unreadMs);
     });
     res.once('close', () => {
       queue.shift();

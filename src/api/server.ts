@@ -9,8 +9,9 @@ import type { Waiters } from './waiters.js';
 /** How long `stop` lets answers in progress take. */
 const STOP_GRACE_MS = 5_000;
 
-/** Where to listen: an address, a socket that somebody passed (systemd), or a Unix socket for this user alone. */
-export type ListenAddress = { host: string; port: number } | { fd: number } | { socketPath: string };
+/** Where to listen: an address, a socket that somebody passed (systemd), or a Unix socket with these rights. */
+export type ListenAddress =
+  { host: string; port: number } | { fd: number } | { socketPath: string; mode: number };
 
 /**
  * Serves `app`.
@@ -44,7 +45,7 @@ export async function listen(
 function bind(server: http.Server, address: ListenAddress): void {
   if ('socketPath' in address) {
     // The socket is bound inside `listen`, with the rights that the umask of that moment leaves.
-    const umask = process.umask(0o177);
+    const umask = process.umask(0o777 & ~address.mode);
     try {
       server.listen(address.socketPath);
     } finally {

@@ -24,7 +24,11 @@ function serveCommand(): Command {
     'execgo serve --tenant-quota search=slots:4,memory:8589934592 --tenant-quota ads=slots:2',
   ])
     .option('--listen-addr <host:port>', 'where to listen (default: 127.0.0.1:8080)')
-    .option('--listen-socket <path>', 'listen on a Unix socket for this user alone, and on no address')
+    .option('--listen-socket <path>', 'listen on a Unix socket, and on no address')
+    .option(
+      '--listen-socket-mode <mode>',
+      'who may connect to it, as an octal mode (default: 0600, this user)',
+    )
     .option('--data-dir <path>', 'where everything is kept (default: runtime-data)')
     .option('--max-running-tasks <n>', 'task slots (default: 4)')
     .option('--max-queued-tasks <n>', 'how many tasks may wait (default: 128)')

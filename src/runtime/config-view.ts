@@ -1,13 +1,20 @@
+import type { Resources } from '../task/resources.js';
 import type { Platform } from '../task/capabilities.js';
 import { timestamp } from './task-view.js';
 
-/** The flags of `serve` that `config` and `capabilities` tell. */
+/** The flags of `serve` as they are in force. */
 export interface ConfigFacts {
   runtimeId: string;
   listenAddr: string;
+  listenSocket: string | undefined;
+  listenSocketMode: number;
+  allowHosts: readonly string[];
+  insecure: boolean;
   dataDir: string;
   maxRunningTasks: number;
   maxQueuedTasks: number;
+  maxConnections: number;
+  maxBodyBytes: number;
   terminationGraceMs: number;
   /** 0: none. */
   defaultWallTimeMs: number;
@@ -26,19 +33,32 @@ export interface ConfigFacts {
   tags: readonly string[];
   disableCgroup: boolean;
   disableLinuxSandbox: boolean;
+  taskUser: string | undefined;
   allowRootfs: readonly string[];
+  launcher: string;
+  tenantQuotas: ReadonlyMap<string, Resources>;
+  capacityCpuMillis: number | undefined;
   capacityMemoryBytes: number | undefined;
   capacityPids: number | undefined;
+  drain: boolean;
+  logLevel: string;
 }
 
-/** The body of `GET /api/v1/runtime/config`. */
+/** The body of `GET /api/v1/runtime/config`: every flag, under its own name or a plural of it. */
 export function configView(config: ConfigFacts): object {
   return {
     runtime_id: config.runtimeId,
     listen_addr: config.listenAddr,
+    listen_socket: config.listenSocket,
+    listen_socket_mode:
+      config.listenSocket === undefined ? undefined : `0${config.listenSocketMode.toString(8)}`,
+    allow_hosts: config.allowHosts,
+    insecure: config.insecure,
     data_dir: config.dataDir,
     max_running_tasks: config.maxRunningTasks,
     max_queued_tasks: config.maxQueuedTasks,
+    max_connections: config.maxConnections,
+    max_body_bytes: config.maxBodyBytes,
     termination_grace_ms: config.terminationGraceMs,
     default_wall_time_ms: config.defaultWallTimeMs,
     output_keep_bytes: config.outputKeepBytes,
@@ -54,7 +74,16 @@ export function configView(config: ConfigFacts): object {
     profile: config.profile,
     tags: config.tags,
     cgroup_enabled: !config.disableCgroup,
+    linux_sandbox_enabled: !config.disableLinuxSandbox,
+    task_user: config.taskUser,
     allow_rootfs: config.allowRootfs,
+    launcher: config.launcher,
+    tenant_quotas: Object.fromEntries(config.tenantQuotas),
+    capacity_cpu_millis: config.capacityCpuMillis,
+    capacity_memory_bytes: config.capacityMemoryBytes,
+    capacity_pids: config.capacityPids,
+    drain: config.drain,
+    log_level: config.logLevel,
   };
 }
 

@@ -165,4 +165,20 @@ describe('the bodies of all requests together', () => {
       return answer.status === 200;
     });
   });
+
+  test('one that has been coming for too long leaves for others, and is told so', async () => {
+    const { port, url, service } = await serve(undefined, { maxBodyBytes: 4 * MIB, bodyPatienceMs: 0 });
+    const slow = Array.from({ length: 3 }, () => halfSent(port, MIB));
+    // Once their bytes have come, a body that needs the room of two of them gets it.
+    const answer = await waitFor(async () => {
+      const body = `{"tasks":[],"x":"${'x'.repeat(3 * MIB)}"}`;
+      const { status } = await http(url).post('/api/v1/tasks/batch', body, JSON_TYPE);
+      return slow.some(({ held }) => held.received !== '') ? status : undefined;
+    });
+    expect(answer).toBe(200);
+    const refused = slow.filter(({ held }) => held.received !== '');
+    for (const { held } of refused)
+      expect(held.received).toMatch(/^HTTP\/1\.1 503 [^]*connection: close[^]*"code":"unavailable"/i);
+    expect(service.asked['submitBatch']).toBeDefined();
+  });
 });

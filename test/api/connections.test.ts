@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import net from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { Connections, type ConnectionState } from '../../src/api/connections.js';
 import { http } from '../harness/http.js';
 import { waitFor } from '../harness/wait.js';
 import { raw, serve } from './serve.js';
@@ -73,8 +75,50 @@ test('of streams the oldest ends', async () => {
   for (let i = 0; i < 2 * MAX; i++) expect((await http(url).get('/healthz')).status).toBe(200);
 });
 
+/** A connection that the server has just taken in; `does` says what it then does. */
+function admitted(connections: Connections, does?: ConnectionState): net.Socket {
+  const socket = new net.Socket();
+  onTestFinished(() => void socket.destroy());
+  connections.admit(socket);
+  if (does !== undefined) connections.enter(socket, does, () => undefined);
+  return socket;
+}
+
+test.each([undefined, 'idle', 'answering', 'receiving', 'holding'] as const)(
+  'a flood within one turn, of clients that read nothing and then are "%s", stays bounded',
+  (does) => {
+    const connections = new Connections(MAX);
+    const flood = Array.from({ length: 10 * MAX }, () => admitted(connections, does));
+    const left = flood.filter((socket) => !socket.destroyed);
+    expect(left.length).toBeGreaterThanOrEqual(MAX);
+    expect(left.length).toBeLessThanOrEqual(1.25 * MAX);
+    expect(admitted(connections).destroyed).toBe(false);
+  },
+);
+
+test('who is worked for is not cut off for a newcomer', () => {
+  const connections = new Connections(MAX);
+  const all = Array.from({ length: 1.25 * MAX }, () => admitted(connections, 'working'));
+  expect(admitted(connections).destroyed).toBe(true);
+  expect(all.some((socket) => socket.destroyed)).toBe(false);
+});
+
+test('a client that takes nothing of its answer is cut off', async () => {
+  const { port, url, server, service } = await serve(undefined, { unreadMs: 200 });
+  service.add('big', { stdout: Buffer.alloc(8 * 1_048_576, 'x') });
+  const ended = once(server, 'connection').then(([taken]) => once(taken as net.Socket, 'close'));
+  const client = net.connect(port, '127.0.0.1').pause();
+  onTestFinished(() => void client.destroy());
+  client.on('error', () => undefined);
+  // Together more than the kernel keeps for a connection.
+  client.write(get('/api/v1/tasks/big/output?limit=4194304').repeat(16));
+  await ended;
+  expect((await http(url).get('/healthz')).status).toBe(200);
+});
+
 test('a head or a body that takes too long is told so', async () => {
   const { port, server } = await serve();
+  expect([server.headersTimeout, server.requestTimeout]).toEqual([20_000, 120_000]);
   server.headersTimeout = 100;
   server.requestTimeout = 200;
   const answers = await Promise.all([

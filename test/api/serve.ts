@@ -11,7 +11,12 @@ import { FakeService } from './fake-service.js';
 /** The HTTP side over a fake service, on a port of its own until the test has finished. */
 export async function serve(
   heartbeatMs?: number,
-  { maxConnections = 1_000, maxBodyBytes = 134_217_728 } = {},
+  {
+    maxConnections = 1_000,
+    maxBodyBytes = 134_217_728,
+    bodyPatienceMs = 10_000,
+    unreadMs = 60_000,
+  }: { maxConnections?: number; maxBodyBytes?: number; bodyPatienceMs?: number; unreadMs?: number } = {},
 ) {
   const service = new FakeService();
   const connections = new Connections(maxConnections);
@@ -26,9 +31,10 @@ export async function serve(
     waiters,
     connections,
     maxBodyBytes,
+    bodyPatienceMs,
     heartbeatMs,
   });
-  const server = await listen(app, { host: '127.0.0.1', port: 0 }, { connections, log });
+  const server = await listen(app, { host: '127.0.0.1', port: 0 }, { connections, log, unreadMs });
   let stopped: Promise<void> | undefined;
   const stopOnce = () => (stopped ??= stop(server, waiters, 1_000));
   onTestFinished(stopOnce);

@@ -34,11 +34,16 @@ function get(options: http.RequestOptions): Promise<http.IncomingMessage> {
   });
 }
 
-test('listens on a Unix socket for this user alone', async () => {
-  const socketPath = join(tempDir(), 's');
-  await start({ socketPath });
-  expect(statSync(socketPath).mode & 0o777).toBe(0o600);
-  expect((await get({ socketPath })).statusCode).toBe(200);
+test('listens on a Unix socket with the rights that it is given, whatever the umask', async () => {
+  const umask = process.umask(0o027);
+  onTestFinished(() => void process.umask(umask));
+  for (const mode of [0o600, 0o660, 0o666]) {
+    const socketPath = join(tempDir(), 's');
+    await start({ socketPath, mode });
+    expect(statSync(socketPath).mode & 0o777).toBe(mode);
+    expect((await get({ socketPath })).statusCode).toBe(200);
+  }
+  expect(process.umask(0o027)).toBe(0o027);
 });
 
 test('a socket that nobody serves any more is replaced, one in use is not', async () => {
@@ -46,8 +51,8 @@ test('a socket that nobody serves any more is replaced, one in use is not', asyn
   const dies = `require('net').createServer().listen(${JSON.stringify(socketPath)}, () => process.kill(process.pid, 9))`;
   spawnSync(process.execPath, ['-e', dies]);
   expect(statSync(socketPath).isSocket()).toBe(true);
-  await start({ socketPath });
-  await expect(listen(express(), { socketPath }, { connections, log })).rejects.toMatchObject({
+  await start({ socketPath, mode: 0o600 });
+  await expect(listen(express(), { socketPath, mode: 0o600 }, { connections, log })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
   expect((await get({ socketPath })).statusCode).toBe(200);
@@ -56,7 +61,7 @@ test('a socket that nobody serves any more is replaced, one in use is not', asyn
 test('a file in the place of the socket is left alone', async () => {
   const socketPath = join(tempDir(), 's');
   writeFileSync(socketPath, 'precious');
-  await expect(listen(express(), { socketPath }, { connections, log })).rejects.toMatchObject({
+  await expect(listen(express(), { socketPath, mode: 0o600 }, { connections, log })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
   expect(statSync(socketPath).size).toBe(8);

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { EXECUTABLE, execgo, http, startDaemon, tempDir, waitFor } from '../harness/index.js';
@@ -44,6 +44,43 @@ test('--listen-socket serves on a private socket alone, and clients reach it', a
   expect([listed.code, JSON.parse(listed.stdout)]).toEqual([0, { tasks: [] }]);
   expect(JSON.parse(readFileSync(join(dataDir, 'daemon.json'), 'utf8')).listen_addr).toBe(`unix:${socket}`);
   expect(refused(['--listen-socket', socket]).stderr).toMatch(/is in use, by another execgo daemon/);
+});
+
+test('--listen-socket-mode lets a group in, and the group alone', async () => {
+  const dir = tempDir();
+  chmodSync(dir, 0o711);
+  const socket = join(dir, 'socket');
+  const group = 12_345;
+  const connectAs = (gid: number) =>
+    spawnSync(
+      'python3',
+      ['-c', 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])', socket],
+      {
+        uid: 65_534,
+        gid,
+        stdio: 'ignore',
+      },
+    ).status;
+  await startDaemon({ listen: { socket }, flags: ['--listen-socket-mode', '0660'] });
+  expect(statSync(socket).mode & 0o777).toBe(0o660);
+  chownSync(socket, 0, group);
+  expect([connectAs(group), connectAs(group + 1)]).toEqual([0, 1]);
+});
+
+test('a Unix socket that was passed is told as what it is, and clients reach it', async () => {
+  const passed = join(tempDir(), 'passed');
+  const daemon = await startDaemon({ listen: { passed } });
+  const url = `unix:${passed}`;
+  expect(daemon.url).toBe(url);
+  expect(JSON.parse(readFileSync(join(daemon.dataDir, 'daemon.json'), 'utf8')).listen_addr).toBe(url);
+  expect((await http(url).get('/api/v1/runtime/config')).body).toMatchObject({ listen_addr: url });
+  const ran = await execgo(['run', '--server', url, '--', 'echo', 'reached']);
+  expect([ran.code, ran.stdout]).toEqual([0, 'reached\n']);
+  // What finds the daemon by its data directory gets to it, too.
+  const gc = await execgo(['gc', '--json', '--data-dir', daemon.dataDir]);
+  expect([gc.code, gc.stderr]).toEqual([0, '']);
+  const second = refused(['--data-dir', daemon.dataDir]);
+  expect([second.status, second.stderr]).toEqual([1, expect.stringContaining(`listening on ${url}`)]);
 });
 
 test('what cannot be listened on is refused in words, and what is there is left alone', async () => {

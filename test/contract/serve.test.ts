@@ -40,6 +40,11 @@ test('bad flags end it with exit 1 and say which; nothing is made', () => {
     [['--listen-addr', 'here'], '--listen-addr'],
     [['--listen-addr', '127.0.0.1:99999'], '--listen-addr'],
     [['--listen-addr', '0.0.0.0:0'], '--insecure'],
+    [['--listen-socket-mode', '0660'], '--listen-socket-mode goes with --listen-socket'],
+    ...['660x', '0770', '0060', '1660', '0400', '7', 'rw', ''].map((mode): [string[], string] => [
+      ['--listen-socket', '/tmp/never', '--listen-socket-mode', mode],
+      '--listen-socket-mode must be an octal mode from 0600 to 0666',
+    ]),
     [['--listen-addr', '10.1.2.3:80'], '--insecure'],
     [['--cgroup-root', 'relative'], '--cgroup-root'],
     [['--capacity-memory-bytes', '1G'], '--capacity-memory-bytes'],

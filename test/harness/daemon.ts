@@ -24,6 +24,8 @@ export interface DaemonOptions {
   cgroup?: boolean;
   /** User and group number that it runs as; what it runs from must be readable for all. */
   uid?: number;
+  /** A Unix socket in the place of an address: its own, or one that is passed as systemd does. */
+  listen?: { socket: string } | { passed: string };
 }
 
 /** One line of the daemon's log. */
@@ -75,18 +77,20 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const outputs: string[] = [];
   const supervisors = new Set<number>();
 
-  const start = async ({ flags = [], env = {} }: DaemonOptions) => {
+  const start = async ({ flags = [], env = {}, listen }: DaemonOptions) => {
     const noCgroup = options.cgroup === false ? ['--disable-cgroup'] : [];
+    const socket = listen !== undefined && 'socket' in listen ? listen.socket : undefined;
     const args = [
-      '--listen-addr',
-      '127.0.0.1:0',
+      ...(socket === undefined ? ['--listen-addr', '127.0.0.1:0'] : ['--listen-socket', socket]),
       '--data-dir',
       home.dataDir,
       '--cgroup-root',
       `/sys/fs/cgroup/${home.cgroup}`,
     ];
     const user = uid === undefined ? {} : asUser(uid);
-    const child = spawn(...execgoCommand(['serve', ...args, ...noCgroup, ...flags], options.program), {
+    const command = execgoCommand(['serve', ...args, ...noCgroup, ...flags], options.program);
+    const isPassed = listen !== undefined && 'passed' in listen;
+    const child = spawn(...(isPassed ? passing(listen.passed, command.flat()) : command), {
       ...user,
       env: { ...process.env, ...env, ...user.env, TMPDIR: home.tmp },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -142,6 +146,19 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     },
     exited: () => now().exit,
   };
+}
+
+/** A command line that becomes `command`, with a socket that listens at `path` as its descriptor 3. */
+function passing(path: string, command: readonly string[]): [file: string, args: string[]] {
+  const text = `import os, socket, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[1])
+listening.listen(64)
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])`;
+  return ['python3', ['-c', text, path, ...command]];
 }
 
 interface Running {

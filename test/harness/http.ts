@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+import { urlToHttpOptions } from 'node:url';
 
 /** What a test takes a body for when it does not say: its own assertions are the check. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- `unknown` would only move the cast into every test
@@ -31,10 +32,10 @@ export interface HttpClient {
   delete: <T = Unchecked>(path: string, headers?: Record<string, string>) => Promise<Answer<T>>;
 }
 
-/** A client of the server at `url`. Its requests reject when the connection fails or breaks. */
+/** A client of the server at `url`, which is `http://…` or `unix:/path`. Its requests reject when the connection fails or breaks. */
 export function http(url: string): HttpClient {
   const request = <T>(method: string, path: string, options: RequestOptions = {}) =>
-    send<T>(new URL(path, url), method, options);
+    send<T>(url, path, method, options);
   return {
     request,
     get: (path, headers = {}) => request('GET', path, { headers }),
@@ -44,12 +45,21 @@ export function http(url: string): HttpClient {
   };
 }
 
-function send<T>(url: URL, method: string, { body, headers = {} }: RequestOptions): Promise<Answer<T>> {
+function send<T>(
+  url: string,
+  path: string,
+  method: string,
+  { body, headers = {} }: RequestOptions,
+): Promise<Answer<T>> {
+  const target = url.startsWith('unix:')
+    ? { socketPath: url.slice('unix:'.length), path }
+    : urlToHttpOptions(new URL(path, url));
   const raw =
     typeof body === 'string' || Buffer.isBuffer(body) ? body : (JSON.stringify(body) as string | undefined);
   const type: Record<string, string> = raw === undefined ? {} : { 'content-type': 'application/json' };
   return new Promise((resolve, reject) => {
-    const req = httpRequest(url, { method, agent: false, headers: { ...type, ...headers } }, (res) => {
+    const options = { ...target, method, agent: false as const, headers: { ...type, ...headers } };
+    const req = httpRequest(options, (res) => {
       const chunks: Buffer[] = [];
       res.on('data', (chunk: Buffer) => chunks.push(chunk));
       res.on('error', reject);
@@ -60,7 +70,7 @@ function send<T>(url: URL, method: string, { body, headers = {} }: RequestOption
           const parsed = (isJson ? JSON.parse(text) : undefined) as T;
           resolve({ status: res.statusCode ?? 0, headers: res.headers, text, body: parsed });
         } catch {
-          reject(new Error(`${method} ${url.href} answered text that is no JSON: ${text.slice(0, 500)}`));
+          reject(new Error(`${method} ${path} answered text that is no JSON: ${text.slice(0, 500)}`));
         }
       });
     });
