@@ -9,7 +9,7 @@ const MAY_IMPORT = {
   ledger: ['task'],
   store: ['files', 'binary', 'task'],
   sandbox: ['files', 'task'],
-  supervisor: ['files', 'task', 'sandbox'],
+  supervisor: ['files', 'binary', 'task', 'sandbox'],
   runtime: ['files', 'binary', 'task', 'ledger', 'store', 'sandbox', 'supervisor'],
   api: ['files', 'runtime', 'task'],
   client: ['files', 'task'],
@@ -30,7 +30,7 @@ const layers = Object.entries(MAY_IMPORT).map(([part, others]) => ({
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA = '^src/task/(request|validate)\\.ts$';
 /** Every file that the supervisor's process may load. */
-const SMALL = '^src/(files|task|sandbox|supervisor)/';
+const SMALL = '^src/(files|binary|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;
 const AT_RUN_TIME = { dependencyTypesNot: ['type-only'] };
 

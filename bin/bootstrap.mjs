@@ -21,6 +21,7 @@ import {
 import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lockCheckout } from './checkout-lock.mjs';
+import { DAEMON_MODULES } from './parts.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => join(ROOT, ...parts);
@@ -149,7 +150,7 @@ async function build(hash) {
 
 /** What starts often is one file of bin/ each; what it loads by import() beyond that stays a module of its own. */
 const BUNDLES = { '../src/cli/main.js': './cli.js', '../src/supervisor/main.js': './supervisor.js' };
-const APART = /^\.\.\/(config|run-daemon|offline\/\w+)\.js$/;
+const APART = new RegExp(`^\\.\\./(${DAEMON_MODULES})\\.js$`);
 
 /**
  * Makes bin/ of the compiled sources: the entry, all commands in one file and the supervisor in another, as CommonJS.

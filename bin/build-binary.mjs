@@ -15,18 +15,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Script } from 'node:vm';
+import { DAEMON_MODULES } from './parts.mjs';
 
 /** What Node looks for in its own file; the number is part of Node's documentation. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** What is loaded by import() in the package is a part here, which is read when it is asked for; so is all the rest. */
-const PARTS = {
-  supervisor: ['supervisor/main'],
-  daemon: ['config', 'run-daemon', 'offline/backup', 'offline/doctor', 'offline/gc'],
-};
+/** Parts that are read when a module of theirs is asked for, and which modules of src/ those are. */
+const PARTS = { supervisor: /^supervisor\/main$/, daemon: new RegExp(`^(${DAEMON_MODULES})$`) };
 
 /** The package that has koffi's addon for this system. */
 const KOFFI = `@koromix/koffi-${process.platform}-${process.arch}`;
@@ -76,7 +74,10 @@ export async function buildBinary(root) {
     chmodSync(executable, 0o755);
     const postject = createRequire(import.meta.url).resolve('postject/dist/cli.js');
     await quietly(process.execPath, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
-    renameSync(executable, join(root, 'dist', BINARY));
+    // Copied once more: of a file that was written in one piece the system maps half as much again into each process.
+    const copy = join(out, `${BINARY}.copy`);
+    copyFileSync(executable, copy);
+    renameSync(copy, join(root, 'dist', BINARY));
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
@@ -117,31 +118,30 @@ async function bundle(root, natives, add) {
     define: { 'import.meta.url': '"file:///execgo"' },
   };
   const text = async (more) => (await esbuild({ ...options, ...more })).outputFiles[0].text;
-  const inPart = new Map(
-    Object.entries(PARTS).flatMap(([part, modules]) =>
-      modules.map((module) => [join(src, `${module}.js`), { part, module }]),
-    ),
-  );
+  const plugins = [nativesInside(src, natives)];
   const addPart = (part, body) => {
     const source = `(function (module, exports, require, __filename) {${body}\n})`;
     add(`${part}.js`, source);
     add(`${part}.cache`, new Script(source).createCachedData());
   };
 
-  const program = { entryPoints: [join(root, 'bin/execgo.ts')], plugins: [partsApart(src, inPart)] };
+  const parts = Object.fromEntries(Object.keys(PARTS).map((part) => [part, new Set()]));
+  const program = { entryPoints: [join(root, 'bin/execgo.ts')], plugins: [partsApart(src, parts)] };
   addPart('execgo', (await text(program)).replace(/^#!.*/, ''));
   add('main.js', await text({ stdin: { contents: `${load('execgo')};`, resolveDir: src } }));
-  for (const [part, modules] of Object.entries(PARTS)) {
-    const exports = modules.map((module) => `${JSON.stringify(module)}: () => require("./${module}.js")`);
+  for (const [part, modules] of Object.entries(parts)) {
+    const exports = [...modules].map(
+      (module) => `${JSON.stringify(module)}: () => require("./${module}.js")`,
+    );
     const stdin = { contents: `module.exports = { ${exports.join(', ')} };`, resolveDir: src };
-    addPart(part, await text({ stdin, plugins: [nativesInside(src, natives)] }));
+    addPart(part, await text({ stdin, plugins }));
   }
   const files = readdirSync(src, { recursive: true }).filter((name) => name.endsWith('.ts'));
   const workers = new Set(files.filter((name) => name.endsWith('-worker.ts')).map((name) => basename(name)));
   for (const file of files) {
     for (const [, worker] of readFileSync(join(src, file), 'utf8').matchAll(WORKER)) {
       const source = worker.replace(/js$/, 'ts');
-      add(worker, await text({ entryPoints: [join(src, file, '..', source)] }));
+      add(worker, await text({ entryPoints: [join(src, file, '..', source)], plugins }));
       workers.delete(source);
     }
   }
@@ -187,22 +187,25 @@ function nativesInside(src, natives) {
   };
 }
 
-/** Makes of each import of a module that is in a part a call that loads that part, once. */
-function partsApart(src, inPart) {
+/**
+ * Makes of each import of a module that belongs into a part a call that loads that part, once.
+ * @param parts gets the modules of each
+ */
+function partsApart(src, parts) {
   return {
     name: 'parts-apart',
     setup: (build) => {
-      build.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
-        const file = join(resolveDir, path);
-        return inPart.has(file) ? { path: file, namespace: 'module' } : undefined;
+      build.onResolve({ filter: /^\.\.?\/.*\.js$/ }, ({ path, resolveDir }) => {
+        const module = relative(src, join(resolveDir, path)).slice(0, -'.js'.length);
+        const part = Object.keys(PARTS).find((name) => PARTS[name].test(module));
+        if (part === undefined) return undefined;
+        parts[part].add(module);
+        return { path: module, namespace: 'module', pluginData: part };
       });
-      build.onLoad({ filter: /./, namespace: 'module' }, ({ path }) => {
-        const { part, module } = inPart.get(path);
-        return {
-          contents: `module.exports = require("part:${part}")[${JSON.stringify(module)}]();`,
-          resolveDir: src,
-        };
-      });
+      build.onLoad({ filter: /./, namespace: 'module' }, ({ path, pluginData: part }) => ({
+        contents: `module.exports = require("part:${part}")[${JSON.stringify(path)}]();`,
+        resolveDir: src,
+      }));
       build.onResolve({ filter: /^part:/ }, ({ path }) => ({ path: path.slice(5), namespace: 'part' }));
       build.onLoad({ filter: /./, namespace: 'part' }, ({ path }) => ({
         contents: `module.exports = ${load(path)};`,

@@ -4,6 +4,9 @@ import path from 'node:path';
 /** The variable with which an operator names the only place to be used. */
 export const PLACE_VARIABLE = 'EXECGO_NATIVE_DIR';
 
+/** Variables that lead to a place: supervisors and threads get them, so that all look in one. */
+export const PLACE_VARIABLES = [PLACE_VARIABLE, 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR', 'TMPDIR'] as const;
+
 /** Who asks, and where. */
 export interface Surroundings {
   env: NodeJS.ProcessEnv;

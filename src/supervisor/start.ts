@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
+import { PLACE_VARIABLES } from '../binary/native-places.js';
 import { startTicks } from '../sandbox/process-identity.js';
 import type { LauncherChoice } from './choose-launcher.js';
 import { writeSecret } from './proof.js';
@@ -22,18 +23,8 @@ const ITSELF = '/proc/self/exe';
 const UV_THREADPOOL_SIZE = '8';
 /** What only tests set. */
 const TEST_SWITCHES = ['EXECGO_SUPERVISOR_CRASH_AT', 'EXECGO_TEST_LAUNCH_VERSION'];
-/** Where the single executable unpacks its native modules (`binary/native-places.ts`): both look in one place. */
-const NATIVE_PLACES = ['EXECGO_NATIVE_DIR', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR'];
 /** What of the daemon's environment a supervisor sees. Tasks see none of it: theirs comes with each launch. */
-const INHERITED = [
-  'PATH',
-  'HOME',
-  'LANG',
-  'TMPDIR',
-  'NODE_EXTRA_CA_CERTS',
-  ...NATIVE_PLACES,
-  ...TEST_SWITCHES,
-];
+const INHERITED = ['PATH', 'HOME', 'LANG', 'NODE_EXTRA_CA_CERTS', ...PLACE_VARIABLES, ...TEST_SWITCHES];
 
 export interface StartOptions {
   /** `<data-dir>/supervisor`. */

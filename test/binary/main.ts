@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { BINARY } from './built.js';
 import { makeRoot } from './root.js';
 
-const SUITES = ['test/contract', 'test/faults/recovery-', 'test/binary'];
+const SUITES = ['test/contract', 'test/faults/recovery-', 'test/gc/wal', 'test/binary'];
 
 const dir = mkdtempSync(join(realpathSync(tmpdir()), 'execgo-root-'));
 try {

@@ -28,7 +28,7 @@ const EXPECTED = [
   /^dist\/bin\/(execgo|cli|supervisor)\.js$/,
   /^dist\/bin\/package\.json$/,
   /^dist\/src\/[\w-]+\.js$/,
-  /^dist\/src\/(api|client|files|ledger|offline|runtime|sandbox|store|supervisor|task)\/([\w-]+\/)?[\w-]+\.js$/,
+  /^dist\/src\/(api|binary|client|files|ledger|offline|runtime|sandbox|store|supervisor|task)\/([\w-]+\/)?[\w-]+\.js$/,
   /^dist\/src\/(client|task)\/[\w-]+\.d\.ts$/,
 ];
 

@@ -1,0 +1,5 @@
+/**
+ * Paths in src/, without suffix, of what commands load by import() when they need it (`.dependency-cruiser.cjs`, serve-is-lazy):
+ * the daemon and what works on a data directory. Both builds keep them apart from the command line.
+ */
+export const DAEMON_MODULES = 'config|run-daemon|offline/[\\w-]+';
