@@ -64,7 +64,9 @@ export class Connections {
     if (entry === undefined) return;
     this.#inState[entry.state].delete(socket);
     this.#inState[state].add(socket);
-    this.#entries.set(socket, Object.assign(entry, { state, sinceMs: performance.now(), release }));
+    entry.state = state;
+    entry.sinceMs = performance.now();
+    entry.release = release;
   }
 
   #makeRoom(): boolean {

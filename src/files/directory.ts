@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import path from 'node:path';
 import { NotAFileError } from './kind.js';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
@@ -48,23 +47,38 @@ export class Directory {
   }
 
   /**
+   * Opens a directory in one where a way begins, as {@link open} and then {@link directory} would, in one step.
+   * @throws a system error: ENOENT, or ENOTDIR for anything else, a link to a directory included
+   */
+  static openIn(absolutePath: string, name: string): Directory {
+    checkName(name);
+    const entry = `${absolutePath}/${name}`;
+    return new Directory(fs.openSync(entry, forDirectory() | O_NOFOLLOW), entry);
+  }
+
+  /**
    * Opens a directory in this one.
    * @throws a system error: ENOENT, or ENOTDIR for anything else, a link to a directory included
    */
   directory(name: string | Buffer): Directory {
     const fd = this.#do(name, (entry) => fs.openSync(entry, forDirectory() | O_NOFOLLOW));
-    return new Directory(fd, path.join(this.path, name.toString()));
+    return new Directory(fd, `${this.path}/${name.toString()}`);
   }
 
   /**
-   * Makes a directory in this one and opens it: it is new, nobody has been in it.
+   * Makes a directory in this one.
    * @param mode less what the umask takes away
    * @throws a system error: EEXIST whatever has the name
    */
-  makeDirectory(name: string, mode: number): Directory {
+  addDirectory(name: string, mode: number): void {
     this.#do(name, (entry) => {
       fs.mkdirSync(entry, mode);
     });
+  }
+
+  /** As {@link addDirectory}, and opens it: it is new, nobody has been in it. */
+  makeDirectory(name: string, mode: number): Directory {
+    this.addDirectory(name, mode);
     return this.directory(name);
   }
 
@@ -74,7 +88,7 @@ export class Directory {
    */
   file(name: string, access: 'read' | 'write' = 'read'): OpenFile {
     const flags = (access === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK;
-    const shown = path.join(this.path, name);
+    const shown = `${this.path}/${name}`;
     if (!IS_LINUX) return this.#do(name, (entry) => regular(fs.openSync(entry, flags | O_NOFOLLOW), shown));
     return this.#do(name, (entry) => openLookedAt(entry, O_NOFOLLOW, flags, shown));
   }
@@ -185,9 +199,11 @@ export function withDirectory<T>(
   names: readonly string[],
   use: (directory: Directory) => T,
 ): T {
-  let at = typeof base === 'string' ? Directory.open(base) : base;
+  const [first, ...others] = names;
+  const isPath = typeof base === 'string';
+  let at = isPath ? (first === undefined ? Directory.open(base) : Directory.openIn(base, first)) : base;
   try {
-    for (const name of names) {
+    for (const name of isPath ? others : names) {
       const next = at.directory(name);
       if (at !== base) at.close();
       at = next;

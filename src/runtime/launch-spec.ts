@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { scriptFromFile, scriptFromVariable } from '../sandbox/inline-script.js';
 import { sandboxLaunch } from '../sandbox/launch-sandbox.js';
 import type { LaunchSpec } from '../supervisor/protocol.js';
@@ -7,7 +6,7 @@ import type { TaskRecord } from '../store/records.js';
 import type { RuntimeSettings } from './core.js';
 import { keptBytes } from './plan.js';
 import type { OutputStream } from './service.js';
-import { logName, tailName, taskPaths } from './task-paths.js';
+import { tailName, taskPaths, type TaskPaths } from './task-paths.js';
 
 /** The name under which a launch's cgroup directories are found again. */
 export function launchName(incarnation: string, launchId: number): string {
@@ -45,18 +44,18 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
       env,
     }),
     cwd: request.execution.cwd ?? (chroot ? '/' : paths.workspace_dir),
-    stdout: stream(paths.task_dir, 'stdout', keptBytes(limits, 'stdout', settings.outputKeepBytes)),
-    stderr: stream(paths.task_dir, 'stderr', keptBytes(limits, 'stderr', settings.outputKeepBytes)),
+    stdout: stream(paths, 'stdout', keptBytes(limits, 'stdout', settings.outputKeepBytes)),
+    stderr: stream(paths, 'stderr', keptBytes(limits, 'stderr', settings.outputKeepBytes)),
     wall_time_ms: plan.resource_enforcement.wall_time_ms,
     grace_ms: settings.terminationGraceMs,
   };
 }
 
-function stream(dir: string, name: OutputStream, maxBytes: number) {
+function stream(paths: TaskPaths, name: OutputStream, maxBytes: number) {
   return {
-    path: path.join(dir, logName(name)),
+    path: paths[`${name}_path`],
     max_bytes: maxBytes,
-    tail_path: path.join(dir, tailName(name)),
+    tail_path: `${paths.task_dir}/${tailName(name)}`,
   };
 }
 

@@ -29,18 +29,23 @@ export interface TaskPaths {
   script_path: string | undefined;
 }
 
-/** Where a task's files are: `tasks/<id>/…`. It follows from the id, wherever the data directory is moved to. */
+/**
+ * Where a task's files are: `tasks/<id>/…`. It follows from the id, wherever the data directory is moved to.
+ * @param dataDir absolute, without a `/` at its end
+ */
 export function taskPaths(dataDir: string, taskId: string, request: TaskRequest): TaskPaths {
-  const dir = path.join(dataDir, TASKS, directoryName(taskId));
+  const dir = `${dataDir}/${TASKS}/${directoryName(taskId)}`;
+  const workspace = `${dir}/${TASK_FILES.workspace}`;
+  const { workspace_subdir: subdir } = request.sandbox;
   const script = scriptName(request.execution);
   return {
     task_dir: dir,
-    workspace_dir: path.join(dir, TASK_FILES.workspace, request.sandbox.workspace_subdir ?? ''),
-    request_path: path.join(dir, TASK_FILES.request),
-    result_path: path.join(dir, TASK_FILES.result),
-    stdout_path: path.join(dir, logName('stdout')),
-    stderr_path: path.join(dir, logName('stderr')),
-    script_path: script === undefined ? undefined : path.join(dir, script),
+    workspace_dir: subdir === undefined ? workspace : path.join(workspace, subdir),
+    request_path: `${dir}/${TASK_FILES.request}`,
+    result_path: `${dir}/${TASK_FILES.result}`,
+    stdout_path: `${dir}/${logName('stdout')}`,
+    stderr_path: `${dir}/${logName('stderr')}`,
+    script_path: script === undefined ? undefined : `${dir}/${script}`,
   };
 }
 

@@ -17,10 +17,15 @@ export function makeWorkspace(
   subdir: string | undefined,
   owner: TaskOwner | undefined,
 ): void {
+  const names = namesIn(subdir);
+  if (owner === undefined && names.length === 0) {
+    taskDir.addDirectory(TASK_FILES.workspace, PRIVATE);
+    return;
+  }
   const made: Directory[] = [];
   try {
     made.push(taskDir.makeDirectory(TASK_FILES.workspace, PRIVATE));
-    for (const name of namesIn(subdir)) made.push((made.at(-1) ?? taskDir).makeDirectory(name, PRIVATE));
+    for (const name of names) made.push((made.at(-1) ?? taskDir).makeDirectory(name, PRIVATE));
     if (owner !== undefined) for (const directory of made.toReversed()) directory.chown(owner.uid, owner.gid);
   } finally {
     for (const directory of made) directory.close();

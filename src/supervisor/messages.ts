@@ -23,10 +23,10 @@ const oneOf =
     words.includes(value as string);
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const shape =
-  (fields: Record<string, Check>): Check =>
-  (value) =>
-    isObject(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
+const shape = (fields: Record<string, Check>): Check => {
+  const checks = Object.entries(fields);
+  return (value) => isObject(value) && checks.every(([name, check]) => check(value[name]));
+};
 const textMap: Check = (value) => isObject(value) && Object.values(value).every(text);
 const argv: Check = (value) => list(text)(value) && (value as string[]).length > 0;
 

@@ -1,4 +1,5 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
+import type { Directory } from '../files/directory.js';
 import { OutputFile } from './output-file.js';
 import type { StreamOutcome, StreamSpec } from './protocol.js';
 import { TAIL_BYTES } from './tail-format.js';
@@ -26,10 +27,11 @@ export class OutputCapture {
   /**
    * Makes the log file, empty. A stream that says nothing holds no descriptor: every spawn costs in proportion to what is
    * open, and with thousands of tasks that is most of its cost.
+   * @param directory the one of the log file, where it is open already
    */
-  open(): void {
+  open(directory?: Directory): void {
     try {
-      closeSync(this.#log.make());
+      closeSync(directory === undefined ? this.#log.make() : this.#log.makeIn(directory));
     } catch (error) {
       this.#error = error as Error;
     }

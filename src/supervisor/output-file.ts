@@ -27,15 +27,12 @@ export class OutputFile {
    * @throws a system error: EISDIR for a directory in its place, ENOTDIR for something else in that of the task's.
    */
   make(): number {
-    const fd = this.#inDirectory((directory, name) => {
-      try {
-        return directory.makeFile(name, 0o600);
-      } catch (error) {
-        if (!isErrno(error, 'EEXIST')) throw error;
-        directory.unlink(name);
-        return directory.makeFile(name, 0o600);
-      }
-    });
+    return inTaskDirectory(this.#path, (directory) => this.makeIn(directory));
+  }
+
+  /** As {@link make}. @param directory the one that it is in, as {@link inTaskDirectory} opens it */
+  makeIn(directory: Directory): number {
+    const fd = makeAnew(directory, basename(this.#path));
     this.#made = fstatSync(fd);
     return fd;
   }
@@ -46,20 +43,37 @@ export class OutputFile {
    * @throws Error when it is not there any more, or something else is.
    */
   reopen(): number {
-    const { fd, stat } = this.#inDirectory((directory, name) => directory.file(name, 'write'));
+    const { fd, stat } = inTaskDirectory(this.#path, (directory) =>
+      directory.file(basename(this.#path), 'write'),
+    );
     if (this.#made !== undefined && isSame(stat, this.#made)) return fd;
     closeSync(fd);
     throw new Error(`${this.#path} is not the file that was made at the start`);
   }
+}
 
-  #inDirectory<T>(use: (directory: Directory, name: string) => T): T {
-    const names: string[] = [];
-    let base = dirname(this.#path);
-    while (names.length < BELOW_DATA_DIR && dirname(base) !== base) {
-      names.unshift(basename(base));
-      base = dirname(base);
-    }
-    return withDirectory(base, names, (directory) => use(directory, basename(this.#path)));
+/**
+ * Opens the directory that a file of a task's output is in, for the time of `use`.
+ * @param filePath absolute
+ * @throws a system error: ENOENT, or ENOTDIR for anything else on the way than a directory, a link to one included
+ */
+export function inTaskDirectory<T>(filePath: string, use: (directory: Directory) => T): T {
+  const names: string[] = [];
+  let base = dirname(filePath);
+  while (names.length < BELOW_DATA_DIR && dirname(base) !== base) {
+    names.unshift(basename(base));
+    base = dirname(base);
+  }
+  return withDirectory(base, names, use);
+}
+
+function makeAnew(directory: Directory, name: string): number {
+  try {
+    return directory.makeFile(name, 0o600);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    directory.unlink(name);
+    return directory.makeFile(name, 0o600);
   }
 }
 

@@ -12,8 +12,9 @@ export function isTaskId(id: string): boolean {
  * them directories. False for what would be no name or another place (`..`, `a/b`): a task of that id has no files.
  */
 export function canNameDirectory(id: string): boolean {
+  if (TASK_ID.test(id)) return id !== '.' && id !== '..';
   const bytes = Buffer.from(id);
-  const isName = id !== '' && id !== '.' && id !== '..' && !/[/\0]/.test(id);
+  const isName = id !== '' && !/[/\0]/.test(id);
   // What is no text, half of a surrogate pair, would name another directory than it says.
   return isName && bytes.length <= NAME_MAX_BYTES && bytes.toString() === id;
 }
