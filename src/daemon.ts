@@ -103,6 +103,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       fs.mkdirSync(path.join(config.dataDir, dir), { recursive: true, mode: 0o700 });
     const taskOwner = process.getuid?.() === 0 ? findUser(config.taskUser ?? '') : undefined;
     for (const dir of ['', 'tasks', 'sessions']) letThrough(path.join(config.dataDir, dir), taskOwner);
+    store.saveTaskGroup(taskOwner?.gid);
     const launcher = await launcherKind(config.launcher);
     const { capabilities, layout } = await probeCapabilities({ ...config, launcher, now });
     const capacity = detectCapacity({

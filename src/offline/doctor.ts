@@ -7,6 +7,7 @@ import { readBootId } from '../sandbox/process-identity.js';
 import { checkDatabase } from '../store/check.js';
 import { servingDaemon } from '../store/data-dir-lock.js';
 import { DATABASE_FILE, openStore } from '../store/open.js';
+import { peekTaskGroup } from '../store/peek.js';
 import type { Store } from '../store/store.js';
 import { launcherKind } from '../supervisor/choose-launcher.js';
 import type { Finding } from '../task/health.js';
@@ -42,7 +43,7 @@ export async function examine({ dataDir, cgroupRoot }: DoctorOptions): Promise<F
     ];
   const findings = [
     ...(await attempt('host', () => host(dataDir, cgroupRoot))),
-    ...(await attempt('permissions', () => permissionFindings(dataDir))),
+    ...(await attempt('permissions', () => permissionFindings(dataDir, peekTaskGroup(dataDir)))),
     ...(await attempt('disk', () => diskFindings(dataDir))),
   ];
   const database = await attempt('database', () => databaseFindings(dataDir));
@@ -76,6 +77,13 @@ async function host(dataDir: string, cgroupRoot: string): Promise<Finding[]> {
 
 function databaseFindings(dataDir: string): Finding[] {
   const file = path.join(dataDir, DATABASE_FILE);
+  const isNew = ![DATABASE_FILE, 'tasks', 'supervisor'].some((name) =>
+    fs.existsSync(path.join(dataDir, name)),
+  );
+  if (isNew)
+    return [
+      { check: 'database', level: 'note', message: `${file} is not there yet: the first start makes it` },
+    ];
   const problems = checkDatabase(file);
   if (problems.length === 0) return [{ check: 'database', level: 'ok', message: `${file} is sound` }];
   return problems.map((problem) => ({

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
-import { ensureOwn } from './own-data-dir.js';
+import { ensureOwn, refuseWeakWay } from './own-data-dir.js';
 
 const LOCK_FILE = 'daemon.lock';
 const HOLDER_FILE = 'daemon.json';
@@ -36,6 +36,7 @@ function lockDataDir(dataDir: string): DataDirLock {
   const holderPath = path.join(dataDir, HOLDER_FILE);
   let db: Database.Database | undefined;
   try {
+    refuseWeakWay(dataDir);
     makeDir(dataDir);
     ensureOwn(dataDir);
     fs.closeSync(fs.openSync(lockPath, 'a', 0o600));

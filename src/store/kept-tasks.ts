@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
-import { parseJson } from './json.js';
 import type { CounterTable } from './counters.js';
+import type { Meta } from './meta.js';
 import { RetentionClock, type ClockMark, type ClockSources } from './retention-clock.js';
 
 /** A task that has ended and is not pinned. */
@@ -45,12 +45,11 @@ export class KeptTasks {
   readonly #unmeasured: Database.Statement<[Page], Omit<KeptTask, 'task_id'> & { task_id: string | null }>;
   readonly #pinned: Database.Statement<[number], number>;
   readonly #measured: Database.Statement<[number, string]>;
-  readonly #readMeta: Database.Statement<[string], string>;
-  readonly #writeMeta: Database.Statement<[string, string]>;
 
   constructor(
     db: Database.Database,
     private readonly counters: CounterTable,
+    private readonly meta: Meta,
     sources: ClockSources,
   ) {
     this.#page = db.prepare(
@@ -67,9 +66,7 @@ export class KeptTasks {
       .pluck();
     this.#measured = db.prepare(`UPDATE tasks SET disk_bytes = ?
       WHERE task_id = ? AND pinned = 0 AND ages_from_ms IS NOT NULL AND disk_bytes IS NULL`);
-    this.#readMeta = db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck();
-    this.#writeMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
-    this.clock = new RetentionClock(this.#meta(CLOCK) as ClockMark | undefined, sources);
+    this.clock = new RetentionClock((meta.read(CLOCK) ?? undefined) as ClockMark | undefined, sources);
   }
 
   /** How many there are, and the bytes of those that were measured; from memory. */
@@ -111,19 +108,15 @@ export class KeptTasks {
 
   /** The clock goes on from here after a restart. */
   saveClock(): void {
-    this.#writeMeta.run(CLOCK, JSON.stringify(this.clock.mark()));
+    this.meta.write(CLOCK, this.clock.mark());
   }
 
   /** What the last daemon kept to; undefined when there has been none. */
   policy(): RetentionPolicy | undefined {
-    return this.#meta(POLICY) as RetentionPolicy | undefined;
+    return (this.meta.read(POLICY) ?? undefined) as RetentionPolicy | undefined;
   }
 
   savePolicy(policy: RetentionPolicy): void {
-    this.#writeMeta.run(POLICY, JSON.stringify(policy));
-  }
-
-  #meta(key: string): unknown {
-    return parseJson(this.#readMeta.get(key) ?? null) ?? undefined;
+    this.meta.write(POLICY, policy);
   }
 }

@@ -12,6 +12,7 @@ import { GroupCommit } from './group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
 import { KeptTasks } from './kept-tasks.js';
 import { LaunchIds } from './launch-ids.js';
+import { Meta, TASK_GROUP } from './meta.js';
 import type * as records from './records.js';
 import type { ClockSources } from './retention-clock.js';
 import { sqliteCode, storageError } from './sqlite-error.js';
@@ -35,6 +36,7 @@ export class Store {
   readonly #events: EventLog;
   readonly #counters: CounterTable;
   readonly #launchIds: LaunchIds;
+  readonly #meta: Meta;
   readonly #insert: TaskInsert;
   readonly #changes: TaskChanges;
   readonly #supervisors: SupervisorTable;
@@ -53,7 +55,8 @@ export class Store {
     this.#events = new EventLog(db);
     this.#counters = new CounterTable(db);
     this.#launchIds = new LaunchIds(db);
-    this.kept = new KeptTasks(db, this.#counters, clocks);
+    this.#meta = new Meta(db);
+    this.kept = new KeptTasks(db, this.#counters, this.#meta, clocks);
     this.keys = new IdempotencyKeys(db, this.kept.clock);
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters);
     this.#changes = new TaskChanges(db, this.#events, this.#counters, this.kept.clock);
@@ -223,6 +226,11 @@ export class Store {
   /** Ids of all tasks in their own order, a page at a time: those that come after `afterId`. */
   taskIds(afterId: string, limit: number): string[] {
     return this.#ids.all(afterId, limit);
+  }
+
+  /** Which group this daemon lets through to its tasks; undefined: none. */
+  saveTaskGroup(gid: number | undefined): void {
+    this.#meta.write(TASK_GROUP, gid ?? null);
   }
 
   /** Committed totals, from memory. */

@@ -1,61 +1,58 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { PASSABLE } from '../../runtime/task-owner.js';
+import { DATABASE_FILE } from '../../store/open.js';
+import { whyNotOwn } from '../../store/own-data-dir.js';
 import type { Finding } from '../../task/health.js';
 
 /** What the daemon makes in its data directory; some of it comes with its first start only. */
 const DIRECTORIES = ['.', 'tasks', 'trash', 'supervisor', 'sessions'];
 const FILES = ['runtime.db', 'runtime.db-wal', 'daemon.json'];
 
+/** Through these a daemon that is root lets the group of `--task-user`, on the way to the workspaces. */
 const LET_THROUGH = ['.', 'tasks', 'sessions'];
 
-/** Owner, kind and mode of what the daemon keeps. */
-export function permissionFindings(dataDir: string): Finding[] {
+/**
+ * Whether a start would trust the data directory, and the modes of what the daemon keeps.
+ * @param taskGroup the group that the last daemon let through; null: none, undefined: not known
+ */
+export function permissionFindings(dataDir: string, taskGroup: number | null | undefined): Finding[] {
+  const distrust = whyNotOwn(dataDir);
+  if (distrust !== undefined) return [problem(distrust.problem, distrust.advice)];
+  // The first start makes a new directory private, whatever git or mkdir has made of it.
+  const isNew = !fs.existsSync(path.join(dataDir, DATABASE_FILE));
+  const directories = isNew ? DIRECTORIES.slice(1) : DIRECTORIES;
   const found = [
-    ...DIRECTORIES.flatMap((name) => problems(dataDir, name, 'directory', 0o700)),
-    ...FILES.flatMap((name) => problems(dataDir, name, 'file', 0o600)),
+    ...directories.flatMap((name) => tooOpen(dataDir, name, 0o700, taskGroup)),
+    ...FILES.flatMap((name) => tooOpen(dataDir, name, 0o600, taskGroup)),
   ];
   if (found.length > 0) return found;
-  return [{ check: 'permissions', level: 'ok', message: `${dataDir} is private to its owner` }];
+  const message = isNew
+    ? `${dataDir} is new: the first start makes it private to its owner`
+    : `${dataDir} is private to its owner`;
+  return [{ check: 'permissions', level: 'ok', message }];
 }
 
-/**
- * A daemon that is root lets the group of `--task-user` through these on the way to the workspaces. Without that flag
- * its next start closes them again.
- */
-function isLetThrough(name: string, stat: fs.Stats): boolean {
-  return LET_THROUGH.includes(name) && stat.uid === 0 && (stat.mode & 0o777) === PASSABLE;
-}
-
-function problems(dataDir: string, name: string, kind: 'directory' | 'file', mode: number): Finding[] {
+function tooOpen(
+  dataDir: string,
+  name: string,
+  mode: number,
+  taskGroup: number | null | undefined,
+): Finding[] {
   const file = path.join(dataDir, name);
-  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) return [];
-  const problem = (message: string, advice: string): Finding => ({
-    check: 'permissions',
-    level: 'problem',
-    message: `${file} ${message}`,
-    advice,
-  });
   // The data directory itself may be reached through a link.
-  const isRight = kind === 'directory' ? stat.isDirectory() || name === '.' : stat.isFile();
-  if (!isRight) return [problem(`is not a ${kind}`, 'move it away while no daemon runs')];
-  const found: Finding[] = [];
-  const uid = process.geteuid?.() ?? stat.uid;
-  if (stat.uid !== uid)
-    found.push(
-      problem(
-        `belongs to user ${stat.uid}, and this is user ${uid}`,
-        'run execgo always as the same user, or chown -R the data directory',
-      ),
-    );
-  const open = stat.mode & 0o777 & ~mode;
-  if (open !== 0 && !isLetThrough(name, stat))
-    found.push(
-      problem(
-        `can be used by others (mode ${(stat.mode & 0o777).toString(8)})`,
-        `chmod ${mode.toString(8)} ${file}`,
-      ),
-    );
-  return found;
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined || (stat.mode & 0o777 & ~mode) === 0) return [];
+  if (LET_THROUGH.includes(name) && isLetThrough(stat, taskGroup)) return [];
+  const shown = (stat.mode & 0o777).toString(8);
+  return [problem(`${file} can be used by others (mode ${shown})`, `chmod ${mode.toString(8)} ${file}`)];
+}
+
+/** What a daemon that is root sets with `--task-user`. Its next start without it closes them again. */
+function isLetThrough({ mode, gid }: fs.Stats, taskGroup: number | null | undefined): boolean {
+  return (mode & 0o777) === PASSABLE && (taskGroup === undefined || gid === taskGroup);
+}
+
+function problem(message: string, advice: string): Finding {
+  return { check: 'permissions', level: 'problem', message, advice };
 }
