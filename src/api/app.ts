@@ -62,10 +62,19 @@ export function createApp(options: AppOptions): express.Express {
     next();
   });
   app.use(door(options.allowedHosts));
-  for (const [path, methods] of byPath()) {
+  const paths = byPath();
+  for (const [path, methods] of paths) {
     const at = app.route(path);
     for (const route of methods) at[route.method]((req, res) => route.handle(ctx, req, res));
-    at.all(wrongMethod(methods.map((route) => route.method.toUpperCase())));
+    // A task may be called as a route is, such as "batch": what that has no method for is the task's.
+    const others = paths.filter(([other]) => other !== path && isIn(path, other)).flatMap(([, own]) => own);
+    const allowed = [...methods, ...others].map((route) => route.method.toUpperCase());
+    const refuse = wrongMethod(allowed);
+    at.all((req, res, next) => {
+      if (others.some(({ method }) => method === (req.method === 'HEAD' ? 'get' : req.method.toLowerCase())))
+        next();
+      else refuse(req, res);
+    });
   }
   app.use(unknownRoute);
   app.use(errorHandler(log));
@@ -77,6 +86,15 @@ function byPath(): [path: string, routes: Route[]][] {
   const paths = new Map<string, Route[]>();
   for (const route of routes) paths.set(route.path, [...(paths.get(route.path) ?? []), route]);
   return [...paths].sort(([a], [b]) => Number(a.includes(':')) - Number(b.includes(':')));
+}
+
+/** True for a path that is an example of one with a parameter. */
+function isIn(path: string, other: string): boolean {
+  const [parts, pattern] = [path.split('/'), other.split('/')];
+  return (
+    parts.length === pattern.length &&
+    parts.every((part, i) => part === pattern[i] || pattern[i]?.startsWith(':') === true)
+  );
 }
 
 /** What is the same for the life of a daemon, made when it is first asked for. */

@@ -63,8 +63,11 @@ function readBytes(
   if (req.headers.expect !== undefined) {
     // The client waits for a word before it sends anything.
     if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes));
-    res.writeContinue();
-    res.shouldKeepAlive = req.headers.connection?.toLowerCase() !== 'close';
+    // A client of HTTP/1.0 does not know that word, and reads until the connection ends.
+    if (req.httpVersion !== '1.0') {
+      res.writeContinue();
+      res.shouldKeepAlive = req.headers.connection?.toLowerCase() !== 'close';
+    }
   }
   return new Promise((resolve, reject) => {
     const meter = new JsonMeter({ bytes: maxBytes, ...bounds });

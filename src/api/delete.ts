@@ -1,4 +1,4 @@
-import { OWNER_HEADER } from './kill.js';
+import { OWNER_HEADER, ownerOf } from './owner-header.js';
 import { taskIdOf } from './query.js';
 import { sendJson } from './respond.js';
 import type { Route } from './route.js';
@@ -15,7 +15,7 @@ export const deleteTask: Route = {
   },
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
-    await ctx.service.deleteTask(taskId, req.get('x-execgo-owner'));
+    await ctx.service.deleteTask(taskId, ownerOf(req));
     sendJson(res, { task_id: taskId, deleted: true });
   },
 };

@@ -49,7 +49,7 @@ export const events: Route = {
 function wantsStream(req: Request): boolean {
   return (req.headers.accept ?? '')
     .split(',')
-    .some((type) => type.split(';', 1)[0]?.trim() === 'text/event-stream');
+    .some((range) => /^text\/event-stream *(?!.*; *q=0(\.0*)? *(;|$))(;|$)/.test(range.trim().toLowerCase()));
 }
 
 function lastEventId(req: Request): number | undefined {

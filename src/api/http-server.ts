@@ -60,13 +60,16 @@ export function createHttpServer(
     requests.take(req, res);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const { count, begun } = requests.unanswered(socket);
+    const { count, isComing } = requests.unanswered(socket);
     // The last answer of a connection is on its way; what was sent behind its request is not read.
     if (error.code === AFTER_LAST && count > 0) return;
     // What is written must be the answer to what is wrong, and not to a request before it.
-    const isItsTurn = count === 0 || (error.code === TIMED_OUT && count === 1 && !begun);
-    if (socket.writable && error.code !== 'ECONNRESET' && isItsTurn) refuse(error, socket);
+    const isItsTurn = count === 0 || (count === 1 && isComing);
+    if (socket.writable && error.code !== 'ECONNRESET' && isItsTurn) refuse(refusalFor(error), socket);
     else socket.destroy();
+  });
+  server.on('connect', (req, socket) => {
+    refuse(new ExecgoError('method_not_allowed', `method not allowed: ${req.method ?? ''}`), socket);
   });
   // Descriptors may run out while it listens; whoever could not be accepted then comes again.
   server.once('listening', () => {
@@ -77,12 +80,14 @@ export function createHttpServer(
   return server;
 }
 
+function refusalFor(error: NodeJS.ErrnoException): ExecgoError {
+  return error.code === TIMED_OUT
+    ? new ExecgoError('request_timeout', 'request timeout: the request did not come in full in time')
+    : invalidInput(`request: ${error.message}`);
+}
+
 /** Answers what is not HTTP, or came too slowly, as other bad input is answered. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const refusal =
-    error.code === TIMED_OUT
-      ? new ExecgoError('request_timeout', 'request timeout: the request did not come in full in time')
-      : invalidInput(`request: ${error.message}`);
+function refuse(refusal: ExecgoError, socket: Duplex): void {
   const body = JSON.stringify({ error: refusal.toBody() });
   socket.end(
     `HTTP/1.1 ${refusal.httpStatus} ${http.STATUS_CODES[refusal.httpStatus] ?? ''}\r\n` +

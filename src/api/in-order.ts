@@ -29,10 +29,14 @@ export class InOrder {
     this.#unreadMs = unreadMs;
   }
 
-  /** The requests of the connection that have not been answered in full, and whether an answer has begun. */
-  unanswered(socket: Duplex): { count: number; begun: boolean } {
+  /**
+   * The requests of the connection that have not been answered in full, and whether the first of them is still coming and
+   * its answer has not begun.
+   */
+  unanswered(socket: Duplex): { count: number; isComing: boolean } {
     const queue = this.#unanswered.get(socket) ?? [];
-    return { count: queue.length, begun: queue[0]?.[1].headersSent === true };
+    const [req, res] = queue[0] ?? [];
+    return { count: queue.length, isComing: req?.complete === false && res?.headersSent === false };
   }
 
   /** Handles a request now, or once those before it have been answered. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OWNER_HEADER, ownerOf } from './owner-header.js';
 import { parseQuery, taskIdOf, waitMs, wholeNumber } from './query.js';
 import { sendEncoded } from './respond.js';
 import type { Route } from './route.js';
@@ -8,9 +9,6 @@ const SIGNAL_MAX = 64;
 
 /** The longest that a first signal may be given, in milliseconds: a day. */
 const GRACE_MAX_MS = 86_400_000;
-
-/** What the specification says about it. */
-export const OWNER_HEADER = { 'x-execgo-owner': "Must equal the task's owner, where it has one." };
 
 const query = z.object({
   signal: wholeNumber({
@@ -40,7 +38,7 @@ export const kill: Route = {
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
     const { signal: first, grace_ms, wait_ms } = parseQuery(query, req);
-    const owner = req.get('x-execgo-owner');
+    const owner = ownerOf(req);
     const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
       ctx.service.kill(taskId, { owner, signal: first, grace_ms, wait_ms: wait }, signal),
     );

@@ -4,6 +4,7 @@ import type { TaskSubmission } from '../task/request.js';
 import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
 import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport, type Exchange } from './http.js';
+import { ownerHeader } from './owner-header.js';
 import { Patience } from './retry.js';
 import type {
   BatchItem,
@@ -140,7 +141,7 @@ export class ExecgoClient {
     const { owner, signal, graceMs, waitMs } = options;
     return (await this.#post(`${taskPath(taskId)}/kill`, {
       query: { signal, grace_ms: graceMs, wait_ms: waitMs },
-      headers: owner === undefined ? {} : { 'x-execgo-owner': owner },
+      headers: ownerHeader(owner),
       waitMs,
       repeatable: true,
     })) as TaskView;
@@ -249,7 +250,7 @@ export class ExecgoClient {
       signal,
       method: 'DELETE',
       path: taskPath(taskId),
-      headers: owner === undefined ? {} : { 'x-execgo-owner': owner },
+      headers: ownerHeader(owner),
       repeatable: false,
       timeoutMs: this.#requestTimeoutMs,
     });

@@ -8,7 +8,8 @@ import { ExecgoError } from '../task/errors.js';
  */
 export function checkOwner({ request }: TaskRecord, owner: string | undefined): void {
   const required = request.control_context?.owner;
-  if (required === undefined || required === owner) return;
+  // A header cannot carry the blanks around a name.
+  if (required === undefined || required.trim() === owner?.trim()) return;
   throw new ExecgoError(
     'permission_denied',
     'permission denied: x-execgo-owner does not match the owner of the task',

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
 import { outdatedAt, problemAt } from './inspect.js';
+import { lostDatabase } from './lost-database.js';
 import { migrate } from './migrate.js';
 import { DISK_FULL, sqliteCode } from './sqlite-error.js';
 
@@ -19,6 +20,8 @@ const BUSY_TIMEOUT_MS = 250;
  */
 export function openDatabase(dataDir: string, now: () => number, asItIs = false): Database.Database {
   const path = join(dataDir, DATABASE_FILE);
+  const lost = !asItIs && isNew(path) ? lostDatabase(dataDir, true) : undefined;
+  if (lost !== undefined) throw refusal(path, lost);
   const problem = fs.existsSync(path)
     ? (problemAt(path) ?? (asItIs ? outdatedAt(path) : undefined))
     : asItIs
@@ -46,6 +49,11 @@ export function openDatabase(dataDir: string, now: () => number, asItIs = false)
   }
 }
 
+function isNew(path: string): boolean {
+  const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+  return stat === undefined || (stat.isFile() && stat.size === 0 && !fs.existsSync(`${path}-wal`));
+}
+
 function create(path: string): string | undefined {
   try {
     fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -56,6 +64,6 @@ function create(path: string): string | undefined {
   }
 }
 
-function refusal(path: string, problem: string): ExecgoError {
+export function refusal(path: string, problem: string): ExecgoError {
   return new ExecgoError('internal', `cannot open the database ${path}: ${problem}`);
 }

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { TransactionMember } from './group-commit.js';
+import { ExecgoError } from '../task/errors.js';
 import { parseJson } from './json.js';
 import type { EventType, NewEvent, TaskEvent } from '../task/events.js';
 
@@ -30,8 +31,15 @@ export class EventLog implements TransactionMember {
       `SELECT ${COLUMNS} FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
     );
     this.#ofAll = db.prepare(`SELECT ${COLUMNS} FROM task_events WHERE seq > ? ORDER BY seq LIMIT ?`);
-    const last = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").pluck().get();
-    this.#written = this.#committed = typeof last === 'number' ? last : 0;
+    const ever = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").pluck().get();
+    const last = db.prepare('SELECT max(seq) FROM task_events').pluck().get();
+    // Whatever became of SQLite's own count: a number that is there cannot be given again.
+    this.#written = this.#committed = Math.max(0, ...[ever, last].filter((seq) => typeof seq === 'number'));
+    if (this.#committed >= Number.MAX_SAFE_INTEGER)
+      throw new ExecgoError(
+        'internal',
+        'the numbers of events are used up (task_events.seq): restore a backup of the database',
+      );
   }
 
   /** The seq that the next event of this transaction gets. */

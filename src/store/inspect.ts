@@ -4,7 +4,7 @@ import { isUpToDate, schemaProblem } from './migrate.js';
 import { sqliteCode } from './sqlite-error.js';
 
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
-const RESTORE = 'restore a backup, or move it away to start empty';
+const RESTORE = 'restore a backup, or move it and tasks/ away to start empty';
 
 /** What the older runtime's tables have at least; the five columns it added late may be missing. */
 const REQUIRED_COLUMNS: Record<string, readonly string[]> = {

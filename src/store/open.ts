@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
-import { openDatabase } from './database.js';
+import { join, resolve } from 'node:path';
+import { DATABASE_FILE, openDatabase, refusal } from './database.js';
+import { lostDatabase } from './lost-database.js';
 import { Store } from './store.js';
 import { uptimeMs as systemUptime } from './uptime.js';
 
@@ -25,5 +26,9 @@ export interface StoreOptions {
 export function openStore(options: StoreOptions): Store {
   const { now, uptimeMs = systemUptime(), bootId = '', asItIs = false } = options;
   const dataDir = resolve(options.dataDir);
-  return new Store(openDatabase(dataDir, now, asItIs), { wallMs: now, uptimeMs, bootId });
+  const store = new Store(openDatabase(dataDir, now, asItIs), { wallMs: now, uptimeMs, bootId });
+  const lost = !asItIs && store.lastSeq() === 0 ? lostDatabase(dataDir, false) : undefined;
+  if (lost === undefined) return store;
+  store.close();
+  throw refusal(join(dataDir, DATABASE_FILE), lost);
 }

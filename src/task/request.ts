@@ -14,7 +14,14 @@ function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((v) => v ?? undefined);
 }
 
-const text = z.string().refine(noNul, NUL);
+const text = z
+  .string()
+  .refine(noNul, NUL)
+  // Without the u flag: halves are looked for, not characters.
+  .refine(
+    (s) => !/(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])/.test(s),
+    'must be well-formed Unicode: half of a surrogate pair stands alone',
+  );
 const name = text.refine(notBlank, 'must not be empty');
 const wholeNumber = z
   .number()
@@ -151,7 +158,8 @@ const policySchema = z.object({
 const controlContextSchema = z.object({
   control_plane_mode: optional(name).describe('Kept only'),
   tenant: optional(name),
-  owner: optional(name),
+  // eslint-disable-next-line no-control-regex -- controls are what is looked for
+  owner: optional(name.refine((s) => !/[\u0000-\u001f\u007f]/.test(s), 'must hold no control characters')),
   expected_runtime_profile: optional(name).describe(
     'Kept only: not checked before the task starts; policy.demands.profile is a condition',
   ),

@@ -51,7 +51,9 @@ test('unknown routes and wrong methods', async () => {
   expect(answer.body.error.code).toBe('method_not_allowed');
   expect((await request('GET', '/api/v1/tasks/a/kill')).headers.allow).toBe('POST');
   expect((await request('OPTIONS', '/api/v1/tasks')).status).toBe(405);
-  expect((await request('GET', '/api/v1/tasks/batch')).status).toBe(405);
+  // A task may be called that.
+  expect((await request('GET', '/api/v1/tasks/batch')).body.error.message).toBe('task not found: batch');
+  expect((await request('PUT', '/api/v1/tasks/batch')).headers.allow).toBe('DELETE, GET, HEAD, POST');
   expect((await request('HEAD', '/healthz')).status).toBe(200);
 });
 
@@ -85,6 +87,40 @@ test.each([
   expect(answer.body.error.code).toBe('invalid_input');
   expect(answer.body.error.message).toMatch(/^invalid input: body: /);
   expect(logged.every((line) => line['level'] === 20)).toBe(true);
+});
+
+test.each([
+  ['a chunk without a length', 'POST', 'transfer-encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n'],
+  ['a chunk of a negative length', 'POST', 'transfer-encoding: chunked\r\n\r\n-5\r\n'],
+  ['a chunk that is too long', 'POST', 'transfer-encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n'],
+])('%s is refused with 400', async (_what, method, rest) => {
+  const { port } = await serve();
+  const answer = await raw(
+    port,
+    `${method} /api/v1/tasks HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${rest}`,
+  );
+  expect(answer).toMatch(/^HTTP\/1.1 400 /);
+  expect(bodyOf(answer).error.code).toBe('invalid_input');
+});
+
+test('what follows a request that waits is not answered in its place', async () => {
+  const { port } = await serve();
+  const head = 'GET /api/v1/tasks/a?wait_ms=60000 HTTP/1.1\r\nhost: localhost\r\n\r\n';
+  expect(await raw(port, `${head}this is not HTTP\r\n\r\n`)).not.toMatch(/^HTTP\/1.1 400 /);
+});
+
+test('a tunnel is refused', async () => {
+  const { port } = await serve();
+  expect(await raw(port, 'CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n')).toMatch(
+    /^HTTP\/1.1 405 /,
+  );
+});
+
+test('a client of HTTP/1.0 that asks whether to go on is answered, and its connection ends', async () => {
+  const { port } = await serve();
+  const body = JSON.stringify({ execution: { kind: 'command', program: 'true' } });
+  const head = `POST /api/v1/tasks HTTP/1.0\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-type: application/json\r\n`;
+  expect(await raw(port, `${head}content-length: ${body.length}\r\n\r\n${body}`)).toMatch(/^HTTP\/1.1 200 /);
 });
 
 test('a content type with parameters will do', async () => {

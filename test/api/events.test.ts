@@ -41,6 +41,20 @@ test('a stream tells what happens from now on', async () => {
   expect(sse.positions).toEqual(['1']);
 });
 
+test.each([
+  ['Text/Event-Stream', 'text/event-stream'],
+  ['application/json, text/event-stream; q=0.5', 'text/event-stream'],
+  ['text/event-stream;q=0', 'application/json'],
+  ['text/event-stream; charset=utf-8; q=0.0, */*', 'application/json'],
+  ['text/event-streams', 'application/json'],
+])('who accepts %s is answered as %s', async (accept, type) => {
+  const { url } = await serve();
+  const gone = new AbortController();
+  const answer = await fetch(`${url}/api/v1/events`, { headers: { accept }, signal: gone.signal });
+  expect(answer.headers.get('content-type')).toContain(type);
+  gone.abort();
+});
+
 test('a stream replays from any seq; Last-Event-ID goes before after_seq', async () => {
   const { url, service } = await serve();
   for (const id of ['a', 'b', 'c']) service.happen(id);

@@ -18,8 +18,11 @@ const PROBE = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-probe: 1\r\n\r\n';
 const PROBE_ANSWER = '{"status":"ok","version":"1.2.3"}';
 
 const paths = [...new Set(routes.map(({ path }) => path))];
+/** A task may be called "batch". */
+const BATCH = '/api/v1/tasks/batch';
 const allowed = (path: string) => {
-  const methods = routes.filter((r) => r.path === path).map(({ method }) => method.toUpperCase());
+  const of = path === BATCH ? [path, '/api/v1/tasks/:id'] : [path];
+  const methods = routes.filter((r) => of.includes(r.path)).map(({ method }) => method.toUpperCase());
   return methods.includes('GET') ? [...methods, 'HEAD'] : methods;
 };
 
@@ -45,7 +48,7 @@ function requestOf({ method, path, accept }: Case): string {
 test('every method of every path, whatever is accepted, has an answer and leaves the connection usable', async () => {
   const { port, service, logged } = await serve();
   const check = async (one: Case) => {
-    service.add('done', { status: 'success', stdout: Buffer.from('output') });
+    for (const id of ['done', 'batch']) service.add(id, { status: 'success', stdout: Buffer.from('output') });
     const endless = isEndless(one);
     const answer = await raw(
       port,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { ExecgoClient } from '../../src/client/index.js';
 import {
   command,
   eventTypes,
@@ -144,4 +145,37 @@ test('killed right after its submit: the start comes before the kill, or not at 
   };
   for (let i = 0; i < 10; i++) await killAtOnce();
   await Promise.all(Array.from({ length: 20 }, killAtOnce));
+});
+
+test.each([['名前'], [' x '], ['é']])('the owner %j can end and delete a task', async (owner) => {
+  const daemon = await startDaemon();
+  const id = await submit(daemon, { ...command('sleep', ['600']), control_context: { owner } });
+  const client = new ExecgoClient({ server: daemon.url });
+  await expect(client.kill(id, { owner: 'y' })).rejects.toThrow('does not match');
+  expect(await client.kill(id, { owner, waitMs: 30_000 })).toMatchObject({ status: 'cancelled' });
+  await client.delete(id, { owner });
+  await expect(client.status(id)).rejects.toThrow('not found');
+  client.close();
+});
+
+test('an owner that no header can carry is refused', async () => {
+  const daemon = await startDaemon();
+  const answer = await http(daemon.url).post('/api/v1/tasks', {
+    ...command('true'),
+    control_context: { owner: 'a\nb' },
+  });
+  expect([answer.status, answer.body.error.message]).toEqual([
+    400,
+    'invalid input: control_context.owner: must hold no control characters',
+  ]);
+});
+
+test('text with half of a surrogate pair is refused', async () => {
+  const daemon = await startDaemon();
+  const body = JSON.stringify(command('echo', ['?'])).replace('?', String.raw`\ud800`);
+  const answer = await http(daemon.url).post('/api/v1/tasks', body);
+  expect(answer.status).toBe(400);
+  expect(answer.body.error.message).toContain('must be well-formed Unicode');
+  const whole = JSON.stringify(command('echo', ['?'])).replace('?', String.raw`\ud83d\ude00`);
+  expect((await http(daemon.url).post('/api/v1/tasks', whole)).status).toBe(200);
 });

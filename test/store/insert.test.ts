@@ -142,3 +142,27 @@ test('supervisors are kept, replaced and removed', async () => {
   await store.commits.write(() => store.removeSupervisor('c'));
   expect(store.supervisors()).toEqual([{ ...one, pid: 9 }]);
 });
+
+test('events are numbered on from the last one that is there, whatever became of the count of all', async () => {
+  const dir = tempDir();
+  const store = openedStore(dir);
+  const { events: written } = (await insert(store, 'a')) as { events: { seq: number }[] };
+  store.close();
+  const db = rawDatabase(dir);
+  db.exec("DELETE FROM sqlite_sequence WHERE name = 'task_events'");
+  db.close();
+  const again = openedStore(dir);
+  expect(again.lastSeq()).toBe(written.at(-1)!.seq);
+  await insert(again, 'b');
+  again.close();
+});
+
+test('a sequence that has come to its end is refused', async () => {
+  const dir = tempDir();
+  openedStore(dir).close();
+  const db = rawDatabase(dir);
+  db.exec(`DELETE FROM sqlite_sequence WHERE name = 'task_events';
+    INSERT INTO sqlite_sequence (name, seq) VALUES ('task_events', 9223372036854775807)`);
+  db.close();
+  expect(() => openedStore(dir)).toThrow('the numbers of events are used up');
+});

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { backupDatabase } from '../../src/store/backup.js';
 import { checkDatabase } from '../../src/store/check.js';
@@ -95,6 +95,36 @@ describe('refused, and left as it was:', () => {
       expect(checkDatabase(path)).toHaveLength(1);
       expect(state()).toEqual(before);
     });
+
+  const LOST: Record<string, (path: string) => void> = {
+    'a missing database': (path) => fs.rmSync(path),
+    'an empty one': (path) => fs.truncateSync(path, 0),
+    'one that has lost all its rows': (path) => {
+      fs.rmSync(path);
+      openedStore(dirname(path)).close();
+    },
+  };
+  for (const [what, lose] of Object.entries(LOST))
+    test(`${what} beside files of tasks, which nobody would know any more`, async () => {
+      const { dir, path } = await database(lose);
+      fs.mkdirSync(join(dir, 'tasks', 'a'), { recursive: true });
+      fs.writeFileSync(join(dir, 'tasks', 'a', 'result.json'), '{}\n');
+      const before = fs.readdirSync(dir);
+      expect(() => openedStore(dir)).toThrow(
+        /cannot open the database .*tasks holds files of tasks: restore/,
+      );
+      expect(fs.readdirSync(dir)).toEqual(before);
+      fs.renameSync(join(dir, 'tasks'), join(dir, 'aside'));
+      openedStore(dir).close();
+      expect(fs.existsSync(path)).toBe(true);
+    });
+
+  test('but not what a crash within the first submit has left', () => {
+    const dir = tempDir();
+    openedStore(dir).close();
+    fs.mkdirSync(join(dir, 'tasks', 'a', 'workspace'), { recursive: true });
+    openedStore(dir).close();
+  });
 
   test.runIf(process.geteuid?.() === 0)('a file of another user', async () => {
     const { dir, path } = await database((file) => fs.chownSync(file, 12_345, 12_345));
