@@ -1,39 +1,35 @@
 import fs from 'node:fs';
-import { NotAFileError } from './kind.js';
+import { isErrno } from './errno.js';
+import { MountedError } from './kind.js';
+import { mountId } from './mount-id.js';
+import { IS_LINUX, O_PATH, openLookedAt, regular, renamed, type OpenFile } from './open-file.js';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
-
-/**
- * `O_PATH` of Linux, which Node does not name: a handle that opens nothing, so that nothing waits for it and no device
- * notices, and that needs no right on what it stands for.
- */
-export const O_PATH = 0o10000000;
-
-const IS_LINUX = process.platform === 'linux';
-
-/** A file that is open, as it was when it was opened. */
-export interface OpenFile {
-  fd: number;
-  stat: fs.Stats;
-}
 
 /**
  * A directory that is held open. What is in it is reached through its descriptor, name by name, so that nobody can lead
  * the way elsewhere by putting a link or another directory in the place of this one: on Linux `/proc/self/fd/<n>/<name>`
  * is what openat(2) does. No method follows a link, and none waits for what it meets: what is opened is a directory or a
- * regular file. Node opens everything close-on-exec.
+ * regular file, and none in another mount than the directory itself. Node opens everything close-on-exec.
  *
  * Elsewhere than on Linux names go through the directory's path, and only the last of them is kept from being a link.
  */
 export class Directory {
   readonly #fd: number;
   readonly #prefix: string;
+  #mount: number | undefined | 'unread' | 'any';
 
-  /** @param path for messages: where it was when it was opened. */
+  /**
+   * @param path for messages: where it was when it was opened.
+   * @param mount that everything below it must be in; `unread` while nobody has asked; `any` where the way begins, so that its
+   * first step may lead into another one, as an operator mounts them.
+   */
   private constructor(
     fd: number,
     readonly path: string,
+    mount: number | undefined | 'unread' | 'any',
   ) {
+    this.#mount = mount;
     this.#fd = fd;
     this.#prefix = IS_LINUX ? `/proc/self/fd/${fd}` : path;
   }
@@ -43,7 +39,7 @@ export class Directory {
    * @throws a system error
    */
   static open(absolutePath: string): Directory {
-    return new Directory(fs.openSync(absolutePath, forDirectory()), absolutePath);
+    return new Directory(fs.openSync(absolutePath, forDirectory()), absolutePath, 'any');
   }
 
   /**
@@ -53,16 +49,19 @@ export class Directory {
   static openIn(absolutePath: string, name: string): Directory {
     checkName(name);
     const entry = `${absolutePath}/${name}`;
-    return new Directory(fs.openSync(entry, forDirectory() | O_NOFOLLOW), entry);
+    return new Directory(fs.openSync(entry, forDirectory() | O_NOFOLLOW), entry, 'unread');
   }
 
   /**
    * Opens a directory in this one.
-   * @throws a system error: ENOENT, or ENOTDIR for anything else, a link to a directory included
+   * @throws MountedError for a mount point; a system error: ENOENT, or ENOTDIR for anything else, a link to a directory
+   * included
    */
   directory(name: string | Buffer): Directory {
     const fd = this.#do(name, (entry) => fs.openSync(entry, forDirectory() | O_NOFOLLOW));
-    return new Directory(fd, `${this.path}/${name.toString()}`);
+    const shown = `${this.path}/${name.toString()}`;
+    this.#refuseMounted(fd, shown);
+    return new Directory(fd, shown, this.#mount === 'any' ? 'unread' : this.#mount);
   }
 
   /**
@@ -84,13 +83,18 @@ export class Directory {
 
   /**
    * Opens a regular file for reading, or for writing too.
-   * @throws NotAFileError for anything else; a system error: ENOENT, EACCES, EAGAIN for a file that somebody has a lease on
+   * @throws NotAFileError for anything else, MountedError for a mount point; a system error: ENOENT, EACCES, EAGAIN for a file
+   * that somebody has a lease on
    */
   file(name: string, access: 'read' | 'write' = 'read'): OpenFile {
     const flags = (access === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK;
     const shown = `${this.path}/${name}`;
     if (!IS_LINUX) return this.#do(name, (entry) => regular(fs.openSync(entry, flags | O_NOFOLLOW), shown));
-    return this.#do(name, (entry) => openLookedAt(entry, O_NOFOLLOW, flags, shown));
+    return this.#do(name, (entry) =>
+      openLookedAt(entry, O_NOFOLLOW, flags, shown, (fd) => {
+        this.#refuseMounted(fd, shown);
+      }),
+    );
   }
 
   /**
@@ -102,9 +106,26 @@ export class Directory {
     return this.#do(name, (entry) => fs.openSync(entry, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode));
   }
 
-  /** What has this name, a link itself where it is one; undefined for nothing. @throws a system error */
+  /**
+   * What has this name, a link itself where it is one; undefined for nothing.
+   * @throws MountedError for a mount point; a system error
+   */
   stat(name: string | Buffer): fs.Stats | undefined {
-    return this.#do(name, (entry) => fs.lstatSync(entry, { throwIfNoEntry: false }));
+    if (this.#mount === 'any' || !IS_LINUX)
+      return this.#do(name, (entry) => fs.lstatSync(entry, { throwIfNoEntry: false }));
+    let fd: number;
+    try {
+      fd = this.#do(name, (entry) => fs.openSync(entry, O_PATH | O_NOFOLLOW));
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    this.#refuseMounted(fd, `${this.path}/${name.toString()}`);
+    try {
+      return fs.fstatSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
   }
 
   /** Names in this directory as they are on disk. @throws a system error: EACCES where it may not be read */
@@ -146,6 +167,11 @@ export class Directory {
     });
   }
 
+  /** The mount that this directory is in, see {@link mountId}; undefined where nobody tells. @throws a system error */
+  mountId(): number | undefined {
+    return IS_LINUX ? mountId(this.#fd) : undefined;
+  }
+
   /** Owner, mode and the rest of this directory itself. @throws a system error */
   self(): fs.Stats {
     return this.#named(() => fs.fstatSync(this.#fd));
@@ -167,11 +193,27 @@ export class Directory {
     return new Directory(
       this.#named(() => fs.openSync(this.#prefix, forDirectory())),
       this.path,
+      this.#mount,
     );
   }
 
   close(): void {
     fs.closeSync(this.#fd);
+  }
+
+  /**
+   * Looks at what was just opened in this directory before anything is asked of it.
+   * @throws MountedError when it is in another mount; it is closed then
+   */
+  #refuseMounted(fd: number, shown: string): void {
+    if (this.#mount === 'any' || !IS_LINUX) return;
+    try {
+      if (this.#mount === 'unread') this.#mount = this.mountId();
+      if (mountId(fd) !== this.#mount) throw new MountedError(shown);
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
   }
 
   #do<T>(name: string | Buffer, action: (entry: string | Buffer) => T): T {
@@ -214,54 +256,13 @@ export function withDirectory<T>(
   }
 }
 
-/**
- * Opens a regular file for reading, wherever links lead: for a path that somebody with the same rights has named. Nothing
- * is waited for.
- * @throws NotAFileError for anything else; a system error
- */
-export function openFile(filePath: string): OpenFile {
-  const flags = O_RDONLY | O_NONBLOCK;
-  return IS_LINUX
-    ? openLookedAt(filePath, 0, flags, filePath)
-    : regular(fs.openSync(filePath, flags), filePath);
-}
-
-/** Looks at a thing before it is opened, and then opens that very thing, whatever has its name by now. */
-function openLookedAt(entry: string | Buffer, lookFlags: number, flags: number, shown: string): OpenFile {
-  const handle = regular(fs.openSync(entry, O_PATH | lookFlags), shown);
-  try {
-    return regular(fs.openSync(`/proc/self/fd/${handle.fd}`, flags), shown);
-  } catch (error) {
-    throw renamed(error, `/proc/self/fd/${handle.fd}`, shown);
-  } finally {
-    fs.closeSync(handle.fd);
-  }
-}
-
 /** What opening a directory asks for: on Linux a handle that needs no right to read it. */
 function forDirectory(): number {
   return IS_LINUX ? O_PATH | O_DIRECTORY : O_RDONLY | O_DIRECTORY;
-}
-
-/** @throws NotAFileError for what is no regular file; it is closed then */
-function regular(fd: number, shown: string): OpenFile {
-  const stat = fs.fstatSync(fd);
-  if (stat.isFile()) return { fd, stat };
-  fs.closeSync(fd);
-  throw new NotAFileError(shown, stat);
 }
 
 /** @throws Error for what could lead out of a directory */
 function checkName(name: string): void {
   if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name))
     throw new Error(`not the name of a directory entry: ${JSON.stringify(name)}`);
-}
-
-/** Says in an error where a thing is, and not by which descriptor it was reached. */
-function renamed(error: unknown, prefix: string, shown: string): unknown {
-  if (error instanceof Error && prefix !== shown) {
-    error.message = error.message.replaceAll(prefix, shown);
-    if ('path' in error && typeof error.path === 'string') error.path = error.path.replace(prefix, shown);
-  }
-  return error;
 }

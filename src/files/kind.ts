@@ -18,3 +18,18 @@ export class NotAFileError extends Error {
     this.name = 'NotAFileError';
   }
 }
+
+/**
+ * Another file system, or another part of one, is mounted where something of a task's directory should be: what is behind
+ * it is not the task's, and may never answer. Carries the code that a rename across mounts has.
+ */
+export class MountedError extends Error {
+  readonly code = 'EXDEV';
+
+  constructor(path: string) {
+    super(
+      `${path} is a mount point, and nothing in it is read, written or removed; unmount it: umount ${path}`,
+    );
+    this.name = 'MountedError';
+  }
+}

@@ -1,5 +1,6 @@
 import { ExecgoError, taskNotFound } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
+import { errnoOf } from '../files/errno.js';
 import { checkOwner } from './check-owner.js';
 import type { Core } from './core.js';
 import { asStorageError } from './storage-error.js';
@@ -9,7 +10,8 @@ import { taskRecord } from './status.js';
 /**
  * Deletes a terminal task: its directory is renamed into `trash/`, then its row goes, then its files.
  * @param owner value of `x-execgo-owner`
- * @throws ExecgoError `not_found`; `permission_denied` for another owner; `conflict` while it is not terminal
+ * @throws ExecgoError `not_found`; `permission_denied` for another owner; `conflict` while it is not terminal, or when its
+ * directory cannot be moved: it stays then
  */
 export async function deleteTask(core: Core, taskId: string, owner: string | undefined): Promise<void> {
   const record = taskRecord(core, taskId);
@@ -22,7 +24,14 @@ export async function deleteTask(core: Core, taskId: string, owner: string | und
     );
   const { store, files, log, settings } = core;
   const { removed, failed } = await removeRows({ dataDir: settings.dataDir, store }, [taskId]);
-  if (failed[0] !== undefined) throw asStorageError(failed[0].error);
+  if (failed[0] !== undefined) throw notRemoved(taskId, asStorageError(failed[0].error));
   if (removed[0] === undefined) throw taskNotFound(taskId);
   if (removed[0].trashed !== undefined) await emptyOut({ files, log }, [removed[0].trashed]);
+}
+
+/** What the task did to its directory is for a person to undo: an immutable file, a mount. */
+function notRemoved(taskId: string, error: unknown): unknown {
+  if (error instanceof ExecgoError || errnoOf(error) === undefined) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ExecgoError('conflict', `task ${taskId} stays, as its directory cannot be removed: ${reason}`);
 }

@@ -23,6 +23,7 @@ export function outputSource(
     maxBytes: stream === 'stdout' ? limits.stdout_max_bytes : limits.stderr_max_bytes,
     final,
     totalBytes: totalBytes ?? recorded ?? undefined,
+    warnings: record.warnings?.filter((warning) => warning.startsWith(`${stream}: `)),
   };
 }
 

@@ -3,13 +3,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { withDirectory, type Directory } from '../files/directory.js';
 import { isErrno } from '../files/errno.js';
+import { MountedError } from '../files/kind.js';
 import { TASKS, TRASH } from './task-paths.js';
 
 /**
  * Renames an entry, whatever it is, into `trash/` under a unique name.
  * @param from the directory that it is in. @param name as bytes where it may be no text
  * @returns its name there, or undefined when there was none
- * @throws a system error
+ * @throws MountedError for a mount point; a system error
  */
 export function moveToTrash(dataDir: string, from: Directory, name: string | Buffer): string | undefined {
   fs.mkdirSync(path.join(dataDir, TRASH), { recursive: true, mode: 0o700 });
@@ -22,6 +23,7 @@ export function moveToTrash(dataDir: string, from: Directory, name: string | Buf
       move();
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
+      if (isErrno(error, 'EBUSY')) throw new MountedError(path.join(from.path, name.toString()));
       if (!isErrno(error, 'EACCES')) throw error;
       // What changes its parent must be writable itself, and so must the parent.
       openUp(from, name);

@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, readSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { resolve } from 'node:path';
-import { openFile } from '../files/directory.js';
+import { openFile } from '../files/open-file.js';
 import { cannotStartIn, describeErrno } from './launch-error.js';
 
 /** Errors of exec that lie in the file. */

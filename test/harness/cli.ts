@@ -11,6 +11,8 @@ export interface CliOptions {
   cwd?: string;
   /** As for {@link execgoCommand}. */
   program?: string;
+  /** User and group number that it runs as. */
+  uid?: number;
   /** Sends the command a signal when it aborts, SIGINT as from Ctrl-C. */
   interrupt?: AbortSignal;
 }
@@ -28,6 +30,7 @@ export function execgo(args: readonly string[], options: CliOptions = {}): Promi
   const server = options.daemon === undefined ? {} : { EXECGO_RUNTIME_URL: options.daemon.url };
   const child = spawn(...execgoCommand(args, options.program), {
     cwd: options.cwd,
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     env: { ...process.env, ...server, ...options.env },
     stdio: 'pipe',
   });

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
-import { withDirectory, type Directory, type OpenFile } from '../../files/directory.js';
+import { withDirectory, type Directory } from '../../files/directory.js';
 import { errnoOf } from '../../files/errno.js';
+import type { OpenFile } from '../../files/open-file.js';
 import { unfinishedName } from '../../files/replace-file.js';
 
 /** What is in a task's directory, as far as the daemon wrote it. */

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { O_PATH, type Directory } from '../../files/directory.js';
+import type { Directory } from '../../files/directory.js';
 import { errnoOf } from '../../files/errno.js';
+import { MountedError } from '../../files/kind.js';
+import { mountId } from '../../files/mount-id.js';
+import { IS_LINUX, O_PATH } from '../../files/open-file.js';
 import { diskBytes } from './measure-tree.js';
 
 /** What came of a removal. */
@@ -26,32 +29,37 @@ const MAX_READINGS = 100;
  * Nothing is ever reached through more than one component below `trash` that is not known to be a directory of its own:
  * a directory that is not empty is renamed up into `trash` and emptied there, and unlink, rmdir and rename never follow
  * a link in the last component. So no link leads out, no depth makes a path too long, and no stack grows with the depth.
+ * Nothing on another mount is removed or even looked at: a mount point stays, with what it lies in, and is told.
  * @param name of the entry
  */
 export function removeTree(trash: Directory, name: string): Removal {
-  const { bytes, problems } = removeIn(trash.entry(), name);
+  const { bytes, problems } = removeIn(trash.entry(), trash.mountId(), name);
   return { bytes, problems: problems.map((problem) => problem.replaceAll(trash.entry(), trash.path)) };
 }
 
-function removeIn(trash: string, name: string): Removal {
-  const removal: Removal = { bytes: 0, problems: [] };
+/** A removal under way. @property mount that all of it is in */
+interface Work extends Removal {
+  mount: number | undefined;
+}
+
+function removeIn(trash: string, mount: number | undefined, name: string): Removal {
+  const removal: Work = { bytes: 0, problems: [], mount };
   const open = [Buffer.from(path.join(trash, name))];
   const emptied: Buffer[] = [];
   for (let entry = open.pop(); entry !== undefined; entry = open.pop()) {
-    const stat = fs.lstatSync(entry, { throwIfNoEntry: false });
-    if (stat === undefined) continue;
-    if (!stat.isDirectory()) {
-      attempt(removal, entry, () => unlink(removal, entry));
-      continue;
-    }
     attempt(removal, entry, () => {
+      const stat = look(removal, entry);
+      if (!stat.isDirectory()) {
+        unlink(removal, entry, stat);
+        return;
+      }
+      emptied.push(entry);
       empty(removal, entry, (child) => {
         const up = Buffer.from(path.join(trash, randomUUID()));
         moveUp(child, up);
         open.push(up);
       });
     });
-    emptied.push(entry);
   }
   for (const dir of emptied)
     attempt(removal, dir, () => {
@@ -61,7 +69,7 @@ function removeIn(trash: string, name: string): Removal {
 }
 
 /** Removes all children of a directory that is right in the trash; those that are not empty are handed to `moveAway`. */
-function empty(removal: Removal, dir: Buffer, moveAway: (child: Buffer) => void): void {
+function empty(removal: Work, dir: Buffer, moveAway: (child: Buffer) => void): void {
   // Removing while reading may hide entries from the reader: it reads again until there is nothing left to be done.
   let progress = true;
   for (let reading = 0; progress && reading < MAX_READINGS; reading++) {
@@ -94,11 +102,10 @@ function openDirectory(dir: Buffer): fs.Dir {
   }
 }
 
-function removeChild(removal: Removal, child: Buffer, moveAway: (child: Buffer) => void): void {
-  const stat = fs.lstatSync(child, { throwIfNoEntry: false });
-  if (stat === undefined) return;
+function removeChild(removal: Work, child: Buffer, moveAway: (child: Buffer) => void): void {
+  const stat = look(removal, child);
   if (!stat.isDirectory()) {
-    unlink(removal, child);
+    unlink(removal, child, stat);
     return;
   }
   try {
@@ -121,9 +128,22 @@ function moveUp(child: Buffer, up: Buffer): void {
   }
 }
 
-function unlink(removal: Removal, file: Buffer): void {
-  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) return;
+/**
+ * What has a name, a link itself where it is one. A file system that does not answer is not asked.
+ * @throws MountedError for a mount point; a system error
+ */
+function look({ mount }: Work, entry: Buffer): fs.Stats {
+  if (!IS_LINUX || mount === undefined) return fs.lstatSync(entry);
+  const fd = fs.openSync(entry, O_PATH | fs.constants.O_NOFOLLOW);
+  try {
+    if (mountId(fd) !== mount) throw new MountedError(entry.toString());
+    return fs.fstatSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function unlink(removal: Removal, file: Buffer, stat: fs.Stats): void {
   fs.unlinkSync(file);
   if (stat.nlink === 1) removal.bytes += diskBytes(stat);
 }
@@ -158,8 +178,9 @@ function attempt(removal: Removal, file: Buffer, action: () => void): boolean {
   } catch (error) {
     // Gone, or swapped for something of another kind, since it was looked at: the next reading meets it as what it is.
     if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return true;
-    const why = error instanceof Error ? error.message : String(error);
-    if (removal.problems.length < MAX_PROBLEMS) removal.problems.push(`${file.toString()}: ${why}`);
+    const why = `${file.toString()}: ${error instanceof Error ? error.message : String(error)}`;
+    // A directory that is read again is met with the same.
+    if (removal.problems.length < MAX_PROBLEMS && !removal.problems.includes(why)) removal.problems.push(why);
     return false;
   }
 }

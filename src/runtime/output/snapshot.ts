@@ -33,6 +33,7 @@ export class OutputSnapshot {
   readonly #log: string;
   readonly #directory: Directory | undefined;
   readonly #tail: Buffer;
+  readonly #known: readonly string[];
   #kept: number;
   #problem: string | undefined;
   #fd: number | undefined;
@@ -40,6 +41,7 @@ export class OutputSnapshot {
   constructor(source: OutputSource) {
     const [log, tail] = [logName(source.stream), tailName(source.stream)];
     this.#log = log;
+    this.#known = source.warnings ?? [];
     this.#directory = this.#ifReadable(() => inTaskDir(source.dataDir, source.taskId, (d) => d.duplicate()));
     const stat = this.#regular(log);
     const size = stat?.size ?? 0;
@@ -62,6 +64,11 @@ export class OutputSnapshot {
   /** Why not all can be read that should be there; undefined when it can. */
   get problem(): string | undefined {
     return this.#problem;
+  }
+
+  /** {@link problem}, and what was known to be missing before. */
+  get warnings(): string[] {
+    return [...this.#known, ...(this.#problem === undefined ? [] : [this.#problem])];
   }
 
   /** Bytes between head and tail that are gone. */
@@ -188,8 +195,8 @@ export function producedBytes(source: OutputSource): number {
 }
 
 /** What an answer says of it; nothing where all could be read. */
-export function warningsOf({ problem }: OutputSnapshot): { warnings?: string[] } {
-  return problem === undefined ? {} : { warnings: [problem] };
+export function warningsOf({ warnings }: OutputSnapshot): { warnings?: string[] } {
+  return warnings.length === 0 ? {} : { warnings };
 }
 
 interface Tail {

@@ -10,4 +10,6 @@ export interface OutputSource {
   final: boolean;
   /** What the task wrote in all, where a final count was recorded. */
   totalBytes?: number | undefined;
+  /** What is known to be missing, in words. */
+  warnings?: readonly string[] | undefined;
 }
