@@ -1,4 +1,5 @@
 import type { Bench } from './bench.js';
+import { binary } from './benches/binary.js';
 import { cli } from './benches/cli.js';
 import { collection } from './benches/collection.js';
 import { flood } from './benches/flood.js';
@@ -12,6 +13,7 @@ import { scale } from './scale.js';
 /** All benches, in the order in which they run: what deletes much comes last, because it slows what comes after it. */
 export const BENCHES: readonly Bench[] = [
   cli,
+  binary,
   latency,
   throughput,
   loadLatency,

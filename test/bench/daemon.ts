@@ -12,6 +12,8 @@ const PATIENCE_MS = 120_000;
 export interface BenchDaemonOptions {
   /** Further flags of `serve`; they win over the port (any) and the queue length (no bound that matters). */
   flags?: readonly string[];
+  /** What is started in the place of this Node with the built command line: a program and its first arguments. */
+  program?: readonly [file: string, ...args: string[]];
   /** Flags of Node itself, such as `--cpu-prof`. */
   nodeFlags?: readonly string[];
   env?: Record<string, string>;
@@ -44,7 +46,13 @@ export interface BenchDaemon {
  */
 export async function startBenchDaemon(
   home: string,
-  { flags = [], nodeFlags = [], env = {}, dataDir = join(home, 'data') }: BenchDaemonOptions = {},
+  {
+    flags = [],
+    nodeFlags = [],
+    program = [process.execPath, ...nodeFlags, EXECUTABLE],
+    env = {},
+    dataDir = join(home, 'data'),
+  }: BenchDaemonOptions = {},
 ): Promise<BenchDaemon> {
   const tmp = join(home, 'tmp');
   mkdirSync(tmp);
@@ -53,9 +61,10 @@ export async function startBenchDaemon(
   const cgroup = cgroupName();
   const args = ['--listen-addr', '127.0.0.1:0', '--data-dir', dataDir, '--max-queued-tasks', '1000000'];
   const began = performance.now();
+  const [file, ...first] = program;
   const child = spawn(
-    process.execPath,
-    [...nodeFlags, EXECUTABLE, 'serve', ...args, '--cgroup-root', `/sys/fs/cgroup/${cgroup}`, ...flags],
+    file,
+    [...first, 'serve', ...args, '--cgroup-root', `/sys/fs/cgroup/${cgroup}`, ...flags],
     { env: { ...process.env, ...env, TMPDIR: tmp }, stdio: ['ignore', log, log] },
   );
   closeSync(log);

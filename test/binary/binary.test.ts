@@ -1,18 +1,17 @@
-import {
-  closeSync,
-  copyFileSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  readSync,
-} from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
+  copyFileSync,
   existsSync,
   fstatSync,
   mkdirSync,
+  mkdtempSync,
+  openSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -20,6 +19,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   command,
@@ -41,9 +41,8 @@ import { makeRoot } from './root.js';
 
 /** Building the executable takes some seconds, on a busy machine more. Milliseconds. */
 const BUILD_MS = 300_000;
-const VERSION = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const VERSION = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
 /** As long as the version it stands for. */
 const NEWER = VERSION.replace(/^\d/, '9');
 
@@ -154,6 +153,31 @@ test('flags of Node in the environment are neither refused nor talked about', as
     stdout: `${VERSION}\n`,
     stderr: '',
   });
+});
+
+test('the commands of the operation guide install and upgrade it', async () => {
+  const guide = readFileSync(join(ROOT, 'docs/operation.md'), 'utf8');
+  const section = /^## One executable\n(.*?)^## /ms.exec(guide)![1]!;
+  const [installing, upgrading] = [...section.matchAll(/^```sh\n(.*?)^```/gms)].map(([, text]) => text!);
+  const bin = tempDir();
+  const shell = (text: string) =>
+    execFileSync(
+      'sh',
+      ['-ec', text.replaceAll('/usr/local/bin', bin).replaceAll('linux-x64', `linux-${process.arch}`)],
+      {
+        cwd: ROOT,
+        env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` },
+        encoding: 'utf8',
+      },
+    );
+  expect(shell(installing!)).toMatch(new RegExp(`^${VERSION}$`, 'm'));
+  const daemon = await startDaemon({ program: join(bin, 'execgo') });
+  shell(upgrading!);
+  expect(readlinkSync(`/proc/${daemon.pid}/exe`)).toBe(`${bin}/execgo (deleted)`);
+  expect(readdirSync(bin)).toEqual(['execgo']);
+  await daemon.restart();
+  expect(readlinkSync(`/proc/${daemon.pid}/exe`)).toBe(`${bin}/execgo`);
+  expect((await submitAndWait(daemon, command('true'))).status).toBe('success');
 });
 
 test('two versions run side by side', async () => {
