@@ -3,7 +3,8 @@ import { ExecgoClient } from '../client/index.js';
 import { isLocalServer } from '../client/server-address.js';
 import { UsageError } from './usage-error.js';
 
-const DEFAULT_SERVER = 'http://127.0.0.1:8080';
+/** Where a command looks for the daemon when nothing says where it is. */
+export const DEFAULT_SERVER = 'http://127.0.0.1:8080';
 
 /** A commander command that throws instead of exiting, and says how it is used. */
 export function command(name: string, summary: string, examples: readonly string[]): Command {

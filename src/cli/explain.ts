@@ -1,9 +1,9 @@
 import { ExecgoApiError } from '../client/index.js';
 import { plain } from './terminal.js';
+import { typedCommand } from './typed-command.js';
 
 /** What a person can do about a refusal, where the message alone does not say it. */
 const HINTS: Readonly<Record<string, string>> = {
-  not_found: 'execgo list shows the tasks there are',
   unsupported_capability: 'leave out --strict to run with what this machine can enforce',
   insufficient_resources: 'ask for less, or start the daemon with more capacity',
   resource_limit_exceeded:
@@ -23,10 +23,12 @@ export function explain(error: unknown, ownHints: Readonly<Record<string, string
 }
 
 function hintFor(
-  { code, details }: ExecgoApiError,
+  { code, details, server }: ExecgoApiError,
   ownHints: Readonly<Record<string, string>>,
 ): string | undefined {
   // A machine that is another one is told with its way out, and strictness has nothing to do with it.
   const isDemand = typeof details === 'object' && details !== null && 'demand' in details;
-  return isDemand ? undefined : (ownHints[code] ?? HINTS[code]);
+  if (isDemand) return undefined;
+  if (code === 'not_found') return `${typedCommand('list', [], { server })} shows the tasks there are`;
+  return ownHints[code] ?? HINTS[code];
 }

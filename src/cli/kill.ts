@@ -2,9 +2,11 @@ import { Option } from 'commander';
 import type { TaskView } from '../client/index.js';
 import { clientCommand, connect, parse } from './command.js';
 import { explain } from './explain.js';
+import { plain } from './terminal.js';
 import { EXIT } from './exit-codes.js';
-import { parseSignal } from './signal-name.js';
+import { parseSignal, signalFlag } from './signal-name.js';
 import { parseDuration } from './units.js';
+import { UsageError } from './usage-error.js';
 import { printStatuses } from './wait.js';
 import { note } from './write.js';
 
@@ -32,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--grace <duration>', "from the first signal to KILL; the daemon's own without it", parseDuration)
     .option('--wait', 'return when the tasks have ended')
     .option('--json', 'print JSON on a terminal, too');
+  refuseSignalFlags(argv);
   if (!parse(command, argv)) return EXIT.ok;
   const options = command.opts<Options>();
   const client = connect(options);
@@ -48,9 +51,20 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (result.status === 'fulfilled') continue;
     failed = true;
     const why = explain(result.reason, HINTS);
-    await note(results.length === 1 ? why : `${command.args[i] ?? ''}: ${why}`);
+    const id = command.args[i] ?? '';
+    await note(results.length === 1 || why.includes(plain(id)) ? why : `${id}: ${why}`);
   }
   return failed ? EXIT.failed : EXIT.ok;
+}
+
+/** kill(1) takes `-9` and `-KILL`, which here would be an id, or several flags. @throws UsageError with the right way */
+function refuseSignalFlags(argv: readonly string[]): void {
+  const end = argv.indexOf('--');
+  for (const word of end === -1 ? argv : argv.slice(0, end)) {
+    const name = signalFlag(word);
+    if (name !== undefined)
+      throw new UsageError(`${word} is no flag of execgo kill: write --signal ${name}, and nothing was done`);
+  }
 }
 
 const HINTS = { permission_denied: "give the task's owner with --owner or EXECGO_RUNTIME_OWNER" };

@@ -7,6 +7,7 @@ import { printingRefusals } from './refusal-json.js';
 import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from './request-options.js';
 import { streamOutput } from './stream-output.js';
 import { submitOnce } from './submit-once.js';
+import { typedCommand } from './typed-command.js';
 import { parseCount } from './units.js';
 import { note, printJson } from './write.js';
 
@@ -47,7 +48,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 
   const json = options.output === 'json' || (isWholeRequest(options) && options.output !== 'stream');
   // From here on a signal is the task's: it may be accepted at any moment, also before its id is known here.
-  const interruption = new Interruption(client, request.control_context?.owner ?? options.owner);
+  const owner = request.control_context?.owner ?? options.owner;
+  const interruption = new Interruption(client, owner);
   try {
     const { task_id: taskId, warnings = [] } = await printingRefusals(json, () =>
       submitOnce(client, request),
@@ -62,8 +64,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       : exitCodeOf(end);
   } catch (error) {
     if (!(error instanceof ExecgoTimeoutError)) throw error;
+    const { taskId } = error;
+    const { server } = options;
+    const show = typedCommand('logs', ['-f', taskId], { server });
     await note(
-      `${error.message}: execgo logs -f ${error.taskId} shows it, execgo kill ${error.taskId} ends it`,
+      `${error.message}: ${show} shows it, ${typedCommand('kill', [taskId], { server, owner })} ends it`,
     );
     return EXIT.timeout;
   } finally {

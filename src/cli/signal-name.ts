@@ -15,6 +15,16 @@ export function parseSignal(text: string): number {
   return number;
 }
 
+/** What `--signal` is to be given for a word that kill(1) takes for a signal: `-9`, `-KILL`, `-SIGKILL`; else undefined. */
+export function signalFlag(word: string): string | undefined {
+  if (!/^-[A-Za-z0-9+]+$/.test(word)) return undefined;
+  try {
+    return signalName(parseSignal(word.slice(1))).replace(/^(SIG|signal )/, '');
+  } catch {
+    return undefined;
+  }
+}
+
 /** `SIGTERM` for 15; `signal 35` for a number without a name. */
 export function signalName(number: number): string {
   return Object.entries(constants.signals).find(([, n]) => n === number)?.[0] ?? `signal ${String(number)}`;

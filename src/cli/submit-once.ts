@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ExecgoApiError, ExecgoConnectionError, type ExecgoClient } from '../client/index.js';
 import type { SubmitAnswer, TaskSubmission } from '../client/index.js';
+import { typedCommand } from './typed-command.js';
 import { MAX_TIMER_MS } from './units.js';
 
 /**
@@ -36,7 +37,7 @@ export class SubmitTimeout extends Error {
 export async function submitWithin(
   client: ExecgoClient,
   request: TaskSubmission,
-  timeoutMs: number | undefined,
+  { server, timeoutMs }: { server: string; timeoutMs?: number | undefined },
 ): Promise<SubmitAnswer> {
   if (timeoutMs === undefined) return submitOnce(client, request);
   const newId = randomUUID();
@@ -47,7 +48,7 @@ export async function submitWithin(
     if (error !== signal.reason) throw error;
     const how = hasKey(request)
       ? 'submitting it again with the same key tells, and makes no second task'
-      : `execgo status ${request.task_id ?? newId} tells`;
+      : `${typedCommand('status', [request.task_id ?? newId], { server })} tells`;
     throw new SubmitTimeout(
       `no answer within ${String(timeoutMs)} ms; whether the task was accepted all the same, ${how}`,
     );

@@ -50,7 +50,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   try {
-    const answer = await printingRefusals(asJson, () => submitWithin(client, request, options.timeoutMs));
+    const answer = await printingRefusals(asJson, () => submitWithin(client, request, options));
     await (asJson ? printJson(answer) : printId(answer));
     return EXIT.ok;
   } catch (error) {

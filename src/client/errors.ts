@@ -11,6 +11,8 @@ export class ExecgoApiError extends Error {
     readonly details?: unknown,
     /** When the daemon wants to be asked again, in milliseconds, where it said so: its queue is full. */
     readonly retryAfterMs?: number,
+    /** The daemon that refused, as people write it. */
+    readonly server?: string,
   ) {
     super(message);
   }

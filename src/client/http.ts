@@ -188,5 +188,5 @@ function apiError(
     );
   const seconds = Number(headers['retry-after']);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
-  return new ExecgoApiError(error.code, error.message, status, error.details, retryAfterMs);
+  return new ExecgoApiError(error.code, error.message, status, error.details, retryAfterMs, server);
 }

@@ -1,4 +1,4 @@
-import { shellQuote } from './shell-quote.js';
+import { shellQuote } from '../files/shell-quote.js';
 
 /**
  * The texts of the shells of the launch chain. They are fixed, but for the prefix of carriers, which is made of capitals and

@@ -1,4 +1,4 @@
-import { shellQuote } from './shell-quote.js';
+import { shellQuote } from '../files/shell-quote.js';
 import { SHELL } from './tools.js';
 
 /**
