@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Closers } from './closers.js';
 import type { Config } from './config.js';
+import { inheritedEnvironment } from './inherited-environment.js';
 import { launcherKind } from './supervisor/choose-launcher.js';
 import { Ledger } from './ledger/ledger.js';
 import { WaitingQueue } from './ledger/scheduler.js';
@@ -48,9 +49,6 @@ const ENTRY = isSea() ? undefined : fileURLToPath(new URL('../bin/execgo.js', im
 
 /** A garbage collection without a daemon holds the data directory for about a second at a time. */
 const LOCK_PATIENCE_MS = 10_000;
-
-/** The variables of the daemon that every task sees. */
-const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER'] as const;
 
 /** A daemon that serves. */
 export interface Daemon {
@@ -129,7 +127,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         allowRootfs: config.allowRootfs,
         machine: { hostname: os.hostname(), profile: config.profile, tags: config.tags },
         taskOwner,
-        baseEnv: pick(env, INHERITED),
+        baseEnv: inheritedEnvironment(env),
         capabilities,
         cgroupLayout: layout,
       },
@@ -258,13 +256,4 @@ function retentionPolicy(config: Config): RetentionPolicy {
     maxTasks: bound(config.retainMaxTasks),
     maxBytes: bound(config.retainMaxBytes),
   };
-}
-
-function pick(env: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = env[name];
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
 }

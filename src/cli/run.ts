@@ -1,5 +1,10 @@
 import { Option } from 'commander';
-import { ExecgoTimeoutError, type ExecgoClient, type TaskView } from '../client/index.js';
+import {
+  ExecgoTimeoutError,
+  type ExecgoClient,
+  type TaskSubmission,
+  type TaskView,
+} from '../client/index.js';
 import { clientCommand, connect, parse } from './command.js';
 import { EXIT, exitCodeOf, type TaskEnding } from './exit-codes.js';
 import { Interruption } from './interruption.js';
@@ -58,7 +63,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     interruption.accepted(taskId);
     const end = await (json
       ? finalStatus(client, taskId, options)
-      : streamed(client, taskId, options, interruption, request.execution.program ?? ''));
+      : streamed(client, taskId, options, interruption, request.execution));
     return end.status === 'cancelled' && interruption.exitCode !== undefined
       ? interruption.exitCode
       : exitCodeOf(end);
@@ -87,7 +92,7 @@ async function streamed(
   taskId: string,
   options: Options,
   interruption: Interruption,
-  program: string,
+  execution: TaskSubmission['execution'],
 ): Promise<TaskEnding> {
   const { timeoutMs } = options;
   const end = await streamOutput(client, taskId, {
@@ -100,16 +105,18 @@ async function streamed(
   if (end.status === 'success' || (end.exit_code ?? 0) !== 0) return end;
   const view = await client.status(taskId, { patient: true });
   if (view.error !== undefined && interruption.exitCode === undefined)
-    await note(`${view.error.message}${hint(view, program)}`);
+    await note(`${view.error.message}${hint(view, execution)}`);
   return end;
 }
 
 /** What a person can do about a command that did not start. */
-function hint({ cause, error }: TaskView, program: string): string {
+function hint({ cause, error }: TaskView, { program, env }: TaskSubmission['execution']): string {
   if (cause !== 'launch' || error === undefined) return '';
   if (error.message.includes('working directory'))
     return ' (-C starts it in another directory, --workspace in one of its own)';
-  return /\s/.test(program)
-    ? ' (the program and each argument are words of their own; sh -c runs a line of shell)'
+  if (/\s/.test(program ?? ''))
+    return ' (the program and each argument are words of their own; sh -c runs a line of shell)';
+  return env?.['PATH'] === undefined && error.message.includes("not found in the task's PATH")
+    ? ` (that is the daemon's PATH; -e PATH="$PATH" gives it yours)`
     : '';
 }

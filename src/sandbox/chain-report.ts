@@ -3,7 +3,9 @@
  * the name of the error that entering the program's directory gave.
  */
 export type ChainReport =
-  { ran: true } | { ran: false; stage: 'launch' | 'sandbox' | 'directory'; message: string };
+  | { ran: true }
+  | { ran: false; stage: 'sandbox' | 'directory'; message: string }
+  | { ran: false; stage: 'launch'; message: string; notFound?: boolean };
 
 /** Exit codes of chroot(1) and env(1) for failures of their own; programs use them too. */
 const TOOL_FAILED = 125;
@@ -51,7 +53,7 @@ export function readReport(text: string, stderr: string, exitCode?: number): Cha
   if (!lines.includes('ok'))
     return { ran: false, stage: 'sandbox', message: withDetail('the launch chain failed', stderr) };
   const exec = lines.find((line) => line.startsWith('exec '));
-  if (exec !== undefined) return { ran: false, stage: 'launch', message: execFailure(exec, stderr) };
+  if (exec !== undefined) return { ran: false, stage: 'launch', ...execFailure(exec, stderr) };
   if (lines.includes('through')) return toolReport(stderr, exitCode);
   return { ran: true };
 }
@@ -63,8 +65,10 @@ function toolReport(stderr: string, exitCode: number | undefined): ChainReport {
   return TOOL_CANNOT_RUN.includes(exitCode) ? { ran: false, stage: 'launch', message: words } : { ran: true };
 }
 
-function execFailure(exec: string, stderr: string): string {
-  return withDetail(exec === 'exec 127' ? 'program not found' : 'program cannot be executed', stderr);
+function execFailure(exec: string, stderr: string): { message: string; notFound?: boolean } {
+  return exec === 'exec 127'
+    ? { message: withDetail('program not found', stderr), notFound: true }
+    : { message: withDetail('program cannot be executed', stderr) };
 }
 
 /** Adds the last line of stderr, without the name of the shell and its line number. */

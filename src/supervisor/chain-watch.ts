@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { lastWords, readReport, saysKilled } from '../sandbox/chain-report.js';
-import { cannotLaunch, cannotStartIn } from './launch-error.js';
+import { cannotLaunch, cannotStartIn, notInPath } from './launch-error.js';
 import type { ExitStatus } from './launcher.js';
 import type { Outcome } from './protocol.js';
 
@@ -13,6 +13,7 @@ const SILENCE_MS = 100;
 /** Listens to a launch chain: whether it has reached the program, and what its end says of the program. */
 export class ChainWatch {
   readonly #program: string;
+  readonly #path: string | undefined;
   readonly #cwd: string;
   readonly #forks: boolean;
   readonly #programReached: () => void;
@@ -22,13 +23,20 @@ export class ChainWatch {
   #stderrEnd = '';
 
   /**
-   * @param cwd where the program is to start.
+   * @param path the PATH in which a program without a slash is looked for. @param cwd where it is to start.
    * @param forks the leader stays and waits for the program.
    * @param programReached may be called more than once.
    */
-  constructor(program: string, cwd: string, forks: boolean, programReached: () => void) {
+  constructor(
+    program: string,
+    path: string | undefined,
+    cwd: string,
+    forks: boolean,
+    programReached: () => void,
+  ) {
     this.#programReached = programReached;
     this.#program = program;
+    this.#path = path;
     this.#cwd = cwd;
     this.#forks = forks;
   }
@@ -70,6 +78,8 @@ export class ChainWatch {
       stage === 'sandbox' && status.signal !== undefined
         ? `the launch chain was ended by signal ${status.signal}`
         : report.message;
+    if (stage === 'launch' && report.notFound === true && !this.#program.includes('/'))
+      return { stage, message: cannotLaunch(this.#program, notInPath(this.#path)) };
     return stage === 'directory'
       ? { stage: 'launch', message: cannotLaunch(this.#program, cannotStartIn(this.#cwd, message)) }
       : { stage, message: cannotLaunch(this.#program, message) };

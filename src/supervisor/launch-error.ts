@@ -28,6 +28,16 @@ export function cannotLaunch(program: string, reason: string): string {
   return `cannot launch ${JSON.stringify(program)}: ${reason}`;
 }
 
+/**
+ * @param path the PATH of the task
+ * @returns why a program without a slash in its name cannot be launched that is in none of the directories of PATH
+ */
+export function notInPath(path: string | undefined): string {
+  return path === undefined
+    ? 'not found, and the task has no PATH'
+    : `not found in the task's PATH (${path})`;
+}
+
 const DIRECTORY_REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'is not a directory',

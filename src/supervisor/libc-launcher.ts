@@ -115,7 +115,13 @@ export class LibcLauncher implements Launcher {
     else {
       for (const stream of streams) this.#libc.close(stream.read);
       this.#openStreams -= streams.length;
-      const failure = explainSpawnFailure(getSystemErrorName(-result.errno), result.file, request.cwd);
+      const failure = explainSpawnFailure(
+        getSystemErrorName(-result.errno),
+        result.file,
+        request.cwd,
+        // An empty name is not looked for.
+        request.argv[0] === '' ? undefined : { path: request.env.PATH },
+      );
       events.failed(failure.reason, failure.fileAtFault);
     }
     this.#unknown?.mayBeOf.delete(pending);

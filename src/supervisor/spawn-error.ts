@@ -2,7 +2,7 @@ import { accessSync, closeSync, constants, readSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { openFile } from '../files/open-file.js';
-import { cannotStartIn, describeErrno } from './launch-error.js';
+import { cannotStartIn, describeErrno, notInPath } from './launch-error.js';
 
 /** Errors of exec that lie in the file. */
 const FILE_ERRORS = ['ENOENT', 'ENOTDIR', 'EACCES', 'ENOEXEC', 'ELOOP', 'EISDIR'];
@@ -21,10 +21,18 @@ export interface SpawnFailure {
  * Finds out what the errno of a spawn leaves open: ENOENT and EACCES may mean the program, its interpreter or the working
  * directory.
  * @param file the last one that the kernel was asked to execute; undefined when it was asked for none.
+ * @param searched where the program was looked for, if it was: its PATH.
  */
-export function explainSpawnFailure(name: string, file: string | undefined, cwd: string): SpawnFailure {
+export function explainSpawnFailure(
+  name: string,
+  file: string | undefined,
+  cwd: string,
+  searched?: { path: string | undefined },
+): SpawnFailure {
   const directory = workingDirectoryProblem(cwd);
   if (directory !== undefined) return { reason: cannotStartIn(cwd, directory), fileAtFault: false };
+  if (name === 'ENOENT' && file === undefined && searched !== undefined)
+    return { reason: notInPath(searched.path), fileAtFault: true };
   const reason = file === undefined ? undefined : fileProblem(name, resolve(cwd, file));
   return { reason: reason ?? describeErrno(name), fileAtFault: FILE_ERRORS.includes(name) };
 }

@@ -58,12 +58,14 @@ export class TaskRun {
     this.launchId = launchId;
     this.token = token;
     // Arguments and environment may be megabytes, and are needed only until the spawn.
-    const { argv, env: _env, ...kept } = spec;
+    const { argv, env, ...kept } = spec;
     this.#spec = kept;
     this.#program = argv[0];
     this.#context = context;
     if (needsChain(spec) || context.launcher.alwaysChain)
-      this.#chain = new ChainWatch(argv[0], spec.cwd, spec.chain?.forks === true, () => this.#confirm());
+      this.#chain = new ChainWatch(argv[0], env.PATH, spec.cwd, spec.chain?.forks === true, () =>
+        this.#confirm(),
+      );
     this.#output = new TaskOutput(spec);
     this.#tracking = new TaskTracking(spec.cgroup);
   }

@@ -82,7 +82,7 @@ test('run and submit start a task where they are called, or where they are told'
   const submitted = await execgo(['submit', '--', 'pwd', '-P'], { daemon, cwd: dir });
   expect(await waitForEnd(daemon, submitted.stdout.trim())).toMatchObject({ cwd: dir, stdout: `${dir}\n` });
   expect((await run('--wall-time', '0', '--', 'make test')).stderr).toMatch(
-    /"make test": no such file.*sh -c/,
+    /"make test": not found in the task's PATH.*sh -c/,
   );
   const missing = await run('-C', 'no-such', '--', 'true');
   expect(missing.code).toBe(125);

@@ -23,7 +23,10 @@ function unusablePrograms(): Fault[] {
   const orphan = file('orphan', '#!/nonexistent/interpreter -x\n', 0o755);
   const direct: [program: string, message: RegExp][] = [
     ['/nonexistent/program', /cannot launch "\/nonexistent\/program": no such file or directory/],
-    ['no-such-program-anywhere', /cannot launch "no-such-program-anywhere": no such file or directory/],
+    [
+      'no-such-program-anywhere',
+      /cannot launch "no-such-program-anywhere": not found in the task's PATH \(.*\/bin.*\)/,
+    ],
     [dir, /is a directory/],
     [plain, /not marked executable/],
     [`${plain}/below`, /not a directory/],
@@ -31,7 +34,9 @@ function unusablePrograms(): Fault[] {
   ];
   const chained: [program: string, message: RegExp][] = direct.map(([program]) => [
     program,
-    /cannot launch ".*": program (not found|cannot be executed): .*(not found|[Pp]ermission denied|No such file|[Nn]ot a directory)/,
+    program.includes('/')
+      ? /cannot launch ".*": program (not found|cannot be executed): .*(not found|[Pp]ermission denied|No such file|[Nn]ot a directory)/
+      : /cannot launch ".*": not found in the task's PATH \(.*\/bin.*\)/,
   ]);
   return [
     ...direct.map(([program, message]) => ({ request: command(program), message })),
@@ -53,7 +58,7 @@ test('the same with the other launcher', async () => {
   const { daemon, expectNothingHeld } = await startedDaemon('--launcher', 'execa');
   const faults = unusablePrograms().map((fault) => ({
     ...fault,
-    message: /cannot launch ".*": program (not found|cannot be executed): /,
+    message: /cannot launch ".*": (program (not found|cannot be executed): |not found in the task's PATH)/,
   }));
   await expectFailures(daemon, faults, 3 * faults.length);
   await expectNothingHeld();
