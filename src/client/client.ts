@@ -2,8 +2,9 @@ import type { GcReport, GcRequest } from '../task/gc.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { TaskSubmission } from '../task/request.js';
 import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
+import { Calls, type Abortable } from './calls.js';
 import { ExecgoTimeoutError } from './errors.js';
-import { HttpTransport, type Exchange } from './http.js';
+import { HttpTransport } from './http.js';
 import { ownerHeader } from './owner-header.js';
 import { Patience } from './retry.js';
 import type {
@@ -19,8 +20,6 @@ import type {
 
 /** The longest that the daemon holds a status request, in milliseconds. */
 const MAX_LONG_POLL_MS = 60_000;
-/** How much longer than its own wait an answer may take, in milliseconds. */
-const DEFAULT_REQUEST_TIMEOUT_MS = 60_000;
 /** How long a restarting daemon is waited for, in milliseconds. */
 const DEFAULT_RECONNECT_MS = 60_000;
 
@@ -33,10 +32,6 @@ export interface ClientOptions {
   reconnectMs?: number | undefined;
 }
 
-interface Abortable {
-  signal?: AbortSignal | undefined;
-}
-
 /**
  * Typed client of one daemon. Every method throws ExecgoApiError when the daemon refuses, ExecgoConnectionError when no
  * usable answer comes, and the signal's reason when its `signal` aborts. What only the followers need is loaded by them,
@@ -44,13 +39,13 @@ interface Abortable {
  */
 export class ExecgoClient {
   readonly #http: HttpTransport;
-  readonly #requestTimeoutMs: number;
+  readonly #calls: Calls;
   readonly #reconnectMs: number;
 
   /** @throws TypeError when `server` is not an address. */
   constructor(options: ClientOptions) {
     this.#http = new HttpTransport(options.server);
-    this.#requestTimeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.#calls = new Calls(this.#http, options.requestTimeoutMs);
     this.#reconnectMs = options.reconnectMs ?? DEFAULT_RECONNECT_MS;
   }
 
@@ -62,24 +57,19 @@ export class ExecgoClient {
   /** Sent at most once, unless the request has an idempotency key. Resolves once the task is durable. */
   async submit(request: TaskSubmission, options: Abortable = {}): Promise<SubmitAnswer> {
     const repeatable = (request.control_context?.idempotency_key ?? undefined) !== undefined;
-    return (await this.#post('/api/v1/tasks', { ...options, body: request, repeatable })) as SubmitAnswer;
+    return this.#calls.post('/api/v1/tasks', { ...options, body: request, repeatable });
   }
 
   /** Up to 1,000 tasks in few transactions, with an answer for each, in order. */
   async submitBatch(requests: TaskSubmission[], options: Abortable = {}): Promise<BatchItem[]> {
     const body = { tasks: requests };
-    return (await this.#post('/api/v1/tasks/batch', { ...options, body, repeatable: false })) as BatchItem[];
+    return this.#calls.post('/api/v1/tasks/batch', { ...options, body, repeatable: false });
   }
 
   /** What would be enforced and reserved, or the refusal; nothing is accepted. */
   async dryRun(request: TaskSubmission, options: Abortable = {}): Promise<PlannedTask> {
     const query = { dry_run: true };
-    return (await this.#post('/api/v1/tasks', {
-      ...options,
-      query,
-      body: request,
-      repeatable: true,
-    })) as PlannedTask;
+    return this.#calls.post('/api/v1/tasks', { ...options, query, body: request, repeatable: true });
   }
 
   /**
@@ -102,12 +92,12 @@ export class ExecgoClient {
         }
       }
     }
-    return (await this.#get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal })) as TaskView;
+    return this.#calls.get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal });
   }
 
   /** What was sent when the task was submitted. */
   async request(taskId: string, options: Abortable = {}): Promise<TaskSubmission> {
-    return (await this.#get(`${taskPath(taskId)}/request`, options)) as TaskSubmission;
+    return this.#calls.get(`${taskPath(taskId)}/request`, options);
   }
 
   /**
@@ -139,18 +129,18 @@ export class ExecgoClient {
   /** Cancels a task; one that is terminal already stays as it is. @returns its status after the request. */
   async kill(taskId: string, options: KillOptions = {}): Promise<TaskView> {
     const { owner, signal, graceMs, waitMs } = options;
-    return (await this.#post(`${taskPath(taskId)}/kill`, {
+    return this.#calls.post(`${taskPath(taskId)}/kill`, {
       query: { signal, grace_ms: graceMs, wait_ms: waitMs },
       headers: ownerHeader(owner),
       waitMs,
       repeatable: true,
-    })) as TaskView;
+    });
   }
 
   /** One page of the task list. */
   async list(filter: ListFilter = {}, options: Abortable = {}): Promise<TaskPage> {
     const query = { ...filter, status: filter.status?.length === 0 ? undefined : filter.status?.join(',') };
-    return (await this.#get('/api/v1/tasks', { ...options, query })) as TaskPage;
+    return this.#calls.get('/api/v1/tasks', { ...options, query });
   }
 
   /** Every task that the filter lets through, page after page; `filter.limit` is the length of a page. */
@@ -169,7 +159,7 @@ export class ExecgoClient {
     options: Abortable & { afterSeq?: number | undefined; limit?: number | undefined } = {},
   ): Promise<EventView[]> {
     const query = { after_seq: options.afterSeq, limit: options.limit };
-    return (await this.#get(`${taskPath(taskId)}/events`, { query, signal: options.signal })) as EventView[];
+    return this.#calls.get(`${taskPath(taskId)}/events`, { query, signal: options.signal });
   }
 
   /** Events of all tasks with `seq > afterSeq`; waits up to `waitMs` for the first. */
@@ -182,7 +172,7 @@ export class ExecgoClient {
   ): Promise<EventView[]> {
     const { afterSeq, limit, waitMs, signal } = options;
     const query = { after_seq: afterSeq, limit, wait_ms: waitMs };
-    return (await this.#get('/api/v1/events', { query, waitMs, signal })) as EventView[];
+    return this.#calls.get('/api/v1/events', { query, waitMs, signal });
   }
 
   /**
@@ -209,9 +199,8 @@ export class ExecgoClient {
   ): Promise<OutputRange> {
     const { stream, offset, limit, signal } = options;
     const query = { stream, offset, limit, encoding: 'base64' };
-    const answer = (await this.#get(`${taskPath(taskId)}/output`, { query, signal })) as OutputRange & {
-      data: string;
-    };
+    const path = `${taskPath(taskId)}/output`;
+    const answer = await this.#calls.get<OutputRange & { data: string }>(path, { query, signal });
     return { ...answer, data: Buffer.from(answer.data, 'base64') };
   }
 
@@ -226,7 +215,7 @@ export class ExecgoClient {
   ): Promise<HeadTailView> {
     const { stream, maxBytes, maxLines, signal } = options;
     const query = { stream, view: 'head_tail', max_bytes: maxBytes, max_lines: maxLines };
-    return (await this.#get(`${taskPath(taskId)}/output`, { query, signal })) as HeadTailView;
+    return this.#calls.get(`${taskPath(taskId)}/output`, { query, signal });
   }
 
   /** The output of a task from `offset` on and as it comes, until its end; also across a restart of the daemon. */
@@ -246,14 +235,7 @@ export class ExecgoClient {
   /** Deletes a terminal task and its files. */
   async delete(taskId: string, options: Abortable & { owner?: string | undefined } = {}): Promise<void> {
     const { owner, signal } = options;
-    await this.#http.json({
-      signal,
-      method: 'DELETE',
-      path: taskPath(taskId),
-      headers: ownerHeader(owner),
-      repeatable: false,
-      timeoutMs: this.#requestTimeoutMs,
-    });
+    await this.#calls.delete(taskPath(taskId), { signal, headers: ownerHeader(owner) });
   }
 
   /** Removes ended tasks that are due, or says which would be. It takes as long as it takes: there is no time limit. */
@@ -269,59 +251,38 @@ export class ExecgoClient {
 
   /** `GET /api/v1/runtime/info`. */
   async info(options: Abortable = {}): Promise<Record<string, unknown>> {
-    return (await this.#get('/api/v1/runtime/info', options)) as Record<string, unknown>;
+    return this.#calls.get('/api/v1/runtime/info', options);
   }
 
   /** `GET /api/v1/runtime/capabilities`. */
   async capabilities(options: Abortable = {}): Promise<Record<string, unknown>> {
-    return (await this.#get('/api/v1/runtime/capabilities', options)) as Record<string, unknown>;
+    return this.#calls.get('/api/v1/runtime/capabilities', options);
   }
 
   /** `GET /api/v1/runtime/config`. */
   async config(options: Abortable = {}): Promise<Record<string, unknown>> {
-    return (await this.#get('/api/v1/runtime/config', options)) as Record<string, unknown>;
+    return this.#calls.get('/api/v1/runtime/config', options);
   }
 
   /** `GET /api/v1/runtime/resources`. */
   async resources(options: Abortable = {}): Promise<Record<string, unknown>> {
-    return (await this.#get('/api/v1/runtime/resources', options)) as Record<string, unknown>;
+    return this.#calls.get('/api/v1/runtime/resources', options);
   }
 
   /** Resolves while the daemon's process lives. */
   async health(options: Abortable = {}): Promise<{ status: 'ok'; version: string }> {
-    return (await this.#get('/healthz', options)) as { status: 'ok'; version: string };
+    return this.#calls.get('/healthz', options);
   }
 
   /** Resolves while the daemon and its storage serve. */
   async ready(options: Abortable = {}): Promise<{ status: 'ready'; version: string }> {
-    return (await this.#get('/readyz', options)) as { status: 'ready'; version: string };
+    return this.#calls.get('/readyz', options);
   }
 
   /** Prometheus text 0.0.4. */
   metrics(options: Abortable = {}): Promise<string> {
-    const timeoutMs = this.#requestTimeoutMs;
-    return this.#http.text({ ...options, method: 'GET', path: '/metrics', repeatable: true, timeoutMs });
+    return this.#calls.text('/metrics', options);
   }
-
-  #get(path: string, options: Call): Promise<unknown> {
-    return this.#http.json({ ...this.#call(options), method: 'GET', path, repeatable: true });
-  }
-
-  #post(path: string, options: Call & { repeatable: boolean }): Promise<unknown> {
-    return this.#http.json({ ...this.#call(options), method: 'POST', path, repeatable: options.repeatable });
-  }
-
-  #call({ query, headers, body, signal, waitMs }: Call): Omit<Exchange, 'method' | 'path' | 'repeatable'> {
-    return { query, headers, body, signal, timeoutMs: this.#requestTimeoutMs + (waitMs ?? 0) };
-  }
-}
-
-interface Call extends Abortable {
-  query?: Exchange['query'];
-  headers?: Exchange['headers'];
-  body?: unknown;
-  /** How long the daemon is asked to wait before it answers, in milliseconds. */
-  waitMs?: number | undefined;
 }
 
 /** @throws TypeError for an empty id, which would name the list of all tasks. */

@@ -1,0 +1,51 @@
+import type { Exchange, HttpTransport } from './http.js';
+
+/** How much longer than its own wait an answer may take, in milliseconds. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 60_000;
+
+export interface Abortable {
+  signal?: AbortSignal | undefined;
+}
+
+/** What one question says besides where it goes. */
+interface Call extends Abortable {
+  query?: Exchange['query'];
+  headers?: Exchange['headers'];
+  body?: unknown;
+  /** How long the daemon is asked to wait before it answers, in milliseconds. */
+  waitMs?: number | undefined;
+}
+
+/**
+ * Questions to a daemon, each with a time limit for its answer. All throw as {@link HttpTransport} does. What the answer is
+ * the caller says; nothing checks it.
+ */
+export class Calls {
+  /** @param timeoutMs how long an answer may take beyond what the question itself asks to wait; 60,000 by default */
+  constructor(
+    private readonly http: HttpTransport,
+    private readonly timeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
+  ) {}
+
+  async get<T>(path: string, call: Call): Promise<T> {
+    return (await this.http.json({ ...this.#limited(call), method: 'GET', path, repeatable: true })) as T;
+  }
+
+  /** @param call.repeatable as in {@link Exchange} */
+  async post<T>(path: string, { repeatable, ...call }: Call & { repeatable: boolean }): Promise<T> {
+    return (await this.http.json({ ...this.#limited(call), method: 'POST', path, repeatable })) as T;
+  }
+
+  delete(path: string, call: Call): Promise<unknown> {
+    return this.http.json({ ...this.#limited(call), method: 'DELETE', path, repeatable: false });
+  }
+
+  /** As {@link get}, for an answer that is text. */
+  text(path: string, call: Call): Promise<string> {
+    return this.http.text({ ...this.#limited(call), method: 'GET', path, repeatable: true });
+  }
+
+  #limited({ waitMs = 0, ...call }: Call): Omit<Exchange, 'method' | 'path' | 'repeatable'> {
+    return { ...call, timeoutMs: this.timeoutMs + waitMs };
+  }
+}
