@@ -50,7 +50,7 @@ function taskView(
   { liveUsage, machine }: ViewOptions,
 ): ViewWithoutTexts {
   const paths = taskPaths(dataDir, t.task_id, t.request);
-  const warnings = [...new Set([...(t.warnings ?? []), ...output.problems])];
+  const warnings = [...new Set([...(t.warnings ?? []), ...output.problems, ...notAsStored(t)])];
   const context = t.request.control_context;
   const running = t.status === 'running' && t.started_at_ms !== null;
   const duration = running ? Math.max(0, nowMs - (t.started_at_ms ?? nowMs)) : (t.duration_ms ?? undefined);
@@ -102,6 +102,14 @@ function taskView(
     },
     metadata: notEmpty(t.request.metadata),
   };
+}
+
+/** What of a row is not shown as it stands there, in words. */
+function notAsStored({ unreadable = [], request_problem }: TaskRecord): string[] {
+  return [
+    ...unreadable.map((name) => `${name} cannot be read in the database`),
+    ...(request_problem === undefined ? [] : [`the request is not shown as it was sent: ${request_problem}`]),
+  ];
 }
 
 /** Why a task that is accepted cannot start on this machine, whatever room there is; undefined when it can. */
@@ -202,7 +210,9 @@ export function eventView(e: TaskEvent): EventView {
     task_id: e.task_id,
     handle_id: e.task_id,
     event_type: e.event_type,
-    type: CLIENT_EVENT_WORD[e.event_type],
+    type: Object.hasOwn(CLIENT_EVENT_WORD, e.event_type)
+      ? CLIENT_EVENT_WORD[e.event_type]
+      : 'task_progressed',
     timestamp: timestamp(e.timestamp_ms),
     message: eventMessage(e),
     data: eventData(e) ?? undefined,

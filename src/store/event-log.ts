@@ -2,15 +2,17 @@ import type Database from 'better-sqlite3';
 import type { TransactionMember } from './group-commit.js';
 import { ExecgoError } from '../task/errors.js';
 import { parseJson } from './json.js';
+import { RowReader } from './row-reader.js';
 import type { EventType, NewEvent, TaskEvent } from '../task/events.js';
 
+/** Columns as they are: an older database may hold anything in those without a type. */
 interface EventRow {
   seq: number;
   task_id: string;
-  event_type: EventType;
-  timestamp_ms: number;
-  message: string | null;
-  data_json: string | null;
+  event_type: unknown;
+  timestamp_ms: unknown;
+  message: unknown;
+  data_json: unknown;
 }
 
 const COLUMNS = 'seq, task_id, event_type, timestamp_ms, message, data_json';
@@ -113,7 +115,15 @@ export class EventLog implements TransactionMember {
   }
 }
 
-function toEvent(row: EventRow): TaskEvent {
-  const { data_json, ...rest } = row;
-  return { ...rest, data: parseJson(data_json) };
+function toEvent({ seq, task_id, ...row }: EventRow): TaskEvent {
+  const reader = new RowReader();
+  return {
+    seq,
+    task_id,
+    // A type that nobody knows has no words of its own.
+    event_type: (reader.text('event_type', row.event_type) ?? 'unknown') as EventType,
+    timestamp_ms: reader.time('timestamp_ms', row.timestamp_ms) ?? 0,
+    message: reader.text('message', row.message),
+    data: typeof row.data_json === 'string' ? parseJson(row.data_json) : null,
+  };
 }

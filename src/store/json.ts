@@ -1,6 +1,9 @@
+/** What is nested more deeply nobody of ours wrote; to write it as JSON again would take more stack than there is. */
+const MAX_DEPTH = 200;
+
 /** The value of a JSON column; null where the column is empty or was written by something that broke it. */
 export function parseJson(text: string | null): unknown {
-  if (text === null) return null;
+  if (text === null || isDeep(text)) return null;
   try {
     return JSON.parse(text);
   } catch {
@@ -11,4 +14,23 @@ export function parseJson(text: string | null): unknown {
 /** JSON for a column that is empty when there is no value. */
 export function jsonOrNull(value: unknown): string | null {
   return value === undefined || value === null ? null : JSON.stringify(value);
+}
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Looks for open brackets outside of texts. */
+function isDeep(text: string): boolean {
+  if (text.length < 2 * MAX_DEPTH) return false;
+  let [depth, isText] = [0, false];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x22) isText = !isText;
+    else if (isText) i += code === 0x5c ? 1 : 0;
+    else if (code === 0x5b || code === 0x7b) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
 }

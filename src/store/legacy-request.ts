@@ -2,15 +2,10 @@ import { submitSchema, type Execution, type TaskRequest } from '../task/request.
 import { invalidInputFrom } from '../task/validate.js';
 import { parseJson } from './json.js';
 
-/** What the older runtime kept of a request. */
-export interface LegacyColumns {
-  task_id: string;
-  execution_json: string;
-  limits_json: string;
-  sandbox_json: string;
-  metadata_json: string;
-  control_context_json: string | null;
-}
+/** What the older runtime kept of a request: texts in JSON, or whatever somebody has put there. */
+type LegacyColumns = { task_id: string } & Partial<
+  Record<`${'execution' | 'limits' | 'sandbox' | 'metadata' | 'control_context'}_json`, unknown>
+>;
 
 /** Stands in for the execution while another part is validated by itself. */
 const STAND_IN = { kind: 'command', program: '-' };
@@ -28,16 +23,16 @@ export interface LegacyRequest {
  */
 export function legacyRequest(row: LegacyColumns): LegacyRequest {
   const parts = {
-    limits: parseJson(row.limits_json),
-    sandbox: parseJson(row.sandbox_json),
-    metadata: parseJson(row.metadata_json),
-    control_context: parseJson(row.control_context_json),
+    limits: read(row.limits_json),
+    sandbox: read(row.sandbox_json),
+    metadata: read(row.metadata_json),
+    control_context: read(row.control_context_json),
   };
-  const execution = parseJson(row.execution_json);
+  const execution = read(row.execution_json);
   const whole = submitSchema.safeParse({ execution, ...parts });
   const unreadable = Object.keys(parts).find((name) => {
-    const text = row[`${name as keyof typeof parts}_json`];
-    return text !== null && parts[name as keyof typeof parts] === null;
+    const text = row[`${name as keyof typeof parts}_json`] ?? null;
+    return text !== null && text !== 'null' && parts[name as keyof typeof parts] === null;
   });
   if (whole.success)
     return {
@@ -55,6 +50,10 @@ export function legacyRequest(row: LegacyColumns): LegacyRequest {
     request: { ...request, task_id: row.task_id, execution: lenientExecution(execution) },
     request_problem: invalidInputFrom(whole.error).message,
   };
+}
+
+function read(column: unknown): unknown {
+  return typeof column === 'string' ? parseJson(column) : null;
 }
 
 function lenientExecution(value: unknown): Execution {

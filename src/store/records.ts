@@ -17,6 +17,8 @@ export interface TaskRecord {
   request: TaskRequest;
   /** Set for a row of the older runtime whose `request` is not what was asked for, which our rules do not allow: why. */
   request_problem?: string | undefined;
+  /** What of the row holds something that it cannot be, and is empty here; absent where nothing does. */
+  unreadable?: string[] | undefined;
   plan: ExecutionPlan | null;
   /** The share of the ledger it asks for; held while `reserved_at_ms` is set and `released_at_ms` is not. */
   reservation: Resources | null;

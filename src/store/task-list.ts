@@ -195,7 +195,7 @@ class Page {
     for (const row of rows) {
       if (this.room === 0) return true;
       this.rows.push(row);
-      this.#bytes += row.request_json?.length ?? 0;
+      if (typeof row.request_json === 'string') this.#bytes += row.request_json.length;
     }
     return false;
   }

@@ -37,7 +37,9 @@ export function eventMessage({
 }: Pick<TaskEvent, 'event_type' | 'message' | 'data'>): string {
   if (message !== null && message !== '') return message;
   const detail = detailOf(event_type, data);
-  return detail === undefined ? SENTENCES[event_type] : `${SENTENCES[event_type]}: ${detail}`;
+  // An older database may hold types that nobody knows.
+  const sentence = Object.hasOwn(SENTENCES, event_type) ? SENTENCES[event_type] : event_type;
+  return detail === undefined ? sentence : `${sentence}: ${detail}`;
 }
 
 /**

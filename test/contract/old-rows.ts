@@ -11,7 +11,7 @@ export interface OldRequest {
   capability_mode?: 'adaptive' | 'strict';
   control_context?: object;
   /** Columns over those that it writes at submit. */
-  row?: Record<string, string | number | null>;
+  row?: Record<string, string | number | bigint | Buffer | null>;
 }
 
 const AT = 1_700_000_000_000;
@@ -24,12 +24,13 @@ export class OldDataDir {
   readonly path: string;
   readonly #db: OldDatabase;
 
-  constructor() {
+  /** @param options of the database */
+  constructor(options: ConstructorParameters<typeof OldDatabase>[1] = {}) {
     const base = tempDir();
     chmodSync(base, 0o711);
     this.path = join(base, 'data');
     mkdirSync(join(this.path, 'tasks'), { recursive: true, mode: 0o755 });
-    this.#db = new OldDatabase(this.path);
+    this.#db = new OldDatabase(this.path, options);
   }
 
   /** @param files false for an id that can name no directory */
@@ -81,6 +82,11 @@ export class OldDataDir {
     mkdirSync(join(this.path, 'tasks', id, 'workspace'), { recursive: true, mode: 0o755 });
     for (const name of ['request.json', 'stdout.log', 'stderr.log'])
       writeFileSync(join(this.path, 'tasks', id, name), '');
+  }
+
+  /** The database, for what no runtime writes. */
+  get db(): OldDatabase['db'] {
+    return this.#db.db;
   }
 
   /** Lets go of the database. */

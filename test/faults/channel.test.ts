@@ -23,7 +23,7 @@ test('more launches at once than a channel holds are all heard, and a kill befor
   expect(daemon.logs().filter((l) => l.msg.includes('supervisor'))).toEqual([]);
 });
 
-test('a request in the database that no supervisor understands ends with the truth, and hurts nobody', async () => {
+test('a request in the database that is none any more ends with the truth, and hurts nobody', async () => {
   const daemon = await startDaemon({ flags: ['--max-running-tasks', '1'] });
   const busy = await submit(daemon, script('while [ ! -e ../../../gate ]; do sleep 0.05; done'));
   const odd = await submit(
@@ -44,7 +44,7 @@ test('a request in the database that no supervisor understands ends with the tru
   expect(await waitForEnd(daemon, odd)).toMatchObject({
     status: 'failed',
     cause: 'launch',
-    error: { code: 'launch_failed', message: expect.stringContaining('no supervisor understands') },
+    error: { code: 'invalid_input', message: expect.stringContaining('execution.env.A') },
   });
   expect((await waitForEnd(daemon, after)).status).toBe('success');
 });

@@ -229,16 +229,17 @@ describe('a database of the older runtime', () => {
   test('that cannot be migrated is left as it was', () => {
     const dir = tempDir();
     const old = new OldDatabase(dir);
-    old.add('t', { status: 'unheard-of' });
+    old.add('t', { status: 'accepted', error_code: 5 });
+    old.db.exec('CREATE TABLE tasks_rebuilt (somebodys TEXT)');
     const before = old.db.prepare('SELECT * FROM tasks').all();
     old.db.close();
-    expect(() => openedStore(dir)).toThrow(/migration 2 .* left as it was.*status_known/);
+    expect(() => openedStore(dir)).toThrow(/migration 2 .* left as it was.*tasks_rebuilt/);
     const db = rawDatabase(dir);
-    const kept = 'SELECT task_id, status, result_json FROM tasks';
-    expect(db.prepare(kept).all()).toMatchObject([{ task_id: 't', status: 'unheard-of' }]);
+    const kept = 'SELECT task_id, error_code, result_json FROM tasks';
+    expect(db.prepare(kept).all()).toMatchObject([{ task_id: 't', error_code: '5.0' }]);
     expect(before).toHaveLength(1);
     expect(db.prepare('SELECT id FROM schema_migrations').pluck().all()).toEqual([1]);
-    db.exec("UPDATE tasks SET status = 'accepted'");
+    db.exec('DROP TABLE tasks_rebuilt');
     db.close();
     expect(openedStore(dir).task('t')?.status).toBe('accepted');
   });

@@ -22,19 +22,20 @@ function schema(lateColumns: boolean): string {
   CREATE INDEX old_c ON task_events (task_id, seq);`;
 }
 
-type Row = Record<string, string | number | null>;
+type Row = Record<string, string | number | bigint | Buffer | null>;
 
 /** A database as the older runtime leaves it. */
 export class OldDatabase {
   readonly path: string;
   readonly db: Database.Database;
 
-  constructor(dataDir: string, { lateColumns = true } = {}) {
+  /** @param options.constraints false for a table that takes NULL everywhere, as somebody else may make it */
+  constructor(dataDir: string, { lateColumns = true, constraints = true } = {}) {
     this.path = join(dataDir, 'runtime.db');
     this.db = new Database(this.path);
     this.db.pragma('journal_mode = WAL');
     this.db.pragma('foreign_keys = OFF');
-    this.db.exec(schema(lateColumns));
+    this.db.exec(constraints ? schema(lateColumns) : schema(lateColumns).replaceAll('NOT NULL', ''));
   }
 
   add(task_id: string, row: Row): void {

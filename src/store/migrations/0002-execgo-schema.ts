@@ -1,4 +1,5 @@
 import type { Migration } from './migration.js';
+import { tameOlderRows } from './tame-older-rows.js';
 
 const TERMINAL = "('success', 'failed', 'cancelled')";
 const ended = `t.status IN ${TERMINAL}`;
@@ -89,6 +90,7 @@ INSERT INTO counters (name, value)
 export const execgoSchema: Migration = {
   id: 2,
   name: 'execgo-schema',
+  before: tameOlderRows,
   sql: `
 CREATE TABLE tasks_rebuilt (
   submit_seq INTEGER PRIMARY KEY,

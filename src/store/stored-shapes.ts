@@ -1,0 +1,81 @@
+import { ERROR_STATUS, type ErrorBody, type ErrorCode } from '../task/errors.js';
+import type { ExecutionPlan } from '../task/plan.js';
+import type { TaskRequest } from '../task/request.js';
+import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
+import { isPlainObject } from './json.js';
+
+/**
+ * What JSON out of the database must have for the rest of the program to take it for what it should be. Each looks no further
+ * than others do: whole requests are validated when they come, and that is too dear for every row of a list.
+ */
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isAmount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAbsentOr = (is: (value: unknown) => boolean, value: unknown) => value === undefined || is(value);
+const isTextMap = (value: unknown) => isPlainObject(value) && Object.values(value).every(isText);
+
+export function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
+/** One of the codes that there are now. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return isText(value) && Object.hasOwn(ERROR_STATUS, value);
+}
+
+export function isError(value: unknown): value is ErrorBody {
+  return isPlainObject(value) && isErrorCode(value.code) && isText(value.message);
+}
+
+export function isReservation(value: unknown): value is Resources {
+  if (!isPlainObject(value) || !isAmount(value.task_slots)) return false;
+  return RESOURCE_KEYS.every((key) => isAbsentOr(isAmount, value[key]));
+}
+
+export function isPlan(value: unknown): value is ExecutionPlan {
+  if (!isPlainObject(value)) return false;
+  const { capability_mode, requested_sandbox, effective_sandbox, resource_enforcement } = value;
+  return (
+    (capability_mode === 'strict' || capability_mode === 'adaptive') &&
+    isPlainObject(requested_sandbox) &&
+    isPlainObject(effective_sandbox) &&
+    isAbsentOr((chroot) => typeof chroot === 'boolean', effective_sandbox.chroot) &&
+    isPlainObject(resource_enforcement) &&
+    isAmount(resource_enforcement.wall_time_ms)
+  );
+}
+
+/** A request as we write it down. */
+export function isRequest(value: unknown): value is TaskRequest {
+  if (!isPlainObject(value)) return false;
+  const { execution, limits, sandbox, policy, control_context: context, metadata } = value;
+  return (
+    isExecution(execution) &&
+    isPlainObject(limits) &&
+    Object.values(limits).every(isAmount) &&
+    isPlainObject(sandbox) &&
+    isAbsentOr(isText, sandbox.workspace_subdir) &&
+    isPlainObject(policy) &&
+    Number.isSafeInteger(policy.priority) &&
+    isTextMap(metadata) &&
+    isAbsentOr(isContext, context)
+  );
+}
+
+function isExecution(value: unknown): boolean {
+  if (!isPlainObject(value)) return false;
+  const { kind, program, args, script, interpreter, cwd, env } = value;
+  return (
+    (kind === 'command' || kind === 'script') &&
+    [program, script, cwd].every((each) => isAbsentOr(isText, each)) &&
+    isTexts(args) &&
+    isAbsentOr(isTexts, interpreter) &&
+    isTextMap(env)
+  );
+}
+
+function isContext(value: unknown): boolean {
+  if (!isPlainObject(value)) return false;
+  const { labels, ...names } = value;
+  return isTextMap(labels) && Object.values(names).every((each) => isText(each) || typeof each === 'boolean');
+}
