@@ -14,6 +14,12 @@ function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((v) => v ?? undefined);
 }
 
+/** A part of a request that may be left out: then it is what an empty one is. */
+function section<T extends z.ZodType<object>>(schema: T) {
+  const empty = schema.parse({});
+  return schema.nullish().transform((v) => v ?? { ...empty });
+}
+
 const text = z
   .string()
   .refine(noNul, NUL)
@@ -184,9 +190,9 @@ export const submitSchema = z
       z.string().refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."'),
     ),
     execution: executionSchema,
-    limits: limitsSchema.nullish().transform((v) => v ?? limitsSchema.parse({})),
-    sandbox: sandboxSchema.nullish().transform((v) => v ?? sandboxSchema.parse({})),
-    policy: policySchema.nullish().transform((v) => v ?? policySchema.parse({})),
+    limits: section(limitsSchema),
+    sandbox: section(sandboxSchema),
+    policy: section(policySchema),
     control_context: optional(controlContextSchema),
     metadata: z
       .record(z.string(), z.string())
