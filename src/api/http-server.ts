@@ -28,10 +28,14 @@ export interface ServerOptions {
   unreadMs?: number | undefined;
 }
 
+/** What requests and answers are made as. */
+export type MessageKinds = Pick<http.ServerOptions, 'IncomingMessage' | 'ServerResponse'>;
+
 /** An HTTP server for `handle`, not listening yet. None of its events is left without a listener. */
 export function createHttpServer(
   handle: http.RequestListener,
   { connections, log, unreadMs }: ServerOptions,
+  kinds: MessageKinds = {},
 ): http.Server {
   const server = http.createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -42,6 +46,7 @@ export function createHttpServer(
     keepAliveInitialDelay: TCP_PROBE_MS,
     // The door refuses it, in the form that all refusals have.
     requireHostHeader: false,
+    ...kinds,
   });
   const requests = new InOrder(handle, connections, unreadMs);
   server.on('connection', (socket: Socket) => {

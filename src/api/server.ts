@@ -1,9 +1,9 @@
 import { lstatSync, rmSync } from 'node:fs';
-import type http from 'node:http';
+import { IncomingMessage, ServerResponse, type Server } from 'node:http';
 import net from 'node:net';
 import type { Express, Request, Response } from 'express';
 import { errorHandler, noPath } from './errors.js';
-import { createHttpServer, type ServerOptions } from './http-server.js';
+import { createHttpServer, type MessageKinds, type ServerOptions } from './http-server.js';
 import type { Waiters } from './waiters.js';
 
 /** How long `stop` lets answers in progress take. */
@@ -17,19 +17,19 @@ export type ListenAddress =
  * Serves `app`.
  * @throws a system error when that address cannot be had (EADDRINUSE, EACCES, …)
  */
-export async function listen(
-  app: Express,
-  address: ListenAddress,
-  options: ServerOptions,
-): Promise<http.Server> {
+export async function listen(app: Express, address: ListenAddress, options: ServerOptions): Promise<Server> {
   const refuse = errorHandler(options.log);
-  const server = createHttpServer((req, res) => {
-    const [request, response] = [req as Request, res as Response];
-    // A target without any path, such as "http://", is brought to no route and no other handler.
-    app(request, response, (error: unknown) => {
-      refuse(error ?? noPath(), request, response, () => undefined);
-    });
-  }, options);
+  const server = createHttpServer(
+    (req, res) => {
+      const [request, response] = [req as Request, res as Response];
+      // A target without any path, such as "http://", is brought to no route and no other handler.
+      app(request, response, (error: unknown) => {
+        refuse(error ?? noPath(), request, response, () => undefined);
+      });
+    },
+    options,
+    messageKinds(app),
+  );
   if ('socketPath' in address) await removeStale(address.socketPath);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -42,7 +42,21 @@ export async function listen(
   return server;
 }
 
-function bind(server: http.Server, address: ListenAddress): void {
+/**
+ * Express gives every request and every answer its own prototypes, and V8 is slow with what changes its prototype. Those
+ * that are made with them stay as they are.
+ */
+function messageKinds(app: Express): MessageKinds {
+  class AppRequest extends IncomingMessage {}
+  class AppResponse<R extends IncomingMessage> extends ServerResponse<R> {}
+  Object.setPrototypeOf(AppRequest.prototype, app.request);
+  Object.setPrototypeOf(AppResponse.prototype, app.response);
+  app.request = AppRequest.prototype as Request;
+  app.response = AppResponse.prototype as Response;
+  return { IncomingMessage: AppRequest, ServerResponse: AppResponse };
+}
+
+function bind(server: Server, address: ListenAddress): void {
   if ('socketPath' in address) {
     // The socket is bound inside `listen`, with the rights that the umask of that moment leaves.
     const umask = process.umask(0o777 & ~address.mode);
@@ -76,7 +90,7 @@ async function removeStale(socketPath: string): Promise<void> {
  * Stops serving: what waits is answered as it is, streams end, answers in progress get `graceMs` milliseconds.
  * Resolves when no connection is left.
  */
-export async function stop(server: http.Server, waiters: Waiters, graceMs = STOP_GRACE_MS): Promise<void> {
+export async function stop(server: Server, waiters: Waiters, graceMs = STOP_GRACE_MS): Promise<void> {
   waiters.stop();
   const closed = new Promise<void>((resolve) => {
     server.close(() => {

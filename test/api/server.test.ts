@@ -127,3 +127,17 @@ test('stopping lets no answer hold it up for ever', async () => {
   await stopServing();
   await half;
 });
+
+test('requests and answers keep the prototypes that they are made with, which Express would change', async () => {
+  const server = await start({ host: '127.0.0.1', port: 0 });
+  const seen: object[] = [];
+  const look = (req: http.IncomingMessage, res: http.ServerResponse) =>
+    seen.push(Object.getPrototypeOf(req) as object, Object.getPrototypeOf(res) as object);
+  server.prependListener('request', look);
+  server.on('request', look);
+  await get({ port: (server.address() as net.AddressInfo).port });
+  const [request, response, ...after] = seen;
+  expect(after[0]).toBe(request);
+  expect(after[1]).toBe(response);
+  expect(request).toHaveProperty('app');
+});
