@@ -67,6 +67,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
     chroot: sandbox.chroot,
     namespaces: sandbox.namespaces,
     bubblewrap: sandbox.bubblewrap,
+    unshare_passes_kill: sandbox.unshare_passes_kill,
     data_dir_writable: dataDir === undefined,
     rlimit_cpu: chain === undefined,
     rlimit_memory: chain === undefined,
@@ -104,7 +105,12 @@ async function probeSandboxUnless(
     'bubblewrap',
     ...NAMESPACE_KINDS.map((kind) => `namespace_${kind}`),
   ];
-  const nothing = { namespaces: { ...NO_NAMESPACES }, bubblewrap: false, chroot: false };
+  const nothing = {
+    namespaces: { ...NO_NAMESPACES },
+    bubblewrap: false,
+    unshare_passes_kill: false,
+    chroot: false,
+  };
   if (broken !== undefined)
     return { ...nothing, switch_user: false, reasons: failed(broken, [...parts, 'switch_user']) };
   const probe = await probeSandbox(process.getuid?.() === 0, taskUser, dataDir);

@@ -53,13 +53,19 @@ export function needShell(env: Readonly<Record<string, string>>): string[] {
   return Object.keys(env).filter((name) => !INERT.includes(name));
 }
 
+/** @returns what none of the names begins with. */
+export function unusedPrefix(names: readonly string[]): string {
+  let prefix = 'EXECGO_ENV_';
+  while (names.some((name) => name.startsWith(prefix))) prefix += '_';
+  return prefix;
+}
+
 function pack(
   env: Record<string, string>,
   entries: [string, string][],
   taken: readonly string[],
 ): PackedEnvironment {
-  let prefix = 'EXECGO_ENV_';
-  while (taken.some((name) => name.startsWith(prefix))) prefix += '_';
+  const prefix = unusedPrefix(taken);
   const odd = entries.filter(([name]) => isOdd(name));
   const plain = entries.filter(([name]) => !isOdd(name));
   const carriers = [...plain, ...odd].flatMap(([name, value], n) =>

@@ -85,20 +85,14 @@ export function unpack(prefix: string, exported: number, odd: number, fixed: boo
   ].join('\n');
 }
 
-/**
- * Arguments: the program.
- * @param through true where a tool comes between the chain and the program, which executes it
- */
-export function run(through: boolean): string {
-  return [
-    '[ -z "${BASH_VERSION-}" ] || shopt -s execfail 2>&-',
-    `trap 'echo "exec $?" >&3' EXIT`,
-    ...(through ? ['echo through >&3'] : []),
-    'echo ok >&3',
-    '{ exec "$@"; } 3>&-',
-    'exit',
-  ].join('\n');
-}
+/** Arguments: the program, or the tool that executes it. */
+export const RUN = [
+  '[ -z "${BASH_VERSION-}" ] || shopt -s execfail 2>&-',
+  `trap 'echo "exec $?" >&3' EXIT`,
+  'echo ok >&3',
+  '{ exec "$@"; } 3>&-',
+  'exit',
+].join('\n');
 
 /** Arguments: what comes next in the chain. */
 export const NEXT = 'exec "$@"';

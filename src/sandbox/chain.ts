@@ -1,7 +1,8 @@
-import { carryAll, carryOdd, type PackedEnvironment } from './carriers.js';
+import { carryAll, carryOdd, unusedPrefix, type PackedEnvironment } from './carriers.js';
 import { directories, procsFile } from './cgroup.js';
-import { ENTER_DIRECTORY, FAIL, JOIN, LIMIT, NEXT, run, unpack } from './chain-texts.js';
+import { ENTER_DIRECTORY, FAIL, JOIN, LIMIT, NEXT, RUN, unpack } from './chain-texts.js';
 import type { CgroupSpec, ChainSpec } from './launch.js';
+import { checkProgram, keepProgram } from './program-check.js';
 import { requireTool, SHELL } from './tools.js';
 
 /** env(1) inside a root file system. */
@@ -51,19 +52,16 @@ export function chainLaunch(
 /** The last shell of a chain, without what all of them begin with. */
 interface LastShell {
   texts: string[];
-  args: string[];
+  args: readonly string[];
 }
 
 function hostEnd(chain: ChainSpec, packed: PackedEnvironment, program: ChainedProgram): LastShell {
   const switches = chain.become !== undefined;
-  const texts = [
-    ...(switches ? [ENTER_DIRECTORY] : []),
-    LIMIT,
-    ...set(packed, switches),
-    run(packed.odd > 0),
-  ];
-  const directory = switches ? [program.cwd, chain.make_cwd ?? ''] : [];
-  return { texts, args: [...directory, ...limitArguments(chain), ...programArguments(packed, program)] };
+  const end = throughEnv(packed, program, switches);
+  return {
+    texts: [...(switches ? [ENTER_DIRECTORY] : []), LIMIT, ...end.texts],
+    args: [...(switches ? [program.cwd, chain.make_cwd ?? ''] : []), ...limitArguments(chain), ...end.args],
+  };
 }
 
 /**
@@ -73,17 +71,37 @@ function hostEnd(chain: ChainSpec, packed: PackedEnvironment, program: ChainedPr
 function chrootEnd(chain: ChainSpec, packed: PackedEnvironment, program: ChainedProgram): LastShell {
   const { chroot = [] } = chain;
   if (chain.shell === false) {
-    const texts = [LIMIT, ...set(packed, false), run(true)];
-    return { texts, args: [...limitArguments(chain), ...chroot, ...program.argv] };
+    const end = checked(unusedPrefix(Object.keys(program.env)), set(packed, false), program.argv, chroot);
+    return { texts: [LIMIT, ...end.texts], args: [...limitArguments(chain), ...end.args] };
   }
-  const inside = [
-    FAIL,
-    ENTER_DIRECTORY,
-    ...set(packed, chain.become !== undefined, ENV_INSIDE),
-    run(packed.odd > 0),
-  ];
-  const args = [program.cwd, '', ...programArguments(packed, program)];
-  return { texts: [LIMIT, NEXT], args: [...limitArguments(chain), ...chroot, ...shell(inside, args)] };
+  const end = throughEnv(packed, program, chain.become !== undefined, ENV_INSIDE);
+  const inside = shell([FAIL, ENTER_DIRECTORY, ...end.texts], [program.cwd, '', ...end.args]);
+  return { texts: [LIMIT, NEXT], args: [...limitArguments(chain), ...chroot, ...inside] };
+}
+
+/** Sets the variables, through env(1) where a name is odd, and becomes the program. */
+function throughEnv(
+  packed: PackedEnvironment,
+  program: ChainedProgram,
+  fixed: boolean,
+  env?: string,
+): LastShell {
+  const args = programArguments(packed, program);
+  const texts = set(packed, fixed, env);
+  return packed.odd === 0 ? { texts: [...texts, RUN], args } : checked(packed.prefix, texts, args, []);
+}
+
+/** @param chroot what comes before the program, with the new root as its last word; or nothing */
+function checked(
+  prefix: string,
+  texts: string[],
+  argv: readonly string[],
+  chroot: readonly string[],
+): LastShell {
+  return {
+    texts: [keepProgram(prefix), ...texts, checkProgram(prefix), RUN],
+    args: [chroot.at(-1) ?? '', argv[0] ?? '', ...chroot, ...argv],
+  };
 }
 
 function set({ prefix, exported, odd }: PackedEnvironment, fixed: boolean, env?: string): string[] {

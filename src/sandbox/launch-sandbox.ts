@@ -145,7 +145,10 @@ function namespaceWrappers(
   if (caps.bubblewrap) return bubblewrapWrappers(namespaces);
   const proc = root === undefined ? undefined : join(root, 'proc');
   // A root file system without the directory does without /proc.
-  return unshareWrappers(namespaces, proc !== undefined && isDirectory(proc) ? proc : undefined);
+  return unshareWrappers(namespaces, {
+    proc: proc !== undefined && isDirectory(proc) ? proc : undefined,
+    passesKill: caps.unshare_passes_kill,
+  });
 }
 
 /** bubblewrap, and unshare for a pid namespace, fork the program and stay to wait for it. */

@@ -14,7 +14,7 @@ export function probeChain(): string | undefined {
   const ran = tryChain(limits, [SHELL, '-c', '{ echo leak >&3; } 2>/dev/null; exit 7']);
   if (ran.status !== 7 || ran.report !== 'ok\n') return `${SHELL} does not run the launch chain: ${ran.text}`;
   const missing = tryChain(limits, ['/proc/execgo-no-such-program']);
-  const report = readReport(missing.report, missing.stderr, missing.status ?? undefined);
+  const report = readReport(missing.report, missing.stderr);
   if (report.ran || report.stage !== 'launch')
     return `${SHELL} does not report a program that cannot run: ${missing.text}`;
   return undefined;

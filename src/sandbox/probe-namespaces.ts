@@ -8,6 +8,8 @@ import { chrootArguments, findUser, setprivArguments } from './user.js';
 export interface SandboxProbe {
   namespaces: Namespaces;
   bubblewrap: boolean;
+  /** False also where unshare is not used. */
+  unshare_passes_kill: boolean;
   chroot: boolean;
   switch_user: boolean;
   reasons: Record<string, string>;
@@ -26,8 +28,9 @@ export async function probeSandbox(
   taskUser: string | undefined,
   dataDir: string,
 ): Promise<SandboxProbe> {
-  const [entered, chroot, user] = await Promise.all([
+  const [entered, passesKill, chroot, user] = await Promise.all([
     probeNamespaces(root),
+    root && probeKill(),
     root ? probeChroot(taskUser) : 'needs root',
     root ? probeUser(taskUser, dataDir) : 'needs root',
   ]);
@@ -42,6 +45,7 @@ export async function probeSandbox(
   return {
     namespaces: works(entered.reasons),
     bubblewrap: entered.bubblewrap,
+    unshare_passes_kill: passesKill,
     chroot: chroot === undefined && !entered.bubblewrap,
     switch_user: user === undefined,
     reasons,
@@ -79,6 +83,14 @@ function tryBubblewrap(kinds: readonly Kind[]): Promise<string | undefined> {
   const flags = kinds.filter((kind) => kind !== 'mount').map((kind) => `--unshare-${kind}`);
   const proc = kinds.includes('pid') ? ['--proc', '/proc'] : [];
   return probeTool('bwrap', ['--dev-bind', '/', '/', ...flags, ...proc, '--']);
+}
+
+/** unshare before util-linux 2.39 says that it cannot end so, and exits with 1. */
+async function probeKill(): Promise<boolean> {
+  const unshare = findTool('unshare');
+  if (unshare === undefined) return false;
+  const why = await tryCommand(unshare, ['--fork', '--', SHELL, '-c', 'kill -KILL $$']);
+  return why?.startsWith('unshare: ') === false;
 }
 
 function probeChroot(taskUser: string | undefined): Promise<string | undefined> {

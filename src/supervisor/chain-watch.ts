@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { lastWords, readReport, saysKilled } from '../sandbox/chain-report.js';
+import { readReport, saysKilled, type ChainReport } from '../sandbox/chain-report.js';
 import { cannotLaunch, cannotStartIn, notInPath } from './launch-error.js';
 import type { ExitStatus } from './launcher.js';
 import type { Outcome } from './protocol.js';
@@ -9,18 +9,25 @@ const STDERR_HEAD_BYTES = 4096;
 const REPORT_BYTES = 4096;
 /** A chain that has said `ok` and stays open this long without a further word has reached the program. */
 const SILENCE_MS = 100;
+/**
+ * What is said so long after `ok` is not the chain's: a process of the same user may have taken descriptor 3 from it, and
+ * would deny a program that has run. Far above what an exec takes on a busy machine.
+ */
+const LAST_WORD_MS = 5000;
 
 /** Listens to a launch chain: whether it has reached the program, and what its end says of the program. */
 export class ChainWatch {
   readonly #program: string;
   readonly #path: string | undefined;
   readonly #cwd: string;
-  readonly #forks: boolean;
   readonly #programReached: () => void;
+  readonly #forks: boolean;
   #silence: NodeJS.Timeout | undefined;
+  #lastWord: NodeJS.Timeout | undefined;
   #report = '';
+  /** What counts of the report, once no more does. */
+  #settled: string | undefined;
   #stderrHead = '';
-  #stderrEnd = '';
 
   /**
    * @param path the PATH in which a program without a slash is looked for. @param cwd where it is to start.
@@ -44,7 +51,9 @@ export class ChainWatch {
   /** Takes what came on descriptor 3. */
   reported(chunk: Buffer): void {
     if (this.#report.length < REPORT_BYTES) this.#report += chunk.toString('utf8');
-    if (this.reached) this.#silence ??= setTimeout(() => this.fellSilent(), SILENCE_MS);
+    if (!this.reached) return;
+    this.#silence ??= setTimeout(() => this.fellSilent(), SILENCE_MS);
+    this.#lastWord ??= setTimeout(() => (this.#settled ??= this.#report), LAST_WORD_MS);
   }
 
   /** Nothing more is to come on descriptor 3, or has come for long. */
@@ -54,23 +63,23 @@ export class ChainWatch {
 
   close(): void {
     clearTimeout(this.#silence);
+    clearTimeout(this.#lastWord);
   }
 
   /** Takes what came on stderr, from the chain or from the program. */
   said(chunk: Buffer): void {
     if (this.#stderrHead.length < STDERR_HEAD_BYTES)
       this.#stderrHead += chunk.toString('utf8', 0, STDERR_HEAD_BYTES);
-    if (this.#forks) this.#stderrEnd = lastWords(this.#stderrEnd, chunk);
   }
 
   /** True when everything is set up, as far as is known now. */
   get reached(): boolean {
-    return readReport(this.#report, this.#stderrHead).ran;
+    return this.#judgement().ran;
   }
 
   /** @returns why the program never ran; undefined when it did. */
   failure(status: ExitStatus): Outcome['failure'] {
-    const report = readReport(this.#report, this.#stderrHead, status.exit_code);
+    const report = this.#judgement();
     if (report.ran) return undefined;
     const { stage } = report;
     // Tasks of one user may signal each other, and most of a chain is the task's user already.
@@ -87,8 +96,12 @@ export class ChainWatch {
 
   /** @returns how the program ended, from how the leader did. */
   endOfProgram(status: ExitStatus): ExitStatus {
-    return this.#forks && saysKilled(status.exit_code, this.#stderrEnd)
+    return this.#forks && saysKilled(this.#report, status.exit_code)
       ? { signal: constants.signals.SIGKILL, usage: status.usage }
       : status;
+  }
+
+  #judgement(): ChainReport {
+    return readReport(this.#settled ?? this.#report, this.#stderrHead);
   }
 }

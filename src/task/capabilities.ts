@@ -23,6 +23,8 @@ export interface HostCapabilities {
   namespaces: Namespaces;
   /** Namespaces without root, through bubblewrap. */
   bubblewrap: boolean;
+  /** unshare(1) ends by SIGKILL when what it waits for did. */
+  unshare_passes_kill: boolean;
   data_dir_writable: boolean;
   rlimit_cpu: boolean;
   rlimit_memory: boolean;

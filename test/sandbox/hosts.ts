@@ -36,6 +36,7 @@ export function ableHost(changes: Partial<HostCapabilities> = {}): HostCapabilit
     chroot: true,
     namespaces: { mount: true, pid: true, uts: true, ipc: true, net: true },
     bubblewrap: false,
+    unshare_passes_kill: true,
     data_dir_writable: true,
     rlimit_cpu: true,
     rlimit_memory: true,

@@ -31,7 +31,7 @@ const sh = (script: string, namespaces: Namespaces) =>
 /** Starts a program in a pid namespace whose processes carry `token`. */
 function startInside(script: string, token: string) {
   return startChain(['/bin/sh', '-c', script], {
-    chain: { wrappers: unshareWrappers(DEFAULT_NAMESPACES) },
+    chain: { wrappers: unshareWrappers(DEFAULT_NAMESPACES, { passesKill: true }) },
     env: { PATH: process.env['PATH'] ?? '', EXECGO_LAUNCH: token },
   });
 }
@@ -96,9 +96,19 @@ describe('in a pid namespace', () => {
   });
 
   test('with a socket at 3 everything works, but for the early end of file', async () => {
-    const wrappers = unshareWrappers(DEFAULT_NAMESPACES);
-    const run = await runChain(['/bin/sh', '-c', 'exit 7'], { chain: { wrappers }, socket: true });
-    expect(run).toMatchObject({ code: 7, report: { ran: true } });
+    for (const passesKill of [true, false]) {
+      const wrappers = unshareWrappers(DEFAULT_NAMESPACES, { passesKill });
+      const run = await runChain(['/bin/sh', '-c', 'exit 7'], { chain: { wrappers }, socket: true });
+      expect(run).toMatchObject({ code: 7, report: { ran: true } });
+    }
+  });
+
+  test('what an unshare that cannot pass on SIGKILL says is kept from the program’s stderr', async () => {
+    const script = 'for n in 3 4; do [ ! -e /proc/$$/fd/$n ] || echo $n; done; echo err >&2; kill -KILL $$';
+    const { code, signal, report, stdout, stderr } = await sh(script, DEFAULT_NAMESPACES);
+    expect([null, 1]).toContain(code);
+    expect([null, 'SIGKILL']).toContain(signal);
+    expect([report, stdout, stderr]).toEqual([{ ran: true }, '', 'err\n']);
   });
 
   test.each(['TERM', 'SEGV', 'XCPU', 'INT'])('an end by SIG%s arrives as it is', async (name) => {

@@ -82,7 +82,7 @@ export function startChain(argv: string[], options: ChainOptions = {}): StartedC
     ...end,
     stdout: stdout(),
     stderr: stderr(),
-    report: readReport(text, stderr(), end.code ?? undefined),
+    report: readReport(text, stderr()),
   }));
   return { pid, reported, stdout, ended };
 }
