@@ -21,7 +21,7 @@ import {
 import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lockCheckout } from './checkout-lock.mjs';
-import { DAEMON_MODULES } from './parts.mjs';
+import { BINARY, DAEMON_MODULES } from './parts.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => join(ROOT, ...parts);
@@ -230,7 +230,8 @@ function readIfThere(path) {
 const isBuilt = (hash) => readIfThere(BUILD_STAMP) === hash;
 
 /** One executable holds this Node. */
-const isBinaryBuilt = (hash) => readIfThere(BINARY_STAMP) === `${process.version}\n${hash}`;
+const isBinaryBuilt = (hash) =>
+  readIfThere(BINARY_STAMP) === `${process.version}\n${hash}` && existsSync(at('dist', BINARY));
 
 async function binary(hash) {
   say('making one executable in dist/ (some seconds)');

@@ -18,7 +18,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Script } from 'node:vm';
-import { DAEMON_MODULES } from './parts.mjs';
+import { BINARY, DAEMON_MODULES } from './parts.mjs';
 
 /** What Node looks for in its own file; the number is part of Node's documentation. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -31,9 +31,6 @@ const KOFFI = `@koromix/koffi-${process.platform}-${process.arch}`;
 
 /** Where a module starts a thread that runs a file beside it. */
 const WORKER = /startWorkerThread\(new URL\('\.\/([\w-]+\.js)'/g;
-
-/** The name of the executable in dist/. */
-const BINARY = `execgo-${process.platform}-${process.arch}`;
 
 /**
  * @param root of the checkout, which is built

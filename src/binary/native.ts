@@ -21,7 +21,8 @@ export function loadNative(name: string, sha256: string): unknown {
       const { fd, path } = unpack(place, contents, uid);
       return load(fd, path);
     } catch (error) {
-      problems.push(`${place}: ${error instanceof Error ? error.message : String(error)}`);
+      const why = error instanceof Error ? error.message : String(error);
+      problems.push(`${place}: ${why.replace(/\.$/, '')}`);
     }
   }
   throw new Error(

@@ -50,7 +50,7 @@ export function unpack(place: string, contents: Contents, uid: number): Unpacked
       });
       fd = open();
     }
-    if (fd === undefined) throw new Error(`${path.join(place, file)} does not hold what was written to it`);
+    if (fd === undefined) throw new Error(`${file} does not hold what was written to it`);
     return { fd, path: path.join(place, file) };
   } finally {
     directory.close();
@@ -74,8 +74,8 @@ function privateDirectory(place: string, uid: number): Directory {
     directory.close();
     throw new Error(
       owner === uid
-        ? `${place} is open to other users (mode ${(mode & 0o777).toString(8)}, not 700)`
-        : `${place} belongs to user ${owner}, not to ${uid}`,
+        ? `it is open to other users (mode ${(mode & 0o777).toString(8)}, not 700)`
+        : `it belongs to user ${owner}, not to ${uid}`,
     );
   } finally {
     parent.close();

@@ -57,6 +57,8 @@ beforeAll(() => {
   dir = mkdtempSync(join(realpathSync(tmpdir()), 'binary-'));
   // So that a test that runs as another user reaches it.
   chmodSync(dir, 0o755);
+  // Not into the cache of who runs the tests.
+  process.env['XDG_CACHE_HOME'] = join(dir, 'cache');
   inRoot = makeRoot(dir, BINARY);
   newer = join(dir, 'newer');
   copyFileSync(BINARY, newer);
@@ -141,7 +143,7 @@ test('with nowhere to unpack to it says what was tried and what to do, and touch
     env: { EXECGO_NATIVE_DIR: place },
   });
   expect(code).toBe(1);
-  expect(stderr).toContain(`${place} is open to other users (mode 777, not 700)`);
+  expect(stderr).toContain(`${place}: it is open to other users (mode 777, not 700)`);
   expect(stderr).toContain('EXECGO_NATIVE_DIR');
   expect([existsSync(dataDir), readdirSync(place)]).toEqual([false, []]);
 });

@@ -99,10 +99,10 @@ mount -o remount,size=64k /var/tmp; mount -o remount,noexec /tmp; mkdir -m 770 /
   expect(said).toMatch(/cannot unpack and load better_sqlite3\.node, which is part of this program/);
   for (const reason of [
     /\/root\/\.cache\/execgo: EROFS/,
-    /\/var\/cache\/execgo belongs to user 65533, not to 0/,
+    /\/var\/cache\/execgo: it belongs to user 65533, not to 0/,
     /\/var\/tmp\/execgo-0: ENOSPC/,
     /\/tmp\/execgo-0: .*(failed to map|cannot enable|not permitted|denied)/i,
-    /\/dev\/shm\/execgo-0 is open to other users/,
+    /\/dev\/shm\/execgo-0: it is open to other users/,
     /Name a directory of this user's in EXECGO_NATIVE_DIR/,
   ])
     expect(said).toMatch(reason);

@@ -64,19 +64,23 @@ async function daemons(context: BenchContext, alone: Program, files: Program): P
 const measurements = () => ({ startMs: [] as number[], idleMb: [] as number[] });
 
 async function measure(
-  { startDaemon, pick }: BenchContext,
+  { startDaemon, pick, scratch }: BenchContext,
   program: Program,
   into: ReturnType<typeof measurements>,
 ): Promise<void> {
-  const daemon = await startDaemon({ program });
+  const daemon = await startDaemon({ program, env: { XDG_CACHE_HOME: scratch() } });
   into.startMs.push(daemon.startMs);
   await delay(pick(SETTLE_MS, SETTLE_MS / 10));
   into.idleMb.push(pssKb([daemon.pid, daemon.supervisorPid]) / 1000);
   await daemon.end();
 }
 
-async function status({ startDaemon, pick }: BenchContext, [file]: Program, node: string): Promise<Figure> {
-  const daemon = await startDaemon({ program: [file] });
+async function status(
+  { startDaemon, pick, scratch }: BenchContext,
+  [file]: Program,
+  node: string,
+): Promise<Figure> {
+  const daemon = await startDaemon({ program: [file], env: { XDG_CACHE_HOME: scratch() } });
   const env = { ...process.env, EXECGO_RUNTIME_URL: daemon.url };
   const args = ['status', await submitTask(daemon, TRUE)];
   const bare: number[] = [];
