@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { isSea } from 'node:sea';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { makeDirectories } from './files/make-directories.js';
 import { Closers } from './closers.js';
 import type { Config } from './config.js';
 import { inheritedEnvironment } from './inherited-environment.js';
@@ -31,13 +31,12 @@ import { repairFiles } from './runtime/repair.js';
 import { Supervision } from './runtime/supervision.js';
 import { Supervisors } from './runtime/supervisors.js';
 import { makeTaskId } from './runtime/task-id.js';
-import { letThrough } from './runtime/task-owner.js';
+import { letThrough, taskOwnerOf } from './runtime/task-owner.js';
 import { UsageSampler } from './runtime/usage-sampler.js';
 import { WalKeeper } from './runtime/wal-keeper.js';
 import { removeLayout, sweepCgroups } from './sandbox/cgroup-layout.js';
 import { probeCapabilities } from './sandbox/capabilities.js';
 import { readBootId } from './sandbox/process-identity.js';
-import { findUser } from './sandbox/user.js';
 import { lockDataDirWhenFree } from './store/data-dir-lock.js';
 import type { RetentionPolicy } from './store/kept-tasks.js';
 import { olderDataDir } from './store/older-data-dir.js';
@@ -79,6 +78,7 @@ export interface DaemonOptions {
 export async function startDaemon({ config, version, log, env }: DaemonOptions): Promise<Daemon> {
   const now = Date.now;
   const startedAt = now();
+  const taskOwner = taskOwnerOf(config.taskUser);
   const lock = await lockDataDirWhenFree(config.dataDir, LOCK_PATIENCE_MS);
   const closers = new Closers();
   closers.push(lock.release);
@@ -98,8 +98,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     });
     // Only now: beside a database that is refused nothing is made.
     for (const dir of ['tasks', 'supervisor', 'trash', 'sessions'])
-      fs.mkdirSync(path.join(config.dataDir, dir), { recursive: true, mode: 0o700 });
-    const taskOwner = process.getuid?.() === 0 ? findUser(config.taskUser ?? '') : undefined;
+      makeDirectories(path.join(config.dataDir, dir), 0o700);
     for (const dir of ['', 'tasks', 'sessions']) letThrough(path.join(config.dataDir, dir), taskOwner);
     store.saveTaskGroup(taskOwner?.gid);
     const launcher = await launcherKind(config.launcher);

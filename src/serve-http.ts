@@ -67,7 +67,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
     listenAddress(config, env),
     { connections, log },
   ).catch((error: unknown) => {
-    throw whyNotListening(error, config);
+    throw whyNotListening(error, config, env);
   });
   const { url, listenAddr } = whereServed(server, config);
   told = { ...told, listenAddr, runtimeId: config.runtimeIdAt(listenAddr) };

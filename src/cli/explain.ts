@@ -4,7 +4,6 @@ import { typedCommand } from './typed-command.js';
 
 /** What a person can do about a refusal, where the message alone does not say it. */
 const HINTS: Readonly<Record<string, string>> = {
-  unsupported_capability: 'leave out --strict to run with what this machine can enforce',
   insufficient_resources: 'ask for less, or start the daemon with more capacity',
   resource_limit_exceeded:
     'try again when tasks have ended, or start the daemon with a larger --max-queued-tasks',

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { errnoOf, systemWords } from '../files/errno.js';
 import type { TaskSubmission } from '../client/index.js';
 import { UsageError } from './usage-error.js';
 
@@ -12,8 +13,18 @@ export function readInput(file: string): string {
   try {
     return readFileSync(file === '-' ? STDIN : file, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`cannot read ${file === '-' ? 'standard input' : file}: ${why}`);
+    throw new UsageError(`cannot read ${file === '-' ? 'standard input' : file}: ${why(error)}`);
+  }
+}
+
+function why(error: unknown): string {
+  switch (errnoOf(error)) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EISDIR':
+      return 'it is a directory; name a file';
+    default:
+      return systemWords(error);
   }
 }
 

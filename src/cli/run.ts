@@ -56,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const owner = request.control_context?.owner ?? options.owner;
   const interruption = new Interruption(client, owner);
   try {
-    const { task_id: taskId, warnings = [] } = await printingRefusals(json, () =>
+    const { task_id: taskId, warnings = [] } = await printingRefusals(json, options, () =>
       submitOnce(client, request),
     );
     for (const warning of warnings) await note(warning);

@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { command, parse } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { packageVersion } from './package-version.js';
+import { UsageError } from './usage-error.js';
 
 /** `execgo serve`: reads flags by name only; what they hold is judged by the configuration. */
 export async function main(argv: readonly string[]): Promise<number> {
   const built = serveCommand();
-  if (!parse(built, argv)) return EXIT.ok;
+  if (!parsed(built, argv)) return EXIT.ok;
   const { loadConfig } = await import('../config.js');
   const config = loadConfig(built.opts(), process.env);
   const { runDaemon } = await import('../run-daemon.js');
@@ -15,6 +16,18 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 const append = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+/** npm takes flags for its own, and passes on what is left of them. @throws UsageError as {@link parse} does */
+function parsed(built: Command, argv: readonly string[]): boolean {
+  try {
+    return parse(built, argv);
+  } catch (error) {
+    if (!(error instanceof UsageError) || process.env['npm_lifecycle_event'] !== 'start') throw error;
+    throw new UsageError(
+      `${error.message}; with npm start, flags go after --: npm start -- --listen-addr 127.0.0.1:0`,
+    );
+  }
+}
 
 /** No defaults here: a flag that is not given may come from the environment, and both end in `loadConfig`. */
 function serveCommand(): Command {

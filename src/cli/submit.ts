@@ -46,11 +46,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   const client = connect(options);
   const asJson = isWholeRequest(options) || options.output === 'json';
   if (options.dryRun === true) {
-    await printJson(await printingRefusals(asJson, () => client.dryRun(request)));
+    await printJson(await printingRefusals(asJson, options, () => client.dryRun(request)));
     return EXIT.ok;
   }
   try {
-    const answer = await printingRefusals(asJson, () => submitWithin(client, request, options));
+    const answer = await printingRefusals(asJson, options, () => submitWithin(client, request, options));
     await (asJson ? printJson(answer) : printId(answer));
     return EXIT.ok;
   } catch (error) {

@@ -1,12 +1,15 @@
 import path from 'node:path';
 import { backupDatabase } from '../store/backup.js';
 import { DATABASE_FILE } from '../store/open.js';
+import { requireDatabase } from './readable.js';
 
 /**
  * Copies the database of a data directory, as of one moment, to a new file; a daemon may be at work there.
  * @returns the size of the copy in bytes
- * @throws ExecgoError `conflict` when `target` exists, `internal` when there is nothing sound to copy
+ * @throws ExecgoError `conflict` when `target` exists, `internal` when there is nothing sound to copy, `not_found` or
+ * `permission_denied` when there is nothing to read, `invalid_input` when the copy cannot be made there
  */
-export function backUp(dataDir: string, target: string): Promise<number> {
+export async function backUp(dataDir: string, target: string): Promise<number> {
+  requireDatabase(dataDir);
   return backupDatabase(path.join(dataDir, DATABASE_FILE), target);
 }

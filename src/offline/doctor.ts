@@ -4,8 +4,8 @@ import { ExecgoClient } from '../client/index.js';
 import { probeCapabilities } from '../sandbox/capabilities.js';
 import { removeLayout } from '../sandbox/cgroup-layout.js';
 import { readBootId } from '../sandbox/process-identity.js';
-import { checkDatabase } from '../store/check.js';
-import { servingDaemon } from '../store/data-dir-lock.js';
+import { checkDatabase, saysDamage } from '../store/check.js';
+import { HOLDER_FILE, servingDaemon } from '../store/data-dir-lock.js';
 import { DATABASE_FILE, openStore } from '../store/open.js';
 import { peekTaskGroup } from '../store/peek.js';
 import type { Store } from '../store/store.js';
@@ -17,6 +17,7 @@ import { hostFindings } from './checks/host.js';
 import { ledgerFindings, type LedgerView } from './checks/ledger.js';
 import { permissionFindings } from './checks/permissions.js';
 import { supervisorFindings } from './checks/supervisors.js';
+import { unreadableDir, unreadableFile } from './readable.js';
 
 /** How long the daemon may take to answer, in milliseconds. */
 const ANSWER_MS = 10_000;
@@ -32,13 +33,14 @@ export interface DoctorOptions {
  * none of them throws.
  */
 export async function examine({ dataDir, cgroupRoot }: DoctorOptions): Promise<Finding[]> {
-  if (!fs.existsSync(dataDir))
+  const unreadable = unreadableDir(dataDir);
+  if (unreadable !== undefined)
     return [
       {
         check: 'data directory',
         level: 'problem',
-        message: `${dataDir} does not exist`,
-        advice: 'name it with --data-dir; execgo serve makes it',
+        message: unreadable.problem,
+        advice: unreadable.advice,
       },
     ];
   const findings = [
@@ -53,7 +55,7 @@ export async function examine({ dataDir, cgroupRoot }: DoctorOptions): Promise<F
     daemon === undefined
       ? undefined
       : new ExecgoClient({ server: daemon.listen_addr, requestTimeoutMs: ANSWER_MS });
-  findings.push(...(await attempt('daemon', () => daemonFindings(client, daemon?.pid))));
+  findings.push(...(await attempt('daemon', () => daemonFindings(dataDir, client, daemon?.pid))));
   if (database.every((f) => f.level === 'ok')) findings.push(...(await rowFindings(dataDir, client)));
   client?.close();
   return findings;
@@ -84,17 +86,32 @@ function databaseFindings(dataDir: string): Finding[] {
     return [
       { check: 'database', level: 'note', message: `${file} is not there yet: the first start makes it` },
     ];
+  const owner = fs.statSync(file, { throwIfNoEntry: false })?.uid;
+  // Whose it is, and what to do about that, has been told with the permissions.
+  if (owner !== undefined && owner !== (process.geteuid?.() ?? owner))
+    return [{ check: 'database', level: 'note', message: `${file} is not checked: it is another user's` }];
   const problems = checkDatabase(file);
   if (problems.length === 0) return [{ check: 'database', level: 'ok', message: `${file} is sound` }];
   return problems.map((problem) => ({
     check: 'database',
     level: 'problem',
     message: `${file}: ${problem}`,
-    advice: 'stop the daemon, keep a copy of all three files, and restore a backup',
+    ...(saysDamage(problem)
+      ? { advice: 'stop the daemon, keep a copy of all three files, and restore a backup' }
+      : {}),
   }));
 }
 
-async function daemonFindings(client: ExecgoClient | undefined, pid: number | undefined): Promise<Finding[]> {
+async function daemonFindings(
+  dataDir: string,
+  client: ExecgoClient | undefined,
+  pid: number | undefined,
+): Promise<Finding[]> {
+  const unreadable = unreadableFile(path.join(dataDir, HOLDER_FILE));
+  if (unreadable !== undefined) {
+    const message = `cannot tell whether a daemon runs: ${unreadable.problem}`;
+    return [{ check: 'daemon', level: 'problem', message, advice: unreadable.advice }];
+  }
   if (client === undefined) return [{ check: 'daemon', level: 'note', message: 'no daemon runs here' }];
   await client.ready();
   return [{ check: 'daemon', level: 'ok', message: `pid ${pid ?? 0} answers and can write` }];

@@ -1,14 +1,12 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import { Collector } from '../runtime/collector.js';
 import { FileThread } from '../runtime/files/file-thread.js';
 import { emptyOut, type RemovalParts } from '../runtime/remove-tasks.js';
 import { readBootId } from '../sandbox/process-identity.js';
 import { lockDataDirWhenFree, servingDaemon } from '../store/data-dir-lock.js';
 import type { RetentionPolicy } from '../store/kept-tasks.js';
-import { DATABASE_FILE, openStore } from '../store/open.js';
-import { ExecgoError } from '../task/errors.js';
+import { openStore } from '../store/open.js';
 import { GC_IDS_MAX, type GcReport, type GcRequest } from '../task/gc.js';
+import { requireDatabase } from './readable.js';
 
 /** How long the data directory is held at a time, in milliseconds: a daemon that starts meanwhile waits for it. */
 const SLICE_MS = 500;
@@ -29,12 +27,7 @@ export type OfflineGc = { report: GcReport } | { daemon: string };
  * @throws ExecgoError when there is no database, it needs another version, or somebody else holds it for too long
  */
 export async function collectOffline(dataDir: string, request: GcRequest, log: Log): Promise<OfflineGc> {
-  const database = path.join(dataDir, DATABASE_FILE);
-  if (!fs.existsSync(database))
-    throw new ExecgoError(
-      'not_found',
-      `there is no database ${database}; name the data directory with --data-dir, or a daemon with --server`,
-    );
+  requireDatabase(dataDir);
   const files = new FileThread(dataDir);
   try {
     return request.dry_run === true

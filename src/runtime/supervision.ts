@@ -97,6 +97,10 @@ export class Supervision implements SupervisorEvents {
     pump(this.core());
   }
 
+  holds(link: SupervisorLink): boolean {
+    return this.runningUnder(link.incarnation).length > 0;
+  }
+
   async died(link: SupervisorLink): Promise<void> {
     this.untold.delete(link);
     await settleDead(this.core(), link, this.runningUnder(link.incarnation), this.bootId);

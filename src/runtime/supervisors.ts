@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
+import { makeDirectories } from '../files/make-directories.js';
 import type { SupervisorRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { removeSocketPlace } from '../supervisor/socket-path.js';
@@ -30,6 +31,8 @@ export interface SupervisorEvents {
   message: (link: SupervisorLink, message: SupervisorMessage) => void;
   /** A message that is not understood was dropped; its value, where it is one. */
   garbled: (link: SupervisorLink, value: unknown) => void;
+  /** True for one that holds running tasks. */
+  holds: (link: SupervisorLink) => boolean;
   /** The process is gone; its directory is still there and is removed afterwards. */
   died: (link: SupervisorLink) => Promise<void>;
   /** What it has left could not be settled: what ran there is lost. */
@@ -78,7 +81,7 @@ export class Supervisors {
    * up goes on afterwards: a daemon that can only be read from is better than none.
    */
   async start(): Promise<void> {
-    fs.mkdirSync(this.options.root, { recursive: true, mode: 0o700 });
+    makeDirectories(this.options.root, 0o700);
     const recorded = this.options.store.supervisors();
     this.removeUnrecorded(new Set(recorded.map((r) => r.incarnation)));
     await Promise.all(recorded.map((identity) => this.settle(identity)));
@@ -198,7 +201,10 @@ export class Supervisors {
   private async onDead(link: SupervisorLink): Promise<void> {
     if (this.closing) return;
     link.gone = true;
-    this.options.log.warn({ incarnation: link.incarnation, pid: link.pid }, 'a supervisor is gone');
+    const about = { incarnation: link.incarnation, pid: link.pid };
+    // One that has nothing to do ends with its daemon.
+    const isMissed = this.currentLink === link || this.events.holds(link);
+    this.options.log[isMissed ? 'warn' : 'debug'](about, 'a supervisor is gone');
     if (this.currentLink === link) {
       this.currentLink = undefined;
       void this.ensureCurrent();

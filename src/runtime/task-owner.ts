@@ -1,10 +1,28 @@
 import fs from 'node:fs';
 import { withDirectory, type Directory } from '../files/directory.js';
+import { findUser } from '../sandbox/user.js';
+import { invalidInput } from '../task/errors.js';
 
 /** User and group number that tasks run as, where that is not the daemon's own user. */
 export interface TaskOwner {
   uid: number;
   gid: number;
+}
+
+/**
+ * @param user of `--task-user`
+ * @returns whom tasks run as; undefined for the daemon's own user, and where it is not root and cannot become another: each
+ * task is refused then
+ * @throws ExecgoError `invalid_input` for a user that does not exist
+ */
+export function taskOwnerOf(user: string | undefined): TaskOwner | undefined {
+  if (user === undefined || process.getuid?.() !== 0) return undefined;
+  const found = findUser(user);
+  if (found === undefined)
+    throw invalidInput(
+      `--task-user: there is no user ${JSON.stringify(user)} here; name one, or make it with useradd`,
+    );
+  return found;
 }
 
 /** Search, without reading or writing: names inside cannot be listed, and each file keeps its own mode. */

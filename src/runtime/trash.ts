@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
+import { makeDirectories } from '../files/make-directories.js';
 import { withDirectory, type Directory } from '../files/directory.js';
 import { isErrno } from '../files/errno.js';
 import { MountedError } from '../files/kind.js';
@@ -13,7 +13,7 @@ import { TASKS, TRASH } from './task-paths.js';
  * @throws MountedError for a mount point; a system error
  */
 export function moveToTrash(dataDir: string, from: Directory, name: string | Buffer): string | undefined {
-  fs.mkdirSync(path.join(dataDir, TRASH), { recursive: true, mode: 0o700 });
+  makeDirectories(path.join(dataDir, TRASH), 0o700);
   return withDirectory(dataDir, [TRASH], (trash) => {
     const target = `${typeof name === 'string' ? nameInTrash(name) : 'orphan'}.${randomUUID()}`;
     const move = () => {

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeDirectories } from '../files/make-directories.js';
 import { procsFile } from './cgroup.js';
 import { cgroupVersionOf } from './cgroup-mounts.js';
 
@@ -17,7 +18,7 @@ export function makeDelegated(path: string): void {
   if (cgroupVersionOf(parent) === 'v2' && !isMountRoot(path)) {
     if (!exists(path)) makeDelegated(parent);
     else passDown(parent);
-    mkdirSync(path, { recursive: true });
+    makeDirectories(path);
   }
   passDown(path);
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectories } from '../files/make-directories.js';
 import { createCgroup, removeCgroup } from './cgroup.js';
 import { makeDelegated } from './cgroup-delegation.js';
 import { cgroupSpec, type CgroupLayout } from './cgroup-layout.js';
@@ -87,7 +88,7 @@ function ownRoot(): string | undefined {
 function makeBase(path: string, version: 'v1' | 'v2', reasons: Record<string, string>): boolean {
   try {
     if (version === 'v2') makeDelegated(path);
-    else mkdirSync(path, { recursive: true });
+    else makeDirectories(path);
     return true;
   } catch (error) {
     reasons.cgroup = `cannot make ${path}: ${messageOf(error)}`;

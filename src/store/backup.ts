@@ -1,7 +1,8 @@
 import fs from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type Database from 'better-sqlite3';
-import { ExecgoError } from '../task/errors.js';
+import { isErrno, systemWords } from '../files/errno.js';
+import { ExecgoError, invalidInput } from '../task/errors.js';
 import { openForReading, problemAt } from './inspect.js';
 
 /** All pages in one step: between two steps a writer could change what was copied, and it would begin again. */
@@ -22,7 +23,14 @@ export async function backupDatabase(source: string, target: string): Promise<nu
   if (problem !== undefined)
     throw new ExecgoError('internal', `cannot copy the database ${source}: ${problem}`);
   const partial = `${file}.partial-${process.pid}`;
-  fs.closeSync(fs.openSync(partial, 'wx', 0o600));
+  try {
+    fs.closeSync(fs.openSync(partial, 'wx', 0o600));
+  } catch (error) {
+    const why = isErrno(error, 'ENOENT') ? `${dirname(file)} does not exist` : systemWords(error);
+    throw invalidInput(
+      `cannot write ${target}: ${why}; name a file in a directory that is there and may be written to`,
+    );
+  }
   let db: Database.Database | undefined;
   try {
     db = openForReading(source);

@@ -1,9 +1,14 @@
 import fs from 'node:fs';
 import type Database from 'better-sqlite3';
-import { corruption, openForReading, problemAt } from './inspect.js';
+import { corruption, isDamage, openForReading, problemAt } from './inspect.js';
 
 /** At most this many findings are listed; a damaged database can have millions. */
 const MAX_FINDINGS = 100;
+
+/** Problems of a database that lie in its owner, rights or version have the way out with them, and need no backup. */
+export function saysDamage(problem: string): boolean {
+  return isDamage(problem) || !problem.startsWith('it ');
+}
 
 /**
  * Reads the whole database and says what is wrong with it, a sentence each; empty when nothing is. Takes time in

@@ -3,10 +3,13 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
+import { systemWords } from '../files/errno.js';
+import { makeDirectories } from '../files/make-directories.js';
 import { ensureOwn, refuseWeakWay } from './own-data-dir.js';
 
 const LOCK_FILE = 'daemon.lock';
-const HOLDER_FILE = 'daemon.json';
+/** Where a daemon says who it is. */
+export const HOLDER_FILE = 'daemon.json';
 
 /** Who holds a data directory. */
 export interface Holder {
@@ -37,7 +40,7 @@ function lockDataDir(dataDir: string): DataDirLock {
   let db: Database.Database | undefined;
   try {
     refuseWeakWay(dataDir);
-    makeDir(dataDir);
+    makeDirectories(dataDir, 0o700);
     ensureOwn(dataDir);
     fs.closeSync(fs.openSync(lockPath, 'a', 0o600));
     db = new Database(lockPath, { timeout: 0 });
@@ -107,11 +110,23 @@ function refusal(dataDir: string, holderPath: string, error: unknown): ExecgoErr
       `the data directory ${dataDir} is in use by ${description}; stop it first, or choose another --data-dir`,
     );
   }
-  const reason = error instanceof Error ? error.message : String(error);
   return new ExecgoError(
     'internal',
-    `the data directory ${dataDir} cannot be used: ${reason}; ${remedy(error)}`,
+    `the data directory ${dataDir} cannot be used: ${reason(error)}; ${remedy(error)}`,
   );
+}
+
+function reason(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EEXIST':
+      return 'it is not a directory';
+    case 'ENOTDIR':
+      return 'what stands above it is not a directory';
+    case 'ENOENT':
+      return 'no directory can be made there';
+    default:
+      return systemWords(error);
+  }
 }
 
 function remedy(error: unknown): string {
@@ -124,19 +139,10 @@ function remedy(error: unknown): string {
       return 'mount its file system writable, or choose another --data-dir';
     case 'EEXIST':
     case 'ENOTDIR':
-      return 'a file is in its place: move that away, or choose another --data-dir';
+    case 'ENOENT':
+      return 'choose another --data-dir';
     default:
       return 'check that it belongs to the user execgo runs as and can be written to';
-  }
-}
-
-function makeDir(dir: string): void {
-  try {
-    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    // Making parents too hides why the last one cannot be made.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') fs.mkdirSync(dir, { mode: 0o700 });
-    throw error;
   }
 }
 

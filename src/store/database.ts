@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { makeDirectories } from '../files/make-directories.js';
 import { ExecgoError } from '../task/errors.js';
 import { outdatedAt, problemAt } from './inspect.js';
 import { lostDatabase } from './lost-database.js';
@@ -56,7 +57,7 @@ function isNew(path: string): boolean {
 
 function create(path: string): string | undefined {
   try {
-    fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(path), 0o700);
     fs.closeSync(fs.openSync(path, 'wx', 0o600));
     return undefined;
   } catch (error) {

@@ -71,6 +71,11 @@ export function corruption(error: unknown): string {
   return `it is damaged (${sqliteCode(error) ?? 'error'}: ${error instanceof Error ? error.message : String(error)}): ${RESTORE}`;
 }
 
+/** True for a problem that {@link problemAt} or {@link corruption} has found in what a database holds. */
+export function isDamage(problem: string): boolean {
+  return problem.endsWith(RESTORE);
+}
+
 function accessProblem(path: string, stat: fs.Stats): string | undefined {
   if (!stat.isFile()) return 'it is not a regular file: move it away';
   const uid = process.geteuid?.();

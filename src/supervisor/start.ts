@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
+import { makeDirectories } from '../files/make-directories.js';
 import { PLACE_VARIABLES } from '../binary/native-places.js';
 import { startTicks } from '../sandbox/process-identity.js';
 import type { LauncherChoice } from './choose-launcher.js';
@@ -70,7 +71,7 @@ export async function startSupervisor(options: StartOptions): Promise<StartedSup
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeDirectories(dir, 0o700);
     writeSecret(dir);
     const { child, pid } = await startProcess(options, dir, incarnation);
     return {

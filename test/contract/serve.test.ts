@@ -109,6 +109,46 @@ test('a data directory that cannot be used is refused in words', () => {
   expect(noDatabase.stderr).toContain('runtime.db');
 });
 
+test.each([
+  ['/proc/execgo-data', 'no directory can be made there; choose another --data-dir'],
+  ['/proc/a/b/c', 'no directory can be made there'],
+  ['/etc/passwd', 'it is not a directory; choose another --data-dir'],
+  ['/etc/passwd/below', 'is not a directory'],
+])('the data directory %s is refused, and not tried for ever', (dir, words) => {
+  const { status, stderr } = refused(['--data-dir', dir]);
+  expect(status).toBe(1);
+  expect(stderr).toContain(dir);
+  expect(stderr).toContain(words);
+  expect(stderr).not.toMatch(/\bE[A-Z]{4,}\b/);
+});
+
+test('a socket that cannot be made is told as it is', () => {
+  const dir = tempDir();
+  writeFileSync(join(dir, 'file'), 'keep');
+  for (const [socket, words] of [
+    ['gone/s.sock', `${dir}/gone does not exist; make it`],
+    ['file', 'what is there is no socket; move it away'],
+    ['file/s.sock', `${dir}/file is not a directory`],
+  ] as const) {
+    const { status, stderr } = refused(['--listen-socket', join(dir, socket)]);
+    expect([status, stderr.includes(words)], stderr).toEqual([1, true]);
+    expect(stderr).not.toMatch(/\bE[A-Z]{4,}\b|in use/);
+  }
+});
+
+test('under npm start the way out is told as it is typed there', async () => {
+  const daemon = await startDaemon();
+  const env = { npm_lifecycle_event: 'start' };
+  const inUse = refused(['--listen-addr', new URL(daemon.url).host], env);
+  expect(inUse.stderr).toContain('npm start -- --listen-addr 127.0.0.1:0');
+  const stray = refused(['127.0.0.1:0'], env);
+  expect([stray.status, stray.stderr]).toEqual([
+    2,
+    expect.stringContaining('flags go after --: npm start -- '),
+  ]);
+  expect(refused(['127.0.0.1:0'], { npm_lifecycle_event: '' }).stderr).not.toContain('npm');
+});
+
 test('an orderly stop leaves running tasks to the supervisor, and the next start takes them over', async () => {
   const daemon = await startDaemon();
   const long = await submit(daemon, command('sleep', ['600']));

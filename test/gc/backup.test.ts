@@ -42,8 +42,12 @@ test('a copy made without a daemon; what cannot be copied leaves nothing', async
   expect((await backup(daemon.dataDir, 'copy.db')).code).toBe(0);
   expect(checkDatabase(join(dir, 'copy.db'))).toEqual([]);
   const missing = await backup(tempDir(), 'none.db');
-  expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('does not exist')]);
-  expect((await backup(daemon.dataDir, 'no/such/dir.db')).code).toBe(1);
+  expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('is not a data directory')]);
+  const nowhere = await backup(daemon.dataDir, 'no/such/dir.db');
+  expect([nowhere.code, nowhere.stderr]).toEqual([
+    1,
+    expect.stringContaining(`cannot write ${dir}/no/such/dir.db: ${dir}/no/such does not exist; name a file`),
+  ]);
   expect((await execgo(['backup'])).code).toBe(2);
   expect(fs.readdirSync(dir)).toEqual(['copy.db']);
 });

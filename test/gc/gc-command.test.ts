@@ -85,7 +85,7 @@ test('what is wrong is said in one line', async () => {
   const empty = tempDir();
   const missing = await execgo(['gc', '--data-dir', empty]);
   expect([missing.code, missing.stdout]).toEqual([1, '']);
-  expect(missing.stderr).toMatch(/^execgo: there is no database .*--data-dir.*\n$/);
+  expect(missing.stderr).toMatch(/^execgo: .* is not a data directory.*--data-dir.*\n$/);
   expect(fs.readdirSync(empty)).toEqual([]);
   expect((await execgo(['gc', '--data-dir', empty, '--server', 'http://127.0.0.1:1'])).code).toBe(2);
   expect((await execgo(['gc', '--older-than', '7'])).code).toBe(2);
