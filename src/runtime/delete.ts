@@ -4,11 +4,12 @@ import { errnoOf } from '../files/errno.js';
 import { checkOwner } from './check-owner.js';
 import type { Core } from './core.js';
 import { asStorageError } from './storage-error.js';
-import { emptyOut, removeRows } from './remove-tasks.js';
+import { emptyOutSoon, removeRows } from './remove-tasks.js';
 import { taskRecord } from './status.js';
 
 /**
- * Deletes a terminal task: its directory is renamed into `trash/`, then its row goes, then its files.
+ * Deletes a terminal task: its directory is renamed into `trash/`, then its row goes. Its files go afterwards, which nobody waits
+ * for: a task decides how many there are, also of those that are removed before.
  * @param owner value of `x-execgo-owner`
  * @throws ExecgoError `not_found`; `permission_denied` for another owner; `conflict` while it is not terminal, or when its
  * directory cannot be moved: it stays then
@@ -26,7 +27,7 @@ export async function deleteTask(core: Core, taskId: string, owner: string | und
   const { removed, failed } = await removeRows({ dataDir: settings.dataDir, store }, [taskId]);
   if (failed[0] !== undefined) throw notRemoved(taskId, asStorageError(failed[0].error));
   if (removed[0] === undefined) throw taskNotFound(taskId);
-  if (removed[0].trashed !== undefined) await emptyOut({ files, log }, [removed[0].trashed]);
+  if (removed[0].trashed !== undefined) emptyOutSoon({ files, log }, [removed[0].trashed]);
 }
 
 /** What the task did to its directory is for a person to undo: an immutable file, a mount. */

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { command, http, startDaemon, submitAndWait, tempDir } from '../harness/index.js';
+import { command, http, startDaemon, submitAndWait, tempDir, waitFor } from '../harness/index.js';
 
 /** Much longer than any single step may hold the daemon up, and much shorter than the removal takes. Milliseconds. */
 const HANG_GUARD_MS = 2000;
@@ -54,6 +54,6 @@ test('DELETE removes a task in the same way', async () => {
   );
   expect((await http(daemon.url).delete('/api/v1/tasks/a')).status).toBe(200);
   expect((await http(daemon.url).delete('/api/v1/tasks/a')).status).toBe(404);
-  expect(fs.readdirSync(join(daemon.dataDir, 'trash'))).toEqual([]);
+  await waitFor(() => fs.readdirSync(join(daemon.dataDir, 'trash')).length === 0);
   expect(fs.readFileSync(join(outside, 'precious'), 'utf8')).toBe('precious');
 });

@@ -61,7 +61,8 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
             check: 'files',
             level: 'note',
             message: `${trash.length} entries in ${path.join(dataDir, TRASH)} are being deleted, or cannot be`,
-            advice: 'if they stay, look for immutable files there: lsattr -R',
+            advice:
+              'if they stay, look for immutable files (lsattr -R) and mounts (findmnt) there; the log of the daemon names them',
           } as const,
         ]
       : []),
