@@ -105,9 +105,11 @@ function buildChain(
 
 function becoming(user: TaskUser, root: string | undefined, { workspace_subdir: subdir }: SandboxView) {
   const setpriv = requireTool('setpriv');
-  if (root !== undefined) return { become: [setpriv, '--no-new-privs'] };
+  const output_owner = { uid: user.uid, gid: user.gid };
+  if (root !== undefined) return { become: [setpriv, '--no-new-privs'], output_owner };
   return {
     become: [setpriv, ...setprivArguments(user)],
+    output_owner,
     ...(subdir === undefined ? {} : { make_cwd: requireTool('mkdir') }),
   };
 }

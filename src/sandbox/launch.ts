@@ -40,6 +40,11 @@ export interface ChainSpec {
    * `chroot` it gives up what it can, and the switch is chroot(1)'s, because the change of root needs what a switch gives up.
    */
   become?: string[] | undefined;
+  /**
+   * Whom the output pipes are given to, so that this user can open /dev/stdout and /dev/stderr. A supervisor that does not know
+   * the field runs the task all the same.
+   */
+  output_owner?: { uid: number; gid: number } | undefined;
   /** mkdir(1), where the program's directory is made by the task's user when it is missing. */
   make_cwd?: string | undefined;
   /** chroot(1), its options and the new root, right before the program. */

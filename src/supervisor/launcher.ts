@@ -9,6 +9,8 @@ export interface SpawnRequest {
   cwd: string;
   /** Gives the process a descriptor 3. */
   report: boolean;
+  /** Whom the pipes of stdout and stderr belong to; this user unless given. */
+  outputOwner?: { uid: number; gid: number } | undefined;
 }
 
 /** CPU time in milliseconds and peak resident memory in bytes; empty where the launcher cannot know. */

@@ -129,13 +129,16 @@ export class LibcLauncher implements Launcher {
   }
 
   /** @returns 0, or the errno that keeps one from being made. */
-  #makeStreams(request: SpawnRequest, streams: Stream[]): number {
-    const names: StreamName[] = request.report ? ['stdout', 'stderr', 'report'] : ['stdout', 'stderr'];
+  #makeStreams({ report, outputOwner: owner }: SpawnRequest, streams: Stream[]): number {
+    const names: StreamName[] = report ? ['stdout', 'stderr', 'report'] : ['stdout', 'stderr'];
     for (const name of names) {
       const pipe = this.#libc.pipe();
       if (typeof pipe === 'number') return pipe;
       streams.push({ name, ...pipe });
       this.#openStreams++;
+      if (owner === undefined || name === 'report') continue;
+      const refused = this.#libc.chown(pipe.write, owner.uid, owner.gid);
+      if (refused !== 0) return refused;
     }
     return 0;
   }

@@ -41,6 +41,7 @@ export class Libc {
   readonly #read: Call;
   readonly #close: Call;
   readonly #access: Call;
+  readonly #fchown: Call;
   readonly #kill: Call;
   readonly #waitid: Call;
   readonly #wait4: Call;
@@ -77,6 +78,7 @@ export class Libc {
     this.#read = declare('long read(int fd, void *buffer, size_t length)');
     this.#close = declare('int close(int fd)');
     this.#access = declare('int access(const char *path, int mode)');
+    this.#fchown = declare('int fchown(int fd, int owner, int group)');
     this.#kill = declare('int kill(int pid, int signal)');
     this.#waitid = declare('int waitid(int type, int id, void *info, int options)');
     this.#wait4 = declare('int wait4(int pid, void *status, int options, void *usage)');
@@ -114,6 +116,12 @@ export class Libc {
       if (errno === constants.errno.EAGAIN) return -1;
       if (errno !== constants.errno.EINTR) return 0;
     }
+  }
+
+  /** Gives the file behind a descriptor to somebody. @returns 0 or an errno. */
+  chown(fd: number, uid: number, gid: number): number {
+    // The C type is unsigned, and the numbers wrap as it does.
+    return this.#fchown(fd, uid | 0, gid | 0) === 0 ? 0 : koffi.errno();
   }
 
   close(fd: number): void {

@@ -50,6 +50,7 @@ const chain = shape({
   wrappers: list(list(text)),
   forks: optional(flag),
   become: optional(list(text)),
+  output_owner: optional(shape({ uid: count, gid: count })),
   make_cwd: optional(text),
   chroot: optional(list(text)),
   shell: optional(flag),

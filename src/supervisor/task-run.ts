@@ -121,7 +121,7 @@ export class TaskRun {
     this.#spawnedAt = clock.monotonic();
     const { argv, env, cwd } = launch;
     launcher.spawn(
-      { argv, env, cwd, report: this.#chain !== undefined },
+      { argv, env, cwd, report: this.#chain !== undefined, outputOwner: spec.chain?.output_owner },
       {
         spawned: (process) => this.#spawned(process, startedAtMs),
         data: (stream, chunk) => this.#data(stream, chunk),

@@ -49,6 +49,20 @@ test('it writes its workspace by relative and by absolute path, and reads and ru
   expect(statSync(join(end.artifacts.task_dir, 'workspace/sub/a')).uid).toBe(65_534);
 });
 
+test('it can open its standard streams by name, with limits, in namespaces and without', async () => {
+  const daemon = await asNobody();
+  for (const more of [
+    {},
+    { limits: { memory_bytes: 500_000_000, pids_max: 50, cpu_time_sec: 50 } },
+    { sandbox: { profile: 'linux_sandbox' } },
+  ]) {
+    const text =
+      'echo a; echo b >/dev/stdout; echo c >/dev/stderr; stat -Lc %u:%g:%a /dev/stdout /dev/stderr';
+    const end = await submitAndWait(daemon, script(text, more));
+    expect([end.stdout, end.stderr]).toEqual(['a\nb\n65534:65534:600\n65534:65534:600\n', 'c\n']);
+  }
+});
+
 test('it cannot read secrets, nor write what is not its own', async () => {
   const daemon = await asNobody();
   const other = await submitAndWait(daemon, script('umask 077; echo secret >mine'));
