@@ -10,6 +10,8 @@ export interface ProcessIdentity {
 
 /** Variable that carries a launch's token in the environment of all its processes. */
 const TOKEN_VARIABLE = 'EXECGO_LAUNCH';
+/** `num_threads` in `/proc/<pid>/stat`. */
+const THREADS_FIELD = 20;
 
 /** @returns the id of this boot; empty where there is no /proc. */
 export function readBootId(): string {
@@ -65,13 +67,20 @@ export function isRunning(identity: ProcessIdentity, bootId: string): boolean {
   return !isEnded(stat);
 }
 
+/** A process whose first thread alone has ended looks like a zombie, and runs. */
 function isEnded(stat: string): boolean {
-  return ['Z', 'X'].includes(afterCommand(stat)[0] ?? '');
+  const fields = afterCommand(stat);
+  return ['Z', 'X'].includes(fields[0] ?? '') && Number(fields[THREADS_FIELD - 3]) <= 1;
+}
+
+/** @returns the threads of `pid`; empty when it is gone or there is no /proc. */
+export function threadsOf(pid: number): string[] {
+  return readNames(`/proc/${pid}/task`);
 }
 
 /** @returns pids of the children of all threads of `pid`; empty when it is gone or there is no /proc. */
 export function childrenOf(pid: number): number[] {
-  return readNames(`/proc/${pid}/task`).flatMap((tid) =>
+  return threadsOf(pid).flatMap((tid) =>
     (readText(`/proc/${pid}/task/${tid}/children`) ?? '').split(' ').filter(isPid).map(Number),
   );
 }
@@ -92,8 +101,30 @@ export function descendantsOf(pid: number): number[] {
 
 /** True when the environment that `pid` was started with names the launch `token`. */
 export function carriesToken(pid: number, token: string): boolean {
-  const environment = readText(`/proc/${pid}/environ`) ?? '';
-  return environment.split('\0').includes(`${TOKEN_VARIABLE}=${token}`);
+  return tokensOf(pid).includes(token);
+}
+
+/** @returns the launches that the environment names that `pid` was started with; more than one only where a task means to. */
+export function tokensOf(pid: number): string[] {
+  const prefix = `${TOKEN_VARIABLE}=`;
+  const environment = environmentOf(pid);
+  if (!environment.includes(prefix)) return [];
+  return environment
+    .split('\0')
+    .flatMap((entry) => (entry.startsWith(prefix) ? entry.slice(prefix.length) : []));
+}
+
+function environmentOf(pid: number): string {
+  const own = readText(`/proc/${pid}/environ`) ?? '';
+  if (own !== '') return own;
+  // The memory of a process whose first thread has ended is only found through the others.
+  const threads = threadsOf(pid);
+  const others = threads.length > 1 ? threads : [];
+  for (const tid of others) {
+    const text = readText(`/proc/${pid}/task/${tid}/environ`) ?? '';
+    if (text !== '') return text;
+  }
+  return '';
 }
 
 /** @returns pids of all processes of this machine that carry `token`: reads every environment, so only for rare use. */
@@ -104,16 +135,8 @@ export function findByToken(token: string): number[] {
 /** @returns for each token that any process of this machine carries, the pids of those: one look at every environment. */
 export function findTokens(): Map<string, number[]> {
   const found = new Map<string, number[]>();
-  const prefix = `${TOKEN_VARIABLE}=`;
-  for (const pid of readNames('/proc').filter(isPid).map(Number)) {
-    const environment = readText(`/proc/${pid}/environ`) ?? '';
-    if (!environment.includes(prefix)) continue;
-    for (const entry of environment.split('\0')) {
-      if (!entry.startsWith(prefix)) continue;
-      const token = entry.slice(prefix.length);
-      found.set(token, [...(found.get(token) ?? []), pid]);
-    }
-  }
+  for (const pid of readNames('/proc').filter(isPid).map(Number))
+    for (const token of tokensOf(pid)) found.set(token, [...(found.get(token) ?? []), pid]);
   return found;
 }
 

@@ -1,9 +1,11 @@
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
-import { findByToken } from '../sandbox/process-identity.js';
+import { childState, findByToken } from '../sandbox/process-identity.js';
 import { closeInherited } from './inherited-files.js';
 import type { Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
+import type { Orphan } from './orphan.js';
+import { Orphans } from './orphans.js';
 import { explainSpawnFailure } from './spawn-error.js';
 
 /** Children of Node have its raised limit of open files and its oom_score_adj; a shell corrects both before it becomes the program. */
@@ -13,14 +15,15 @@ const CORRECTED = ['/bin/sh', '-c', CORRECT, 'execgo'];
 const NAMES: StreamName[] = ['stdout', 'stderr', 'report'];
 
 /**
- * Launches through execa where libc cannot be called: slower, with sockets in place of pipes, without usage, and what
- * escapes from its process group is found by its token alone.
+ * Launches through execa where libc cannot be called: slower, with sockets in place of pipes, without usage. Of what escapes
+ * from its process group and gives up its token, only what a leader made beside itself is found.
  */
 export class ExecaLauncher implements Launcher {
   readonly kind = 'execa';
   readonly alwaysChain = true;
   /** Each is over when `spawn` returns. */
   readonly spawnsAtOnce = 1;
+  readonly #orphans = new Orphans();
 
   constructor() {
     process.umask(0o022);
@@ -41,8 +44,10 @@ export class ExecaLauncher implements Launcher {
       void child.then((result) => fail((result as { code?: string }).code ?? 'unknown error'));
       return;
     }
+    this.#orphans.end({}, pid);
     const streams = NAMES.map((name, index) => this.#attach(name, child.stdio[index + 1], events));
     child.once('exit', (code, signal) => {
+      this.#orphans.reaped(pid);
       this.signal(-pid, constants.signals.SIGKILL);
       events.exit({
         ...(signal === null ? { exit_code: code ?? 0 } : { signal: constants.signals[signal] }),
@@ -66,12 +71,13 @@ export class ExecaLauncher implements Launcher {
     return findByToken(token);
   }
 
-  orphans(): number[] {
-    return [];
+  /** Nobody waits for those that have ended. */
+  orphans(): readonly Orphan[] {
+    return this.#orphans.all().filter(({ pid }) => childState(pid)?.hasEnded === false);
   }
 
   close(): void {
-    // Holds nothing of its own.
+    this.#orphans.close();
   }
 
   #attach(name: StreamName, stream: unknown, events: SpawnEvents): Readable {

@@ -1,3 +1,5 @@
+import type { Orphan } from './orphan.js';
+
 /** `report` is descriptor 3, on which the launch chain tells how far it came. */
 export type StreamName = 'stdout' | 'stderr' | 'report';
 
@@ -71,10 +73,10 @@ export interface Launcher {
   spawn(request: SpawnRequest, events: SpawnEvents): void;
   /** kill(2): a negative pid means a process group, signal 0 only asks. @returns false when there is no such process. */
   signal(pid: number, signal: number): boolean;
-  /** Processes that carry a launch token although their leader is gone. */
+  /** Processes that carry a launch token, or belong to one that does, although no leader is above them. */
   strays(token: string): number[];
-  /** Processes that lost their parent and became children of this process; none where it is no subreaper. */
-  orphans(): number[];
+  /** Children of this process that it did not spawn, as far as that can be told: what lost its parent, or was made beside it. */
+  orphans(): readonly Orphan[];
   /** Gives back what the launcher itself holds. Call when no process of it is left. */
   close(): void;
 }

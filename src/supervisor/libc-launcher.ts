@@ -1,13 +1,14 @@
 import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { carriesToken, descendantsOf, findByToken } from '../sandbox/process-identity.js';
+import { findByToken, threadsOf } from '../sandbox/process-identity.js';
 import { Epoll } from './epoll.js';
 import type { ExitStatus, Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
 import { Libc } from './libc.js';
 import type { Reaped } from './libc.js';
 import type { SpawnResult } from './libc-spawn.js';
-import { OrphanList } from './orphans.js';
+import type { Orphan } from './orphan.js';
+import { Orphans } from './orphans.js';
 import { PeakFloor } from './peak-floor.js';
 import { PipeReader } from './pipe-reader.js';
 import { tryProgram } from './program-path.js';
@@ -36,9 +37,6 @@ interface Stream {
   write: number;
 }
 
-/** Stands for a spawn under way, the pid of whose process is not known yet. */
-type PendingSpawn = object;
-
 /**
  * Launches through posix_spawn(3) on libuv's threads, and reaps through waitid(2) on the main thread. The process becomes a
  * child subreaper: what loses its parent becomes a child of this one. Nothing else in the process may have children.
@@ -52,12 +50,11 @@ export class LibcLauncher implements Launcher {
   readonly #epoll = new Epoll();
   readonly #spawner = new Spawner(this.#libc);
   readonly #leaders = new Map<number, Leader>();
-  readonly #pending = new Set<PendingSpawn>();
-  /** A child that has ended and is no leader that is known, with the spawns that may have made it. */
-  #unknown: { pid: number; mayBeOf: Set<PendingSpawn> } | undefined;
+  /** A child has ended that may be the process of a spawn under way. */
+  #isHeldUp = false;
   #openStreams = 0;
   readonly #devNull = openSync('/dev/null', 'r');
-  readonly #orphans = new OrphanList();
+  readonly #orphans = new Orphans();
   readonly #peakFloor = new PeakFloor();
   readonly #onChild = () => this.#reapAll();
 
@@ -81,11 +78,11 @@ export class LibcLauncher implements Launcher {
 
   strays(token: string): number[] {
     if (!this.#orphans.isKept) return findByToken(token);
-    return this.#withDescendants(this.orphans()).filter((pid) => carriesToken(pid, token));
+    return this.#orphans.carrying(token);
   }
 
-  orphans(): number[] {
-    return this.#orphans.read().filter((pid) => !this.#leaders.has(pid));
+  orphans(): readonly Orphan[] {
+    return this.#orphans.all();
   }
 
   close(): void {
@@ -97,19 +94,15 @@ export class LibcLauncher implements Launcher {
 
   /** Open here for tasks: their pipes, and two log files each once they have written. */
   get #descriptors(): number {
-    return this.#openStreams + 2 * (this.#leaders.size + this.#pending.size);
-  }
-
-  #withDescendants(pids: number[]): number[] {
-    return pids.flatMap((pid) => [pid, ...descendantsOf(pid)]);
+    return this.#openStreams + 2 * (this.#leaders.size + this.#orphans.spawning);
   }
 
   async #spawn(request: SpawnRequest, events: SpawnEvents): Promise<void> {
     const streams: Stream[] = [];
-    const pending: PendingSpawn = {};
-    this.#pending.add(pending);
-    const result = await this.#spawnProgram(request, streams);
-    this.#pending.delete(pending);
+    const spawn = {};
+    this.#orphans.begin(spawn);
+    const result = await this.#spawnProgram(request, streams, spawn);
+    this.#orphans.end(spawn, 'pid' in result ? result.pid : undefined);
     for (const stream of streams) this.#libc.close(stream.write);
     if ('pid' in result) this.#lead(result.pid, streams, events);
     else {
@@ -124,8 +117,7 @@ export class LibcLauncher implements Launcher {
       );
       events.failed(failure.reason, failure.fileAtFault);
     }
-    this.#unknown?.mayBeOf.delete(pending);
-    if (this.#unknown !== undefined) this.#reapAll();
+    if (this.#isHeldUp) this.#reapAll();
   }
 
   /** @returns 0, or the errno that keeps one from being made. */
@@ -146,6 +138,7 @@ export class LibcLauncher implements Launcher {
   async #spawnProgram(
     request: SpawnRequest,
     streams: Stream[],
+    spawn: object,
   ): Promise<{ pid: number } | { errno: number; file?: string | undefined }> {
     const unmade = this.#makeStreams(request, streams);
     if (unmade !== 0) return { errno: unmade };
@@ -161,9 +154,9 @@ export class LibcLauncher implements Launcher {
         if (refused !== 0) return refused;
       }
       tried = file;
-      let result = await this.#try(file, request.argv, env, request.cwd, fds);
+      let result = await this.#try(file, request.argv, env, request.cwd, fds, spawn);
       if ('errno' in result && result.errno === constants.errno.ENOEXEC)
-        result = await this.#try('/bin/sh', ['/bin/sh', file, ...args], env, request.cwd, fds);
+        result = await this.#try('/bin/sh', ['/bin/sh', file, ...args], env, request.cwd, fds, spawn);
       if ('errno' in result) return result.errno;
       pid = result.pid;
       return 0;
@@ -178,10 +171,10 @@ export class LibcLauncher implements Launcher {
     env: readonly string[],
     cwd: string,
     fds: readonly number[],
+    spawn: object,
   ): Promise<SpawnResult> {
     const result = await this.#spawner.spawn({ path, argv, env, cwd, fds }, this.#descriptors);
-    // The C library has waited for what could not become the program: its pid may be another's by now.
-    if ('errno' in result && this.#unknown !== undefined) this.#unknown = { pid: 0, mayBeOf: new Set() };
+    if ('errno' in result) this.#orphans.failed(spawn);
     return result;
   }
 
@@ -205,9 +198,7 @@ export class LibcLauncher implements Launcher {
     const closeStreams = () => readers.forEach((reader) => reader.close());
     const holders = () => {
       const files = new Set(readers.flatMap((reader) => reader.file ?? []));
-      return files.size === 0
-        ? []
-        : this.#withDescendants(this.orphans()).filter((each) => holds(each, files));
+      return files.size === 0 ? [] : this.#orphans.settled().filter((each) => holds(each, files));
     };
     events.spawned({ pid, keepPid, holders, closeStreams });
   }
@@ -234,14 +225,16 @@ export class LibcLauncher implements Launcher {
     for (let pid = this.#libc.endedChild(); pid !== undefined; pid = this.#libc.endedChild()) {
       const leader = this.#leaders.get(pid);
       // Reaping goes on with the end of what holds it up.
-      if (leader === undefined ? this.#mayBePending(pid) : leader.keepers > 0) return ends;
+      this.#isHeldUp = leader === undefined && this.#orphans.mayLead(pid);
+      if (this.#isHeldUp || (leader?.keepers ?? 0) > 0) return ends;
       // Until it is waited for, the pid of the leader, and so the name of its group, cannot be given to another.
       if (leader !== undefined) this.#libc.kill(-pid, constants.signals.SIGKILL);
       const reaped = this.#libc.reap(pid);
       this.#leaders.delete(pid);
+      this.#orphans.reaped(pid);
       if (leader !== undefined) ends.push({ leader, status: this.#statusOf(reaped) });
     }
-    this.#unknown = undefined;
+    this.#isHeldUp = false;
     return ends;
   }
 
@@ -252,15 +245,6 @@ export class LibcLauncher implements Launcher {
       usage: { user_cpu_ms, system_cpu_ms, ...(peak === undefined ? {} : { max_rss_bytes: peak }) },
     };
   }
-
-  /**
-   * True while what has ended may be the process of a spawn whose pid is still to be told; that one's end is what reaping
-   * goes on with. A child that outlasts all spawns that were under way when it was found is an orphan.
-   */
-  #mayBePending(pid: number): boolean {
-    if (this.#unknown?.pid !== pid) this.#unknown = { pid, mayBeOf: new Set(this.#pending) };
-    return this.#unknown.mayBeOf.size > 0;
-  }
 }
 
 function tellEnd({ leader, status }: End): void {
@@ -268,13 +252,15 @@ function tellEnd({ leader, status }: End): void {
   leader.events.exit(status);
 }
 
-/** True when `pid` has one of `files` open, as /proc names them. */
+/** True when a thread of `pid` has one of `files` open, as /proc names them: each may have descriptors of its own. */
 function holds(pid: number, files: ReadonlySet<string>): boolean {
-  try {
-    const fds = `/proc/${pid}/fd`;
-    return readdirSync(fds).some((fd) => files.has(readlinkSync(`${fds}/${fd}`)));
-  } catch {
-    // It has ended meanwhile.
-    return false;
-  }
+  return threadsOf(pid).some((tid) => {
+    try {
+      const fds = `/proc/${pid}/task/${tid}/fd`;
+      return readdirSync(fds).some((fd) => files.has(readlinkSync(`${fds}/${fd}`)));
+    } catch {
+      // It has ended meanwhile.
+      return false;
+    }
+  });
 }

@@ -12,12 +12,10 @@ import { subjectOfLaunch } from './messages.js';
 import { launchVersion } from './protocol.js';
 import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from './protocol.js';
 import { TaskRun } from './task-run.js';
-import { killUnowned } from './unowned.js';
+import { UnownedKiller } from './unowned.js';
 
 /** How long a full disk is left alone before the journal is tried again. */
 const JOURNAL_RETRY_MS = 1000;
-/** How long after killing processes that no task owns others are looked for that they leave behind. */
-const UNOWNED_AGAIN_MS = 20;
 
 export interface SupervisorOptions {
   launcher: Launcher;
@@ -40,6 +38,7 @@ export class Supervisor {
   readonly #runs = new Map<number, TaskRun>();
   readonly #outcomes = new Map<number, Outcome>();
   readonly #queue: LaunchQueue;
+  readonly #unowned: UnownedKiller;
   readonly #seen = new IdSet();
   /** Launches that were refused for want of room in the journal: whoever sends one again is told the same. */
   readonly #refused = new IdSet();
@@ -53,11 +52,13 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#queue = new LaunchQueue(options.launcher.spawnsAtOnce, (launches) => this.#begin(launches));
+    const owners = () => [...this.#runs.values()].map((run) => run.asOwner).filter(isDefined);
+    this.#unowned = new UnownedKiller(options.launcher, owners, () => this.isIdle && options.idle());
   }
 
-  /** True when nothing runs and nothing is unacknowledged. */
+  /** True when nothing runs, nothing is being killed and nothing is unacknowledged. */
   get isIdle(): boolean {
-    return this.#runs.size === 0 && this.#outcomes.size === 0;
+    return !this.hasRuns && this.#outcomes.size === 0;
   }
 
   get isDraining(): boolean {
@@ -106,9 +107,9 @@ export class Supervisor {
     for (const run of [...this.#runs.values()]) run.stop(constants.signals.SIGTERM);
   }
 
-  /** True while a process runs here. */
+  /** True while a process runs here, or was one whose remains are being killed. */
   get hasRuns(): boolean {
-    return this.#runs.size > 0;
+    return this.#runs.size > 0 || this.#unowned.isBusy;
   }
 
   #launch(message: LaunchMessage): void {
@@ -202,17 +203,11 @@ export class Supervisor {
       ended: (outcome) => {
         this.#runs.delete(launchId);
         this.#queue.spawned(run);
-        this.#killUnowned();
+        this.#unowned.look();
         this.#finish(outcome);
       },
     });
     return run;
-  }
-
-  #killUnowned(): void {
-    const owners = () => [...this.#runs.values()].map((run) => run.asOwner).filter(isDefined);
-    if (killUnowned(this.#options.launcher, owners) > 0)
-      setTimeout(() => this.#killUnowned(), UNOWNED_AGAIN_MS);
   }
 
   #neverBegan(launchId: number, token: string, message: string): void {

@@ -18,7 +18,11 @@ import type { PossibleOwner } from './unowned.js';
 
 const { SIGKILL, SIGTERM } = constants.signals;
 
-/** After KILL, and after the leader's end and its grace, what still lives is named as a survivor. */
+/**
+ * After KILL, and after the leader's end and its grace: whatever can be found is killed once more after the first time, and
+ * what still lives after the second is named as a survivor.
+ */
+const LAST_KILL_MS = 1800;
 const GIVE_UP_MS = 2000;
 /** The tree is looked at again after this, then after twice as long each time, up to the second number. */
 const SWEEP_FIRST_MS = 2;
@@ -185,7 +189,7 @@ export class TaskRun {
   #killAll(): void {
     if (this.#tree === undefined || this.#exit !== undefined) return;
     this.#tree.kill();
-    this.#giveUp ??= new Deadline(GIVE_UP_MS, () => this.#surrender());
+    this.#giveUp ??= new Deadline(LAST_KILL_MS, () => this.#killFound());
   }
 
   #exited(leader: ExitStatus): void {
@@ -197,7 +201,7 @@ export class TaskRun {
     this.#stopping.cancel();
     this.#tracking.leaderEnded();
     this.#giveUp?.cancel();
-    this.#giveUp = new Deadline(this.#spec.grace_ms + GIVE_UP_MS, () => this.#surrender());
+    this.#giveUp = new Deadline(this.#spec.grace_ms + LAST_KILL_MS, () => this.#killFound());
     this.#sweep(SWEEP_FIRST_MS);
   }
 
@@ -209,6 +213,12 @@ export class TaskRun {
     this.#isTreeGone = isGone && !killHolders;
     if (isGone && this.#openStreams.size === 0) this.#finish([]);
     else this.#sweepTimer = setTimeout(() => this.#sweep(Math.min(2 * nextMs, SWEEP_LAST_MS)), nextMs);
+  }
+
+  /** Also what only a look at every process of this machine finds, which is too dear for each end. */
+  #killFound(): void {
+    this.#tree?.killFound(this.#exit !== undefined);
+    this.#giveUp = new Deadline(GIVE_UP_MS - LAST_KILL_MS, () => this.#surrender());
   }
 
   /** The kernel holds something that cannot be killed now; the task ends without it. */

@@ -60,6 +60,11 @@ export class TaskTree {
     return gone;
   }
 
+  /** KILL to everything that can be found now. */
+  killFound(leaderEnded: boolean): void {
+    for (const pid of this.survivors(leaderEnded)) this.#handles.launcher.signal(pid, SIGKILL);
+  }
+
   /** @returns pids of everything that can be found now. */
   survivors(leaderEnded: boolean): number[] {
     const { leader, token } = this.#handles;

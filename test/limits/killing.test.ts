@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BESIDE, PERL_BESIDE } from '../harness/beside.js';
 import {
   type Daemon,
   http,
@@ -74,6 +75,21 @@ time.sleep(600)`;
     await waitFor(() => sleepers(name).length === 0, { what: 'the end of the daemons of the task' });
   });
 
+  test('what a task makes beside itself does not outlive it', async () => {
+    const daemon = await start();
+    const name = mark();
+    const hide = `${BESIDE}
+for env in ({}, os.environ):
+  if beside() == 0:
+    os.setsid()
+    for fd in (0, 1, 2): os.close(fd)
+    os.execve("/bin/sleep", ["sleep", "${name}"], env)`;
+    const end = await submitAndWait(daemon, python(hide));
+    expect(end).toMatchObject({ status: 'success' });
+    expect(await survivors(daemon, end.task_id)).toBeUndefined();
+    await waitFor(() => sleepers(name).length === 0, { what: 'the end of what was beside the task' });
+  });
+
   test('who forks as fast as it can is gone when the task is terminal', async () => {
     const daemon = await start();
     for (const text of [
@@ -130,7 +146,12 @@ test('who escapes before its leader is in a cgroup does not outlive its task, ho
   const older = await submitAndSee(daemon, script('echo up; sleep 600'), 'up');
   // The sooner the second fork, the likelier the escape: a daemon without environment, streams, group and parent.
   const escape = `( (exec env -i setsid sleep ${name} >/dev/null 2>&1 </dev/null) & ) & exit 0`;
-  for (let i = 0; i < 20; i++) await submitAndWait(daemon, script(escape));
+  // The same for what never had the leader for a parent.
+  const beside = `exec perl -e 'if (${PERL_BESIDE} == 0) { close $_ for (STDIN, STDOUT, STDERR); %ENV = (); exec "/usr/bin/setsid", "-f", "sleep", "${name}" }'`;
+  for (let i = 0; i < 20; i++)
+    expect(await submitAndWait(daemon, script(i % 2 === 0 ? escape : beside))).toMatchObject({
+      exit_code: 0,
+    });
   await waitFor(() => sleepers(name).length === 0, { what: 'the end of all who escaped' });
   expect((await kill(daemon, older)).status).toBe('cancelled');
 });

@@ -8,6 +8,7 @@ import {
   childrenOf,
   descendantsOf,
   findByToken,
+  childState,
   isSameProcess,
   parseStartTicks,
   readBootId,
@@ -108,4 +109,16 @@ test('a token finds exactly its processes, even those that left their group', as
   const found = findByToken(token);
   for (const escaped of found) process.kill(escaped, 'SIGKILL');
   await Promise.all(found.map((escaped) => waitGone(escaped)));
+});
+
+test('a process whose first thread has ended runs, and is found by its token', async () => {
+  const token = `token-${process.pid}-threads`;
+  const text = `import ctypes, threading, time
+threading.Thread(target=lambda: time.sleep(1000)).start()
+ctypes.CDLL(None).syscall(${process.arch === 'x64' ? 60 : 93}, 0)`;
+  const { pid } = start(`exec python3 -c '${text}'`, { EXECGO_LAUNCH: token });
+  const state = () => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0];
+  await waitFor(() => state() === 'Z', { what: 'the end of its first thread' });
+  expect(childState(pid)?.hasEnded).toBe(false);
+  expect(findByToken(token)).toEqual([pid]);
 });

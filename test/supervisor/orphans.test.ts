@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { Orphans } from '../../src/supervisor/orphans.js';
+import { waitFor, waitGone } from '../harness/wait.js';
+
+let orphans: Orphans;
+/** Of earlier tests, not waited for yet. */
+let before: number[];
+beforeEach(() => {
+  orphans = new Orphans();
+  before = orphans.all().map(({ pid }) => pid);
+});
+afterEach(() => orphans.close());
+
+function child(command = 'exec sleep 1000', options: SpawnOptions = {}): ChildProcess & { pid: number } {
+  const made = spawn('/bin/sh', ['-c', command], { stdio: 'ignore', ...options });
+  onTestFinished(async () => {
+    made.kill('SIGKILL');
+    await waitGone(made.pid!);
+  });
+  return made as ChildProcess & { pid: number };
+}
+
+const fresh = (pids: number[]) => pids.filter((pid) => !before.includes(pid));
+const pids = () => fresh(orphans.all().map(({ pid }) => pid));
+const settled = () => fresh(orphans.settled());
+
+test('children of every thread are listed, also of one that has ended', async () => {
+  expect(pids()).toEqual([]);
+  const here = child();
+  const thread = new Worker(
+    `const { spawn } = require('node:child_process');
+    const child = spawn('/bin/sleep', ['1000'], { stdio: 'ignore', detached: true });
+    require('node:worker_threads').parentPort.postMessage(child.pid);
+    setInterval(() => undefined, 1000);`,
+    { eval: true },
+  );
+  const [there] = (await once(thread, 'message')) as [number];
+  onTestFinished(() => void process.kill(there, 'SIGKILL'));
+  expect(new Set(pids())).toEqual(new Set([here.pid, there]));
+  await thread.terminate();
+  expect(new Set(pids())).toEqual(new Set([here.pid, there]));
+});
+
+test('who leads is no orphan, and who may turn out to lead is not taken for one', () => {
+  const [first, second] = [{}, {}];
+  orphans.begin(first);
+  const leader = child();
+  expect([pids(), settled()]).toEqual([[leader.pid], []]);
+  orphans.begin(second);
+  orphans.end(first, leader.pid);
+  expect(pids()).toEqual([]);
+  const orphan = child();
+  expect([pids(), settled(), orphans.mayLead(orphan.pid)]).toEqual([[orphan.pid], [], true]);
+  orphans.end(second);
+  expect([pids(), settled(), orphans.mayLead(orphan.pid)]).toEqual([[orphan.pid], [orphan.pid], false]);
+  orphans.reaped(leader.pid);
+  expect(new Set(pids())).toEqual(new Set([orphan.pid, leader.pid]));
+});
+
+test('the pid of what could not become its program may be that of another spawn', () => {
+  const [first, second] = [{}, {}];
+  orphans.begin(first);
+  const { pid } = child();
+  expect(orphans.mayLead(pid)).toBe(true);
+  orphans.failed(first);
+  orphans.begin(second);
+  orphans.end(first);
+  expect(orphans.mayLead(pid)).toBe(true);
+  orphans.end(second);
+  expect(orphans.mayLead(pid)).toBe(false);
+});
+
+test('what an orphan once named holds, and one that named nothing is looked at again', async () => {
+  const forgetful = child('exec env -i /bin/sleep 1000', { env: { EXECGO_LAUNCH: 'first' } });
+  const late = child('read go; EXECGO_LAUNCH=second exec sleep 1000', {
+    env: {},
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const below = child('env EXECGO_LAUNCH=third sleep 1000 & wait', { env: {} });
+  const environment = () => readFileSync(`/proc/${forgetful.pid}/environ`, 'utf8');
+  const seen = orphans.carrying('first');
+  if (seen.length > 0) {
+    await waitFor(() => environment() === '', { what: 'the exec' });
+    expect(orphans.carrying('first')).toEqual([forgetful.pid]);
+  }
+  expect(orphans.carrying('second')).toEqual([]);
+  late.stdin!.end('\n');
+  await waitFor(() => orphans.carrying('second').includes(late.pid), { what: 'the token of the late one' });
+  await waitFor(() => orphans.carrying('third').includes(below.pid), { what: 'the token below' });
+  expect(orphans.carrying('third')).toHaveLength(2);
+});
