@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,9 +12,10 @@ import {
   submit,
   submitAndWait,
   tempDir,
+  waitFor,
   waitForEnd,
 } from '../harness/index.js';
-import { printed, supervisorDirs } from './support.js';
+import { printed, supervisorDirs, withDatabase } from './support.js';
 
 /** Stands between a daemon and its supervisor, and changes lines of the supervisor on their way. */
 async function between(dir: string, change: (line: string) => string): Promise<void> {
@@ -70,3 +71,52 @@ test.each([
   expect((await submitAndWait(daemon, command('true'))).status).toBe('success');
   expect(acknowledged).toBe(1);
 });
+
+/** Two rounds of what a new supervisor once had to answer in, in milliseconds. */
+const TWO_ROUNDS_MS = 11_000;
+
+test('a new supervisor that does not answer is waited for: no other is started beside it', async () => {
+  const daemon = await startDaemon();
+  const old = daemon.supervisorPid();
+  process.kill(old, 'SIGKILL');
+  // Stopped as soon as it listens, it is connected to, and says nothing.
+  const pid = stopWhenItListens(daemon.pid, old, daemon.dataDir);
+  const id = await submit(daemon, script('echo done'));
+  const silent = () => daemon.logs().filter(({ msg }) => msg.includes('does not answer yet'));
+  const recorded = () =>
+    withDatabase(daemon.dataDir, (db) => db.prepare('SELECT pid FROM supervisors').pluck().all());
+  const seen = new Set<unknown>();
+  try {
+    await waitFor(() => silent().length > 0, { what: 'a word that it does not answer' });
+    const until = performance.now() + TWO_ROUNDS_MS;
+    await waitFor(
+      () => {
+        for (const each of recorded()) seen.add(each);
+        return performance.now() > until;
+      },
+      { timeoutMs: 60_000 },
+    );
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  expect([...seen].filter((each) => each !== old)).toEqual([pid]);
+  expect((await waitForEnd(daemon, id)).stdout).toBe('done\n');
+  // One that finds itself without a daemon for so long may end first: then there is another, and not beside it.
+  await waitFor(() => recorded().length === 1, { what: 'one supervisor' });
+  expect(silent()).toHaveLength(1);
+});
+
+/** Looks without a pause: between a supervisor's first breath and its first answer are milliseconds. */
+function stopWhenItListens(daemon: number, old: number, dataDir: string): number {
+  const end = performance.now() + 20_000;
+  // The flag that a socket listens stands before its path.
+  const listening = new RegExp(` 00010000 0001 01 +\\d+ ${dataDir}/supervisor/`);
+  while (performance.now() < end) {
+    const pids = readFileSync(`/proc/${daemon}/task/${daemon}/children`, 'utf8').split(' ').map(Number);
+    const pid = pids.find((each) => each > 0 && each !== old);
+    if (pid === undefined || !listening.test(readFileSync('/proc/net/unix', 'utf8'))) continue;
+    process.kill(pid, 'SIGSTOP');
+    return pid;
+  }
+  throw new Error('no new supervisor listens');
+}
