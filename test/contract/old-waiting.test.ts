@@ -212,7 +212,10 @@ test('a waiting task is planned by the start that runs it', async () => {
 
 test('one whose launch is already written down keeps that launch and its plan, and does not run without its limits', async () => {
   const crash = { EXECGO_DAEMON_CRASH_AT: 'after_dispatch_commit' };
-  const daemon = await startDaemon({ env: crash });
+  const daemon = await startDaemon();
+  // A supervisor that runs something waits for the next daemon, however long that takes to come.
+  await submit(daemon, command('sleep', ['600']));
+  await daemon.restart({ env: crash });
   const limits = { pids_max: 50 };
   await submit(daemon, command('true', [], { task_id: 'adaptive', limits })).catch(() => undefined);
   await daemon.exited();
