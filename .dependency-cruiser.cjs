@@ -1,72 +1,149 @@
 /**
- * Which part may know which. A part may import what is listed for it, itself, packages and Node; type-only imports count
- * as imports unless a rule says otherwise.
+ * Which room may know which. A room is a folder of `src/`, without the folders in it. Each may import what is listed for it,
+ * itself, packages and Node; `part/**` stands for a folder with all in it. Type-only imports count as imports unless a rule says
+ * otherwise. Arrows go down only: whatever is listed for a room stands above it in this table.
  */
-const MAY_IMPORT = {
+const ROOMS = {
   files: [],
   binary: ['files'],
   task: [],
   ledger: ['task'],
-  store: ['files', 'binary', 'task'],
-  sandbox: ['files', 'task'],
-  supervisor: ['files', 'binary', 'task', 'sandbox'],
-  runtime: ['files', 'binary', 'task', 'ledger', 'store', 'sandbox', 'supervisor'],
-  api: ['files', 'runtime', 'task'],
+  'store/database/migrations': [],
+  'store/database': ['files', 'binary', 'task', 'store/database/migrations'],
+  'store/tasks': ['files', 'task', 'store', 'store/database'],
+  store: ['files', 'task', 'store/**'],
+  'sandbox/process': ['files', 'task'],
+  'sandbox/cgroup': ['files', 'task', 'sandbox', 'sandbox/process'],
+  'sandbox/namespaces': ['files', 'task', 'sandbox/process'],
+  'sandbox/limits': ['files', 'task', 'sandbox'],
+  'sandbox/chain': [
+    ...['files', 'task', 'sandbox', 'sandbox/process'],
+    ...['sandbox/cgroup', 'sandbox/namespaces', 'sandbox/limits'],
+  ],
+  sandbox: ['files', 'task', 'sandbox/**'],
+  'supervisor/wire': ['files', 'task', 'sandbox', 'supervisor'],
+  'supervisor/spawn': ['files', 'task', 'sandbox/**', 'supervisor', 'supervisor/wire'],
+  'supervisor/capture': ['files', 'task', 'supervisor', 'supervisor/wire'],
+  'supervisor/journal': ['files', 'task', 'supervisor', 'supervisor/wire'],
+  'supervisor/run': ['files', 'task', 'sandbox/**', 'supervisor/**'],
+  supervisor: ['files', 'task', 'sandbox/**', 'supervisor/**'],
+  executor: ['task', 'supervisor'],
+  'executor/local': [
+    ...['files', 'binary', 'task', 'store/**', 'sandbox/**', 'executor'],
+    ...['supervisor/wire', 'supervisor/journal', 'supervisor/spawn'],
+  ],
+  'runtime/files': ['files', 'task', 'sandbox/process'],
+  'runtime/views': [
+    ...['files', 'task', 'store/**', 'sandbox/**', 'ledger'],
+    ...['runtime', 'runtime/files'],
+  ],
+  'runtime/output': [
+    'files',
+    'task',
+    'store/**',
+    'supervisor/**',
+    'runtime',
+    'runtime/files',
+    'runtime/views',
+  ],
+  'runtime/upkeep': [
+    ...['files', 'binary', 'task', 'store/**', 'ledger', 'executor/**'],
+    ...['runtime', 'runtime/files', 'runtime/views', 'runtime/output'],
+  ],
+  'runtime/lifecycle': [
+    ...['files', 'task', 'store/**', 'sandbox/**', 'ledger', 'supervisor/**', 'executor/**'],
+    ...['runtime', 'runtime/files', 'runtime/views', 'runtime/output', 'runtime/upkeep'],
+  ],
+  'runtime/recovery': [
+    ...['files', 'task', 'store/**', 'sandbox/**', 'ledger', 'supervisor/**', 'executor/**'],
+    ...['runtime', 'runtime/lifecycle'],
+  ],
+  runtime: [
+    'files',
+    'task',
+    'ledger',
+    'store/**',
+    'sandbox/**',
+    'supervisor/**',
+    'executor/**',
+    'runtime/**',
+  ],
+  'api/routes': ['files', 'task', 'runtime', 'api'],
+  api: ['files', 'task', 'runtime', 'runtime/output', 'api/**'],
   client: ['files', 'task'],
-  cli: ['files', 'client', 'task'],
-  offline: ['files', 'client', 'runtime', 'task', 'store', 'sandbox', 'supervisor'],
+  'cli/commands': ['files', 'task', 'client', 'cli'],
+  cli: ['files', 'task', 'client', 'cli/**'],
+  'offline/checks': ['files', 'task', 'client', 'runtime/**', 'store/**', 'sandbox/**', 'supervisor/**'],
+  offline: ['files', 'task', 'client', 'runtime/**', 'store/**', 'sandbox/**', 'supervisor/**', 'offline/**'],
+  daemon: [
+    ...['files', 'task', 'ledger', 'store/**', 'sandbox/**', 'supervisor/**', 'executor/**'],
+    ...['runtime/**', 'api/**'],
+  ],
 };
 
-const layers = Object.entries(MAY_IMPORT).map(([part, others]) => ({
-  name: `layers-${part}`,
-  comment: `src/${part} may import ${others.join(', ') || 'nothing of ours'} only`,
+/** The commands that do their work in their own process know more; these rules and serve-is-lazy bound them. */
+const OWN_WORK = {
+  serve: '^src/daemon/(run-daemon|config)\\.ts$',
+  gc: '^src/offline/gc\\.ts$',
+  doctor: '^src/offline/doctor\\.ts$',
+  backup: '^src/offline/backup\\.ts$',
+};
+const OWN_WORKERS = `^src/cli/commands/(${Object.keys(OWN_WORK).join('|')})\\.ts$`;
+
+const filesOf = (room) =>
+  room.endsWith('/**') ? `^src/${room.slice(0, -'/**'.length)}/` : `^src/${room}/[^/]+$`;
+const anyOf = (rooms) => rooms.map(filesOf).join('|');
+
+const rooms = Object.entries(ROOMS).map(([room, others]) => ({
+  name: `room-${room.replaceAll('/', '-')}`,
+  comment: `src/${room} may import ${others.join(', ') || 'nothing of ours'} only`,
   severity: 'error',
-  // The commands that do their work in their own process are the exceptions; layers-serve, layers-offline-commands and
-  // serve-is-lazy bound them.
-  from: { path: `^src/${part}/`, pathNot: '^src/cli/(serve|gc|doctor|backup)\\.ts$' },
-  to: { path: '^(src|bin|test)/', pathNot: `^src/(${[part, ...others].join('|')})/` },
+  from: { path: filesOf(room), pathNot: OWN_WORKERS },
+  to: { path: '^(src|bin|test)/', pathNot: anyOf([room, ...others]) },
+}));
+
+const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
+  name: `own-work-${command}`,
+  comment: `src/cli/commands/${command}.ts may import what a command may, and what does its work`,
+  severity: 'error',
+  from: { path: `^src/cli/commands/${command}\\.ts$` },
+  to: {
+    path: '^(src|bin|test)/',
+    pathNot: `${anyOf(['cli/commands', ...ROOMS['cli/commands']])}|${path}`,
+  },
 }));
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA = '^src/task/(request|validate)\\.ts$';
 /** Every file that the supervisor's process may load. */
-const SMALL = '^src/(files|binary|task|sandbox|supervisor)/';
+const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;
 const AT_RUN_TIME = { dependencyTypesNot: ['type-only'] };
 
 module.exports = {
   forbidden: [
-    ...layers,
+    ...rooms,
+    ...ownWork,
     {
-      name: 'layers-bin',
+      name: 'every-folder-is-a-room',
+      comment: 'a folder of src needs a row in the table of rooms',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/', pathNot: anyOf(Object.keys(ROOMS)) },
+    },
+    {
+      name: 'bin-picks',
       comment: 'bin picks a command of src/cli or the supervisor, and nothing else',
       severity: 'error',
       from: { path: '^bin/' },
-      to: { path: '^src/', pathNot: '^src/(cli/|supervisor/main\\.ts$)' },
+      to: { path: '^src/', pathNot: '^src/(cli/[^/]+$|supervisor/main\\.ts$)' },
     },
     {
-      name: 'layers-config',
-      comment: 'src/config.ts may import task and ledger only',
+      name: 'config-is-pure',
+      comment: 'src/daemon/config.ts may import task and ledger only',
       severity: 'error',
-      from: { path: '^src/config\\.ts$' },
+      from: { path: '^src/daemon/config\\.ts$' },
       to: { path: '^(src|bin|test)/', pathNot: '^src/(task|ledger)/' },
-    },
-    {
-      name: 'layers-serve',
-      comment: 'src/cli/serve.ts may import what a command may, and what reads the flags and runs the daemon',
-      severity: 'error',
-      from: { path: '^src/cli/serve\\.ts$' },
-      to: {
-        path: '^(src|bin|test)/',
-        pathNot: '^src/((files|cli|client|task)/|(run-daemon|daemon|config)\\.ts$)',
-      },
-    },
-    {
-      name: 'layers-offline-commands',
-      comment: 'the commands that work on a data directory may import what a command may, and src/offline',
-      severity: 'error',
-      from: { path: '^src/cli/(gc|doctor|backup)\\.ts$' },
-      to: { path: '^(src|bin|test)/', pathNot: '^src/(files|cli|client|task|offline)/' },
     },
     {
       name: 'serve-is-lazy',
@@ -74,7 +151,7 @@ module.exports = {
         'daemon and store are loaded by import() when they are needed, so that no other command pays for them',
       severity: 'error',
       from: { path: '^src/cli/' },
-      to: { path: '^src/((run-daemon|daemon|config)\\.ts$|offline/)', dynamic: false, ...AT_RUN_TIME },
+      to: { path: '^src/(daemon|offline)/', dynamic: false, ...AT_RUN_TIME },
     },
     {
       name: 'client-loads-no-task',
@@ -102,7 +179,7 @@ module.exports = {
       name: 'supervisor-spawns-through-libc',
       comment: 'libuv and the libc launcher must not share children',
       severity: 'error',
-      from: { path: '^src/supervisor/', pathNot: '^src/supervisor/(execa-launcher|start)\\.ts$' },
+      from: { path: '^src/supervisor/', pathNot: '^src/supervisor/spawn/execa-launcher\\.ts$' },
       to: { path: `^(node:)?child_process$|${npm('execa')}`, ...AT_RUN_TIME },
     },
     {

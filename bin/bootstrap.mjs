@@ -150,7 +150,7 @@ async function build(hash) {
 
 /** What starts often is one file of bin/ each; what it loads by import() beyond that stays a module of its own. */
 const BUNDLES = { '../src/cli/main.js': './cli.js', '../src/supervisor/main.js': './supervisor.js' };
-const APART = new RegExp(`^\\.\\./(${DAEMON_MODULES})\\.js$`);
+const APART = new RegExp(`^(?:\\.\\./)+(${DAEMON_MODULES})\\.js$`);
 
 /**
  * Makes bin/ of the compiled sources: the entry, all commands in one file and the supervisor in another, as CommonJS.

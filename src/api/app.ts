@@ -8,7 +8,7 @@ import { door } from './door.js';
 import { EventFeed } from './event-feed.js';
 import { errorHandler, unknownRoute, wrongMethod } from './errors.js';
 import type { Route } from './route.js';
-import { routes } from './routes.js';
+import { routes } from './routes/routes.js';
 import { specification } from './specification.js';
 import type { Waiters } from './waiters.js';
 

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { backupDatabase } from '../store/backup.js';
+import { backupDatabase } from '../store/database/backup.js';
 import { DATABASE_FILE } from '../store/open.js';
 import { requireDatabase } from './readable.js';
 

@@ -1,9 +1,9 @@
-import { Collector } from '../runtime/collector.js';
-import { FileThread } from '../runtime/files/file-thread.js';
-import { emptyOut, type RemovalParts } from '../runtime/remove-tasks.js';
-import { readBootId } from '../sandbox/process-identity.js';
-import { lockDataDirWhenFree, servingDaemon } from '../store/data-dir-lock.js';
-import type { RetentionPolicy } from '../store/kept-tasks.js';
+import { Collector } from '../runtime/upkeep/collector.js';
+import { FileThread } from '../runtime/upkeep/file-thread.js';
+import { emptyOut, type RemovalParts } from '../runtime/upkeep/remove-tasks.js';
+import { readBootId } from '../sandbox/process/process-identity.js';
+import { lockDataDirWhenFree, servingDaemon } from '../store/database/data-dir-lock.js';
+import type { RetentionPolicy } from '../store/tasks/kept-tasks.js';
 import { openStore } from '../store/open.js';
 import { GC_IDS_MAX, type GcReport, type GcRequest } from '../task/gc.js';
 import { requireDatabase } from './readable.js';

@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
 import type { Ledger } from '../ledger/ledger.js';
 import type { WaitingQueue } from '../ledger/scheduler.js';
-import type { CgroupLayout } from '../sandbox/cgroup-layout.js';
+import type { CgroupLayout } from '../sandbox/cgroup/cgroup-layout.js';
 import type { Store } from '../store/store.js';
 import type { HostCapabilities } from '../task/capabilities.js';
 import type { Machine } from '../task/demands.js';
 import type { Announcer } from './announcer.js';
-import type { Collector } from './collector.js';
-import type { FileThread } from './files/file-thread.js';
+import type { Collector } from './upkeep/collector.js';
+import type { FileThread } from './upkeep/file-thread.js';
 import type { InlineTexts } from './output/inline-text.js';
 import type { LiveTask, LiveTasks } from './live-tasks.js';
-import type { TaskOwner } from './task-owner.js';
-import type { Supervisors } from './supervisors.js';
-import type { UsageSampler } from './usage-sampler.js';
+import type { TaskOwner } from './files/task-owner.js';
+import type { Supervisors } from '../executor/local/supervisors.js';
+import type { UsageSampler } from '../executor/local/usage-sampler.js';
 
 /** What the runtime is told. Milliseconds, bytes; paths are absolute. */
 export interface RuntimeSettings {

@@ -1,5 +1,5 @@
 import type { TaskRecord } from '../store/records.js';
-import type { FirstStop } from './classify.js';
+import type { FirstStop } from './lifecycle/classify.js';
 
 /** A task that is not terminal. The record says what is committed; the rest is what is under way. */
 export interface LiveTask {

@@ -4,15 +4,15 @@ import type { GcReport, GcRequest } from '../task/gc.js';
 import type { ListQuery } from '../task/list.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { EventView, SubmitAnswer } from '../task/view.js';
-import { checkOwner } from './check-owner.js';
+import { checkOwner } from './lifecycle/check-owner.js';
 import type { Core } from './core.js';
-import { deleteTask } from './delete.js';
-import { killTask } from './kill.js';
+import { deleteTask } from './lifecycle/delete.js';
+import { killTask } from './lifecycle/kill.js';
 import { GrowthWatch } from './output/follow.js';
 import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
-import { outputSource } from './read-output.js';
+import { outputSource } from './output/read-output.js';
 import type {
   BatchItem,
   EncodedJson,
@@ -26,9 +26,9 @@ import type {
   TaskPage,
 } from './service.js';
 import { taskRecord, taskStatus } from './status.js';
-import { waitForEnd, waitForSeq } from './wait.js';
-import { dryRun, submit, submitBatch } from './submit.js';
-import { eventView, taskSummary } from './task-view.js';
+import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
+import { dryRun, submit, submitBatch } from './lifecycle/submit.js';
+import { eventView, taskSummary } from './views/task-view.js';
 
 /** The views that say what this daemon is, and not what a task is. */
 export interface RuntimeViews {

@@ -1,14 +1,14 @@
-import { cgroupPids } from '../sandbox/cgroup.js';
-import { cgroupSpec } from '../sandbox/cgroup-layout.js';
-import { descendantsOf } from '../sandbox/process-identity.js';
+import { cgroupPids } from '../sandbox/cgroup/cgroup.js';
+import { cgroupSpec } from '../sandbox/cgroup/cgroup-layout.js';
+import { descendantsOf } from '../sandbox/process/process-identity.js';
 import type { TaskRecord } from '../store/records.js';
 import { taskNotFound } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
 import type { Core } from './core.js';
-import { launchName } from './launch-spec.js';
-import { readOutput } from './read-output.js';
+import { launchName } from './lifecycle/launch-spec.js';
+import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
-import { encodeTask } from './task-view.js';
+import { encodeTask } from './views/task-view.js';
 
 /**
  * The task as it is, live or from history.

@@ -1,16 +1,16 @@
-import { subjectOfOutcome } from '../supervisor/messages.js';
-import type { Outcome, Running, SupervisorMessage } from '../supervisor/protocol.js';
-import { CANCELLED, LOST } from './classify.js';
-import { completeFromOutcome, completeWithout } from './complete.js';
+import { subjectOfOutcome } from '../supervisor/wire/messages.js';
+import type { Outcome, Running, SupervisorMessage } from '../supervisor/wire/protocol.js';
+import { CANCELLED, LOST } from './lifecycle/classify.js';
+import { completeFromOutcome, completeWithout } from './lifecycle/complete.js';
 import type { Core } from './core.js';
-import { launchAgain, pump } from './dispatch.js';
+import { launchAgain, pump } from './lifecycle/dispatch.js';
 import type { LiveTask } from './live-tasks.js';
-import { settleDead } from './settle-dead.js';
-import { recordStarted, recordTimeout } from './started.js';
-import type { SupervisorLink } from './supervisor-link.js';
-import type { SupervisorEvents } from './supervisors.js';
-import { tellKill, tellLaunch } from './tell-supervisor.js';
-import { backOffMs, retry } from './retry.js';
+import { settleDead } from './recovery/settle-dead.js';
+import { recordStarted, recordTimeout } from './lifecycle/started.js';
+import type { SupervisorLink } from '../executor/local/supervisor-link.js';
+import type { SupervisorEvents } from '../executor/local/supervisors.js';
+import { tellKill, tellLaunch } from './lifecycle/tell-supervisor.js';
+import { backOffMs, retry } from '../store/retry.js';
 
 /**
  * What the daemon does with what supervisors say, and with what one that died has left behind. Tasks that an earlier

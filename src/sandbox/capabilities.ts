@@ -1,11 +1,11 @@
 import { accessSync, constants } from 'node:fs';
 import type { CapabilityReasons, HostCapabilities } from '../task/capabilities.js';
-import type { CgroupLayout } from './cgroup-layout.js';
-import { probeChain } from './probe-chain.js';
-import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
+import type { CgroupLayout } from './cgroup/cgroup-layout.js';
+import { probeChain } from './chain/probe-chain.js';
+import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces/namespaces.js';
 import { readPlatform } from './platform.js';
-import { none, probeCgroups, type CgroupProbe } from './probe-cgroup.js';
-import { probeSandbox, type SandboxProbe } from './probe-namespaces.js';
+import { none, probeCgroups, type CgroupProbe } from './cgroup/probe-cgroup.js';
+import { probeSandbox, type SandboxProbe } from './namespaces/probe-namespaces.js';
 
 export interface ProbeOptions {
   dataDir: string;

@@ -3,10 +3,10 @@ import { ExecgoError } from '../task/errors.js';
 import type { ExecutionPlan, PlannedTask, SandboxView } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
-import { enforceLimits } from './plan-limits.js';
+import { enforceLimits } from './limits/plan-limits.js';
 import { why, type Notes, type PlanDefaults } from './plan-notes.js';
-import { whyNotAllowed } from './rootfs.js';
-import { DEFAULT_NAMESPACES, NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
+import { whyNotAllowed } from './namespaces/rootfs.js';
+import { DEFAULT_NAMESPACES, NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces/namespaces.js';
 
 export type { PlanDefaults };
 

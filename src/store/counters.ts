@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { TransactionMember } from './group-commit.js';
+import type { TransactionMember } from './database/group-commit.js';
 import { TASK_STATUSES, type TaskStatus } from '../task/states.js';
 
 /** Upper bounds of the duration histogram in milliseconds; a last bucket without bound follows. */

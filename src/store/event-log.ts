@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
-import type { TransactionMember } from './group-commit.js';
+import type { TransactionMember } from './database/group-commit.js';
 import { ExecgoError } from '../task/errors.js';
-import { parseJson } from './json.js';
+import { parseJson } from './database/json.js';
 import { RowReader } from './row-reader.js';
 import type { EventType, NewEvent, TaskEvent } from '../task/events.js';
 

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { TransactionMember } from './group-commit.js';
+import type { TransactionMember } from './database/group-commit.js';
 
 /**
  * The sequence of launch ids. It may skip numbers, which a failed transaction leaves behind, but never gives one twice:

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
-import { DATABASE_FILE, openDatabase, refusal } from './database.js';
-import { lostDatabase } from './lost-database.js';
+import { DATABASE_FILE, openDatabase, refusal } from './database/database.js';
+import { lostDatabase } from './database/lost-database.js';
 import { Store } from './store.js';
-import { uptimeMs as systemUptime } from './uptime.js';
+import { uptimeMs as systemUptime } from './database/uptime.js';
 
-export { DATABASE_FILE } from './database.js';
+export { DATABASE_FILE } from './database/database.js';
 
 export interface StoreOptions {
   dataDir: string;

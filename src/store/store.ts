@@ -6,21 +6,21 @@ import type { PlannedTask } from '../task/plan.js';
 import type { ListQuery } from '../task/list.js';
 import type { TaskStatus } from '../task/states.js';
 import { CounterTable, type Counters } from './counters.js';
-import { emptyLogAside } from './empty-log-aside.js';
+import { emptyLogAside } from './database/empty-log-aside.js';
 import { EventLog } from './event-log.js';
-import { GroupCommit } from './group-commit.js';
+import { GroupCommit } from './database/group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
-import { KeptTasks } from './kept-tasks.js';
+import { KeptTasks } from './tasks/kept-tasks.js';
 import { LaunchIds } from './launch-ids.js';
-import { Meta, TASK_GROUP } from './meta.js';
+import { Meta, TASK_GROUP } from './database/meta.js';
 import type * as records from './records.js';
 import type { ClockSources } from './retention-clock.js';
-import { sqliteCode, storageError } from './sqlite-error.js';
+import { sqliteCode, storageError } from './database/sqlite-error.js';
 import { SupervisorTable } from './supervisor-table.js';
-import { TaskChanges } from './task-changes.js';
-import { TaskInsert } from './task-insert.js';
-import { TaskList } from './task-list.js';
-import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
+import { TaskChanges } from './tasks/task-changes.js';
+import { TaskInsert } from './tasks/task-insert.js';
+import { TaskList } from './tasks/task-list.js';
+import { TASK_COLUMNS, toRecord, type TaskRow } from './tasks/task-row.js';
 
 /**
  * The truth about tasks. Methods that write are synchronous and must run inside `commits.write()`; each writes its events

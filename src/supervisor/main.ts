@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { LAUNCHER_CHOICES, chooseLauncher } from './choose-launcher.js';
-import type { LauncherChoice } from './choose-launcher.js';
+import { LAUNCHER_CHOICES, chooseLauncher } from './spawn/choose-launcher.js';
+import type { LauncherChoice } from './spawn/choose-launcher.js';
 import { systemClock } from './clock.js';
-import { JournalWriter } from './journal-writer.js';
+import { JournalWriter } from './journal/journal-writer.js';
 import { fileLog } from './log.js';
-import { readSecret } from './proof.js';
-import { SUPERVISOR_FILES } from './protocol.js';
-import { SupervisorServer } from './server.js';
-import { makeSocketPlace } from './socket-path.js';
-import { Supervisor } from './supervisor.js';
+import { readSecret } from './wire/proof.js';
+import { SUPERVISOR_FILES } from './wire/protocol.js';
+import { SupervisorServer } from './wire/server.js';
+import { makeSocketPlace } from './wire/socket-path.js';
+import { Supervisor } from './run/supervisor.js';
 
 /** How long a supervisor that has nothing to do waits for a daemon, in milliseconds. */
 const DEFAULT_IDLE_EXIT_MS = 5000;

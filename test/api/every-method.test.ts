@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { routes } from '../../src/api/routes.js';
+import { routes } from '../../src/api/routes/routes.js';
 import { http } from '../harness/http.js';
 import { raw, serve } from './serve.js';
 

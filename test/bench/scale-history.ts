@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { readBootId } from '../../src/sandbox/process-identity.js';
+import { readBootId } from '../../src/sandbox/process/process-identity.js';
 import { DATABASE_FILE } from '../../src/store/open.js';
 import { RetentionClock, type ClockMark } from '../../src/store/retention-clock.js';
-import { uptimeMs } from '../../src/store/uptime.js';
+import { uptimeMs } from '../../src/store/database/uptime.js';
 import { seedFinished } from './seed.js';
 import type { Templates } from './seed-templates.js';
 

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { findTool } from '../../src/sandbox/tools.js';
+import { findTool } from '../../src/sandbox/process/tools.js';
 import { USER_VARIABLE } from '../harness/executable.js';
 
 /** What tasks of the suites run, what execgo looks for on a host, and what the way in needs. None of it is Node. */

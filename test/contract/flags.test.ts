@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { execgo, http, startDaemon, tempDir } from '../harness/index.js';
-import { configView } from '../../src/runtime/config-view.js';
-import { loadConfig } from '../../src/config.js';
+import { configView } from '../../src/runtime/views/config-view.js';
+import { loadConfig } from '../../src/daemon/config.js';
 
 /** The flags of `serve` as its help lists them, without `--help`. */
 async function flags(): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { CrashPoint as DaemonPoint } from '../../src/runtime/crash-point.js';
+import type { CrashPoint as DaemonPoint } from '../../src/executor/crash-point.js';
 import type { CrashPoint as SupervisorPoint } from '../../src/supervisor/crash-point.js';
 import { type Daemon, http, startDaemon, tempDir, waitFor, waitForEnd, waitGone } from '../harness/index.js';
 import { countedTask, settled, violations } from './invariants.js';

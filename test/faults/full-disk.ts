@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { readJournal } from '../../src/supervisor/journal.js';
+import { readJournal } from '../../src/supervisor/journal/journal.js';
 import type { TaskView } from '../../src/task/view.js';
 import { command, type Daemon, http, tempDir, waitFor } from '../harness/index.js';
 

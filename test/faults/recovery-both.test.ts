@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { startTicks } from '../../src/sandbox/process-identity.js';
-import { encodeRecord } from '../../src/supervisor/journal.js';
+import { startTicks } from '../../src/sandbox/process/process-identity.js';
+import { encodeRecord } from '../../src/supervisor/journal/journal.js';
 import {
   type Daemon,
   eventTypes,

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readBootId } from '../../src/sandbox/process-identity.js';
-import { startSupervisor } from '../../src/supervisor/start.js';
+import { readBootId } from '../../src/sandbox/process/process-identity.js';
+import { startSupervisor } from '../../src/executor/local/start.js';
 import {
   command,
   EXECUTABLE,

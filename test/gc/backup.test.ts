@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkDatabase } from '../../src/store/check.js';
+import { checkDatabase } from '../../src/store/database/check.js';
 import { command, execgo, http, startDaemon, submitAndWait, tempDir } from '../harness/index.js';
 
 test('a copy made while the daemon writes is consistent, private and complete, and a daemon starts from it', async () => {

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { withDirectory } from '../../src/files/directory.js';
-import { measureTree as measureIn } from '../../src/runtime/files/measure-tree.js';
-import { removeTree as removeIn } from '../../src/runtime/files/remove-tree.js';
+import { measureTree as measureIn } from '../../src/runtime/upkeep/measure-tree.js';
+import { removeTree as removeIn } from '../../src/runtime/upkeep/remove-tree.js';
 import { tempDir } from '../harness/index.js';
 
 const measureTree = (root: string) =>

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import { WalKeeper } from '../../src/runtime/wal-keeper.js';
+import { WalKeeper } from '../../src/runtime/upkeep/wal-keeper.js';
 import { command, http, startDaemon, waitFor } from '../harness/index.js';
 
 const MIB = 1024 * 1024;

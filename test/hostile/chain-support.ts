@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireTool } from '../../src/sandbox/tools.js';
+import { requireTool } from '../../src/sandbox/process/tools.js';
 import { startDaemon, tempDir } from '../harness/index.js';
 import type { Daemon } from '../harness/daemon.js';
 

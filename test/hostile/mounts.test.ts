@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { errnoOf } from '../../src/files/errno.js';
 import { withDirectory } from '../../src/files/directory.js';
-import { measureTree } from '../../src/runtime/files/measure-tree.js';
-import { removeTree } from '../../src/runtime/files/remove-tree.js';
+import { measureTree } from '../../src/runtime/upkeep/measure-tree.js';
+import { removeTree } from '../../src/runtime/upkeep/remove-tree.js';
 import {
   command,
   execgo,

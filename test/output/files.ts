@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OutputSource } from '../../src/runtime/output/source.js';
-import { encodeTailHeader, TAIL_BYTES } from '../../src/supervisor/tail-format.js';
+import { encodeTailHeader, TAIL_BYTES } from '../../src/supervisor/capture/tail-format.js';
 
 /** Writes the two files of a stream as the supervisor does: the first `cap` bytes, and the last ones once it has passed. */
 export function writeStream(dir: string, produced: Buffer, cap: number, final = true): OutputSource {

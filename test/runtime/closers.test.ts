@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Closers } from '../../src/closers.js';
+import { Closers } from '../../src/daemon/closers.js';
 
 test('everything is closed in the opposite order, whatever fails on the way', async () => {
   const closed: string[] = [];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { unmetDemand } from '../../src/task/demands.js';
-import { keptOnly } from '../../src/runtime/kept-only.js';
+import { keptOnly } from '../../src/runtime/lifecycle/kept-only.js';
 import { submitSchema, type TaskSubmission } from '../../src/task/request.js';
 
 const MACHINE = { hostname: 'Node7.example.org', profile: 'build', tags: ['gpu', 'ssd'] };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inheritedEnvironment } from '../../src/inherited-environment.js';
+import { inheritedEnvironment } from '../../src/daemon/inherited-environment.js';
 
 const pathOf = (PATH: string, npm_package_json?: string) =>
   inheritedEnvironment({ PATH, ...(npm_package_json === undefined ? {} : { npm_package_json }) })['PATH'];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { requestHash } from '../../src/runtime/request-hash.js';
+import { requestHash } from '../../src/runtime/lifecycle/request-hash.js';
 import { validateSubmission } from '../../src/task/validate.js';
 
 const TRUE = { kind: 'command', program: '/bin/true' };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { backOffMs, mayPass, retry, type RetryOptions } from '../../src/runtime/retry.js';
+import { backOffMs, mayPass, retry, type RetryOptions } from '../../src/store/retry.js';
 import { ExecgoError } from '../../src/task/errors.js';
 
 /** Tries that a retry without end has outlived. */

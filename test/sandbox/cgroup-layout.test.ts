@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseCgroupMounts } from '../../src/sandbox/cgroup-mounts.js';
-import { cgroupSpec, type CgroupLayout } from '../../src/sandbox/cgroup-layout.js';
+import { parseCgroupMounts } from '../../src/sandbox/cgroup/cgroup-mounts.js';
+import { cgroupSpec, type CgroupLayout } from '../../src/sandbox/cgroup/cgroup-layout.js';
 
 const V2: CgroupLayout = {
   kind: 'v2',

@@ -3,8 +3,8 @@ import type * as Fs from 'node:fs';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { killCgroup } from '../../src/sandbox/cgroup.js';
-import { sweepCgroups, type CgroupLayout } from '../../src/sandbox/cgroup-layout.js';
+import { killCgroup } from '../../src/sandbox/cgroup/cgroup.js';
+import { sweepCgroups, type CgroupLayout } from '../../src/sandbox/cgroup/cgroup-layout.js';
 import { tempDir } from '../harness/temp-dir.js';
 
 /** What a write into a file of a cgroup is refused with; nothing is refused while it is empty. */

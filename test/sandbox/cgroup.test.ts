@@ -9,15 +9,15 @@ import {
   killCgroup,
   readCgroupUsage,
   removeCgroup,
-} from '../../src/sandbox/cgroup.js';
+} from '../../src/sandbox/cgroup/cgroup.js';
 import {
   cgroupSpec,
   sweepCgroups,
   type CgroupLayout,
   type CgroupLimits,
-} from '../../src/sandbox/cgroup-layout.js';
+} from '../../src/sandbox/cgroup/cgroup-layout.js';
 import type { CgroupSpec } from '../../src/sandbox/launch.js';
-import { findTool } from '../../src/sandbox/tools.js';
+import { findTool } from '../../src/sandbox/process/tools.js';
 import { waitFor } from '../harness/wait.js';
 import { probeHost } from './hosts.js';
 import { startChain } from './run-chain.js';

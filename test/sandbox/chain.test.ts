@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { probeChain } from '../../src/sandbox/probe-chain.js';
-import { findTool, requireTool } from '../../src/sandbox/tools.js';
+import { probeChain } from '../../src/sandbox/chain/probe-chain.js';
+import { findTool, requireTool } from '../../src/sandbox/process/tools.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { runChain, startChain } from './run-chain.js';
 

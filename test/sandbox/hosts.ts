@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { probeCapabilities, type ProbedHost, type ProbeOptions } from '../../src/sandbox/capabilities.js';
-import { removeLayout } from '../../src/sandbox/cgroup-layout.js';
+import { removeLayout } from '../../src/sandbox/cgroup/cgroup-layout.js';
 import type { HostCapabilities } from '../../src/task/capabilities.js';
 import { submitSchema, type TaskRequest, type TaskSubmission } from '../../src/task/request.js';
 import { cgroupName } from '../harness/cgroups.js';

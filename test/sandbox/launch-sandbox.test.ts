@@ -1,10 +1,10 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createCgroup, readCgroupUsage, removeCgroup } from '../../src/sandbox/cgroup.js';
-import { sandboxLaunch } from '../../src/sandbox/launch-sandbox.js';
+import { createCgroup, readCgroupUsage, removeCgroup } from '../../src/sandbox/cgroup/cgroup.js';
+import { sandboxLaunch } from '../../src/sandbox/chain/launch-sandbox.js';
 import { resolvePlan, type PlanDefaults } from '../../src/sandbox/plan.js';
-import { requireTool } from '../../src/sandbox/tools.js';
+import { requireTool } from '../../src/sandbox/process/tools.js';
 import type { ProbedHost } from '../../src/sandbox/capabilities.js';
 import type { TaskSubmission } from '../../src/task/request.js';
 import { tempDir } from '../harness/temp-dir.js';

@@ -7,12 +7,12 @@ import {
   NO_NAMESPACES,
   PID_NAMESPACE_PROCESSES,
   unshareWrappers,
-} from '../../src/sandbox/namespaces.js';
-import { cgroupSpec } from '../../src/sandbox/cgroup-layout.js';
-import { createCgroup, killCgroup, removeCgroup } from '../../src/sandbox/cgroup.js';
-import { descendantsOf, findByToken } from '../../src/sandbox/process-identity.js';
-import { findTool } from '../../src/sandbox/tools.js';
-import { findUser, setprivArguments } from '../../src/sandbox/user.js';
+} from '../../src/sandbox/namespaces/namespaces.js';
+import { cgroupSpec } from '../../src/sandbox/cgroup/cgroup-layout.js';
+import { createCgroup, killCgroup, removeCgroup } from '../../src/sandbox/cgroup/cgroup.js';
+import { descendantsOf, findByToken } from '../../src/sandbox/process/process-identity.js';
+import { findTool } from '../../src/sandbox/process/tools.js';
+import { findUser, setprivArguments } from '../../src/sandbox/process/user.js';
 import type { Namespaces } from '../../src/task/plan.js';
 import { waitFor, waitGone } from '../harness/wait.js';
 import { probeHost } from './hosts.js';

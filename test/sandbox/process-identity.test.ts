@@ -13,7 +13,7 @@ import {
   parseStartTicks,
   readBootId,
   startTicks,
-} from '../../src/sandbox/process-identity.js';
+} from '../../src/sandbox/process/process-identity.js';
 import { waitFor, waitGone } from '../harness/wait.js';
 
 const NO_PID = 2 ** 30;

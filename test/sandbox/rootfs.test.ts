@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkedRootfs, hasExecutable } from '../../src/sandbox/rootfs.js';
-import { findTool } from '../../src/sandbox/tools.js';
+import { checkedRootfs, hasExecutable } from '../../src/sandbox/namespaces/rootfs.js';
+import { findTool } from '../../src/sandbox/process/tools.js';
 import { tempDir } from '../harness/temp-dir.js';
 
 function tree(): { above: string; root: string } {

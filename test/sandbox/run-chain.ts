@@ -4,8 +4,8 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import { readReport } from '../../src/sandbox/chain-report.js';
-import { chainLaunch } from '../../src/sandbox/chain.js';
+import { readReport } from '../../src/sandbox/chain/chain-report.js';
+import { chainLaunch } from '../../src/sandbox/chain/chain.js';
 import type { CgroupSpec, ChainSpec } from '../../src/sandbox/launch.js';
 import { tempDir } from '../harness/temp-dir.js';
 

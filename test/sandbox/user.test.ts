@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findUser, userEnvironment } from '../../src/sandbox/user.js';
+import { findUser, userEnvironment } from '../../src/sandbox/process/user.js';
 
 const PASSWD = [
   'root:x:0:0:root:/root:/bin/bash',

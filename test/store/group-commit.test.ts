@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { emptyLog } from '../../src/store/empty-log.js';
-import { GroupCommit } from '../../src/store/group-commit.js';
+import { emptyLog } from '../../src/store/database/empty-log.js';
+import { GroupCommit } from '../../src/store/database/group-commit.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { events, FAILED, insert, newTask, NOW, openedStore, rawDatabase, runThrough } from './support.js';
 

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { OLDEST } from '../../src/store/kept-tasks.js';
+import { OLDEST } from '../../src/store/tasks/kept-tasks.js';
 import { openStore } from '../../src/store/open.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { insert, NOW, runThrough } from './support.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { checkDatabase } from '../../src/store/check.js';
+import { checkDatabase } from '../../src/store/database/check.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { openedStore } from './support.js';
 

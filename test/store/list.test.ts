@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Store } from '../../src/store/store.js';
-import { MAX_BYTES_READ, MAX_ROWS_READ, TaskList } from '../../src/store/task-list.js';
+import { MAX_BYTES_READ, MAX_ROWS_READ, TaskList } from '../../src/store/tasks/task-list.js';
 import type { ListQuery } from '../../src/task/list.js';
 import type { TaskSubmission } from '../../src/task/request.js';
 import { tempDir } from '../harness/temp-dir.js';

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkDatabase } from '../../src/store/check.js';
+import { checkDatabase } from '../../src/store/database/check.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { OldDatabase } from './old-database.js';
 import { CANCELLED, dispatch, FAILED, insert, NOW, openedStore, rawDatabase } from './support.js';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Distrust, ensureOwn, whyNotOwn } from '../../src/store/own-data-dir.js';
+import { Distrust, ensureOwn, whyNotOwn } from '../../src/store/database/own-data-dir.js';
 import { tempDir } from '../harness/temp-dir.js';
 
 const NOBODY = 65_534;

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { openDatabase } from '../../src/store/database.js';
+import { openDatabase } from '../../src/store/database/database.js';
 import { Store } from '../../src/store/store.js';
 import type { ListQuery } from '../../src/task/list.js';
 import { tempDir } from '../harness/temp-dir.js';

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { backupDatabase } from '../../src/store/backup.js';
-import { checkDatabase } from '../../src/store/check.js';
+import { backupDatabase } from '../../src/store/database/backup.js';
+import { checkDatabase } from '../../src/store/database/check.js';
 import { ExecgoError } from '../../src/task/errors.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { insert, openedStore, rawDatabase } from './support.js';

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { weakPlaceAbove } from '../../src/store/way-to-data-dir.js';
+import { weakPlaceAbove } from '../../src/store/database/way-to-data-dir.js';
 import { tempDir } from '../harness/temp-dir.js';
 
 const ME = 4_242;

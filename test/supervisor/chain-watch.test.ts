@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ChainWatch } from '../../src/supervisor/chain-watch.js';
+import { ChainWatch } from '../../src/supervisor/run/chain-watch.js';
 
 test('who holds the report open cannot deny a program that has run for long', () => {
   vi.useFakeTimers();

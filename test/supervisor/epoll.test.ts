@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { Epoll } from '../../src/supervisor/epoll.js';
+import { Epoll } from '../../src/supervisor/spawn/epoll.js';
 import { tempDir, waitFor } from '../harness/index.js';
 
 test('a descriptor that the kernel does not watch is asked time and again', async () => {

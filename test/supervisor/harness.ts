@@ -1,12 +1,17 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { connectSupervisor } from '../../src/supervisor/connection.js';
-import type { SupervisorConnection } from '../../src/supervisor/connection.js';
-import { launchVersion } from '../../src/supervisor/protocol.js';
-import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from '../../src/supervisor/protocol.js';
-import { startSupervisor } from '../../src/supervisor/start.js';
-import type { StartOptions, StartedSupervisor } from '../../src/supervisor/start.js';
+import { connectSupervisor } from '../../src/executor/local/connection.js';
+import type { SupervisorConnection } from '../../src/executor/local/connection.js';
+import { launchVersion } from '../../src/supervisor/wire/protocol.js';
+import type {
+  DaemonMessage,
+  LaunchSpec,
+  Outcome,
+  SupervisorMessage,
+} from '../../src/supervisor/wire/protocol.js';
+import { startSupervisor } from '../../src/executor/local/start.js';
+import type { StartOptions, StartedSupervisor } from '../../src/executor/local/start.js';
 import { isAlive, processesOf } from '../harness/proc.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor, waitGone } from '../harness/wait.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { IdSet } from '../../src/supervisor/id-set.js';
+import { IdSet } from '../../src/supervisor/run/id-set.js';
 
 test('holds exactly what was added, in any order', () => {
   fc.assert(

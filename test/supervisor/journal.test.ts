@@ -2,10 +2,10 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeRecord, readJournal, summariseJournal } from '../../src/supervisor/journal.js';
-import type { JournalRecord } from '../../src/supervisor/journal.js';
-import { JournalWriter } from '../../src/supervisor/journal-writer.js';
-import type { Outcome } from '../../src/supervisor/protocol.js';
+import { encodeRecord, readJournal, summariseJournal } from '../../src/supervisor/journal/journal.js';
+import type { JournalRecord } from '../../src/supervisor/journal/journal.js';
+import { JournalWriter } from '../../src/supervisor/journal/journal-writer.js';
+import type { Outcome } from '../../src/supervisor/wire/protocol.js';
 import { tempDir } from '../harness/temp-dir.js';
 
 const began = (id: number): JournalRecord => ({

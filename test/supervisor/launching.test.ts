@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { childrenOf } from '../../src/sandbox/process-identity.js';
+import { childrenOf } from '../../src/sandbox/process/process-identity.js';
 import { openFds } from '../harness/proc.js';
 import { waitFor } from '../harness/wait.js';
 import { buildSupervisor } from './build.js';

@@ -1,7 +1,7 @@
 import { createServer, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { LineChannel, MAX_LINE_BYTES } from '../../src/supervisor/line-channel.js';
+import { LineChannel, MAX_LINE_BYTES } from '../../src/supervisor/wire/line-channel.js';
 import { tempDir, waitFor } from '../harness/index.js';
 
 const MIB = 1_048_576;

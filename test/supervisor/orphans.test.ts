@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { Orphans } from '../../src/supervisor/orphans.js';
+import { Orphans } from '../../src/supervisor/spawn/orphans.js';
 import { waitFor, waitGone } from '../harness/wait.js';
 
 let orphans: Orphans;

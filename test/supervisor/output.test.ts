@@ -15,14 +15,14 @@ import {
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { OutputCapture } from '../../src/supervisor/output-capture.js';
-import type { StreamSpec } from '../../src/supervisor/protocol.js';
+import { OutputCapture } from '../../src/supervisor/capture/output-capture.js';
+import type { StreamSpec } from '../../src/supervisor/wire/protocol.js';
 import {
   TAIL_BYTES,
   TAIL_HEADER_BYTES,
   decodeTail,
   encodeTailHeader,
-} from '../../src/supervisor/tail-format.js';
+} from '../../src/supervisor/capture/tail-format.js';
 import { mountDisk } from '../faults/disk.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor } from '../harness/wait.js';

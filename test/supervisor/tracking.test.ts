@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { cgroupSpec } from '../../src/sandbox/cgroup-layout.js';
-import { TaskTracking } from '../../src/supervisor/task-tracking.js';
+import { cgroupSpec } from '../../src/sandbox/cgroup/cgroup-layout.js';
+import { TaskTracking } from '../../src/supervisor/run/task-tracking.js';
 import { waitFor } from '../harness/index.js';
 import { probeHost } from '../sandbox/hosts.js';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { startTicks } from '../../src/sandbox/process-identity.js';
-import type { Launcher } from '../../src/supervisor/launcher.js';
-import { Orphan } from '../../src/supervisor/orphan.js';
-import { UnownedKiller } from '../../src/supervisor/unowned.js';
-import type { PossibleOwner } from '../../src/supervisor/unowned.js';
+import { startTicks } from '../../src/sandbox/process/process-identity.js';
+import type { Launcher } from '../../src/supervisor/spawn/launcher.js';
+import { Orphan } from '../../src/supervisor/spawn/orphan.js';
+import { UnownedKiller } from '../../src/supervisor/run/unowned.js';
+import type { PossibleOwner } from '../../src/supervisor/run/unowned.js';
 import { waitFor } from '../harness/wait.js';
 
 /** A launcher whose orphans are `looks`, one list for each look, and the pids that it was told to kill. */

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { WAL_MAX_BYTES } from '../../runtime/wal-keeper.js';
+import { WAL_MAX_BYTES } from '../../runtime/upkeep/wal-keeper.js';
 import type { Finding } from '../../task/health.js';
 
 /** Below this share of blocks or inodes, or this many bytes, submits will soon be refused. */

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { canNameDirectory } from '../../task/ids.js';
 import path from 'node:path';
-import { inspectTaskDir } from '../../runtime/files/inspect-task-dir.js';
-import { TASKS, TRASH } from '../../runtime/task-paths.js';
-import { Tally } from '../../runtime/tally.js';
+import { inspectTaskDir } from '../../runtime/upkeep/inspect-task-dir.js';
+import { TASKS, TRASH } from '../../task/task-paths.js';
+import { Tally } from '../../runtime/upkeep/tally.js';
 import { withDirectory } from '../../files/directory.js';
 import type { Store } from '../../store/store.js';
 import type { Finding } from '../../task/health.js';

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { PASSABLE } from '../../runtime/task-owner.js';
+import { PASSABLE } from '../../runtime/files/task-owner.js';
 import { DATABASE_FILE } from '../../store/open.js';
-import { whyNotOwn } from '../../store/own-data-dir.js';
+import { whyNotOwn } from '../../store/database/own-data-dir.js';
 import type { Finding } from '../../task/health.js';
 
 /** What the daemon makes in its data directory; some of it comes with its first start only. */

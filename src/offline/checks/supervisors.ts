@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { isSameProcess } from '../../sandbox/process-identity.js';
+import { isSameProcess } from '../../sandbox/process/process-identity.js';
 import type { SupervisorRecord, TaskRecord } from '../../store/records.js';
 import type { Finding } from '../../task/health.js';
 

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
-import { inTaskDir } from '../task-files.js';
-import { logName, tailName } from '../task-paths.js';
+import { inTaskDir } from '../files/task-files.js';
+import { logName, tailName } from '../../task/task-paths.js';
 import { producedBytes } from './snapshot.js';
 import type { OutputSource } from './source.js';
 

@@ -1,4 +1,4 @@
-import { TAIL_BYTES } from '../../supervisor/tail-format.js';
+import { TAIL_BYTES } from '../../supervisor/capture/tail-format.js';
 import { errnoOf } from '../../files/errno.js';
 import { OutputSnapshot } from './snapshot.js';
 import type { OutputSource } from './source.js';

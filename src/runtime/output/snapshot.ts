@@ -4,9 +4,9 @@ import { promisify } from 'node:util';
 import type { Directory } from '../../files/directory.js';
 import { errnoOf } from '../../files/errno.js';
 import { NotAFileError } from '../../files/kind.js';
-import { decodeTail } from '../../supervisor/tail-format.js';
-import { inTaskDir } from '../task-files.js';
-import { logName, tailName } from '../task-paths.js';
+import { decodeTail } from '../../supervisor/capture/tail-format.js';
+import { inTaskDir } from '../files/task-files.js';
+import { logName, tailName } from '../../task/task-paths.js';
 import type { OutputSource } from './source.js';
 
 const readAsync = promisify(fs.read);

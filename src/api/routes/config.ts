@@ -1,0 +1,12 @@
+import { sendJson } from '../respond.js';
+import type { Route } from '../route.js';
+
+/** The settings in force. */
+export const config: Route = {
+  method: 'get',
+  path: '/api/v1/runtime/config',
+  doc: { summary: 'The settings in force', answers: { 'application/json': 'Config' }, errors: [] },
+  handle: (ctx, _req, res) => {
+    sendJson(res, ctx.service.config());
+  },
+};

@@ -1,0 +1,79 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import { invalidInput } from '../../task/errors.js';
+import type { ApiContext } from '../context.js';
+import { afterSeq, parseQuery, waitMs, wholeNumber } from '../query.js';
+import { sendJson } from '../respond.js';
+import type { Route } from '../route.js';
+import { openSse } from '../sse.js';
+
+const PAGE_DEFAULT = 100;
+const PAGE_MAX = 1_000;
+
+const query = z.object({
+  after_seq: afterSeq.optional(),
+  limit: wholeNumber({
+    description: `Most events to answer; ${PAGE_DEFAULT} by default.`,
+    min: 1,
+    max: PAGE_MAX,
+  }).default(PAGE_DEFAULT),
+  wait_ms: waitMs,
+});
+
+/** Answers what happens to all tasks: a page of it, or as it comes. */
+export const events: Route = {
+  method: 'get',
+  path: '/api/v1/events',
+  doc: {
+    summary: 'Events of all tasks, by seq; as server-sent events from after_seq on, else from now on',
+    query,
+    headers: {
+      'last-event-id': 'Seq of the last event seen; goes before after_seq. Server-sent events only.',
+    },
+    answers: { 'application/json': 'Events', 'text/event-stream': undefined },
+    errors: ['invalid_input'],
+  },
+  handle: async (ctx, req, res) => {
+    const { after_seq, limit, wait_ms } = parseQuery(query, req);
+    if (wantsStream(req)) {
+      await stream(ctx, res, lastEventId(req) ?? after_seq ?? ctx.service.lastSeq());
+      return;
+    }
+    const page = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
+      ctx.service.events(after_seq ?? 0, limit, wait, signal),
+    );
+    if (page !== undefined) sendJson(res, page);
+  },
+};
+
+function wantsStream(req: Request): boolean {
+  return (req.headers.accept ?? '')
+    .split(',')
+    .some((range) => /^text\/event-stream *(?!.*; *q=0(\.0*)? *(;|$))(;|$)/.test(range.trim().toLowerCase()));
+}
+
+function lastEventId(req: Request): number | undefined {
+  const id = req.get('last-event-id');
+  if (id === undefined || id === '') return undefined;
+  const seq = /^\d+$/.test(id) ? Number(id) : NaN;
+  if (!Number.isSafeInteger(seq)) throw invalidInput('last-event-id: must be the seq of an event');
+  return seq;
+}
+
+async function stream(ctx: ApiContext, res: Response, from: number): Promise<void> {
+  const sse = openSse(res, ctx.heartbeatMs);
+  if (sse === undefined) return;
+  const signal = ctx.waiters.signal(res);
+  sse.position(String(from));
+  let seq = from;
+  try {
+    while (!signal.aborted) {
+      const page = await ctx.feed.after(seq, signal);
+      await sse.sendEncoded(page.text);
+      seq = page.lastSeq;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  sse.end();
+}

@@ -1,0 +1,12 @@
+import { sendJson } from '../respond.js';
+import type { Route } from '../route.js';
+
+/** Who this daemon is. */
+export const info: Route = {
+  method: 'get',
+  path: '/api/v1/runtime/info',
+  doc: { summary: 'Who this daemon is', answers: { 'application/json': 'Info' }, errors: [] },
+  handle: (ctx, _req, res) => {
+    sendJson(res, ctx.service.info());
+  },
+};

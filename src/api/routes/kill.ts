@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { OWNER_HEADER, ownerOf } from '../owner-header.js';
+import { parseQuery, taskIdOf, waitMs, wholeNumber } from '../query.js';
+import { sendEncoded } from '../respond.js';
+import type { Route } from '../route.js';
+
+/** The highest signal number of Linux. */
+const SIGNAL_MAX = 64;
+
+/** The longest that a first signal may be given, in milliseconds: a day. */
+const GRACE_MAX_MS = 86_400_000;
+
+const query = z.object({
+  signal: wholeNumber({
+    description: 'Number of the first signal; 15 (TERM) by default.',
+    min: 1,
+    max: SIGNAL_MAX,
+  }).optional(),
+  grace_ms: wholeNumber({
+    description:
+      "Milliseconds from the first signal to KILL; the daemon's own by default. The task's wall time goes on.",
+    max: GRACE_MAX_MS,
+  }).optional(),
+  wait_ms: waitMs,
+});
+
+/** Cancels a task. A body is not read: existing clients send none, and no content type either. */
+export const kill: Route = {
+  method: 'post',
+  path: '/api/v1/tasks/:id/kill',
+  doc: {
+    summary: 'Cancel a task; answers its status',
+    query,
+    headers: OWNER_HEADER,
+    answers: { 'application/json': 'TaskView' },
+    errors: ['invalid_input', 'permission_denied', 'not_found'],
+  },
+  handle: async (ctx, req, res) => {
+    const taskId = taskIdOf(req);
+    const { signal: first, grace_ms, wait_ms } = parseQuery(query, req);
+    const owner = ownerOf(req);
+    const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
+      ctx.service.kill(taskId, { owner, signal: first, grace_ms, wait_ms: wait }, signal),
+    );
+    if (view !== undefined) sendEncoded(res, view);
+  },
+};

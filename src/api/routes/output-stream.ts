@@ -1,0 +1,128 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import type { OutputStream, OutputWatch } from '../../runtime/service.js';
+import { ExecgoError, invalidInput } from '../../task/errors.js';
+import type { ApiContext } from '../context.js';
+import { encodeRange, type Encoding } from '../output-text.js';
+import { oneOf, parseQuery, taskIdOf, wholeNumber } from '../query.js';
+import type { Route } from '../route.js';
+import { openSse, type SseStream } from '../sse.js';
+
+/** Most bytes in one event. */
+const CHUNK_BYTES = 65_536;
+
+const query = z.object({
+  stream: oneOf(['stdout', 'stderr', 'both'], 'Which stream.').default('both'),
+  offset: wholeNumber({ description: 'First byte, of each stream that is asked for; 0 by default.' }).default(
+    0,
+  ),
+  encoding: oneOf(['utf8', 'base64'], 'Text, or the exact bytes.').default('utf8'),
+});
+
+/** Answers a task's output as it comes, until its end. */
+export const outputStream: Route = {
+  method: 'get',
+  path: '/api/v1/tasks/:id/output/stream',
+  doc: {
+    summary: "A task's output as it comes; events stdout, stderr, omitted, end, error",
+    query,
+    headers: { 'last-event-id': 'Id of the last event seen; goes before offset.' },
+    answers: { 'text/event-stream': undefined },
+    errors: ['invalid_input', 'not_found'],
+  },
+  handle: async (ctx, req, res) => {
+    const taskId = taskIdOf(req);
+    const { stream, offset, encoding } = parseQuery(query, req);
+    const streams: OutputStream[] = stream === 'both' ? ['stdout', 'stderr'] : [stream];
+    const offsets = lastOffsets(req) ?? { stdout: offset, stderr: offset };
+    // An unknown task is refused while an answer can still be a refusal.
+    for (const name of streams) await ctx.service.outputRange(taskId, name, offsets[name], 1);
+    const sse = openSse(res, ctx.heartbeatMs);
+    if (sse === undefined) return;
+    const signal = ctx.waiters.signal(res);
+    try {
+      const pump = { ctx, sse, taskId, encoding, offsets, signal };
+      await Promise.all(streams.map((name) => follow(pump, name)));
+      if (!signal.aborted)
+        await sse.send({ id: eventId(offsets), event: 'end', data: ctx.service.ending(taskId) });
+    } catch (error) {
+      if (!signal.aborted) await sendFailure(ctx, sse, error);
+    }
+    sse.end();
+  },
+};
+
+type Offsets = Record<OutputStream, number>;
+
+interface Pump {
+  ctx: ApiContext;
+  sse: SseStream;
+  taskId: string;
+  encoding: Encoding;
+  /** Where each stream goes on; what an event's id says. */
+  offsets: Offsets;
+  signal: AbortSignal;
+}
+
+async function follow(pump: Pump, stream: OutputStream): Promise<void> {
+  let watch: OutputWatch | undefined;
+  const grown = (offset: number) => {
+    watch ??= pump.ctx.service.watchOutput(pump.taskId, stream, pump.signal);
+    return watch.growth(offset);
+  };
+  try {
+    await sendAll(pump, stream, grown);
+  } finally {
+    watch?.close();
+  }
+}
+
+/** @param grown resolves when there is more to read */
+async function sendAll(
+  { ctx, sse, taskId, encoding, offsets, signal }: Pump,
+  stream: OutputStream,
+  grown: (offset: number) => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    const asked = offsets[stream];
+    const range = await ctx.service.outputRange(taskId, stream, asked, CHUNK_BYTES);
+    const piece = encodeRange(range, asked, encoding);
+    if (piece.offset > asked && range.omitted_bytes > 0) {
+      offsets[stream] = piece.offset;
+      await sse.send({
+        id: eventId(offsets),
+        event: 'omitted',
+        data: { stream, from: asked, to: piece.offset, reason: range.warnings?.[0] },
+      });
+    }
+    if (piece.next_offset > piece.offset) {
+      offsets[stream] = piece.next_offset;
+      await sse.send({ id: eventId(offsets), event: stream, data: piece });
+    }
+    if (range.eof) return;
+    if (piece.next_offset <= piece.offset) await grown(range.next_offset);
+  }
+}
+
+function eventId({ stdout, stderr }: Offsets): string {
+  return `${stdout}-${stderr}`;
+}
+
+function lastOffsets(req: Request): Offsets | undefined {
+  const id = req.get('last-event-id');
+  if (id === undefined || id === '') return undefined;
+  const [stdout = NaN, stderr = NaN] = (/^(\d+)-(\d+)$/.exec(id) ?? []).slice(1).map(Number);
+  if (!Number.isSafeInteger(stdout) || !Number.isSafeInteger(stderr))
+    throw invalidInput('last-event-id: must be the id of an event of this stream');
+  return { stdout, stderr };
+}
+
+/** The answer has begun, so that its status cannot tell any more. */
+async function sendFailure(ctx: ApiContext, sse: SseStream, error: unknown): Promise<void> {
+  const known = error instanceof ExecgoError;
+  if (!known) ctx.log.error({ err: error }, 'output stream failed');
+  await sse.send({
+    event: 'error',
+    data: { error: known ? error.toBody() : { code: 'internal', message: 'internal error' } },
+  });
+}

@@ -1,0 +1,17 @@
+import { taskIdOf } from '../query.js';
+import { sendEncoded } from '../respond.js';
+import type { Route } from '../route.js';
+
+/** Answers what a client asked for when it submitted the task. */
+export const request: Route = {
+  method: 'get',
+  path: '/api/v1/tasks/:id/request',
+  doc: {
+    summary: 'The request of a task as it was sent, values of environment variables included',
+    answers: { 'application/json': 'Request' },
+    errors: ['not_found'],
+  },
+  handle: (ctx, req, res) => {
+    sendEncoded(res, ctx.service.request(taskIdOf(req)));
+  },
+};

@@ -1,0 +1,16 @@
+import { sendJson } from '../respond.js';
+import type { Route } from '../route.js';
+
+/** Capacity, and who holds how much of it. */
+export const resources: Route = {
+  method: 'get',
+  path: '/api/v1/runtime/resources',
+  doc: {
+    summary: 'Capacity, and who holds how much of it',
+    answers: { 'application/json': 'Resources' },
+    errors: [],
+  },
+  handle: (ctx, _req, res) => {
+    sendJson(res, ctx.service.resources());
+  },
+};

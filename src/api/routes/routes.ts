@@ -1,0 +1,46 @@
+import { batch } from './batch.js';
+import { capabilities } from './capabilities.js';
+import { config } from './config.js';
+import { deleteTask } from './delete.js';
+import { events } from './events.js';
+import { gc } from './gc.js';
+import { health, ready } from './health.js';
+import { info } from './info.js';
+import { kill } from './kill.js';
+import { list } from './list.js';
+import { metrics } from './metrics.js';
+import { openapi } from './openapi.js';
+import { output } from './output.js';
+import { outputStream } from './output-stream.js';
+import { request } from './request.js';
+import { resources } from './resources.js';
+import type { Route } from '../route.js';
+import { status } from './status.js';
+import { submit } from './submit.js';
+import { taskEvents } from './task-events.js';
+import { welcome } from './welcome.js';
+
+/** Every route there is. */
+export const routes: readonly Route[] = [
+  submit,
+  list,
+  batch,
+  status,
+  deleteTask,
+  kill,
+  request,
+  taskEvents,
+  output,
+  outputStream,
+  events,
+  gc,
+  info,
+  capabilities,
+  config,
+  resources,
+  health,
+  ready,
+  metrics,
+  openapi,
+  welcome,
+];

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { parseQuery, taskIdOf, waitMs } from '../query.js';
+import { sendEncoded } from '../respond.js';
+import type { Route } from '../route.js';
+
+const query = z.object({ wait_ms: waitMs });
+
+/** Answers how a task is, at once or as soon as it is terminal. */
+export const status: Route = {
+  method: 'get',
+  path: '/api/v1/tasks/:id',
+  doc: {
+    summary: 'Status of a task; with wait_ms as soon as it is terminal, or then as it is',
+    query,
+    answers: { 'application/json': 'TaskView' },
+    errors: ['invalid_input', 'not_found'],
+  },
+  handle: async (ctx, req, res) => {
+    const taskId = taskIdOf(req);
+    const { wait_ms } = parseQuery(query, req);
+    const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
+      ctx.service.status(taskId, wait, signal),
+    );
+    if (view !== undefined) sendEncoded(res, view);
+  },
+};

@@ -1,0 +1,59 @@
+import type { GcReport, GcRequest } from '../../client/index.js';
+import { clientCommand, connect, parse } from '../command.js';
+import { dataDirOf, dataDirOption, worksOnFiles } from '../data-dir.js';
+import { EXIT } from '../exit-codes.js';
+import { isTerminal, plain } from '../terminal.js';
+import { formatSize, parseDuration } from '../units.js';
+import { note, printJson, printLines } from '../write.js';
+
+interface Options {
+  server: string;
+  dataDir?: string;
+  olderThan?: number;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** A collection without a daemon says what it cannot do in its report. */
+const NO_LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** `execgo gc`: removes ended tasks that are due, through the daemon where there is one. Quiet when nobody looks. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = clientCommand(
+    'gc',
+    'Removes ended tasks that are due, also when no daemon runs. Says nothing when all went well, but on a terminal.',
+    ['execgo gc --older-than 7d', 'execgo gc --dry-run', 'execgo gc --data-dir /var/lib/execgo --json'],
+  )
+    .addOption(dataDirOption())
+    .option(
+      '--older-than <duration>',
+      'all that ended so long ago; without it, what the daemon is told to keep decides',
+      parseDuration,
+    )
+    .option('--dry-run', 'remove nothing, say what would be removed')
+    .option('--json', 'print the report as JSON');
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  const request = { older_than_ms: options.olderThan, dry_run: options.dryRun === true };
+  const report = worksOnFiles(command)
+    ? await collectIn(dataDirOf(options), request)
+    : await connect(options).gc(request);
+  if (options.json === true) await printJson(report);
+  else if (isTerminal() || request.dry_run) await printLines(summary(report));
+  for (const problem of report.problems) await note(problem);
+  return report.problems.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+async function collectIn(dataDir: string, request: GcRequest): Promise<GcReport> {
+  const { collectOffline } = await import('../../offline/gc.js');
+  const done = await collectOffline(dataDir, request, NO_LOG);
+  return 'report' in done ? done.report : connect({ server: done.daemon }).gc(request);
+}
+
+function summary(report: GcReport): string[] {
+  const { dry_run, candidates, removed, bytes_freed, skipped_pinned, tasks } = report;
+  const pinned = skipped_pinned === 0 ? '' : `; ${String(skipped_pinned)} pinned stay`;
+  const count = dry_run ? candidates : removed;
+  const what = `${String(count)} ${count === 1 ? 'task' : 'tasks'}, ${formatSize(bytes_freed)}${pinned}`;
+  return dry_run ? [...tasks.map(plain), `would remove ${what}`] : [`removed ${what}`];
+}

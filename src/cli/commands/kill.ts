@@ -1,0 +1,70 @@
+import { Option } from 'commander';
+import type { TaskView } from '../../client/index.js';
+import { clientCommand, connect, parse } from '../command.js';
+import { explain } from '../explain.js';
+import { plain } from '../terminal.js';
+import { EXIT } from '../exit-codes.js';
+import { parseSignal, signalFlag } from '../signal-name.js';
+import { parseDuration } from '../units.js';
+import { UsageError } from '../usage-error.js';
+import { printStatuses } from './wait.js';
+import { note } from '../write.js';
+
+interface Options {
+  server: string;
+  owner?: string;
+  signal?: number;
+  grace?: number;
+  wait?: boolean;
+  json?: boolean;
+}
+
+/** `execgo kill`: cancels tasks; those that have ended already stay as they are. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = clientCommand(
+    'kill',
+    'Cancels tasks: TERM to all of their processes, KILL after the grace time.',
+    ['execgo kill my-task', 'execgo kill --signal INT --grace 30s --wait build test'],
+  )
+    .argument('<id...>', 'the tasks')
+    .addOption(
+      new Option('--owner <name>', "the tasks' owner, where they have one").env('EXECGO_RUNTIME_OWNER'),
+    )
+    .option('--signal <signal>', 'the first signal, by name or number; TERM without it', parseSignal)
+    .option('--grace <duration>', "from the first signal to KILL; the daemon's own without it", parseDuration)
+    .option('--wait', 'return when the tasks have ended')
+    .option('--json', 'print JSON on a terminal, too');
+  refuseSignalFlags(argv);
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  const client = connect(options);
+  const kill = async (id: string): Promise<TaskView> => {
+    const { owner, signal, grace: graceMs } = options;
+    const view = await client.kill(id, { owner: owner === '' ? undefined : owner, signal, graceMs });
+    return options.wait === true ? client.wait(id) : view;
+  };
+  const results = await Promise.allSettled(command.args.map(kill));
+  const views = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  if (views.length > 0) await printStatuses(views, options.json === true);
+  let failed = false;
+  for (const [i, result] of results.entries()) {
+    if (result.status === 'fulfilled') continue;
+    failed = true;
+    const why = explain(result.reason, HINTS);
+    const id = command.args[i] ?? '';
+    await note(results.length === 1 || why.includes(plain(id)) ? why : `${id}: ${why}`);
+  }
+  return failed ? EXIT.failed : EXIT.ok;
+}
+
+/** kill(1) takes `-9` and `-KILL`, which here would be an id, or several flags. @throws UsageError with the right way */
+function refuseSignalFlags(argv: readonly string[]): void {
+  const end = argv.indexOf('--');
+  for (const word of end === -1 ? argv : argv.slice(0, end)) {
+    const name = signalFlag(word);
+    if (name !== undefined)
+      throw new UsageError(`${word} is no flag of execgo kill: write --signal ${name}, and nothing was done`);
+  }
+}
+
+const HINTS = { permission_denied: "give the task's owner with --owner or EXECGO_RUNTIME_OWNER" };

@@ -1,0 +1,140 @@
+import { Option, type Command } from 'commander';
+import type {
+  Cause,
+  ExecgoClient,
+  ListFilter,
+  TaskPage,
+  TaskStatus,
+  TaskSummary,
+} from '../../client/index.js';
+import { ending } from '../card.js';
+import { clientCommand, connect, parse } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { table } from '../table.js';
+import { isTerminal, paint, paintStatus, plain } from '../terminal.js';
+import { formatDuration, parseCount } from '../units.js';
+import { UsageError } from '../usage-error.js';
+import { note, printJson, printLines, write } from '../write.js';
+
+/** Tasks shown without `-n`. */
+const DEFAULT_LIMIT = 50;
+/** Tasks asked for at a time with `--all`: the longest page there is. */
+const PAGE = 1000;
+/** Characters a line where the terminal does not tell. */
+const DEFAULT_WIDTH = 100;
+
+interface Options {
+  server: string;
+  json?: boolean;
+  all?: boolean;
+  limit?: number;
+  status?: string;
+  cause?: Cause;
+  tenant?: string;
+  owner?: string;
+  queue?: string;
+  lane?: string;
+  session?: string;
+  label?: string;
+  text?: string;
+  order: 'newest' | 'oldest';
+  cursor?: string;
+}
+
+/** `execgo list`: a table for people, the API's object for programs. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = listCommand();
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  if (options.all === true && options.limit !== undefined) throw new UsageError('give --all or -n, not both');
+  if (options.limit !== undefined && (options.limit < 1 || options.limit > PAGE))
+    throw new UsageError(`-n must be from 1 to ${String(PAGE)}; --all shows everything`);
+  const client = connect(options);
+  const filter = filterOf(options);
+  if (options.json !== true && isTerminal()) await printTable(client, filter, options.all === true);
+  else if (options.all === true) await printAllJson(client, filter);
+  else await printJson(await client.list(filter));
+  return EXIT.ok;
+}
+
+function listCommand(): Command {
+  return clientCommand('list', 'Lists tasks, newest first: JSON when standard output is not a terminal.', [
+    'execgo list --status running,accepted',
+    'execgo list --label team=search --text train --all',
+  ])
+    .option('--status <words>', 'accepted, running, success, failed, cancelled; several with commas')
+    .option('--cause <word>', 'why it ended, such as timeout or oom')
+    .option('--tenant <name>', 'whose quota it counts against')
+    .option('--owner <name>', 'whose it is')
+    .option('--queue <name>', 'the queue')
+    .option('--lane <name>', 'the lane of the queue')
+    .option('--session <id>', 'the session')
+    .option('--label <key[=value]>', 'a label, with this value or with any')
+    .option('--text <text>', 'part of the id or of the command')
+    .addOption(
+      new Option('--order <order>', 'which come first').choices(['newest', 'oldest']).default('newest'),
+    )
+    .option('-n, --limit <n>', `how many at most; ${String(DEFAULT_LIMIT)} without it`, parseCount)
+    .option('--cursor <cursor>', 'go on where next_cursor of an earlier answer left off')
+    .option('--all', 'all of them, page after page')
+    .option('--json', 'print JSON on a terminal, too');
+}
+
+function filterOf(options: Options): ListFilter {
+  const { cause, tenant, owner, queue, lane, session, label, text, order, cursor } = options;
+  const limit = options.all === true ? PAGE : (options.limit ?? DEFAULT_LIMIT);
+  // The daemon knows the words, and names them when one is wrong.
+  const status = options.status?.split(',').map((word) => word.trim()) as TaskStatus[] | undefined;
+  return {
+    status,
+    cause,
+    tenant,
+    owner,
+    queue,
+    lane,
+    session_id: session,
+    label,
+    text,
+    order,
+    cursor,
+    limit,
+  };
+}
+
+async function printTable(client: ExecgoClient, filter: ListFilter, all: boolean): Promise<void> {
+  let page: TaskPage = await client.list(filter);
+  for (;;) {
+    const header = ['TASK', 'STATUS', 'END', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
+    const now = Date.now();
+    const rows = page.tasks.map((task) => cells(task, now));
+    await printLines(table(header, rows, process.stdout.columns || DEFAULT_WIDTH));
+    if (page.next_cursor === undefined) return;
+    if (!all) {
+      await note('there are more: --all shows them, -n more of them at once');
+      return;
+    }
+    page = await client.list({ ...filter, cursor: page.next_cursor });
+  }
+}
+
+function cells(task: TaskSummary, now: number): { text: string; paint?: (s: string) => string }[] {
+  return [
+    { text: plain(task.task_id), paint: (s) => paint('bold', s) },
+    { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
+    { text: ending(task) },
+    { text: formatDuration(Math.max(0, now - Date.parse(task.created_at))) },
+    { text: task.duration_ms === undefined ? '' : formatDuration(task.duration_ms) },
+    { text: plain(task.queue) },
+    { text: plain(task.command) },
+  ];
+}
+
+/** `{"tasks": […]}` written as the pages come, so that a long history does not have to fit into memory. */
+async function printAllJson(client: ExecgoClient, filter: ListFilter): Promise<void> {
+  let separator = '{"tasks":[\n';
+  for await (const task of client.listAll(filter)) {
+    await write(process.stdout, `${separator}${JSON.stringify(task)}`);
+    separator = ',\n';
+  }
+  await write(process.stdout, separator === ',\n' ? '\n]}\n' : '{"tasks":[]}\n');
+}

@@ -1,0 +1,100 @@
+import { Option } from 'commander';
+import type { ExecgoClient, HeadTailView, OutputStream } from '../../client/index.js';
+import { clientCommand, connect, parse } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { noteOmitted, streamOutput } from '../stream-output.js';
+import { findTail } from '../tail-offset.js';
+import { parseCount } from '../units.js';
+import { UsageError } from '../usage-error.js';
+import { write } from '../write.js';
+
+/** Bytes asked for at a time. */
+const RANGE_BYTES = 1_048_576;
+
+interface Options {
+  server: string;
+  follow?: boolean;
+  stream: OutputStream | 'both';
+  tail?: number;
+  headTail?: boolean;
+}
+
+/** `execgo logs`: a task's output, byte for byte, each stream to our own of that name. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = clientCommand('logs', "Shows a task's output: exact bytes, each stream to its own.", [
+    'execgo logs my-task',
+    'execgo logs -f --tail 20 my-task',
+    'execgo logs --stream stderr my-task | less',
+    'execgo logs --head-tail my-task',
+  ])
+    .argument('<id>', 'the task')
+    .option('-f, --follow', 'go on as output comes, until the task has ended')
+    .addOption(new Option('--stream <stream>', 'which').choices(['stdout', 'stderr', 'both']).default('both'))
+    .option('--tail <lines>', 'begin so many lines before the end', parseCount)
+    .option('--head-tail', 'only the first and the last of it');
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  if (options.headTail === true && (options.follow === true || options.tail !== undefined))
+    throw new UsageError('--head-tail goes with neither -f nor --tail');
+  const client = connect(options);
+  await show(client, command.args[0] ?? '', options);
+  return EXIT.ok;
+}
+
+async function show(client: ExecgoClient, taskId: string, options: Options): Promise<void> {
+  const { stream, tail } = options;
+  const streams: OutputStream[] = stream === 'both' ? ['stdout', 'stderr'] : [stream];
+  if (options.headTail === true) {
+    for (const name of streams) await showHeadTail(await client.outputView(taskId, { stream: name }));
+  } else if (options.follow !== true) {
+    for (const name of streams)
+      await showRange(client, taskId, name, await startOf(client, taskId, name, tail));
+  } else if (tail === undefined) {
+    // A task that is unknown, or a daemon that is not there, is told at once; following bears a restart.
+    await client.status(taskId);
+    await streamOutput(client, taskId, { stream });
+  } else {
+    // Each stream begins at an offset of its own.
+    const offsets = await Promise.all(streams.map((name) => startOf(client, taskId, name, tail)));
+    await Promise.all(
+      streams.map((name, i) => streamOutput(client, taskId, { stream: name, offset: offsets[i] })),
+    );
+  }
+}
+
+function startOf(
+  client: ExecgoClient,
+  taskId: string,
+  stream: OutputStream,
+  tail: number | undefined,
+): Promise<number> {
+  if (tail === undefined) return Promise.resolve(0);
+  return findTail((offset, limit) => client.output(taskId, { stream, offset, limit }), tail);
+}
+
+async function showRange(
+  client: ExecgoClient,
+  taskId: string,
+  stream: OutputStream,
+  start: number,
+): Promise<void> {
+  let offset = start;
+  for (;;) {
+    const range = await client.output(taskId, { stream, offset, limit: RANGE_BYTES });
+    if (range.offset > offset) await noteOmitted(stream, range.offset - offset);
+    if (range.data.length > 0) await write(target(stream), range.data);
+    if (range.eof || range.next_offset <= offset) return;
+    offset = range.next_offset;
+  }
+}
+
+async function showHeadTail(view: HeadTailView): Promise<void> {
+  const lines = view.omitted_lines === undefined ? '' : ` in ${String(view.omitted_lines)} lines`;
+  const gap =
+    view.omitted_bytes === 0 ? '' : `\n[… ${String(view.omitted_bytes)} bytes${lines} left out …]\n`;
+  await write(target(view.stream), `${view.head}${gap}${view.tail}`);
+}
+
+function target(stream: OutputStream): NodeJS.WriteStream {
+  return stream === 'stdout' ? process.stdout : process.stderr;
+}

@@ -1,0 +1,122 @@
+import { Option } from 'commander';
+import {
+  ExecgoTimeoutError,
+  type ExecgoClient,
+  type TaskSubmission,
+  type TaskView,
+} from '../../client/index.js';
+import { clientCommand, connect, parse } from '../command.js';
+import { EXIT, exitCodeOf, type TaskEnding } from '../exit-codes.js';
+import { Interruption } from '../interruption.js';
+import { printingRefusals } from '../refusal-json.js';
+import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from '../request-options.js';
+import { streamOutput } from '../stream-output.js';
+import { submitOnce } from '../submit-once.js';
+import { typedCommand } from '../typed-command.js';
+import { parseCount } from '../units.js';
+import { note, printJson } from '../write.js';
+
+interface Options extends RequestOptions {
+  output?: 'stream' | 'json';
+  timeoutMs?: number;
+}
+
+/** `execgo run`: submits a task, shows its output as it comes, and exits as the task does. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = addRequestOptions(
+    clientCommand(
+      'run',
+      'Runs a command in this directory as a task: streams its output, and exits with its exit code. Ctrl-C cancels it.',
+      [
+        'execgo run -- make test',
+        'execgo run --wall-time 5m --memory 1G -- ./build.sh > build.log',
+        'execgo run -o json -- date',
+      ],
+    ),
+  )
+    .option(
+      '--timeout-ms <n>',
+      'stop waiting after so many milliseconds and exit 124; the task goes on',
+      parseCount,
+    )
+    .addOption(new Option('--poll-interval-ms <n>', 'accepted and not needed').hideHelp())
+    .addOption(
+      new Option('-o, --output <form>', 'stream the output, or print the final status').choices([
+        'stream',
+        'json',
+      ]),
+    );
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  const request = buildRequest(options, command.args);
+  const client = connect(options);
+
+  const json = options.output === 'json' || (isWholeRequest(options) && options.output !== 'stream');
+  // From here on a signal is the task's: it may be accepted at any moment, also before its id is known here.
+  const owner = request.control_context?.owner ?? options.owner;
+  const interruption = new Interruption(client, owner);
+  try {
+    const { task_id: taskId, warnings = [] } = await printingRefusals(json, options, () =>
+      submitOnce(client, request),
+    );
+    for (const warning of warnings) await note(warning);
+    interruption.accepted(taskId);
+    const end = await (json
+      ? finalStatus(client, taskId, options)
+      : streamed(client, taskId, options, interruption, request.execution));
+    return end.status === 'cancelled' && interruption.exitCode !== undefined
+      ? interruption.exitCode
+      : exitCodeOf(end);
+  } catch (error) {
+    if (!(error instanceof ExecgoTimeoutError)) throw error;
+    const { taskId } = error;
+    const { server } = options;
+    const show = typedCommand('logs', ['-f', taskId], { server });
+    await note(
+      `${error.message}: ${show} shows it, ${typedCommand('kill', [taskId], { server, owner })} ends it`,
+    );
+    return EXIT.timeout;
+  } finally {
+    interruption.dispose();
+  }
+}
+
+async function finalStatus(client: ExecgoClient, taskId: string, options: Options): Promise<TaskEnding> {
+  const view = await client.wait(taskId, { timeoutMs: options.timeoutMs });
+  await printJson(view);
+  return view;
+}
+
+async function streamed(
+  client: ExecgoClient,
+  taskId: string,
+  options: Options,
+  interruption: Interruption,
+  execution: TaskSubmission['execution'],
+): Promise<TaskEnding> {
+  const { timeoutMs } = options;
+  const end = await streamOutput(client, taskId, {
+    timeoutMs,
+    onReaderGone: (error) => {
+      interruption.readerGone();
+      if (error.message !== '') void note(error.message);
+    },
+  });
+  if (end.status === 'success' || (end.exit_code ?? 0) !== 0) return end;
+  const view = await client.status(taskId, { patient: true });
+  if (view.error !== undefined && interruption.exitCode === undefined)
+    await note(`${view.error.message}${hint(view, execution)}`);
+  return end;
+}
+
+/** What a person can do about a command that did not start. */
+function hint({ cause, error }: TaskView, { program, env }: TaskSubmission['execution']): string {
+  if (cause !== 'launch' || error === undefined) return '';
+  if (error.message.includes('working directory'))
+    return ' (-C starts it in another directory, --workspace in one of its own)';
+  if (/\s/.test(program ?? ''))
+    return ' (the program and each argument are words of their own; sh -c runs a line of shell)';
+  return env?.['PATH'] === undefined && error.message.includes("not found in the task's PATH")
+    ? ` (that is the daemon's PATH; -e PATH="$PATH" gives it yours)`
+    : '';
+}

@@ -1,0 +1,59 @@
+import { Option } from 'commander';
+import { ExecgoTimeoutError, type TaskView } from '../../client/index.js';
+import { summaryLine } from '../card.js';
+import { clientCommand, connect, parse } from '../command.js';
+import { EXIT, exitCodeOf } from '../exit-codes.js';
+import { isTerminal } from '../terminal.js';
+import { parseCount } from '../units.js';
+import { note, printJson, printLines } from '../write.js';
+
+interface Options {
+  server: string;
+  timeoutMs?: number;
+  exitZero?: boolean;
+  json?: boolean;
+}
+
+/** `execgo wait`: returns once all the tasks have ended, and exits as the first of them that did not succeed. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = clientCommand(
+    'wait',
+    'Waits until tasks have ended. Exits with 0 when all succeeded, else with the code of the first that did not.',
+    [
+      'execgo wait build && execgo submit -- ./deploy.sh',
+      'execgo wait --exit-zero --timeout-ms 60000 build test; execgo status test',
+    ],
+  )
+    .argument('<id...>', 'the tasks')
+    .option('--timeout-ms <n>', 'exit 124 when they have not ended after so many milliseconds', parseCount)
+    .option('--exit-zero', 'exit with 0 when they have ended, however they did')
+    .addOption(new Option('--poll-interval-ms <n>', 'accepted and not needed').hideHelp())
+    .option('--json', 'print JSON on a terminal, too');
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<Options>();
+  const client = connect(options);
+  const { timeoutMs } = options;
+  try {
+    const views = await Promise.all(
+      command.args.map(async (id) => {
+        // A daemon that was never there, or does not know the task, is told at once; a wait bears a restart.
+        await client.status(id);
+        return client.wait(id, { timeoutMs });
+      }),
+    );
+    await printStatuses(views, options.json === true);
+    const failed = views.find((view) => view.status !== 'success');
+    return failed === undefined || options.exitZero === true ? EXIT.ok : exitCodeOf(failed);
+  } catch (error) {
+    client.close();
+    if (!(error instanceof ExecgoTimeoutError)) throw error;
+    await note(error.message);
+    return EXIT.timeout;
+  }
+}
+
+/** One status as the API's object, several as an array of them; a line for each on a terminal. */
+export async function printStatuses(views: readonly TaskView[], json: boolean): Promise<void> {
+  if (!json && isTerminal()) await printLines(views.map(summaryLine));
+  else await printJson(views.length === 1 ? views[0] : views);
+}

@@ -1,0 +1,75 @@
+import os from 'node:os';
+import { createApp } from '../api/app.js';
+import { Connections } from '../api/connections.js';
+import { listen, stop } from '../api/server.js';
+import { Waiters } from '../api/waiters.js';
+import type { Config } from './config.js';
+import { listenAddress, whereServed, whyNotListening } from './listen-address.js';
+import { maxConnections } from './open-files.js';
+import { configView, infoView, overrides } from '../runtime/views/config-view.js';
+import type { Core } from '../runtime/core.js';
+import { createMetrics } from '../runtime/views/metrics.js';
+import { resourcesView } from '../runtime/views/resources-view.js';
+import { Runtime } from '../runtime/runtime.js';
+import { capabilitiesView } from '../sandbox/capabilities-view.js';
+import type { HostCapabilities } from '../task/capabilities.js';
+import type { Resources } from '../task/resources.js';
+
+export interface HttpParts {
+  core: Core;
+  config: Config;
+  /** Of this host, and what of it tasks may have. */
+  capabilities: HostCapabilities;
+  capacity: Resources;
+  version: string;
+  /** Unix time of the start in milliseconds. */
+  startedAt: number;
+  env: NodeJS.ProcessEnv;
+}
+
+/** A daemon's HTTP side. */
+export interface HttpSide {
+  /** Where it listens: `http://host:port`, or `unix:/path`. */
+  url: string;
+  runtimeId: string;
+  /** Ends what waits and streams; resolves when no connection is left. */
+  stop: () => Promise<void>;
+}
+
+/**
+ * Has a daemon answer. What is told of its address is where it really listens, which is known last.
+ * @throws ExecgoError saying why it cannot listen there
+ */
+export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
+  const { core, config, capabilities, capacity, version, startedAt, env } = parts;
+  const { log, store } = core;
+  let told = { ...config, maxConnections: maxConnections(config, log) };
+  const connections = new Connections(told.maxConnections);
+  const waiters = new Waiters(connections);
+  const service = new Runtime(core, {
+    info: () => infoView(told.runtimeId, version, startedAt, capabilities.platform),
+    capabilities: () =>
+      capabilitiesView(capabilities, { runtimeId: told.runtimeId, capacity, overrides: overrides(config) }),
+    config: () => configView(told),
+    resources: () => resourcesView(core, told.runtimeId, capacity),
+    metrics: createMetrics({
+      counters: () => store.counters(),
+      running: () => core.ledger.entries().length,
+      waiting: () => core.waiting.size + core.unmatched.size,
+      collected: () => core.collector.totals,
+      walBytes: () => store.walBytes(),
+    }),
+  });
+  const allowedHosts = [os.hostname(), ...config.allowHosts];
+  const { maxBodyBytes } = config;
+  const server = await listen(
+    createApp({ service, version, allowedHosts, log, waiters, connections, maxBodyBytes }),
+    listenAddress(config, env),
+    { connections, log },
+  ).catch((error: unknown) => {
+    throw whyNotListening(error, config, env);
+  });
+  const { url, listenAddr } = whereServed(server, config);
+  told = { ...told, listenAddr, runtimeId: config.runtimeIdAt(listenAddr) };
+  return { url, runtimeId: told.runtimeId, stop: () => stop(server, waiters) };
+}

@@ -1,0 +1,38 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import type { Resources } from '../../task/resources.js';
+
+/** What was set by hand; the rest is detected. */
+export interface CapacitySettings {
+  taskSlots: number;
+  cpuMillis: number | undefined;
+  memoryBytes: number | undefined;
+  pids: number | undefined;
+}
+
+/** What this machine has for tasks: thousandths of a core, bytes, processes. */
+export function detectCapacity(set: CapacitySettings): Resources {
+  return {
+    task_slots: set.taskSlots,
+    cpu_millis: set.cpuMillis ?? os.availableParallelism() * 1000,
+    memory_bytes: set.memoryBytes ?? memory(),
+    pids: set.pids ?? kernelPids(),
+  };
+}
+
+/** The smaller of what the machine has and what the daemon's own cgroup allows. */
+function memory(): number {
+  const total = os.totalmem();
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < total ? constrained : total;
+}
+
+/** The kernel's bound on process ids; undefined where there is no /proc. */
+function kernelPids(): number | undefined {
+  try {
+    const max = Number(fs.readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
+    return Number.isSafeInteger(max) && max > 0 ? max : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,179 @@
+import fs from 'node:fs';
+import { withDirectory, type Directory } from '../../files/directory.js';
+import { isErrno } from '../../files/errno.js';
+import { replaceFile } from '../../files/replace-file.js';
+import type { TaskRequest } from '../../task/request.js';
+import { lendScript, letThrough, type TaskOwner } from './task-owner.js';
+import { directoryName, scriptName, TASK_FILES, TASKS } from '../../task/task-paths.js';
+import { moveToTrash } from './trash.js';
+import { makeWorkspace, restoreWorkspace } from './workspace.js';
+
+const PRIVATE = 0o700;
+
+/**
+ * Makes the directory of a task that has just been inserted, with request and script. With an owner the task can enter its
+ * workspace, which belongs to it, and read its script; the other files are closed to it. What is there without a row is
+ * moved into `trash/`, so that an id that is used again meets nothing old.
+ * @throws a system error (ENOSPC, EACCES, …); what was made so far is then gone again
+ */
+export function createTaskFiles(
+  dataDir: string,
+  taskId: string,
+  request: TaskRequest,
+  owner?: TaskOwner,
+): void {
+  withDirectory(dataDir, [TASKS], (tasks) => {
+    const directory = makeAnew(dataDir, tasks, taskId);
+    try {
+      if (owner !== undefined) letThrough(directory, owner);
+      makeWorkspace(directory, request.sandbox.workspace_subdir, owner);
+      for (const file of filesOf(request, owner)) makeFile(directory, file);
+    } catch (error) {
+      remove(tasks, taskId);
+      throw error;
+    } finally {
+      directory.close();
+    }
+  });
+}
+
+/** Removes the directory of a task that was not inserted after all; no task has been in it. @throws a system error */
+export function removeTaskFiles(dataDir: string, taskId: string): void {
+  withDirectory(dataDir, [TASKS], (tasks) => {
+    remove(tasks, taskId);
+  });
+}
+
+function remove(tasks: Directory, taskId: string): void {
+  fs.rmSync(tasks.entry(taskId), { recursive: true, force: true });
+}
+
+/**
+ * Makes whatever a crash of the machine has eaten or somebody has spoilt: the row is the truth, the files are copies. The
+ * program has not run yet, so a directory or a file of ours that is something else now goes into `trash/`.
+ * @returns names of what is in the trash now
+ * @throws a system error
+ */
+export function restoreTaskFiles(
+  dataDir: string,
+  taskId: string,
+  request: TaskRequest,
+  owner?: TaskOwner,
+): string[] {
+  const trashed: string[] = [];
+  withDirectory(dataDir, [TASKS], (tasks) => {
+    const directory = openOrMake(dataDir, tasks, taskId, trashed);
+    try {
+      if (owner === undefined && (directory.self().mode & 0o777) !== PRIVATE) directory.chmod(PRIVATE);
+      letThrough(directory, owner);
+      trashed.push(...restoreWorkspace(dataDir, directory, request.sandbox.workspace_subdir, owner));
+      for (const { name, text, mode, prepare } of filesOf(request, owner))
+        trashed.push(...replace(dataDir, directory, name, [text], { mode, prepare }));
+    } finally {
+      directory.close();
+    }
+  });
+  return trashed;
+}
+
+/**
+ * Writes `result.json` so that a reader sees all of it or nothing. A directory that the task has put in its place goes into
+ * `trash/`, and a task's directory that was closed to the daemon, whose it is, is opened again.
+ * @returns names of what is in the trash now
+ * @throws a system error (ENOSPC, …) when it cannot be written all the same; nothing unfinished is left then
+ */
+export function writeResult(dataDir: string, taskId: string, json: readonly Buffer[]): string[] {
+  return inTaskDir(dataDir, taskId, (directory) => {
+    const write = () => replace(dataDir, directory, TASK_FILES.result, json, { mode: 0o600 });
+    try {
+      return write();
+    } catch (error) {
+      if (!isErrno(error, 'EACCES')) throw error;
+      directory.chmod(PRIVATE);
+      return write();
+    }
+  });
+}
+
+/**
+ * Opens a task's directory for the time of `use`. The task may have put anything there, and anything in its place.
+ * @throws a system error: ENOENT, or ENOTDIR where something else has its name
+ */
+export function inTaskDir<T>(dataDir: string, taskId: string, use: (directory: Directory) => T): T {
+  return withDirectory(dataDir, [TASKS, directoryName(taskId)], use);
+}
+
+/** A file that the daemon makes of a row. */
+interface OwnFile {
+  name: string;
+  text: Buffer;
+  mode: number;
+  prepare?: ((fd: number) => void) | undefined;
+}
+
+function filesOf(request: TaskRequest, owner: TaskOwner | undefined): OwnFile[] {
+  const json = Buffer.from(`${JSON.stringify(request, null, 2)}\n`);
+  const script = scriptName(request.execution);
+  const prepare =
+    owner === undefined
+      ? undefined
+      : (fd: number) => {
+          lendScript(fd, owner);
+        };
+  return [
+    { name: TASK_FILES.request, text: json, mode: 0o600 },
+    ...(script === undefined
+      ? []
+      : [{ name: script, text: Buffer.from(request.execution.script ?? ''), mode: PRIVATE, prepare }]),
+  ];
+}
+
+function makeFile(directory: Directory, { name, text, mode, prepare }: OwnFile): void {
+  const fd = directory.makeFile(name, mode);
+  try {
+    fs.writeFileSync(fd, text);
+    prepare?.(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** @returns names of what is in the trash now: a directory is in the way of every file */
+function replace(
+  dataDir: string,
+  directory: Directory,
+  name: string,
+  pieces: readonly Buffer[],
+  options: Parameters<typeof replaceFile>[3],
+): string[] {
+  try {
+    replaceFile(directory, name, pieces, options);
+    return [];
+  } catch (error) {
+    if (!isErrno(error, 'EISDIR')) throw error;
+    const trashed = moveToTrash(dataDir, directory, name);
+    replaceFile(directory, name, pieces, options);
+    return trashed === undefined ? [] : [trashed];
+  }
+}
+
+function makeAnew(dataDir: string, tasks: Directory, taskId: string): Directory {
+  try {
+    return tasks.makeDirectory(taskId, PRIVATE);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    moveToTrash(dataDir, tasks, taskId);
+    return tasks.makeDirectory(taskId, PRIVATE);
+  }
+}
+
+function openOrMake(dataDir: string, tasks: Directory, taskId: string, trashed: string[]): Directory {
+  try {
+    return tasks.directory(taskId);
+  } catch (error) {
+    if (!isErrno(error, 'ENOTDIR', 'ENOENT')) throw error;
+    const moved = moveToTrash(dataDir, tasks, taskId);
+    if (moved !== undefined) trashed.push(moved);
+    return tasks.makeDirectory(taskId, PRIVATE);
+  }
+}

@@ -1,0 +1,82 @@
+import type { Directory } from '../../files/directory.js';
+import { isErrno } from '../../files/errno.js';
+import type { TaskOwner } from './task-owner.js';
+import { TASK_FILES } from '../../task/task-paths.js';
+import { moveToTrash } from './trash.js';
+
+const PRIVATE = 0o700;
+
+/**
+ * Makes the workspace of a task, which no task has been in yet, with the directory in it that the request names.
+ * @param subdir relative, without `..`
+ * @param owner whose it becomes: by descriptors, the innermost first, so that nobody gets at one before its turn
+ * @throws a system error
+ */
+export function makeWorkspace(
+  taskDir: Directory,
+  subdir: string | undefined,
+  owner: TaskOwner | undefined,
+): void {
+  const names = namesIn(subdir);
+  if (owner === undefined && names.length === 0) {
+    taskDir.addDirectory(TASK_FILES.workspace, PRIVATE);
+    return;
+  }
+  const made: Directory[] = [];
+  try {
+    made.push(taskDir.makeDirectory(TASK_FILES.workspace, PRIVATE));
+    for (const name of names) made.push((made.at(-1) ?? taskDir).makeDirectory(name, PRIVATE));
+    if (owner !== undefined) for (const directory of made.toReversed()) directory.chown(owner.uid, owner.gid);
+  } finally {
+    for (const directory of made) directory.close();
+  }
+}
+
+/**
+ * Makes a workspace that is missing or that is none. One that belongs to another user is not walked into: other tasks of
+ * that user may be at work in it. The launch makes what is missing there, as that user.
+ * @returns names of what is in the trash now
+ * @throws a system error: ENOTDIR for a link or a file where a directory should be
+ */
+export function restoreWorkspace(
+  dataDir: string,
+  taskDir: Directory,
+  subdir: string | undefined,
+  owner: TaskOwner | undefined,
+): string[] {
+  const found = taskDir.stat(TASK_FILES.workspace);
+  const isSound = found?.isDirectory() === true && (owner === undefined || found.uid === owner.uid);
+  if (isSound) {
+    if (owner === undefined) makeMissing(taskDir, [TASK_FILES.workspace, ...namesIn(subdir)]);
+    return [];
+  }
+  const trashed = found === undefined ? undefined : moveToTrash(dataDir, taskDir, TASK_FILES.workspace);
+  makeWorkspace(taskDir, subdir, owner);
+  return trashed === undefined ? [] : [trashed];
+}
+
+function makeMissing(from: Directory, names: readonly string[]): void {
+  let at = from;
+  try {
+    for (const name of names) {
+      const next = openOrMake(at, name);
+      if (at !== from) at.close();
+      at = next;
+    }
+  } finally {
+    if (at !== from) at.close();
+  }
+}
+
+function openOrMake(parent: Directory, name: string): Directory {
+  try {
+    return parent.directory(name);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    return parent.makeDirectory(name, PRIVATE);
+  }
+}
+
+function namesIn(subdir: string | undefined): string[] {
+  return (subdir ?? '').split('/').filter((name) => name !== '' && name !== '.');
+}

@@ -1,0 +1,38 @@
+import { ExecgoError, taskNotFound } from '../../task/errors.js';
+import { isTerminal } from '../../task/states.js';
+import { errnoOf } from '../../files/errno.js';
+import { checkOwner } from './check-owner.js';
+import type { Core } from '../core.js';
+import { asStorageError } from '../storage-error.js';
+import { emptyOutSoon, removeRows } from '../upkeep/remove-tasks.js';
+import { taskRecord } from '../status.js';
+
+/**
+ * Deletes a terminal task: its directory is renamed into `trash/`, then its row goes. Its files go afterwards, which nobody waits
+ * for: a task decides how many there are, also of those that are removed before.
+ * @param owner value of `x-execgo-owner`
+ * @throws ExecgoError `not_found`; `permission_denied` for another owner; `conflict` while it is not terminal, or when its
+ * directory cannot be moved: it stays then
+ */
+export async function deleteTask(core: Core, taskId: string, owner: string | undefined): Promise<void> {
+  const record = taskRecord(core, taskId);
+  checkOwner(record, owner);
+  const { status } = record;
+  if (!isTerminal(status) || core.live.get(taskId) !== undefined)
+    throw new ExecgoError(
+      'conflict',
+      `task ${taskId} is ${status}; kill it and wait for its end before deleting it`,
+    );
+  const { store, files, log, settings } = core;
+  const { removed, failed } = await removeRows({ dataDir: settings.dataDir, store }, [taskId]);
+  if (failed[0] !== undefined) throw notRemoved(taskId, asStorageError(failed[0].error));
+  if (removed[0] === undefined) throw taskNotFound(taskId);
+  if (removed[0].trashed !== undefined) emptyOutSoon({ files, log }, [removed[0].trashed]);
+}
+
+/** What the task did to its directory is for a person to undo: an immutable file, a mount. */
+function notRemoved(taskId: string, error: unknown): unknown {
+  if (error instanceof ExecgoError || errnoOf(error) === undefined) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ExecgoError('conflict', `task ${taskId} stays, as its directory cannot be removed: ${reason}`);
+}

@@ -1,0 +1,29 @@
+import type { Machine } from '../../task/demands.js';
+import { DEFAULT_QUEUE, type TaskRequest } from '../../task/request.js';
+
+/** One sentence for each field of a request that is kept, shown and listed by, and steers nothing. */
+export function keptOnly(
+  { control_context: context }: TaskRequest,
+  { profile }: Pick<Machine, 'profile'>,
+): string[] {
+  if (context === undefined) return [];
+  const { queue, lane, session_id, control_plane_mode, expected_runtime_profile: expected } = context;
+  const sentences: [field: string, isGiven: boolean, what: string][] = [
+    ['queue', queue !== DEFAULT_QUEUE, 'all tasks wait in one queue'],
+    ['lane', lane !== undefined, 'all tasks wait in one queue'],
+    [
+      'session_id',
+      session_id !== undefined,
+      'tasks share no workspace by it; execution.cwd names a common directory',
+    ],
+    ['control_plane_mode', control_plane_mode !== undefined, 'it changes nothing here'],
+    [
+      'expected_runtime_profile',
+      expected !== undefined && expected !== profile,
+      'it is not what this daemon was given with --profile, and the task runs all the same; policy.demands.profile is a condition',
+    ],
+  ];
+  return sentences
+    .filter(([, isGiven]) => isGiven)
+    .map(([field, , what]) => `control_context.${field} is kept, and steers nothing: ${what}`);
+}

@@ -1,0 +1,74 @@
+import type { KillRequest, LiveTask } from '../live-tasks.js';
+import { CANCELLED_WAITING } from './classify.js';
+import { completeWithout } from './complete.js';
+import type { Core } from '../core.js';
+import { crashPoint } from '../../executor/crash-point.js';
+import { killEvent } from './kill-event.js';
+import { tellKill } from './tell-supervisor.js';
+import { waitAtMost } from './wait.js';
+
+/**
+ * Cancels a task: one that waits ends at once, a running one gets TERM now and KILL after the grace time. The kill is
+ * written down first, but delivered also when it cannot be. Racing with the exit is never an error: what is ending ends.
+ * @returns when the kill is on its way; the task may still run
+ */
+export async function killTask(core: Core, task: LiveTask, how: KillRequest): Promise<void> {
+  if (task.ending !== undefined) return;
+  const first = task.kill === undefined;
+  task.kill = { ...task.kill, ...how };
+  task.firstStop ??= 'kill';
+  core.waiting.remove(task.record.task_id);
+  await task.dispatching;
+  if (isEnding(task)) return;
+  if (task.record.status === 'accepted') {
+    await new Promise<void>((resolve) => {
+      void completeWithout(core, task, CANCELLED_WAITING, resolve).then(() => {
+        resolve();
+      });
+    });
+    return;
+  }
+  if (first) {
+    await startIfNear(core, task);
+    if (isEnding(task)) return;
+    await recordKill(core, task);
+  }
+  tellKill(core, task);
+}
+
+/** How long a kill waits for the start of a task that has just been dispatched, so that history tells them in order. */
+const START_PATIENCE_MS = 250;
+
+/** The supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill. */
+async function startIfNear(core: Core, { record }: LiveTask): Promise<void> {
+  const { task_id, started_at_ms, incarnation } = record;
+  if (started_at_ms !== null || !core.supervisors.isConnected(incarnation ?? '')) return;
+  await waitAtMost(START_PATIENCE_MS, new AbortController().signal, (signal) =>
+    Promise.race([core.announcer.taskStart(task_id, signal), core.announcer.taskEnd(task_id, signal)]),
+  );
+}
+
+async function recordKill(core: Core, task: LiveTask): Promise<void> {
+  const at = core.now();
+  const { record } = task;
+  crashPoint('before_kill_commit');
+  try {
+    const events = await core.store.commits.write(() =>
+      core.store.markKillRequested(record.task_id, 'running', at, [killEvent(at)]),
+    );
+    crashPoint('after_kill_commit');
+    if (events === undefined) return;
+    core.live.update(task, { kill_requested: true, kill_requested_at_ms: at, updated_at_ms: at });
+    core.announcer.events(events);
+  } catch (error) {
+    core.log.error(
+      { err: error, task_id: record.task_id },
+      'cannot write down a kill; it is delivered all the same',
+    );
+  }
+}
+
+/** Read anew: it changes while a kill waits for a dispatch. */
+function isEnding(task: LiveTask): boolean {
+  return task.ending !== undefined;
+}

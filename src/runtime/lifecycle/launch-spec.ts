@@ -1,0 +1,75 @@
+import { scriptFromFile, scriptFromVariable } from '../../sandbox/chain/inline-script.js';
+import { sandboxLaunch } from '../../sandbox/chain/launch-sandbox.js';
+import type { LaunchSpec } from '../../supervisor/wire/protocol.js';
+import type { Execution } from '../../task/request.js';
+import type { TaskRecord } from '../../store/records.js';
+import type { RuntimeSettings } from '../core.js';
+import { keptBytes } from './plan.js';
+import type { OutputStream } from '../service.js';
+import { tailName, taskPaths, type TaskPaths } from '../../task/task-paths.js';
+
+/** The name under which a launch's cgroup directories are found again. */
+export function launchName(incarnation: string, launchId: number): string {
+  return `${incarnation}-${launchId}`;
+}
+
+/** The supervisor that made the cgroup directories of this name. */
+export function incarnationOf(name: string): string {
+  return name.slice(0, name.lastIndexOf('-'));
+}
+
+/**
+ * Everything the supervisor needs to run `task` once.
+ * @param task dispatched: it has a launch id, a token and an incarnation
+ */
+export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchSpec {
+  const { request, launch_id, launch_token, incarnation, plan } = task;
+  if (launch_id === null || launch_token === null || incarnation === null || plan === null)
+    throw new Error(`task ${task.task_id} has not been dispatched`);
+  const { limits } = request;
+  const paths = taskPaths(settings.dataDir, task.task_id, request);
+  const variables = {
+    ...settings.baseEnv,
+    ...request.execution.env,
+    EXECGO_TASK_ID: task.task_id,
+    EXECGO_LAUNCH: launch_token,
+  };
+  const { chroot } = plan.effective_sandbox;
+  const { argv, env } = program(request.execution, paths.script_path, variables, chroot);
+  return {
+    argv,
+    ...sandboxLaunch(plan, request, settings.capabilities, settings.cgroupLayout, {
+      name: launchName(incarnation, launch_id),
+      allowRootfs: settings.allowRootfs,
+      env,
+    }),
+    cwd: request.execution.cwd ?? (chroot ? '/' : paths.workspace_dir),
+    stdout: stream(paths, 'stdout', keptBytes(limits, 'stdout', settings.outputKeepBytes)),
+    stderr: stream(paths, 'stderr', keptBytes(limits, 'stderr', settings.outputKeepBytes)),
+    wall_time_ms: plan.resource_enforcement.wall_time_ms,
+    grace_ms: settings.terminationGraceMs,
+  };
+}
+
+function stream(paths: TaskPaths, name: OutputStream, maxBytes: number) {
+  return {
+    path: paths[`${name}_path`],
+    max_bytes: maxBytes,
+    tail_path: `${paths.task_dir}/${tailName(name)}`,
+  };
+}
+
+/** What is executed; in a chroot, where no file of the task is seen, with one more variable for an inline script. */
+function program(
+  execution: Execution,
+  script: string | undefined,
+  env: Record<string, string>,
+  chroot: boolean,
+): Pick<LaunchSpec, 'argv' | 'env'> {
+  if (execution.kind === 'command') return { argv: [execution.program ?? '', ...execution.args], env };
+  const [interpreter, ...rest] = execution.interpreter ?? [];
+  if (interpreter !== undefined) return { argv: [interpreter, ...rest, script ?? ''], env };
+  return chroot
+    ? scriptFromVariable(execution.script ?? '', env)
+    : { argv: scriptFromFile(script ?? ''), env };
+}

@@ -1,0 +1,230 @@
+import type { InsertResult, NewTask, RequestHash } from '../../store/records.js';
+import { unmetDemand } from '../../task/demands.js';
+import { ExecgoError, invalidInput } from '../../task/errors.js';
+import type { NewEvent } from '../../task/events.js';
+import type { PlannedTask } from '../../task/plan.js';
+import type { TaskRequest } from '../../task/request.js';
+import { validateSubmission } from '../../task/validate.js';
+import type { SubmitAnswer } from '../../task/view.js';
+import type { Core } from '../core.js';
+import { crashPoint } from '../../executor/crash-point.js';
+import { enqueue, pump } from './dispatch.js';
+import { asStorageError } from '../storage-error.js';
+import { liveTask } from '../live-tasks.js';
+import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
+import { requestHash } from './request-hash.js';
+import { keptOnly } from './kept-only.js';
+import type { BatchItem } from '../service.js';
+import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
+import { inTurns } from '../turns.js';
+
+/** A task on its way in. */
+interface Submission {
+  request: TaskRequest;
+  /** The body that it was read from. */
+  sent: unknown;
+  /** With an idempotency key only. */
+  hash?: RequestHash;
+}
+
+/** How many tasks one batch may hold. */
+const BATCH_MAX = 1000;
+
+/**
+ * Accepts a task: validate → plan → capacity → tenant quota → queue length → write. A request that is refused at any
+ * step leaves nothing behind. The answer is given once the row is durable, and the task can be read then.
+ * @throws ExecgoError with the code of the step that refused
+ */
+export async function submit(core: Core, body: unknown): Promise<SubmitAnswer> {
+  const { request, warnings } = validateSubmission(body);
+  warnings.push(...keptOnly(request, core.settings.machine));
+  const key = request.control_context?.idempotency_key;
+  const task_id =
+    key === undefined
+      ? await accept(core, { request, sent: body })
+      : await acceptOnce(core, key, { request, sent: body, hash: requestHash(body) });
+  const unmet = core.unmatched.has(task_id) ? unmetDemand(request, core.settings.machine) : undefined;
+  if (unmet !== undefined)
+    warnings.push(`the task waits for a daemon that meets its demands: ${unmet.detail}`);
+  return {
+    task_id,
+    handle_id: task_id,
+    status: 'accepted',
+    warnings: warnings.length > 0 ? warnings : undefined,
+  };
+}
+
+/** The plan and the reservation, or the refusal, without accepting anything. */
+export function dryRun(core: Core, body: unknown): PlannedTask {
+  const { request } = validateSubmission(body);
+  const planned = resolveTaskPlan(core, request);
+  checkDemands(core, request);
+  checkFits(core, request, planned);
+  return planned;
+}
+
+/**
+ * Accepts many: they share transactions and their fsyncs, and each has an answer, in order. An item that is refused
+ * hurts no other. Large batches take several turns of the event loop, so that nobody else waits for all of it.
+ * @throws ExecgoError `invalid_input` when the body is not `{tasks: [...]}` with 1 to 1,000 items
+ */
+export async function submitBatch(core: Core, body: unknown): Promise<BatchItem[]> {
+  const tasks: unknown =
+    typeof body === 'object' && body !== null && 'tasks' in body ? body.tasks : undefined;
+  if (!Array.isArray(tasks)) throw invalidInput('tasks: must be an array of task submissions');
+  if (tasks.length === 0 || tasks.length > BATCH_MAX)
+    throw invalidInput(`tasks: must have 1 to ${BATCH_MAX} items, not ${tasks.length}`);
+  const answers = await inTurns(tasks, (item: unknown) =>
+    submit(core, item).catch((e: unknown) => refused(core, item, e)),
+  );
+  return Promise.all(answers);
+}
+
+function refused(core: Core, item: unknown, error: unknown): BatchItem {
+  const task_id = typeof item === 'object' && item !== null && 'task_id' in item ? item.task_id : undefined;
+  if (!(error instanceof ExecgoError)) core.log.error({ err: error }, 'a submit failed');
+  return {
+    ...(typeof task_id === 'string' ? { task_id } : {}),
+    error:
+      error instanceof ExecgoError
+        ? error.toBody()
+        : { code: 'internal', message: 'internal error; the log of the daemon has the details' },
+  };
+}
+
+/**
+ * A replay is answered before anything is checked: what was accepted once is not refused because it is busy now. While
+ * the first use of a key is still being written nobody knows whether there will be something to replay: it is waited for.
+ */
+async function acceptOnce(
+  core: Core,
+  key: string,
+  submission: Submission & { hash: RequestHash },
+): Promise<string> {
+  const tenant = submission.request.control_context?.tenant;
+  const name = JSON.stringify([tenant, key]);
+  for (let first = core.claiming.get(name); first !== undefined; first = core.claiming.get(name))
+    await first.catch(() => undefined);
+  const replayed = core.store.keys.lookUp(tenant, key, submission.hash);
+  if (replayed !== undefined) return replayed;
+  const accepted = accept(core, submission);
+  core.claiming.set(name, accepted);
+  try {
+    return await accepted;
+  } finally {
+    core.claiming.delete(name);
+  }
+}
+
+/**
+ * @returns false for a task that waits for a daemon that meets its demands
+ * @throws ExecgoError `unsupported_capability` when this one does not, and nothing would ever end the wait
+ */
+function checkDemands(core: Core, request: TaskRequest): boolean {
+  const unmet = unmetDemand(request, core.settings.machine);
+  if (unmet === undefined) return true;
+  if (request.limits.queue_timeout_ms !== undefined) return false;
+  const { detail, ...facts } = unmet;
+  throw new ExecgoError(
+    'unsupported_capability',
+    `unsupported capability: ${detail}; with limits.queue_timeout_ms the task would wait for a daemon that meets it`,
+    facts,
+  );
+}
+
+/** @throws ExecgoError `insufficient_resources` when it can never fit */
+function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTask): void {
+  const tenant = request.control_context?.tenant;
+  const shortage = core.ledger.canEverFit(reservation, tenant);
+  if (shortage === undefined) return;
+  const { resource, requested, capacity, scope } = shortage;
+  const whose = scope === 'quota' ? `the quota of tenant ${tenant ?? ''}` : 'the capacity of this machine';
+  throw new ExecgoError(
+    'insufficient_resources',
+    `insufficient resources: ${resource} ${requested} is more than ${whose}, ${capacity}`,
+    { resource, requested, capacity, scope },
+  );
+}
+
+async function accept(core: Core, submission: Submission): Promise<string> {
+  const { request } = submission;
+  const planned = resolveTaskPlan(core, request);
+  const isMatched = checkDemands(core, request);
+  checkFits(core, request, planned);
+  const taskId = request.task_id ?? core.newId();
+  if (!core.accepting)
+    throw new ExecgoError(
+      'unavailable',
+      'the daemon is stopping and accepts no tasks; submit again in a moment',
+    );
+  // Those that this machine is not for have a bound of their own, so that they keep nobody else out.
+  const ahead = isMatched ? core.waiting.size : core.unmatched.size;
+  if (ahead + core.inserting.size >= core.settings.maxQueuedTasks)
+    throw new ExecgoError('resource_limit_exceeded', 'queue is full');
+  if (core.inserting.has(taskId) || core.live.get(taskId) !== undefined)
+    throw new ExecgoError('conflict', `task already exists: ${taskId}`);
+  const accepted = withDecisions(request, planned.plan, core.settings);
+  core.inserting.add(taskId);
+  try {
+    return await insert(
+      core,
+      newTask(core, taskId, { ...submission, request: { ...accepted, task_id: taskId } }, planned),
+    );
+  } catch (error) {
+    throw asStorageError(error);
+  } finally {
+    core.inserting.delete(taskId);
+  }
+}
+
+function newTask(
+  core: Core,
+  task_id: string,
+  { request, sent, hash }: Submission,
+  { plan: resolved, reservation }: PlannedTask,
+): NewTask {
+  const at = core.now();
+  const events: NewEvent[] = [
+    { event_type: 'submitted', timestamp_ms: at },
+    { event_type: 'accepted', timestamp_ms: at },
+    ...planEvents(resolved, at),
+  ];
+  return {
+    task_id,
+    request,
+    request_json: JSON.stringify(request),
+    sent_json: JSON.stringify(sent),
+    plan: resolved,
+    reservation,
+    created_at_ms: at,
+    request_hash: hash,
+    events,
+  };
+}
+
+async function insert(core: Core, task: NewTask): Promise<string> {
+  const { dataDir, taskOwner } = core.settings;
+  const made: string[] = [];
+  let inserted: InsertResult;
+  try {
+    inserted = await core.store.commits.write(() => {
+      const result = core.store.insertTask(task);
+      if (!result.inserted) return result;
+      createTaskFiles(dataDir, task.task_id, task.request, taskOwner);
+      made.push(task.task_id);
+      crashPoint('before_submit_commit');
+      return result;
+    });
+  } catch (error) {
+    for (const id of made) removeTaskFiles(dataDir, id);
+    throw error;
+  }
+  if (!inserted.inserted) return inserted.task_id;
+  crashPoint('after_submit_commit');
+  const live = liveTask(inserted.record, true);
+  core.live.add(live);
+  enqueue(core, live);
+  core.announcer.events(inserted.events);
+  pump(core);
+  return task.task_id;
+}

@@ -1,0 +1,47 @@
+import type { Core } from '../core.js';
+
+/**
+ * Waits until `until` resolves, but no longer than `waitMs`.
+ * @param until gets a signal that aborts when the time is up or `signal` does
+ * @throws when `signal` aborts; what `until` rejects with for other reasons
+ */
+export async function waitAtMost(
+  waitMs: number,
+  signal: AbortSignal,
+  until: (signal: AbortSignal) => Promise<unknown>,
+): Promise<void> {
+  signal.throwIfAborted();
+  const either = new AbortController();
+  const abort = () => {
+    either.abort();
+  };
+  const timer = setTimeout(abort, waitMs);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await until(either.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!either.signal.aborted) throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Waits until there is an event with `seq > afterSeq`, but no longer than `waitMs`. Throws when `signal` aborts. */
+export function waitForSeq(core: Core, afterSeq: number, waitMs: number, signal: AbortSignal): Promise<void> {
+  return waitAtMost(waitMs, signal, async (either) => {
+    while (core.store.lastSeq() <= afterSeq) await core.announcer.nextEvent(either);
+  });
+}
+
+/** Waits until the task is terminal (or deleted), but no longer than `waitMs`. Throws when `signal` aborts. */
+export async function waitForEnd(
+  core: Core,
+  taskId: string,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (waitMs === 0 || core.live.get(taskId) === undefined) return;
+  await waitAtMost(waitMs, signal, (either) => core.announcer.taskEnd(taskId, either));
+}

@@ -1,0 +1,65 @@
+import { cgroupPids, killCgroup, removeCgroup } from '../../sandbox/cgroup/cgroup.js';
+import { wholeCgroup, type CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
+import {
+  carriesToken,
+  findTokens,
+  isSameProcess,
+  type ProcessIdentity,
+} from '../../sandbox/process/process-identity.js';
+import { isErrno } from '../../files/errno.js';
+
+/** How long to wait for what was killed to be gone. */
+const GONE_TIMEOUT_MS = 2000;
+const CHECK_MS = 20;
+/** What was being spawned when its supervisor died shows its token only a moment later: one look is not enough. */
+const LOOKS = 2;
+
+/** What may be left of a launch whose supervisor died. */
+export interface Remains {
+  /** Of its cgroup directories. */
+  name: string;
+  token: string;
+  /** The process that was started; `pid` 0 when that is not known. */
+  leader: ProcessIdentity;
+}
+
+/**
+ * Kills what is left of launches whose supervisor died: the process group if its leader is still the one that was
+ * started, the cgroup, and whatever carries the token. A recycled pid matches none of these.
+ * @returns by token, pids that are still there after 2 s
+ */
+export async function killRemains(
+  layout: CgroupLayout,
+  launches: readonly Remains[],
+): Promise<Map<string, number[]>> {
+  const deadline = performance.now() + GONE_TIMEOUT_MS;
+  const survivors = new Map<string, number[]>();
+  let open = launches.map((launch) => ({ ...launch, cgroup: wholeCgroup(layout, launch.name) }));
+  for (let look = 1; open.length > 0; look++) {
+    if (look > 1) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
+    for (const { leader, cgroup } of open) {
+      if (leader.pid > 1 && isSameProcess(leader, leader.boot_id)) signal(-leader.pid);
+      if (cgroup !== undefined) killCgroup(cgroup);
+    }
+    // One look at all processes serves all launches: there may be a thousand of each.
+    const carriers = findTokens();
+    const late = performance.now() > deadline;
+    open = open.filter(({ token, cgroup }) => {
+      const carrying = carriers.get(token) ?? [];
+      for (const pid of carrying) if (carriesToken(pid, token)) signal(pid);
+      const left = new Set([...carrying, ...(cgroup === undefined ? [] : cgroupPids(cgroup))]);
+      if (left.size > 0 && late) survivors.set(token, [...left]);
+      if (left.size > 0 || look < LOOKS) return !late;
+      return cgroup !== undefined && !removeCgroup(cgroup) && !late;
+    });
+  }
+  return survivors;
+}
+
+function signal(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH', 'EPERM')) throw error;
+  }
+}

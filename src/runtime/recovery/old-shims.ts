@@ -1,0 +1,61 @@
+import fs from 'node:fs';
+import { peekOlderLiveTaskIds } from '../../store/database/peek.js';
+import { ExecgoError } from '../../task/errors.js';
+
+/**
+ * To be called before the database is opened for writing.
+ * @throws ExecgoError `conflict`, naming the tasks, while a process of the older runtime still works on one of the rows:
+ * it writes to the same database
+ */
+export function refuseLiveShims(dataDir: string): void {
+  const shims = shimTaskIds();
+  if (shims.size === 0) return;
+  const alive = peekOlderLiveTaskIds(dataDir).filter((id) => shims.has(id));
+  if (alive.length > 0)
+    throw new ExecgoError(
+      'conflict',
+      `processes of the older runtime still work on tasks of ${dataDir}: ${alive.join(', ')}; ` +
+        'wait until they have ended, or end them, and start again',
+    );
+}
+
+/** Task ids named by `internal-shim … --task-id <id>` on the command lines of this user: anybody can write such words on theirs. */
+function shimTaskIds(): Set<string> {
+  const ids = new Set<string>();
+  for (const args of commandLines()) {
+    const taskId = args[args.indexOf('--task-id') + 1];
+    if (args.includes('internal-shim') && args.includes('--task-id') && taskId !== undefined) ids.add(taskId);
+  }
+  return ids;
+}
+
+function commandLines(): string[][] {
+  try {
+    return fs
+      .readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter(isOwn)
+      .map(commandLine);
+  } catch {
+    return [];
+  }
+}
+
+/** Who began it, whoever it acts as now. A directory in /proc may belong to root although its process does not. */
+function isOwn(pid: string): boolean {
+  try {
+    const uid = /^Uid:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return uid !== undefined && Number(uid) === process.getuid?.();
+  } catch {
+    return false;
+  }
+}
+
+/** Empty for a process that has gone meanwhile. */
+function commandLine(pid: string): string[] {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,89 @@
+import type { TaskRecord } from '../../store/records.js';
+import { CANCELLED_WAITING, LOST, type FirstStop } from '../lifecycle/classify.js';
+import { completeWithout } from '../lifecycle/complete.js';
+import type { Core } from '../core.js';
+import { enqueue } from '../lifecycle/dispatch.js';
+import { liveTask } from '../live-tasks.js';
+import { onSteadyClock } from '../steady-clock.js';
+
+/** What a start found in the database. */
+export interface Recovered {
+  waiting: number;
+  running: number;
+}
+
+/**
+ * Takes the live tasks of the database into memory: waiting ones into the queue, running ones into the ledger. To be
+ * called before the supervisors are connected.
+ */
+export function loadLiveTasks(core: Core): Recovered {
+  const found: Recovered = { waiting: 0, running: 0 };
+  for (const record of core.store.liveTasks()) {
+    const task = liveTask(record, false, bothStops(core, record));
+    core.live.add(task);
+    if (record.status === 'accepted') {
+      found.waiting++;
+      enqueue(core, task);
+    } else {
+      found.running++;
+      if (record.started_at_ms !== null) task.startedAt = onSteadyClock(core, record.started_at_ms);
+      const { control_context } = record.request;
+      core.ledger.reserve(
+        record.task_id,
+        control_context?.tenant,
+        record.reservation ?? { task_slots: 1 },
+        record.reserved_at_ms ?? record.updated_at_ms,
+      );
+    }
+  }
+  return found;
+}
+
+/** Of a kill and a timeout that are both recorded, the one whose event came first. */
+function bothStops(core: Core, record: TaskRecord): FirstStop {
+  if (!record.kill_requested || !record.timeout_triggered) return undefined;
+  const first = core.store
+    .taskEvents(record.task_id, 0, undefined)
+    .find((e) => e.event_type === 'kill_requested' || e.event_type === 'timeout_triggered');
+  return first?.event_type === 'timeout_triggered' ? 'timeout' : 'kill';
+}
+
+/**
+ * Ends running tasks that no supervisor will ever tell of: those of the older runtime, and of a supervisor that is not
+ * recorded. To be called before the supervisors are connected: they take over what they hold.
+ */
+export async function endUnsupervised(core: Core): Promise<void> {
+  const known = new Set(core.store.supervisors().map((s) => s.incarnation));
+  const unsupervised = [...core.live.all()].filter(
+    ({ record }) => record.status === 'running' && !known.has(record.incarnation ?? ''),
+  );
+  await Promise.all(unsupervised.map((task) => completeWithout(core, task, LOST)));
+}
+
+/**
+ * Ends waiting tasks whose kill was asked for, and those that can never fit a capacity that was reduced. To be called
+ * before anything is dispatched.
+ */
+export async function endHopeless(core: Core): Promise<void> {
+  const waiting = [...core.live.all()].filter(({ record }) => record.status === 'accepted');
+  const ends = waiting.map(async (task) => {
+    const { record } = task;
+    if (task.kill !== undefined) {
+      await completeWithout(core, task, CANCELLED_WAITING);
+      return;
+    }
+    const shortage = core.ledger.canEverFit(
+      record.reservation ?? { task_slots: 1 },
+      record.request.control_context?.tenant,
+    );
+    if (shortage === undefined) return;
+    core.waiting.remove(record.task_id);
+    const message = `insufficient resources: ${shortage.resource} ${shortage.requested} is more than the ${shortage.scope} of ${shortage.capacity} since the last start`;
+    await completeWithout(core, task, {
+      status: 'failed',
+      cause: 'launch',
+      error: { code: 'insufficient_resources', message },
+    });
+  });
+  await Promise.all(ends);
+}

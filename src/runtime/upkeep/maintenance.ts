@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import type { Store } from '../../store/store.js';
+import type { Collector } from './collector.js';
+import type { DiskUsage } from './disk-usage.js';
+import { expireKeys } from './expire-keys.js';
+import { longTimeout } from '../long-timeout.js';
+import type { WalKeeper } from './wal-keeper.js';
+
+/** How often the retention clock is written down, in milliseconds: what a reboot may make it lose. */
+const SAVE_CLOCK_MS = 60_000;
+
+export interface MaintenanceOptions {
+  store: Store;
+  collector: Collector;
+  /** Undefined where the policy has no bound on bytes. */
+  diskUsage: DiskUsage | undefined;
+  wal: WalKeeper;
+  /** Done once, before everything else. */
+  repair: (signal: AbortSignal) => Promise<unknown>;
+  /** Age at which idempotency keys end. */
+  keyRetentionMs: number;
+  log: Logger;
+  intervalMs: number;
+}
+
+/** What a daemon does by itself, time and again, one thing after another, beside its work. */
+export class Maintenance {
+  readonly #stop = new AbortController();
+  #wake: () => void = () => undefined;
+  #running: Promise<void> | undefined;
+  #savedAt = -Infinity;
+  /** What has failed the last time it was tried: it was logged then. */
+  readonly #failing = new Set<string>();
+
+  constructor(private readonly options: MaintenanceOptions) {}
+
+  /** Begins; the first round comes at once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when the round under way has come to its end. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    const { repair, intervalMs } = this.options;
+    // The check of all files takes long on a large directory and nothing waits for it.
+    const repaired = this.#guard('the check of the files failed', () => repair(signal));
+    while (!signal.aborted) {
+      await this.#round(signal);
+      await this.#pause(intervalMs);
+    }
+    await repaired;
+    await this.#guard('cannot save the retention clock', () => this.#saveClock());
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { store, collector, diskUsage, wal, keyRetentionMs } = this.options;
+    await this.#guard('cannot measure ended tasks', () => diskUsage?.update(signal));
+    await this.#guard('garbage collection failed', async () => {
+      const { removed, bytes_freed, duration_ms } = await collector.pass(signal);
+      if (removed > 0) this.options.log.debug({ removed, bytes_freed, duration_ms }, 'garbage collection');
+    });
+    await this.#guard('cannot end idempotency keys', () => expireKeys(store, keyRetentionMs, signal));
+    await this.#guard('cannot empty the write-ahead log', () => wal.check());
+    if (performance.now() - this.#savedAt > SAVE_CLOCK_MS)
+      await this.#guard('cannot save the retention clock', () => this.#saveClock());
+  }
+
+  async #saveClock(): Promise<void> {
+    const { store, collector } = this.options;
+    await store.commits.write(() => {
+      store.kept.saveClock();
+      store.kept.savePolicy(collector.policy);
+    });
+    this.#savedAt = performance.now();
+  }
+
+  /** None of it may end the daemon: the next round tries again. */
+  async #guard(failure: string, action: () => unknown): Promise<void> {
+    try {
+      await action();
+      this.#failing.delete(failure);
+    } catch (error) {
+      if (this.#stop.signal.aborted || this.#failing.has(failure)) return;
+      this.#failing.add(failure);
+      this.options.log.error({ err: error }, `${failure}; will retry`);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const clear = longTimeout(resolve, ms);
+      this.#wake = () => {
+        clear();
+        resolve();
+      };
+    });
+  }
+}

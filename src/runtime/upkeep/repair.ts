@@ -1,0 +1,174 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { canNameDirectory } from '../../task/ids.js';
+import { isTerminal } from '../../task/states.js';
+import { withDirectory } from '../../files/directory.js';
+import type { Core } from '../core.js';
+import type { TaskDirState } from './inspect-task-dir.js';
+import { readOutput } from '../output/read-output.js';
+import { emptyOut } from './remove-tasks.js';
+import { Tally } from './tally.js';
+import { inTaskDir, writeResult } from '../files/task-files.js';
+import { TASKS, TRASH } from '../../task/task-paths.js';
+import { encodeTask } from '../views/task-view.js';
+import { moveToTrash } from '../files/trash.js';
+
+/** Directories or rows checked in one go: about a millisecond of the event loop. */
+const BATCH = 128;
+/** Names that are logged of each kind of finding. */
+const NAMED = 20;
+
+/** What was found and put right. */
+export interface Repairs {
+  /** Task directories looked at. */
+  directories: number;
+  /** Entries of `trash/` that an earlier run had left. */
+  trash: number;
+  /** Entries of `tasks/` without a row: moved to the trash. */
+  orphans: Tally;
+  /** Ended tasks whose directory is gone: they keep their status, their output is lost. */
+  without_directory: Tally;
+  /** Results that were missing or cut off: written again from the row. */
+  results: Tally;
+  /** Half-written files that were removed. */
+  temporary: Tally;
+}
+
+type RepairCore = Pick<Core, 'settings' | 'store' | 'live' | 'files' | 'log' | 'inlineTexts' | 'now'>;
+
+/**
+ * Compares files and rows after a start and puts right what a crash has left: the row is the truth. Runs beside the
+ * daemon's work in small steps, also over a million directories.
+ * @param signal ends it early; the next start begins anew
+ */
+export async function repairFiles(core: RepairCore, signal: AbortSignal): Promise<Repairs> {
+  const found: Repairs = {
+    directories: 0,
+    trash: 0,
+    orphans: new Tally(NAMED),
+    without_directory: new Tally(NAMED),
+    results: new Tally(NAMED),
+    temporary: new Tally(NAMED),
+  };
+  const { dataDir } = core.settings;
+  await emptyTrash(core, found, signal);
+  for await (const names of batchesOf(path.join(dataDir, TASKS))) {
+    if (signal.aborted) return found;
+    await checkDirectories(core, names, found);
+  }
+  let after = '';
+  while (!signal.aborted) {
+    const ids = core.store.taskIds(after, BATCH);
+    after = ids.at(-1) ?? after;
+    if (ids.length === 0) break;
+    await checkRows(core, ids, found);
+    await nextTurn();
+  }
+  report(core, found);
+  return found;
+}
+
+async function emptyTrash(core: RepairCore, found: Repairs, signal: AbortSignal): Promise<void> {
+  for await (const names of batchesOf(path.join(core.settings.dataDir, TRASH))) {
+    if (signal.aborted) return;
+    found.trash += names.length;
+    await emptyOut(core, names.map(String));
+  }
+}
+
+/** Who has no row goes to the trash; who has one and has ended gets its result. */
+async function checkDirectories(core: RepairCore, names: Buffer[], found: Repairs): Promise<void> {
+  const trashed: string[] = [];
+  const ids: string[] = [];
+  for (const name of names) {
+    const id = name.toString();
+    // Row and directory of a new task come in one turn of the event loop: there is never one without the other here.
+    // A name that is no text is nobody's, whatever it looks like as text.
+    if (canNameDirectory(id) && Buffer.from(id).equals(name) && core.store.has(id)) {
+      if (core.live.get(id) === undefined) ids.push(id);
+    } else trashed.push(...orphan(core, name, found));
+  }
+  found.directories += ids.length;
+  const states = await core.files.ask('inspect', ids);
+  for (const [i, id] of ids.entries()) {
+    const state = states[i];
+    if (state !== undefined) await putRight(core, id, state, found);
+  }
+  await emptyOut(core, trashed);
+}
+
+function orphan(core: RepairCore, name: Buffer, found: Repairs): string[] {
+  const { dataDir } = core.settings;
+  try {
+    const trashed = withDirectory(dataDir, [TASKS], (tasks) => moveToTrash(dataDir, tasks, name));
+    if (trashed === undefined) return [];
+    found.orphans.add(name.toString());
+    return [trashed];
+  } catch (error) {
+    core.log.warn({ err: error, name: name.toString() }, 'a directory without a task cannot be removed');
+    return [];
+  }
+}
+
+async function putRight(core: RepairCore, id: string, state: TaskDirState, found: Repairs): Promise<void> {
+  if (state.dir !== 'there' || (state.result === 'whole' && state.temporary.length === 0)) return;
+  const record = core.store.task(id);
+  if (record === undefined || core.live.get(id) !== undefined || !isTerminal(record.status)) return;
+  try {
+    const { dataDir } = core.settings;
+    const trashed = inTaskDir(dataDir, id, (directory) =>
+      state.temporary.flatMap((name) => {
+        found.temporary.add(`${id}/${name}`);
+        return moveToTrash(dataDir, directory, name) ?? [];
+      }),
+    );
+    await emptyOut(core, trashed);
+    if (state.result === 'whole') return;
+    const result = encodeTask(record, await readOutput(core, record, undefined, true), core.now(), dataDir, {
+      pretty: true,
+    });
+    // It may have been collected while its output was read: what is written then would be an orphan.
+    if (!core.store.has(id)) return;
+    const spoilt = writeResult(dataDir, id, result);
+    found.results.add(id);
+    await emptyOut(core, spoilt);
+  } catch (error) {
+    core.log.warn({ err: error, task_id: id }, 'the result of a task cannot be written again');
+  }
+}
+
+/** Waiting tasks get their files back when they are dispatched; of those that have ended the output is gone. */
+async function checkRows(core: RepairCore, taskIds: string[], found: Repairs): Promise<void> {
+  const known = taskIds.filter((id) => canNameDirectory(id) && core.live.get(id) === undefined);
+  const there = await core.files.ask('isDirectory', known);
+  known.forEach((id, i) => {
+    if (there[i] === false && core.store.has(id)) found.without_directory.add(id);
+  });
+}
+
+function report(core: RepairCore, found: Repairs): void {
+  const { orphans, without_directory, results, temporary } = found;
+  const wrong = Object.entries({ orphans, without_directory, results, temporary }).filter(
+    ([, { count }]) => count > 0,
+  );
+  if (wrong.length === 0) {
+    core.log.debug({ directories: found.directories, trash: found.trash }, 'files and rows fit together');
+    return;
+  }
+  const summary = wrong.map(([kind, { count, first }]) => [kind, { count, first }]);
+  core.log.warn(Object.fromEntries(summary), 'files and rows did not fit together; put right what could be');
+}
+
+/** The names in a directory as they are on disk, some at a time; nothing where there is none. */
+async function* batchesOf(dir: string): AsyncGenerator<Buffer[]> {
+  let batch: Buffer[] = [];
+  const encoding = 'buffer' as BufferEncoding;
+  for await (const { name } of await fs.promises.opendir(dir, { encoding, bufferSize: BATCH })) {
+    batch.push(name as unknown as Buffer);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}

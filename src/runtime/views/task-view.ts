@@ -1,0 +1,220 @@
+import { eventData, eventMessage } from '../../task/event-messages.js';
+import { unmetDemand, type Machine } from '../../task/demands.js';
+import { CLIENT_EVENT_WORD, type TaskEvent } from '../../task/events.js';
+import { DEFAULT_QUEUE } from '../../task/request.js';
+import type { TaskRecord } from '../../store/records.js';
+import { taskPaths } from '../../task/task-paths.js';
+import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
+
+/** The texts of a status object, each encoded as a JSON string, with the exact byte counts that go with them. */
+export interface EncodedOutput {
+  stdout: Buffer;
+  stderr: Buffer;
+  stdout_tail?: Buffer | undefined;
+  stderr_tail?: Buffer | undefined;
+  stdout_bytes: number;
+  stderr_bytes: number;
+  stdout_omitted_bytes?: number | undefined;
+  stderr_omitted_bytes?: number | undefined;
+  stdout_truncated: boolean;
+  stderr_truncated: boolean;
+  /** What of the files could not be read or kept, in words. */
+  problems: string[];
+}
+
+/** What a status tells beside the row. */
+interface ViewOptions {
+  /** Figures of the running tree; a terminal task has its own. */
+  liveUsage?: Usage | undefined;
+  /** Of a task that may wait. */
+  machine?: Machine | undefined;
+}
+
+type ViewWithoutTexts = Omit<TaskView, 'stdout' | 'stderr' | 'stdout_tail' | 'stderr_tail'>;
+
+/** Unix milliseconds → RFC 3339 UTC with three fraction digits. */
+export function timestamp(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+const optionalTime = (ms: number | null) => (ms === null ? undefined : timestamp(ms));
+
+/**
+ * The status object but for its texts. JSON leaves out what is undefined.
+ */
+function taskView(
+  t: TaskRecord,
+  output: EncodedOutput,
+  nowMs: number,
+  dataDir: string,
+  { liveUsage, machine }: ViewOptions,
+): ViewWithoutTexts {
+  const paths = taskPaths(dataDir, t.task_id, t.request);
+  const warnings = [...new Set([...(t.warnings ?? []), ...output.problems, ...notAsStored(t)])];
+  const context = t.request.control_context;
+  const running = t.status === 'running' && t.started_at_ms !== null;
+  const duration = running ? Math.max(0, nowMs - (t.started_at_ms ?? nowMs)) : (t.duration_ms ?? undefined);
+  return {
+    task_id: t.task_id,
+    handle_id: t.task_id,
+    status: t.status,
+    waiting: machine && waitingFor(t, machine),
+    cause: t.cause ?? undefined,
+    created_at: timestamp(t.created_at_ms),
+    updated_at: timestamp(t.updated_at_ms),
+    started_at: optionalTime(t.started_at_ms),
+    finished_at: optionalTime(t.finished_at_ms),
+    duration_ms: duration,
+    shim_pid: t.shim_pid ?? undefined,
+    pid: t.pid ?? undefined,
+    pgid: t.pgid ?? undefined,
+    exit_code: t.exit_code ?? undefined,
+    exit_signal: t.exit_signal ?? undefined,
+    stdout_truncated: output.stdout_truncated,
+    stderr_truncated: output.stderr_truncated,
+    stdout_bytes: output.stdout_bytes,
+    stderr_bytes: output.stderr_bytes,
+    stdout_omitted_bytes: output.stdout_omitted_bytes,
+    stderr_omitted_bytes: output.stderr_omitted_bytes,
+    warnings: warnings.length > 0 ? warnings : undefined,
+    kill_requested: t.kill_requested,
+    command: shownCommand(t.request.execution),
+    cwd: startDirectory(t, paths.workspace_dir),
+    tenant: context?.tenant,
+    owner: context?.owner,
+    labels: notEmpty(context?.labels),
+    limits: t.request.limits,
+    queue: context?.queue ?? DEFAULT_QUEUE,
+    lane: context?.lane,
+    priority: t.request.policy.priority,
+    session_id: context?.session_id,
+    error: t.error ?? undefined,
+    usage: t.usage ?? (running ? { ...liveUsage, duration_ms: duration ?? 0 } : undefined),
+    execution_plan: t.plan ?? undefined,
+    reservation: t.reservation ?? undefined,
+    artifacts: {
+      task_dir: paths.task_dir,
+      request_path: paths.request_path,
+      result_path: paths.result_path,
+      stdout_path: paths.stdout_path,
+      stderr_path: paths.stderr_path,
+      script_path: paths.script_path,
+    },
+    metadata: notEmpty(t.request.metadata),
+  };
+}
+
+/** What of a row is not shown as it stands there, in words. */
+function notAsStored({ unreadable = [], request_problem }: TaskRecord): string[] {
+  return [
+    ...unreadable.map((name) => `${name} cannot be read in the database`),
+    ...(request_problem === undefined ? [] : [`the request is not shown as it was sent: ${request_problem}`]),
+  ];
+}
+
+/** Why a task that is accepted cannot start on this machine, whatever room there is; undefined when it can. */
+function waitingFor(t: TaskRecord, machine: Machine): Waiting | undefined {
+  const unmet = t.status === 'accepted' ? unmetDemand(t.request, machine) : undefined;
+  return unmet && { reason: 'demands', detail: unmet.detail, since: timestamp(t.created_at_ms) };
+}
+
+function notEmpty(texts: Record<string, string> | undefined): Record<string, string> | undefined {
+  return texts !== undefined && Object.keys(texts).length > 0 ? texts : undefined;
+}
+
+/** Where a task starts, as it sees it: in a chroot the workspace is not to be seen. */
+function startDirectory({ request, plan }: TaskRecord, workspace: string): string {
+  return request.execution.cwd ?? (plan?.effective_sandbox.chroot === true ? '/' : workspace);
+}
+
+/** The status object as bytes, the texts spliced in as they were encoded before. */
+export function encodeTask(
+  t: TaskRecord,
+  output: EncodedOutput,
+  nowMs: number,
+  dataDir: string,
+  options: ViewOptions & { pretty?: boolean } = {},
+): Buffer[] {
+  const json = JSON.stringify(
+    taskView(t, output, nowMs, dataDir, options),
+    null,
+    options.pretty ? 2 : undefined,
+  );
+  const [separator, end] = options.pretty ? [',\n  ', '\n}\n'] : [',', '}'];
+  const pieces: Buffer[] = [Buffer.from(options.pretty ? json.slice(0, -2) : json.slice(0, -1))];
+  for (const key of ['stdout', 'stderr', 'stdout_tail', 'stderr_tail'] as const) {
+    const text = output[key];
+    if (text !== undefined)
+      pieces.push(Buffer.from(`${separator}"${key}":${options.pretty ? ' ' : ''}`), text);
+  }
+  return [...pieces, Buffer.from(end)];
+}
+
+/** How much of a command, and of labels or metadata, a list shows: a request may have megabytes of them. Characters. */
+const COMMAND_SHOWN = 200;
+const TEXTS_SHOWN = 4096;
+
+/** The first entries of a map of texts, as far as a list shows them; undefined when there are none. */
+function shownTexts(texts: Record<string, string> | undefined): Record<string, string> | undefined {
+  let left = TEXTS_SHOWN;
+  const shown = Object.entries(texts ?? {}).filter(
+    ([key, value]) => (left -= key.length + value.length) >= 0,
+  );
+  return shown.length > 0 ? Object.fromEntries(shown) : undefined;
+}
+
+function shownCommand({ kind, program = '', args, script = '' }: TaskRecord['request']['execution']): string {
+  const words =
+    kind === 'command'
+      ? [program, ...args.slice(0, COMMAND_SHOWN)].map((w) => w.slice(0, COMMAND_SHOWN))
+      : [];
+  const text =
+    kind === 'command' ? words.join(' ') : (script.slice(0, TEXTS_SHOWN).trimStart().split('\n', 1)[0] ?? '');
+  return text.length > COMMAND_SHOWN ? `${text.slice(0, COMMAND_SHOWN - 1)}…` : text;
+}
+
+/** A task's line in a list. Holds no values of environment variables. */
+export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
+  const { execution, control_context: context, metadata, policy } = t.request;
+  return {
+    task_id: t.task_id,
+    handle_id: t.task_id,
+    status: t.status,
+    waiting: waitingFor(t, machine),
+    cause: t.cause ?? undefined,
+    created_at: timestamp(t.created_at_ms),
+    updated_at: timestamp(t.updated_at_ms),
+    started_at: optionalTime(t.started_at_ms),
+    finished_at: optionalTime(t.finished_at_ms),
+    duration_ms: t.duration_ms ?? undefined,
+    exit_code: t.exit_code ?? undefined,
+    exit_signal: t.exit_signal ?? undefined,
+    error: t.error ?? undefined,
+    kill_requested: t.kill_requested,
+    tenant: context?.tenant,
+    owner: context?.owner,
+    queue: context?.queue ?? DEFAULT_QUEUE,
+    lane: context?.lane,
+    priority: policy.priority,
+    session_id: context?.session_id,
+    labels: shownTexts(context?.labels),
+    metadata: shownTexts(metadata),
+    command: shownCommand(execution),
+  };
+}
+
+/** An event as it goes over the wire, with the Go client's word for it. */
+export function eventView(e: TaskEvent): EventView {
+  return {
+    seq: e.seq,
+    task_id: e.task_id,
+    handle_id: e.task_id,
+    event_type: e.event_type,
+    type: Object.hasOwn(CLIENT_EVENT_WORD, e.event_type)
+      ? CLIENT_EVENT_WORD[e.event_type]
+      : 'task_progressed',
+    timestamp: timestamp(e.timestamp_ms),
+    message: eventMessage(e),
+    data: eventData(e) ?? undefined,
+  };
+}

@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createHash } from 'node:crypto';
+import { readFileSync, realpathSync } from 'node:fs';
+import { cgroupPids, createCgroup, enterCgroup, removeCgroup } from './cgroup.js';
+import { cgroupSpec, removeLayout, type CgroupLayout, type CgroupLimits } from './cgroup-layout.js';
+import { CGROUP_KINDS, findCgroups, messageOf } from './find-cgroups.js';
+import { SHELL } from '../process/tools.js';
+
+/** What was tried with cgroups; a reason for each thing that does not work. */
+export interface CgroupProbe {
+  layout: CgroupLayout;
+  oom_detection: boolean;
+  reasons: Record<string, string>;
+}
+
+/** Limits that any host can set, to see whether the files are there and take them. */
+const TRIED_LIMITS = { memory_bytes: 2 ** 30, pids: 64, cpu_millis: 1000 } satisfies CgroupLimits;
+/**
+ * Finds where this daemon may have cgroups by making some. Each data directory gets its own directory under the root,
+ * so that daemons which share a root do not sweep each other's launches.
+ *
+ * A root on a cgroup file system is used as it is. On a hybrid host the default root lies on the tmpfs above the
+ * mounts, and its last component is used under each of them. A v2 root that may not be written to gives way to the
+ * daemon's own cgroup, which is what systemd delegates to a service.
+ */
+export async function probeCgroups(cgroupRoot: string, dataDir: string): Promise<CgroupProbe> {
+  const reasons: Record<string, string> = {};
+  const share = createHash('sha256').update(resolved(dataDir)).digest('hex').slice(0, 12);
+  let layout = findCgroups(cgroupRoot, share, reasons);
+  if (layout.track === undefined) return none(reasons.cgroup ?? 'no cgroup file system');
+  const probe = `probe-${process.pid}`;
+  for (const [kind, limit, capability] of CGROUP_KINDS) {
+    if (layout[kind] === undefined) {
+      reasons[capability] ??= `no ${kind} controller`;
+      continue;
+    }
+    const failure = tryLimits(layout, `${probe}-${kind}`, { [limit]: TRIED_LIMITS[limit] });
+    if (failure === undefined) continue;
+    reasons[capability] = failure;
+    layout = { ...layout, [kind]: undefined };
+  }
+  const failure = await tryProcess(layout, probe);
+  if (failure !== undefined) {
+    removeLayout(layout);
+    return none(failure);
+  }
+  const oom = layout.memory !== undefined && hasOomCount(layout, `${probe}-oom`);
+  if (!oom) reasons.oom_detection = reasons.memory_limit ?? 'the kernel does not count out-of-memory kills';
+  return { layout, oom_detection: oom, reasons };
+}
+
+/** @returns a probe result of a host without usable cgroups, every part with the same reason. */
+export function none(reason: string): CgroupProbe {
+  const parts = ['cgroup', 'cgroup_tracking', 'memory_limit', 'pids_limit', 'cpu_quota', 'oom_detection'];
+  return {
+    layout: { kind: 'none' },
+    oom_detection: false,
+    reasons: Object.fromEntries(parts.map((part) => [part, reason])),
+  };
+}
+
+function tryLimits(layout: CgroupLayout, name: string, limits: CgroupLimits): string | undefined {
+  const spec = cgroupSpec(layout, name, limits);
+  if (spec === undefined) return undefined;
+  try {
+    createCgroup(spec);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    removeCgroup(spec);
+  }
+}
+
+/** Moves a process into all directories at once, and looks whether it is really there. */
+async function tryProcess(layout: CgroupLayout, name: string): Promise<string | undefined> {
+  const spec = cgroupSpec(layout, name, TRIED_LIMITS);
+  if (spec === undefined) return 'no cgroup directory';
+  const child = spawn(SHELL, ['-c', 'read line'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const ended = once(child, 'close').catch(() => undefined);
+  try {
+    createCgroup(spec);
+    if (child.pid === undefined) return `${SHELL} cannot be started`;
+    await enterCgroup(spec, child.pid);
+    for (const dir of [spec.track, ...spec.limits]) {
+      if (!cgroupPids({ ...spec, track: dir, limits: [] }).includes(child.pid))
+        return `a process moved into ${dir.path} does not appear in it`;
+    }
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    child.stdin.end();
+    await ended;
+    removeCgroup(spec);
+  }
+}
+
+function hasOomCount(layout: CgroupLayout, name: string): boolean {
+  const spec = cgroupSpec(layout, name, { memory_bytes: TRIED_LIMITS.memory_bytes });
+  if (spec?.oom_file === undefined) return false;
+  try {
+    createCgroup(spec);
+    return /^oom_kill \d+$/m.test(readFileSync(spec.oom_file, 'utf8'));
+  } catch {
+    return false;
+  } finally {
+    removeCgroup(spec);
+  }
+}
+
+/** The data directory may not exist yet. */
+function resolved(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,98 @@
+import { shellQuote } from '../../files/shell-quote.js';
+
+/**
+ * The texts of the shells of the launch chain. They are fixed, but for the prefix of carriers, which is made of capitals and
+ * `_`; everything else is positional. Descriptor 3 is the write end of a pipe on which the chain reports; see `readReport`
+ * for what stands on it.
+ *
+ * Each stage closes 3 by the `exec` that succeeds: a shell keeps a redirected descriptor at 10 or above, close-on-exec.
+ * A failed exec ends dash at once but with the descriptor back in place for the EXIT trap; bash needs `execfail` for that.
+ */
+
+export const FAIL = 'fail() { echo "sandbox $1" >&3; exit 126; }';
+
+/** Arguments: cgroup.procs files, then `--`. Writing 0 moves the writer. */
+export const JOIN = 'while [ "$1" != -- ]; do echo 0 >"$1" || fail "cannot write to $1"; shift; done; shift';
+
+/**
+ * Arguments: soft CPU seconds, hard CPU seconds, KiB of address space, processes; each may be empty. For processes bash says
+ * -u, dash -p. Not even root may everywhere raise a hard limit; one that is lower than what is asked for serves.
+ */
+export const LIMIT = [
+  '[ -z "$1" ] || { ulimit -S -t "$1" && ulimit -H -t "$2"; } 2>/dev/null || [ "$(ulimit -H -t)" -le "$2" ] ||',
+  'fail "cannot set the CPU time limit"',
+  '[ -z "$3" ] || ulimit -v "$3" 2>/dev/null || [ "$(ulimit -H -v)" -le "$3" ] ||',
+  'fail "cannot set the address space limit"',
+  '[ -z "$4" ] || ulimit -u "$4" 2>/dev/null || ulimit -p "$4" 2>/dev/null ||',
+  '[ "$(ulimit -H -u 2>/dev/null || ulimit -H -p)" -le "$4" ] || fail "cannot set the process limit"',
+  'shift 4',
+].join('\n');
+
+/**
+ * Arguments: the directory in which the program starts; mkdir(1), with which it is made where it is missing, or empty. A failure
+ * is told by the name of the error alone, found out by looking at what there is above: not every shell tells it. A root file
+ * system need not have a /dev/null.
+ */
+export const ENTER_DIRECTORY = [
+  'why() {',
+  '  [ ! -d "$1" ] || { echo EACCES; return; }',
+  '  [ ! -e "$1" ] || { echo ENOTDIR; return; }',
+  '  up=$1',
+  '  while up=${up%/*} && [ -n "$up" ]; do',
+  '    if [ -d "$up" ]; then [ -x "$up" ] && echo ENOENT || echo EACCES; return; fi',
+  '    [ ! -e "$up" ] || { echo ENOTDIR; return; }',
+  '  done',
+  '  echo ENOENT',
+  '}',
+  'cd -P -- "$1" 2>&- || {',
+  '  [ -z "$2" ] || ( exec 3>&-; umask 077; "$2" -p -- "$1" 2>/dev/null )',
+  '  cd -P -- "$1" 2>&- || { echo "cwd $(why "$1")" >&3; exit 126; }',
+  '}',
+  'shift 2',
+].join('\n');
+
+/** What a shell has put into the environment by itself goes: the program is given what the task has, and nothing else. */
+const FORGET = 'unset PWD OLDPWD SHLVL';
+
+/**
+ * Sets the variables that carriers hold; see `carriers.ts`. Each may come in two pieces.
+ * @param fixed true where the shell was given a fixed environment in the place of the task's
+ * @param env env(1), which sets what a shell cannot
+ */
+export function unpack(prefix: string, exported: number, odd: number, fixed: boolean, env: string): string {
+  if (prefix === '') return FORGET;
+  const n = `${prefix}n`;
+  const carrier = `${prefix}\${${n}}`;
+  const value = `\\"\\$${carrier}\\$${carrier}_\\"`;
+  const downTo = (last: number, action: string) => [
+    `while [ "$${n}" -gt ${last} ]; do`,
+    `  ${n}=$(($${n} - 1))`,
+    `  eval "${action}; unset ${carrier} ${carrier}_"`,
+    'done',
+  ];
+  const throughEnv = [
+    ...downTo(exported, `set -- ${value} \\"\\$@\\"`),
+    `[ -x ${shellQuote(env)} ] || fail ${shellQuote(`the root file system has no ${env}`)}`,
+    `set -- ${shellQuote(env)} -- "$@"`,
+  ];
+  return [
+    `${n}=${exported + odd}`,
+    ...(odd === 0 ? [] : throughEnv),
+    FORGET,
+    ...(fixed ? ['unset LC_ALL'] : []),
+    ...downTo(0, `export ${value}`),
+    `unset ${n}`,
+  ].join('\n');
+}
+
+/** Arguments: the program, or the tool that executes it. */
+export const RUN = [
+  '[ -z "${BASH_VERSION-}" ] || shopt -s execfail 2>&-',
+  `trap 'echo "exec $?" >&3' EXIT`,
+  'echo ok >&3',
+  '{ exec "$@"; } 3>&-',
+  'exit',
+].join('\n');
+
+/** Arguments: what comes next in the chain. */
+export const NEXT = 'exec "$@"';

@@ -1,0 +1,176 @@
+import { ExecgoError } from '../../task/errors.js';
+import type { HostCapabilities } from '../../task/capabilities.js';
+import type { ExecutionPlan, Mechanism, SandboxView } from '../../task/plan.js';
+import type { TaskRequest } from '../../task/request.js';
+import { cgroupSpec, type CgroupLayout } from '../cgroup/cgroup-layout.js';
+import type { CgroupSpec, ChainSpec } from '../launch.js';
+import { bubblewrapWrappers, PID_NAMESPACE_PROCESSES, unshareWrappers } from '../namespaces/namespaces.js';
+import { lstatSync } from 'node:fs';
+import { join, normalize } from 'node:path';
+import { needShell } from './carriers.js';
+import { checkedRootfs, hasExecutable } from '../namespaces/rootfs.js';
+import { requireTool, SHELL } from '../process/tools.js';
+import {
+  chrootArguments,
+  findUser,
+  setprivArguments,
+  userEnvironment,
+  type TaskUser,
+} from '../process/user.js';
+
+export interface LaunchOptions {
+  /** Of the cgroup directories: new for each launch. */
+  name: string;
+  /** Directories of `--allow-rootfs`, absolute. */
+  allowRootfs: readonly string[];
+  /** The task's whole environment. */
+  env: Record<string, string>;
+}
+
+/** The limits that cgroups carry, and the controller of each. */
+const LIMITS = [
+  ['memory_bytes', 'memory'],
+  ['pids', 'pids'],
+  ['cpu_millis', 'cpu'],
+] as const;
+
+/** What goes into the launch message. Without anything special there is a tracking cgroup only, and no chain. */
+export interface SandboxLaunch {
+  cgroup?: CgroupSpec | undefined;
+  chain?: ChainSpec | undefined;
+  /** The program's whole environment: as given, but for what a user of its own changes. */
+  env: Record<string, string>;
+}
+
+/**
+ * Turns a plan into what the supervisor carries out.
+ * @throws ExecgoError `sandbox_setup_failed` when a tool or user that the plan counted on has gone since
+ */
+export function sandboxLaunch(
+  plan: ExecutionPlan,
+  request: TaskRequest,
+  caps: HostCapabilities,
+  layout: CgroupLayout,
+  options: LaunchOptions,
+): SandboxLaunch {
+  const { effective_sandbox: sandbox, resource_enforcement: limits } = plan;
+  const helpers =
+    sandbox.mechanism === 'unshare' && sandbox.namespaces?.pid === true ? PID_NAMESPACE_PROCESSES : 0;
+  const byCgroup = (mechanism: Mechanism | undefined, value: number | undefined) =>
+    mechanism === 'cgroup_v1' || mechanism === 'cgroup_v2' ? value : undefined;
+  const pids = byCgroup(limits.pids_mechanism, limits.pids_max);
+  const cgroupLimits = {
+    memory_bytes: byCgroup(limits.memory_mechanism, limits.memory_bytes),
+    pids: pids === undefined ? undefined : pids + helpers,
+    cpu_millis: byCgroup(limits.cpu_millis_mechanism, limits.cpu_millis),
+  };
+  try {
+    const { chain, env } = buildChain(plan, request, caps, options);
+    // Cgroups hold, and measure, from the first instruction only when the process joins before it becomes the program.
+    const plain = isPlain(chain) && Object.values(cgroupLimits).every((limit) => limit === undefined);
+    const cgroup = cgroupSpec(layout, options.name, { ...cgroupLimits, peak: !plain });
+    const missing = LIMITS.find(
+      ([limit, controller]) => cgroupLimits[limit] !== undefined && layout[controller] === undefined,
+    );
+    if (missing !== undefined)
+      throw new Error(`there is no ${missing[1]} cgroup any more to hold ${missing[0]}`);
+    return { ...(cgroup === undefined ? {} : { cgroup }), ...(plain ? {} : { chain }), env };
+  } catch (error) {
+    throw new ExecgoError('sandbox_setup_failed', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function isPlain(chain: ChainSpec): boolean {
+  return (
+    chain.wrappers.length === 0 && Object.values(chain).every((v) => v === undefined || v === chain.wrappers)
+  );
+}
+
+function buildChain(
+  plan: ExecutionPlan,
+  request: TaskRequest,
+  caps: HostCapabilities,
+  options: LaunchOptions,
+): { chain: ChainSpec; env: Record<string, string> } {
+  const { effective_sandbox: sandbox, resource_enforcement: limits } = plan;
+  const user = sandbox.user === undefined ? undefined : requireUser(sandbox.user);
+  const root = sandbox.chroot ? checkedRootfs(sandbox.rootfs ?? '', options.allowRootfs) : undefined;
+  const env = user === undefined ? options.env : userEnvironment(options.env, request.execution.env, user);
+  const chain: ChainSpec = {
+    cpu_sec: limits.cpu_time_mechanism === 'rlimit' ? limits.cpu_time_sec : undefined,
+    address_space_bytes: limits.memory_mechanism === 'rlimit' ? limits.memory_bytes : undefined,
+    processes: limits.pids_mechanism === 'rlimit' ? limits.pids_max : undefined,
+    wrappers: namespaceWrappers(sandbox, caps, root),
+    forks: forks(sandbox) ? true : undefined,
+    ...(user === undefined ? {} : becoming(user, root, sandbox)),
+    ...(root === undefined ? {} : { chroot: chrootCommand(root, user) }),
+  };
+  if (root === undefined || hasExecutable(root, SHELL)) return { chain, env };
+  return { chain: { ...chain, shell: false }, env: withoutShell(root, env, request, user) };
+}
+
+function becoming(user: TaskUser, root: string | undefined, { workspace_subdir: subdir }: SandboxView) {
+  const setpriv = requireTool('setpriv');
+  const output_owner = { uid: user.uid, gid: user.gid };
+  if (root !== undefined) return { become: [setpriv, '--no-new-privs'], output_owner };
+  return {
+    become: [setpriv, ...setprivArguments(user)],
+    output_owner,
+    ...(subdir === undefined ? {} : { make_cwd: requireTool('mkdir') }),
+  };
+}
+
+function chrootCommand(root: string, user: TaskUser | undefined): string[] {
+  return [requireTool('chroot'), ...(user === undefined ? [] : chrootArguments(user)), '--', root];
+}
+
+/**
+ * What of the environment can be set where `root` has no shell, which is less for a task with a user of its own.
+ * @throws Error for people when the request asks for more
+ */
+function withoutShell(
+  root: string,
+  env: Record<string, string>,
+  { execution }: TaskRequest,
+  user: TaskUser | undefined,
+): Record<string, string> {
+  const lacks = `rootfs ${root} has no ${SHELL}`;
+  if (execution.cwd !== undefined && normalize(execution.cwd) !== '/')
+    throw new Error(`${lacks}, which would enter ${execution.cwd}`);
+  if (user === undefined) return env;
+  const unset = needShell(env);
+  const asked = unset.filter((name) => Object.hasOwn(execution.env, name));
+  if (asked.length > 0) throw new Error(`${lacks}, which would set ${asked.join(', ')} as user ${user.name}`);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !unset.includes(name)));
+}
+
+function namespaceWrappers(
+  { mechanism, namespaces }: SandboxView,
+  caps: HostCapabilities,
+  root: string | undefined,
+): string[][] {
+  if (mechanism === undefined || namespaces === undefined) return [];
+  if (caps.bubblewrap) return bubblewrapWrappers(namespaces);
+  const proc = root === undefined ? undefined : join(root, 'proc');
+  // A root file system without the directory does without /proc.
+  return unshareWrappers(namespaces, {
+    proc: proc !== undefined && isDirectory(proc) ? proc : undefined,
+    passesKill: caps.unshare_passes_kill,
+  });
+}
+
+/** bubblewrap, and unshare for a pid namespace, fork the program and stay to wait for it. */
+function forks({ mechanism, namespaces }: SandboxView): boolean {
+  return mechanism === 'bubblewrap' || (mechanism === 'unshare' && namespaces?.pid === true);
+}
+
+/** Not through a symbolic link, which would lead somewhere else inside the new root. */
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function requireUser(name: string): TaskUser {
+  const user = findUser(name);
+  if (user === undefined) throw new Error(`user ${name} does not exist`);
+  return user;
+}

@@ -1,0 +1,30 @@
+import Database from 'better-sqlite3';
+import { ExecgoError } from '../../task/errors.js';
+
+/** What is said of a full disk where nobody can try again but the person who starts the daemon. */
+export const DISK_FULL = 'its disk is full: make room there and start again';
+
+/** The extended SQLite code (`SQLITE_FULL`, `SQLITE_IOERR_FSYNC`, …) of an error that SQLite raised. */
+export function sqliteCode(error: unknown): string | undefined {
+  return error instanceof Database.SqliteError ? error.code : undefined;
+}
+
+/**
+ * What a client is told when SQLite could not write: `insufficient_storage` for a full, failing or read-only disk, `unavailable`
+ * for a database that somebody else keeps locked. Every other error is returned as it is.
+ */
+export function storageError(error: unknown): unknown {
+  const code = sqliteCode(error);
+  if (code === undefined) return error;
+  if (['SQLITE_FULL', 'SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_READONLY'].some((c) => code.startsWith(c)))
+    return new ExecgoError(
+      'insufficient_storage',
+      `the disk of the data directory is full, failing or read-only (${code}), nothing was written: make room there and try again`,
+    );
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
+    return new ExecgoError(
+      'unavailable',
+      `the database is locked by another process (${code}), nothing was written: close that process and try again`,
+    );
+  return error;
+}

@@ -1,0 +1,131 @@
+import type Database from 'better-sqlite3';
+import { ExecgoError } from '../../task/errors.js';
+import { isPinned } from '../../task/pin.js';
+import type { CounterTable } from '../counters.js';
+import type { EventLog } from '../event-log.js';
+import type { IdempotencyKeys } from '../idempotency.js';
+import { jsonOrNull } from '../database/json.js';
+import type { InsertResult, NewTask, TaskRecord } from '../records.js';
+import { sqliteCode } from '../database/sqlite-error.js';
+
+/** Where files are follows from the id; the older schema wants something in these. */
+const OLD_PATHS = [
+  ...['task_dir', 'workspace_dir', 'request_path', 'result_path', 'stdout_path', 'stderr_path'],
+];
+
+const COLUMNS = [
+  ...[
+    'submit_seq',
+    'task_id',
+    'handle_id',
+    'status',
+    'priority',
+    'queue',
+    'lane',
+    'tenant',
+    'owner',
+    'session_id',
+  ],
+  ...['created_at_ms', 'updated_at_ms', 'stdout_max_bytes', 'stderr_max_bytes'],
+  ...OLD_PATHS,
+  ...['reservation_json', 'limits_json'],
+  ...[
+    'sandbox_json',
+    'metadata_json',
+    'control_context_json',
+    'execution_plan_json',
+    'execution_json',
+    'request_json',
+    'pinned',
+    'sent_json',
+  ],
+];
+
+/** Writes new tasks. */
+export class TaskInsert {
+  readonly #insert: Database.Statement;
+
+  constructor(
+    db: Database.Database,
+    private readonly events: EventLog,
+    private readonly keys: IdempotencyKeys,
+    private readonly counters: CounterTable,
+  ) {
+    this.#insert = db.prepare(
+      `INSERT INTO tasks (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
+    );
+  }
+
+  /** See `Store.insertTask`. */
+  insert(task: NewTask): InsertResult {
+    const first = this.keys.claim(task);
+    if (first !== undefined) return { inserted: false, task_id: first };
+    const submitSeq = this.events.next;
+    this.#insertRow(task, submitSeq);
+    this.counters.entered('accepted');
+    const events = this.events.append(task.task_id, task.events);
+    return { inserted: true, record: freshRecord(task, submitSeq), events };
+  }
+
+  /** The parts of the request stand in columns of their own too: what reads the older schema understands the row. */
+  #insertRow(task: NewTask, submitSeq: number): void {
+    const { task_id, request, created_at_ms } = task;
+    const context = request.control_context;
+    try {
+      this.#insert.run(
+        ...[submitSeq, task_id, task_id, 'accepted', request.policy.priority, context?.queue ?? 'default'],
+        ...[
+          context?.lane ?? null,
+          context?.tenant ?? null,
+          context?.owner ?? null,
+          context?.session_id ?? null,
+        ],
+        ...[created_at_ms, created_at_ms, request.limits.stdout_max_bytes, request.limits.stderr_max_bytes],
+        ...OLD_PATHS.map(() => ''),
+        ...[JSON.stringify(task.reservation), JSON.stringify(request.limits)],
+        ...[JSON.stringify(request.sandbox), JSON.stringify(request.metadata), jsonOrNull(context)],
+        ...[JSON.stringify(task.plan), JSON.stringify(request.execution), task.request_json],
+        ...[isPinned(request.metadata) ? 1 : 0, task.sent_json],
+      );
+    } catch (error) {
+      if (sqliteCode(error) !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;
+      throw new ExecgoError('conflict', `task already exists: ${task_id}`);
+    }
+  }
+}
+
+function freshRecord(task: NewTask, submitSeq: number): TaskRecord {
+  return {
+    task_id: task.task_id,
+    status: 'accepted',
+    cause: null,
+    request: task.request,
+    plan: task.plan,
+    reservation: task.reservation,
+    created_at_ms: task.created_at_ms,
+    updated_at_ms: task.created_at_ms,
+    started_at_ms: null,
+    finished_at_ms: null,
+    duration_ms: null,
+    shim_pid: null,
+    pid: null,
+    pgid: null,
+    start_ticks: null,
+    exit_code: null,
+    exit_signal: null,
+    error: null,
+    usage: null,
+    stdout_bytes: null,
+    stderr_bytes: null,
+    warnings: null,
+    kill_requested: false,
+    kill_requested_at_ms: null,
+    timeout_triggered: false,
+    reserved_at_ms: null,
+    released_at_ms: null,
+    submit_seq: submitSeq,
+    launch_id: null,
+    launch_token: null,
+    incarnation: null,
+  };
+}

@@ -1,0 +1,89 @@
+import { constants } from 'node:os';
+import type { CgroupUsage } from '../../sandbox/cgroup/cgroup.js';
+import type { ExitStatus } from '../spawn/launcher.js';
+import type { Outcome, OutcomeUsage, Running, StreamOutcome } from '../wire/protocol.js';
+
+const { SIGKILL, SIGXCPU } = constants.signals;
+/**
+ * The share of the limit from which an end is put down to it. The kernel counts ticks towards the limit and tells usage more
+ * exactly: on a busy machine that is less.
+ */
+const CPU_USED_UP = 0.5;
+/** How a shell passes on that its child died of SIGXCPU. */
+const SHELL_SIGXCPU = 128 + SIGXCPU;
+
+/** Everything that was seen of a launch. */
+export interface LaunchEnd {
+  launchId: number;
+  token: string;
+  status: ExitStatus;
+  /** Of the leader: Unix time, and milliseconds on the monotonic clock. */
+  atMs: number;
+  durationMs: number;
+  running?: Running | undefined;
+  failure?: Outcome['failure'];
+  firstStop?: Outcome['first_stop'];
+  timeoutAtMs?: number | undefined;
+  /** The limit that the launch chain has set, in seconds. */
+  cpuLimitSec?: number | undefined;
+  cgroup?: CgroupUsage | undefined;
+  stdout: StreamOutcome;
+  stderr: StreamOutcome;
+  survivors: number[];
+}
+
+/** @returns the outcome as the daemon is told it: fields without a value are left out. */
+export function outcomeOf(end: LaunchEnd): Outcome {
+  const { status, running } = end;
+  const oomKills = end.cgroup?.oom_kills ?? 0;
+  // A limit that not even the launch chain fits in is the task's own, and not a failure to set it up.
+  const failure = status.signal === SIGKILL && oomKills > 0 ? undefined : end.failure;
+  const ended =
+    status.signal === undefined ? { exit_code: status.exit_code ?? 0 } : { signal: status.signal };
+  return {
+    launch_id: end.launchId,
+    token: end.token,
+    ...(failure === undefined ? ended : { failure }),
+    ...(failure === undefined && running !== undefined
+      ? { pid: running.pid, started_at_ms: running.started_at_ms }
+      : {}),
+    finished_at_ms: end.atMs,
+    duration_ms: failure === undefined ? Math.round(end.durationMs) : 0,
+    ...(end.firstStop === undefined ? {} : { first_stop: end.firstStop }),
+    ...(end.timeoutAtMs === undefined ? {} : { timeout_at_ms: end.timeoutAtMs }),
+    oom: failure === undefined && oomKills > 0 && status.exit_code !== 0,
+    cpu_exceeded: failure === undefined && cpuExceeded(status, end.cpuLimitSec),
+    stdout: end.stdout,
+    stderr: end.stderr,
+    usage: failure === undefined ? usageOf(status, end.cgroup) : {},
+    ...(end.survivors.length === 0 ? {} : { survivors: end.survivors }),
+  };
+}
+
+function cpuExceeded(status: ExitStatus, limitSec: number | undefined): boolean {
+  if (limitSec === undefined) return false;
+  if (status.signal === SIGXCPU) return true;
+  const { user_cpu_ms: user, system_cpu_ms: system } = status.usage;
+  const isKnown = user !== undefined && system !== undefined;
+  const usedUp = isKnown && user + system >= limitSec * 1000 * CPU_USED_UP;
+  if (status.exit_code === SHELL_SIGXCPU) return usedUp || !isKnown;
+  return status.signal === SIGKILL && usedUp;
+}
+
+function usageOf(status: ExitStatus, cgroup: CgroupUsage | undefined): OutcomeUsage {
+  const { memory_peak_bytes: peak, oom_kills: oomKills } = cgroup ?? {};
+  return {
+    ...status.usage,
+    ...cpuTime(status, cgroup),
+    ...(peak === undefined ? {} : { memory_peak_bytes: peak }),
+    ...(oomKills === undefined ? {} : { oom_kills: oomKills }),
+  };
+}
+
+/** rusage lacks children that were not waited for; the cgroup lacks what came before the process was moved into it. */
+function cpuTime({ usage }: ExitStatus, cgroup: CgroupUsage | undefined): OutcomeUsage {
+  const { user_cpu_ms, system_cpu_ms } = cgroup ?? {};
+  if (user_cpu_ms === undefined || system_cpu_ms === undefined) return {};
+  const waited = (usage.user_cpu_ms ?? 0) + (usage.system_cpu_ms ?? 0);
+  return user_cpu_ms + system_cpu_ms > waited ? { user_cpu_ms, system_cpu_ms } : {};
+}

@@ -1,0 +1,312 @@
+import { constants } from 'node:os';
+import type { Clock } from '../clock.js';
+import { crashPoint } from '../crash-point.js';
+import { IdSet } from './id-set.js';
+import type { JournalRecord } from '../journal/journal.js';
+import type { JournalWriter } from '../journal/journal-writer.js';
+import { LaunchQueue } from './launch-queue.js';
+import type { QueuedLaunch } from './launch-queue.js';
+import type { Launcher } from '../spawn/launcher.js';
+import type { Log } from '../log.js';
+import { subjectOfLaunch } from '../wire/messages.js';
+import { launchVersion } from '../wire/protocol.js';
+import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from '../wire/protocol.js';
+import { TaskRun } from './task-run.js';
+import { UnownedKiller } from './unowned.js';
+
+/** How long a full disk is left alone before the journal is tried again. */
+const JOURNAL_RETRY_MS = 1000;
+
+export interface SupervisorOptions {
+  launcher: Launcher;
+  journal: JournalWriter;
+  clock: Clock;
+  log: Log;
+  /** Sends to the connected daemon, if there is one. */
+  tell: (message: SupervisorMessage) => void;
+  /** As {@link tell}, for many at once: each is made when those before it were read. */
+  tellLater: (make: () => SupervisorMessage | undefined) => void;
+  /** Called whenever nothing runs and nothing is unacknowledged any more. */
+  idle: () => void;
+}
+
+type LaunchMessage = Extract<DaemonMessage, { type: 'launch' }>;
+
+/** Everything that has been launched here and is not acknowledged: runs each launch at most once and loses no outcome. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #runs = new Map<number, TaskRun>();
+  readonly #outcomes = new Map<number, Outcome>();
+  readonly #queue: LaunchQueue;
+  readonly #unowned: UnownedKiller;
+  readonly #seen = new IdSet();
+  /** Launches that were refused for want of room in the journal: whoever sends one again is told the same. */
+  readonly #refused = new IdSet();
+  /** Records that could not be written yet; they are told all the same. */
+  #unwritten: JournalRecord[] = [];
+  #retryTimer: NodeJS.Timeout | undefined;
+  /** Start time of the process that was made last, in clock ticks since boot: none is made from now on before it. */
+  #newestStart = 0;
+  #draining = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#queue = new LaunchQueue(options.launcher.spawnsAtOnce, (launches) => this.#begin(launches));
+    const owners = () => [...this.#runs.values()].map((run) => run.asOwner).filter(isDefined);
+    this.#unowned = new UnownedKiller(options.launcher, owners, () => this.isIdle && options.idle());
+  }
+
+  /** True when nothing runs, nothing is being killed and nothing is unacknowledged. */
+  get isIdle(): boolean {
+    return !this.hasRuns && this.#outcomes.size === 0;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  handle(message: Exclude<DaemonMessage, { type: 'hello' }>): void {
+    switch (message.type) {
+      case 'launch': {
+        this.#launch(message);
+        return;
+      }
+      case 'kill': {
+        const { signal = constants.signals.SIGTERM, grace_ms } = message;
+        return this.#runs.get(message.launch_id)?.stop(signal, grace_ms);
+      }
+      case 'list': {
+        this.#list();
+        return;
+      }
+      case 'ack': {
+        this.#acknowledge(message.launch_ids);
+        return;
+      }
+      case 'drain':
+        this.#draining = true;
+        if (this.isIdle) this.#options.idle();
+    }
+  }
+
+  /** Answers a launch that is not understood: the daemon would send it again for ever. One that has begun here goes on. */
+  handleGarbled(value: unknown): void {
+    const subject = subjectOfLaunch(value);
+    if (subject === undefined || this.#seen.has(subject.launch_id)) return;
+    const { launch_id, token } = subject;
+    if (token === undefined) {
+      this.#options.tell({ type: 'refused', launch_id, reason: 'the launch is not understood' });
+      return;
+    }
+    this.#seen.add(launch_id);
+    this.#neverBegan(launch_id, token, 'the launch was refused: it is not understood by the supervisor');
+  }
+
+  /** Ends every task: TERM now, KILL after each one's grace. */
+  stopAll(): void {
+    for (const run of [...this.#runs.values()]) run.stop(constants.signals.SIGTERM);
+  }
+
+  /** True while a process runs here, or was one whose remains are being killed. */
+  get hasRuns(): boolean {
+    return this.#runs.size > 0 || this.#unowned.isBusy;
+  }
+
+  #launch(message: LaunchMessage): void {
+    const { launch_id, token, spec } = message;
+    const { tell } = this.#options;
+    if (this.#seen.has(launch_id)) {
+      this.#tellState(launch_id, token);
+      return;
+    }
+    const reason = this.#refusal(message.version);
+    if (reason !== undefined) {
+      tell({ type: 'refused', launch_id, reason });
+      return;
+    }
+    this.#seen.add(launch_id);
+    const run = this.#makeRun(launch_id, token, spec);
+    this.#runs.set(launch_id, run);
+    this.#queue.add({ run, spec });
+  }
+
+  #begin(launches: QueuedLaunch[]): void {
+    crashPoint('before_began');
+    try {
+      const at_ms = this.#options.clock.now();
+      this.#write(...launches.map(({ run }) => began(run, at_ms)));
+    } catch (error) {
+      for (const { run } of launches) this.#refuse(run, cannotJournal(error));
+      return;
+    }
+    crashPoint('after_began');
+    for (const { run, spec } of launches) run.start(spec, this.#newestStart);
+  }
+
+  #refuse(run: TaskRun, reason: string): void {
+    this.#refused.add(run.launchId);
+    this.#runs.delete(run.launchId);
+    this.#queue.spawned(run);
+    this.#options.tell({ type: 'refused', launch_id: run.launchId, reason });
+    if (this.isIdle) this.#options.idle();
+  }
+
+  #refusal(version: number): string | undefined {
+    if (version !== launchVersion())
+      return `launch version ${version} is not known here, only ${launchVersion()}`;
+    return this.#draining ? 'this supervisor accepts no further launch' : undefined;
+  }
+
+  /** Answers a launch that came before: it never runs again. */
+  #tellState(launchId: number, token: string): void {
+    const { tell } = this.#options;
+    if (this.#refused.has(launchId)) {
+      tell({ type: 'refused', launch_id: launchId, reason: 'it was refused before' });
+      return;
+    }
+    const run = this.#runs.get(launchId);
+    const outcome = this.#outcomes.get(launchId);
+    const known = run?.token ?? outcome?.token;
+    if (known !== undefined && known !== token) {
+      tell({
+        type: 'refused',
+        launch_id: launchId,
+        reason: 'this launch id was used with another token',
+      });
+      return;
+    }
+    if (outcome !== undefined) {
+      tell({ type: 'outcome', outcome });
+      return;
+    }
+    if (run === undefined) {
+      this.#neverBegan(launchId, token, `launch ${launchId} has ended here before and was acknowledged`);
+      return;
+    }
+    if (run.running !== undefined) tell({ type: 'started', launch: run.running });
+  }
+
+  #makeRun(launchId: number, token: string, spec: LaunchSpec): TaskRun {
+    const { launcher, clock, log, tell } = this.#options;
+    const run: TaskRun = new TaskRun(launchId, token, spec, {
+      launcher,
+      clock,
+      log,
+      spawned: (launch) => {
+        crashPoint('after_spawn');
+        this.#newestStart = Math.max(this.#newestStart, launch.start_ticks);
+        this.#queue.spawned(run);
+        this.#writeSoon({ t: 'started', launch });
+      },
+      started: (launch) => tell({ type: 'started', launch }),
+      timedOut: (at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
+      ended: (outcome) => {
+        this.#runs.delete(launchId);
+        this.#queue.spawned(run);
+        this.#unowned.look();
+        this.#finish(outcome);
+      },
+    });
+    return run;
+  }
+
+  #neverBegan(launchId: number, token: string, message: string): void {
+    this.#finish({
+      launch_id: launchId,
+      token,
+      failure: { stage: 'launch', message },
+      finished_at_ms: this.#options.clock.now(),
+      duration_ms: 0,
+      oom: false,
+      cpu_exceeded: false,
+      stdout: { bytes: 0, kept_bytes: 0 },
+      stderr: { bytes: 0, kept_bytes: 0 },
+      usage: {},
+    });
+  }
+
+  #finish(outcome: Outcome): void {
+    crashPoint('before_outcome_journal');
+    this.#outcomes.set(outcome.launch_id, outcome);
+    this.#writeSoon({ t: 'outcome', outcome });
+    crashPoint('after_outcome_journal');
+    this.#options.tell({ type: 'outcome', outcome });
+    crashPoint('after_outcome_told');
+  }
+
+  #list(): void {
+    const { tell, tellLater } = this.#options;
+    const launches = [...this.#runs.values()].map((run) => run.spawned).filter(isDefined);
+    tell({ type: 'running', launches });
+    for (const id of this.#outcomes.keys())
+      tellLater(() => {
+        const outcome = this.#outcomes.get(id);
+        return outcome === undefined ? undefined : { type: 'outcome', outcome };
+      });
+    tellLater(() => ({ type: 'listed' }));
+  }
+
+  #acknowledge(launchIds: readonly number[]): void {
+    const known = launchIds.filter((id) => this.#outcomes.delete(id));
+    if (known.length === 0) return;
+    crashPoint('before_ack_journal');
+    this.#writeSoon({ t: 'acked', launch_ids: known });
+    this.#compact();
+    if (this.isIdle) this.#options.idle();
+  }
+
+  /** @throws Error when the journal cannot be written. */
+  #write(...records: JournalRecord[]): void {
+    this.#options.journal.append(...this.#unwritten, ...records);
+    this.#unwritten = [];
+  }
+
+  /** Writes now, or as soon as the disk takes it, in order. */
+  #writeSoon(record: JournalRecord): void {
+    try {
+      this.#write(record);
+    } catch (error) {
+      this.#options.log(cannotJournal(error));
+      this.#unwritten.push(record);
+      if (this.#retryTimer === undefined)
+        this.#retryTimer = setTimeout(() => this.#retry(), JOURNAL_RETRY_MS);
+    }
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    const [last] = this.#unwritten.splice(-1);
+    if (last !== undefined) this.#writeSoon(last);
+  }
+
+  #compact(): void {
+    try {
+      this.#options.journal.compact(() => this.#liveRecords());
+    } catch (error) {
+      this.#options.log('cannot compact the journal', { error: (error as Error).message });
+    }
+  }
+
+  #liveRecords(): JournalRecord[] {
+    const runs = [...this.#runs.values()].flatMap((run): JournalRecord[] => {
+      if (!run.hasBegun) return [];
+      const launch = run.spawned;
+      const record = began(run, launch?.started_at_ms ?? this.#options.clock.now());
+      return launch === undefined ? [record] : [record, { t: 'started', launch }];
+    });
+    const ended = [...this.#outcomes.values()].map((outcome): JournalRecord => ({ t: 'outcome', outcome }));
+    return [...runs, ...ended];
+  }
+}
+
+function began(run: TaskRun, at_ms: number): JournalRecord {
+  return { t: 'began', launch_id: run.launchId, token: run.token, at_ms };
+}
+
+function cannotJournal(error: unknown): string {
+  return `cannot write the journal: ${(error as Error).message}`;
+}
+
+function isDefined<T>(value: T | undefined): value is T {
+  return value !== undefined;
+}

@@ -1,0 +1,82 @@
+import { constants } from 'node:os';
+import { descendantsOf, findByToken } from '../../sandbox/process/process-identity.js';
+import type { LaunchedProcess, Launcher } from '../spawn/launcher.js';
+import type { TaskTracking } from './task-tracking.js';
+
+const { SIGKILL } = constants.signals;
+
+/** What is known of a launch's processes, and the ways to reach them. */
+export interface TreeHandles {
+  launcher: Launcher;
+  leader: LaunchedProcess;
+  token: string;
+  tracking: TaskTracking;
+}
+
+/** All processes of one launch: leader, process group, cgroup, whatever carries the token or holds a stream. */
+export class TaskTree {
+  readonly #handles: TreeHandles;
+  #groupGone = false;
+
+  constructor(handles: TreeHandles) {
+    this.#handles = handles;
+  }
+
+  /** Closes the streams that something still holds. */
+  closeStreams(): void {
+    this.#handles.leader.closeStreams();
+  }
+
+  /** Signals the process group. */
+  signalGroup(signal: number): void {
+    this.#handles.launcher.signal(-this.#handles.leader.pid, signal);
+  }
+
+  /** Signals what is below the leader, and not the leader itself. */
+  signalBelow(signal: number): void {
+    for (const pid of descendantsOf(this.#handles.leader.pid)) this.#handles.launcher.signal(pid, signal);
+  }
+
+  /** KILL to everything, while the leader is still there. */
+  kill(): void {
+    const { launcher, leader, token, tracking } = this.#handles;
+    const below = descendantsOf(leader.pid);
+    this.signalGroup(SIGKILL);
+    tracking.cgroup?.kill();
+    for (const pid of [...below, ...launcher.strays(token)]) launcher.signal(pid, SIGKILL);
+  }
+
+  /**
+   * Kills what is left once the leader has ended; to be called again until nothing is.
+   * @param holdersToo somebody still holds a stream, and is not about to let go of it.
+   * @returns true when nothing else is known to be left.
+   */
+  killRest(holdersToo: boolean): boolean {
+    const { launcher, leader, tracking } = this.#handles;
+    const left = this.#rest();
+    const gone = left.length === 0 && this.#groupGone;
+    if (!gone) tracking.cgroup?.kill();
+    for (const pid of gone && holdersToo ? leader.holders() : left) launcher.signal(pid, SIGKILL);
+    return gone;
+  }
+
+  /** KILL to everything that can be found now. */
+  killFound(leaderEnded: boolean): void {
+    for (const pid of this.survivors(leaderEnded)) this.#handles.launcher.signal(pid, SIGKILL);
+  }
+
+  /** @returns pids of everything that can be found now. */
+  survivors(leaderEnded: boolean): number[] {
+    const { leader, token } = this.#handles;
+    const below = leaderEnded ? [] : [leader.pid, ...descendantsOf(leader.pid)];
+    return [...new Set([...below, ...this.#rest(), ...leader.holders(), ...findByToken(token)])];
+  }
+
+  /** @returns what is known of the tree after its leader's end, outside of its group; kills the group. */
+  #rest(): number[] {
+    const { launcher, leader, token, tracking } = this.#handles;
+    // Once the group is gone its number may be given to another: it is never signalled again.
+    if (!this.#groupGone) this.#groupGone = !launcher.signal(-leader.pid, SIGKILL);
+    return [...new Set([...(tracking.cgroup?.remaining() ?? []), ...launcher.strays(token)])];
+  }
+}

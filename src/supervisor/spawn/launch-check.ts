@@ -1,0 +1,16 @@
+import type { LaunchSpec } from '../wire/protocol.js';
+
+/** True when something has to be set before the program runs. */
+export function needsChain(spec: LaunchSpec): boolean {
+  const { chain, cgroup } = spec;
+  return (
+    chain !== undefined ||
+    (cgroup !== undefined && (cgroup.limits.length > 0 || cgroup.track.settings.length > 0))
+  );
+}
+
+/** True when a text holds what no argument, path or environment can. */
+export function hasNul(spec: LaunchSpec): boolean {
+  const texts = [...spec.argv, spec.cwd, ...Object.keys(spec.env), ...Object.values(spec.env)];
+  return texts.some((text) => text.includes('\0'));
+}
