@@ -14,10 +14,11 @@ import { WaitingQueue } from '../ledger/scheduler.js';
 import { Announcer } from '../runtime/announcer.js';
 import { detectCapacity } from '../executor/local/capacity.js';
 import { Collector } from '../runtime/upkeep/collector.js';
+import { LocalExecutor } from '../executor/local/local-executor.js';
 import type { Core } from '../runtime/core.js';
+import { AttemptEvents } from '../runtime/lifecycle/attempt-events.js';
 import { pump } from '../runtime/lifecycle/dispatch.js';
 import { drained } from '../runtime/lifecycle/drain.js';
-import { incarnationOf } from '../runtime/lifecycle/launch-spec.js';
 import { DiskUsage } from '../runtime/upkeep/disk-usage.js';
 import { FileThread } from '../runtime/upkeep/file-thread.js';
 import { LiveTasks } from '../runtime/live-tasks.js';
@@ -25,16 +26,12 @@ import { Maintenance } from '../runtime/upkeep/maintenance.js';
 import { refuseLiveShims } from '../runtime/recovery/old-shims.js';
 import { InlineTexts } from '../runtime/output/inline-text.js';
 import { planWaiting } from '../runtime/recovery/plan-waiting.js';
-import { endHopeless, endUnsupervised, loadLiveTasks } from '../runtime/recovery/recover.js';
+import { endHopeless, adoptAttempts, loadLiveTasks } from '../runtime/recovery/recover.js';
 import type { RemovalParts } from '../runtime/upkeep/remove-tasks.js';
 import { repairFiles } from '../runtime/upkeep/repair.js';
-import { Supervision } from '../runtime/supervision.js';
-import { Supervisors } from '../executor/local/supervisors.js';
 import { makeTaskId } from '../runtime/lifecycle/task-id.js';
 import { letThrough, taskOwnerOf } from '../runtime/files/task-owner.js';
-import { UsageSampler } from '../executor/local/usage-sampler.js';
 import { WalKeeper } from '../runtime/upkeep/wal-keeper.js';
-import { removeLayout, sweepCgroups } from '../sandbox/cgroup/cgroup-layout.js';
 import { probeCapabilities } from '../sandbox/capabilities.js';
 import { readBootId } from '../sandbox/process/process-identity.js';
 import { lockDataDirWhenFree } from '../store/database/data-dir-lock.js';
@@ -113,12 +110,19 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     const files = new FileThread(config.dataDir);
     closers.push(() => files.close());
     const removal = { dataDir: config.dataDir, store, files, log };
-    const supervision = new Supervision(() => core, bootId);
+    const launching = {
+      dataDir: config.dataDir,
+      terminationGraceMs: config.terminationGraceMs,
+      outputKeepBytes: config.outputKeepBytes,
+      allowRootfs: config.allowRootfs,
+      baseEnv: inheritedEnvironment(env),
+      capabilities,
+      cgroupLayout: layout,
+    };
     const core: Core = {
       settings: {
         dataDir: config.dataDir,
         maxQueuedTasks: config.maxQueuedTasks,
-        terminationGraceMs: config.terminationGraceMs,
         defaultWallTimeMs: config.defaultWallTimeMs,
         outputKeepBytes: config.outputKeepBytes,
         defaultCapabilityMode: config.defaultCapabilityMode,
@@ -126,30 +130,28 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         allowRootfs: config.allowRootfs,
         machine: { hostname: os.hostname(), profile: config.profile, tags: config.tags },
         taskOwner,
-        baseEnv: inheritedEnvironment(env),
         capabilities,
-        cgroupLayout: layout,
       },
       store,
       ledger: new Ledger({ capacity, quotas: config.tenantQuotas }),
       waiting: new WaitingQueue({ starvationMs: config.starvationMs }),
       live,
       announcer: new Announcer(),
-      supervisors: new Supervisors(
+      executor: new LocalExecutor(
         {
           root: path.join(config.dataDir, 'supervisor'),
           version,
           bootId,
           entry: ENTRY,
           launcher: config.launcher,
+          settings: launching,
           store,
           log,
           now,
         },
-        supervision,
+        new AttemptEvents(() => core),
       ),
       inlineTexts: new InlineTexts(),
-      usage: new UsageSampler(),
       files,
       collector: new Collector(removal, retentionPolicy(config)),
       log,
@@ -164,14 +166,12 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       accepting: true,
     };
     closers.push(() => core.inlineTexts.close());
-    closers.push(() => core.usage.close());
     core.announcer.onAnyEnd(() => {
       pump(core);
     });
     const found = loadLiveTasks(core);
-    supervision.inherit();
     await planWaiting(core);
-    await endUnsupervised(core);
+    const adopted = await adoptAttempts(core);
     await endHopeless(core);
     if (core.unmatched.size > 0)
       log.warn(
@@ -180,12 +180,9 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       );
     closers.push(() => {
       const idle = ![...live.all()].some((t) => t.record.status === 'running');
-      core.supervisors.close(idle);
-      if (idle) removeLayout(layout);
+      return core.executor.close(idle);
     });
-    await core.supervisors.start();
-    const stuck = await sweepCgroups(layout, (name) => core.supervisors.has(incarnationOf(name)));
-    if (stuck.length > 0) log.warn({ cgroups: stuck }, 'cgroups of earlier launches are still in use');
+    await core.executor.start(adopted);
     const safetyNet = setInterval(() => {
       pump(core);
     }, config.dispatchPollIntervalMs);
@@ -203,7 +200,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
         url: http.url,
         runtime_id: http.runtimeId,
         pid: process.pid,
-        supervisor_pid: core.supervisors.current?.pid,
+        supervisor_pid: core.executor.place?.pid,
         data_dir: config.dataDir,
         version,
         recovered: found,
@@ -214,7 +211,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
     return {
       url: http.url,
       dataDir: config.dataDir,
-      supervisorPid: core.supervisors.current?.pid,
+      supervisorPid: core.executor.place?.pid,
       stop: async (drain) => {
         core.accepting = false;
         if (drain) await drained(core);

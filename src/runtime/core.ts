@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { Ledger } from '../ledger/ledger.js';
 import type { WaitingQueue } from '../ledger/scheduler.js';
-import type { CgroupLayout } from '../sandbox/cgroup/cgroup-layout.js';
 import type { Store } from '../store/store.js';
 import type { HostCapabilities } from '../task/capabilities.js';
 import type { Machine } from '../task/demands.js';
@@ -11,14 +10,12 @@ import type { FileThread } from './upkeep/file-thread.js';
 import type { InlineTexts } from './output/inline-text.js';
 import type { LiveTask, LiveTasks } from './live-tasks.js';
 import type { TaskOwner } from './files/task-owner.js';
-import type { Supervisors } from '../executor/local/supervisors.js';
-import type { UsageSampler } from '../executor/local/usage-sampler.js';
+import type { Executor } from '../executor/executor.js';
 
 /** What the runtime is told. Milliseconds, bytes; paths are absolute. */
 export interface RuntimeSettings {
   dataDir: string;
   maxQueuedTasks: number;
-  terminationGraceMs: number;
   /** For requests that name none; 0: as long as it takes. */
   defaultWallTimeMs: number;
   /** What is kept of a stream from its start, where the request does not say and does not want to see more. */
@@ -31,10 +28,7 @@ export interface RuntimeSettings {
   taskOwner: TaskOwner | undefined;
   /** Directories in or below which a task's root file system may be. */
   allowRootfs: readonly string[];
-  /** `PATH HOME LANG TMPDIR USER` of the daemon: all of its environment that a task sees. */
-  baseEnv: Readonly<Record<string, string>>;
   capabilities: HostCapabilities;
-  cgroupLayout: CgroupLayout;
 }
 
 /** The parts that every use case of the runtime works with; built once, in `daemon.ts`. */
@@ -45,9 +39,8 @@ export interface Core {
   readonly waiting: WaitingQueue;
   readonly live: LiveTasks;
   readonly announcer: Announcer;
-  readonly supervisors: Supervisors;
+  readonly executor: Executor;
   readonly inlineTexts: InlineTexts;
-  readonly usage: UsageSampler;
   /** Removes, measures and inspects files away from the event loop. */
   readonly files: FileThread;
   readonly collector: Collector;

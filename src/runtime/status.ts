@@ -1,11 +1,7 @@
-import { cgroupPids } from '../sandbox/cgroup/cgroup.js';
-import { cgroupSpec } from '../sandbox/cgroup/cgroup-layout.js';
-import { descendantsOf } from '../sandbox/process/process-identity.js';
 import type { TaskRecord } from '../store/records.js';
 import { taskNotFound } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
 import type { Core } from './core.js';
-import { launchName } from './lifecycle/launch-spec.js';
 import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
 import { encodeTask } from './views/task-view.js';
@@ -41,15 +37,8 @@ function present(core: Core, { task_id, started_at_ms }: TaskRecord): number {
 }
 
 async function readUsage(core: Core, record: TaskRecord) {
-  const { status, pid, incarnation, launch_id, task_id, started_at_ms } = record;
-  if (status !== 'running' || pid === null || incarnation === null || launch_id === null) return undefined;
-  const pids = () => {
-    const cgroup = cgroupSpec(core.settings.cgroupLayout, launchName(incarnation, launch_id), {});
-    const inside = cgroup === undefined ? [] : cgroupPids(cgroup);
-    // It is moved into its cgroup soon after its start only, and with bad luck never.
-    return inside.includes(pid) ? inside : [...new Set([pid, ...descendantsOf(pid), ...inside])];
-  };
-  const runsForMs = started_at_ms === null ? 0 : present(core, record) - started_at_ms;
-  const sample = await core.usage.read(task_id, pids, runsForMs);
-  return { ...sample, duration_ms: 0 };
+  const { status, launch_id, started_at_ms } = record;
+  if (status !== 'running' || launch_id === null || started_at_ms === null) return undefined;
+  const used = await core.executor.usage(launch_id, present(core, record) - started_at_ms);
+  return used && { ...used, duration_ms: 0 };
 }

@@ -141,7 +141,6 @@ function forget(core: Core, task: LiveTask, events: TaskEvent[] = []): void {
   core.unlaunched.delete(task);
   core.unmatched.delete(task_id);
   core.live.remove(task);
-  core.usage.forget(task_id);
   core.announcer.events(events);
   core.announcer.ended(task_id);
 }

@@ -1,3 +1,4 @@
+import { attemptOf, type Place } from '../../executor/executor.js';
 import { unmetDemand } from '../../task/demands.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
@@ -11,15 +12,8 @@ import { CANCELLED, notLaunched, queueTimeout, refusedPlan } from './classify.js
 import { longTimeout } from '../long-timeout.js';
 import { planAnew, planEvents } from './plan.js';
 import { onSteadyClock } from '../steady-clock.js';
-import { tellLaunch } from './tell-supervisor.js';
 import { mayPass, retry } from '../../store/retry.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
-
-/** The supervisor that a launch goes to. */
-interface Target {
-  incarnation: string;
-  pid: number;
-}
 
 /**
  * Gives launches that never began another supervisor, then starts every waiting task that the ledger has room for, in
@@ -27,8 +21,8 @@ interface Target {
  * supervisor. Called whenever something ended, came or changed; nothing polls.
  */
 export function pump(core: Core): void {
-  if (core.supervisors.current === undefined) {
-    if (core.unlaunched.size > 0 || core.waiting.size > 0) core.supervisors.wanted();
+  if (core.executor.place === undefined) {
+    if (core.unlaunched.size > 0 || core.waiting.size > 0) core.executor.wanted();
     return;
   }
   for (const task of core.unlaunched) {
@@ -54,17 +48,17 @@ export function pump(core: Core): void {
 function track(
   core: Core,
   task: LiveTask,
-  launch: (core: Core, task: LiveTask, supervisor: Target) => Promise<void>,
+  launch: (core: Core, task: LiveTask, place: Place) => Promise<void>,
   unserved: (core: Core, task: LiveTask) => void,
 ): void {
   const { task_id } = task.record;
   const once = async () => {
-    const { current } = core.supervisors;
-    if (current === undefined) {
+    const { place } = core.executor;
+    if (place === undefined) {
       unserved(core, task);
       return;
     }
-    const launching = launch(core, task, current);
+    const launching = launch(core, task, place);
     task.dispatching = launching.catch(() => undefined);
     try {
       await launching;
@@ -136,14 +130,14 @@ export function launchAgain(core: Core, task: LiveTask): void {
   pump(core);
 }
 
-async function dispatch(core: Core, task: LiveTask, supervisor: Target): Promise<void> {
+async function dispatch(core: Core, task: LiveTask, place: Place): Promise<void> {
   const { record } = task;
   checkFiles(core, task);
   const at = core.now();
   const launch = {
     launch_token: core.newToken(),
-    incarnation: supervisor.incarnation,
-    shim_pid: supervisor.pid,
+    incarnation: place.incarnation,
+    shim_pid: place.pid,
   };
   const reserved: NewEvent = {
     event_type: 'resource_reserved',
@@ -180,7 +174,7 @@ async function dispatch(core: Core, task: LiveTask, supervisor: Target): Promise
  * Commits a new launch of a task whose old one never began, by a plan of this start; ends the task instead if its kill was
  * asked for.
  */
-async function relaunch(core: Core, task: LiveTask, supervisor: Target): Promise<void> {
+async function relaunch(core: Core, task: LiveTask, place: Place): Promise<void> {
   const { record } = task;
   const old = record.launch_id;
   if (old === null || task.ending !== undefined) return;
@@ -194,8 +188,8 @@ async function relaunch(core: Core, task: LiveTask, supervisor: Target): Promise
   checkFiles(core, task);
   const launch = {
     launch_token: core.newToken(),
-    incarnation: supervisor.incarnation,
-    shim_pid: supervisor.pid,
+    incarnation: place.incarnation,
+    shim_pid: place.pid,
   };
   const from = { status: 'running', launch_id: old } as const;
   const done = await core.store.commits.write(() => {
@@ -227,10 +221,10 @@ function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused'
   }
 }
 
-/** Tells the supervisor what is committed now. One that died meanwhile has been settled without this launch. */
+/** Gives the place what is committed now. One that has gone meanwhile was settled without this attempt. */
 function tell(core: Core, task: LiveTask): void {
-  if (core.supervisors.lives(task.record.incarnation ?? '')) tellLaunch(core, task);
-  else core.unlaunched.add(task);
+  const attempt = attemptOf(task.record);
+  if (attempt !== undefined && !core.executor.launch(attempt)) core.unlaunched.add(task);
 }
 
 function checkFiles(core: Core, task: LiveTask): void {

@@ -4,7 +4,6 @@ import { completeWithout } from './complete.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { killEvent } from './kill-event.js';
-import { tellKill } from './tell-supervisor.js';
 import { waitAtMost } from './wait.js';
 
 /**
@@ -33,7 +32,8 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
     if (isEnding(task)) return;
     await recordKill(core, task);
   }
-  tellKill(core, task);
+  const { launch_id } = task.record;
+  if (launch_id !== null) core.executor.kill(launch_id, task.kill);
 }
 
 /** How long a kill waits for the start of a task that has just been dispatched, so that history tells them in order. */
@@ -41,8 +41,8 @@ const START_PATIENCE_MS = 250;
 
 /** The supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill. */
 async function startIfNear(core: Core, { record }: LiveTask): Promise<void> {
-  const { task_id, started_at_ms, incarnation } = record;
-  if (started_at_ms !== null || !core.supervisors.isConnected(incarnation ?? '')) return;
+  const { task_id, started_at_ms, launch_id } = record;
+  if (started_at_ms !== null || launch_id === null || !core.executor.hears(launch_id)) return;
   await waitAtMost(START_PATIENCE_MS, new AbortController().signal, (signal) =>
     Promise.race([core.announcer.taskStart(task_id, signal), core.announcer.taskEnd(task_id, signal)]),
   );

@@ -3,10 +3,10 @@ import type { TaskRecord } from '../../store/records.js';
 import { ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import { canNameDirectory } from '../../task/ids.js';
+import { keptBytes } from '../../task/kept-bytes.js';
 import type { ExecutionPlan, PlannedTask } from '../../task/plan.js';
 import type { CapabilityMode, TaskRequest } from '../../task/request.js';
 import type { Core, RuntimeSettings } from '../core.js';
-import type { OutputStream } from '../service.js';
 
 type PlanningCore = Pick<Core, 'settings'>;
 
@@ -47,14 +47,6 @@ export function withDecisions(
       stderr_keep_bytes: keptBytes(limits, 'stderr', outputKeepBytes),
     },
   };
-}
-
-/**
- * How much of a stream is kept from its start, in bytes: at least what a status shows of it.
- * @param byDefault where the request does not say: one that an earlier version accepted never does
- */
-export function keptBytes(limits: TaskRequest['limits'], stream: OutputStream, byDefault: number): number {
-  return limits[`${stream}_keep_bytes`] ?? Math.max(byDefault, limits[`${stream}_max_bytes`]);
 }
 
 /** The events that tell a plan. */

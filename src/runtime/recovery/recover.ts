@@ -1,3 +1,4 @@
+import { attemptOf, type AdoptedAttempt, type ProcessFacts } from '../../executor/executor.js';
 import type { TaskRecord } from '../../store/records.js';
 import { CANCELLED_WAITING, LOST, type FirstStop } from '../lifecycle/classify.js';
 import { completeWithout } from '../lifecycle/complete.js';
@@ -48,16 +49,19 @@ function bothStops(core: Core, record: TaskRecord): FirstStop {
   return first?.event_type === 'timeout_triggered' ? 'timeout' : 'kill';
 }
 
-/**
- * Ends running tasks that no supervisor will ever tell of: those of the older runtime, and of a supervisor that is not
- * recorded. To be called before the supervisors are connected: they take over what they hold.
- */
-export async function endUnsupervised(core: Core): Promise<void> {
-  const known = new Set(core.store.supervisors().map((s) => s.incarnation));
-  const unsupervised = [...core.live.all()].filter(
-    ({ record }) => record.status === 'running' && !known.has(record.incarnation ?? ''),
-  );
-  await Promise.all(unsupervised.map((task) => completeWithout(core, task, LOST)));
+/** What the executor is to take over. Running tasks of the older runtime are nobody's: they end as lost. */
+export async function adoptAttempts(core: Core): Promise<AdoptedAttempt[]> {
+  const running = [...core.live.all()].filter(({ record }) => record.status === 'running');
+  const lost = running.filter(({ record }) => attemptOf(record) === undefined);
+  await Promise.all(lost.map((task) => completeWithout(core, task, LOST)));
+  return running.flatMap(({ record, kill }) => {
+    const attempt = attemptOf(record);
+    return attempt === undefined ? [] : [{ ...attempt, started: startOf(record), kill }];
+  });
+}
+
+function startOf({ started_at_ms, pid, start_ticks }: TaskRecord): ProcessFacts | undefined {
+  return started_at_ms === null ? undefined : { pid: pid ?? 0, start_ticks: start_ticks ?? 0 };
 }
 
 /**

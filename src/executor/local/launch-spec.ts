@@ -2,11 +2,26 @@ import { scriptFromFile, scriptFromVariable } from '../../sandbox/chain/inline-s
 import { sandboxLaunch } from '../../sandbox/chain/launch-sandbox.js';
 import type { LaunchSpec } from '../../supervisor/wire/protocol.js';
 import type { Execution } from '../../task/request.js';
-import type { TaskRecord } from '../../store/records.js';
-import type { RuntimeSettings } from '../core.js';
-import { keptBytes } from './plan.js';
-import type { OutputStream } from '../service.js';
+import type { HostCapabilities } from '../../task/capabilities.js';
+import { keptBytes } from '../../task/kept-bytes.js';
+import type { CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
+import type { Attempt } from '../executor.js';
 import { tailName, taskPaths, type TaskPaths } from '../../task/task-paths.js';
+
+/** What launches on this machine are made with. Paths are absolute. */
+export interface LaunchSettings {
+  dataDir: string;
+  /** From TERM to KILL, in milliseconds. */
+  terminationGraceMs: number;
+  /** What is kept of a stream from its start, in bytes, where the request does not say and does not want to see more. */
+  outputKeepBytes: number;
+  /** Directories in or below which a task's root file system may be. */
+  allowRootfs: readonly string[];
+  /** `PATH HOME LANG TMPDIR USER` of the daemon: all of its environment that a task sees. */
+  baseEnv: Readonly<Record<string, string>>;
+  capabilities: HostCapabilities;
+  cgroupLayout: CgroupLayout;
+}
 
 /** The name under which a launch's cgroup directories are found again. */
 export function launchName(incarnation: string, launchId: number): string {
@@ -19,19 +34,18 @@ export function incarnationOf(name: string): string {
 }
 
 /**
- * Everything the supervisor needs to run `task` once.
- * @param task dispatched: it has a launch id, a token and an incarnation
+ * Everything the supervisor needs to run an attempt.
+ * @throws Error for people when something that the plan counted on has gone
  */
-export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchSpec {
-  const { request, launch_id, launch_token, incarnation, plan } = task;
-  if (launch_id === null || launch_token === null || incarnation === null || plan === null)
-    throw new Error(`task ${task.task_id} has not been dispatched`);
+export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSpec {
+  const { task_id, request, launch_id, launch_token, incarnation, plan } = attempt;
+  if (plan === null) throw new Error('the task has no plan');
   const { limits } = request;
-  const paths = taskPaths(settings.dataDir, task.task_id, request);
+  const paths = taskPaths(settings.dataDir, task_id, request);
   const variables = {
     ...settings.baseEnv,
     ...request.execution.env,
-    EXECGO_TASK_ID: task.task_id,
+    EXECGO_TASK_ID: task_id,
     EXECGO_LAUNCH: launch_token,
   };
   const { chroot } = plan.effective_sandbox;
@@ -51,7 +65,7 @@ export function launchSpec(task: TaskRecord, settings: RuntimeSettings): LaunchS
   };
 }
 
-function stream(paths: TaskPaths, name: OutputStream, maxBytes: number) {
+function stream(paths: TaskPaths, name: 'stdout' | 'stderr', maxBytes: number) {
   return {
     path: paths[`${name}_path`],
     max_bytes: maxBytes,

@@ -1,0 +1,101 @@
+import type { TaskRecord } from '../store/records.js';
+import type { Outcome, Running } from '../supervisor/wire/protocol.js';
+import type { ExecutionPlan } from '../task/plan.js';
+import type { TaskRequest } from '../task/request.js';
+import type { Usage } from '../task/view.js';
+
+/**
+ * One launch of a task. It is committed before any place hears of it; its id is given out once, and begins at most once,
+ * wherever it runs.
+ */
+export interface Attempt {
+  readonly task_id: string;
+  readonly launch_id: number;
+  /** Nobody can guess it: what carries it belongs to this attempt. */
+  readonly launch_token: string;
+  /** Name of the {@link Place} that it was given to. */
+  readonly incarnation: string;
+  readonly request: TaskRequest;
+  readonly plan: ExecutionPlan | null;
+}
+
+/** An attempt that an earlier daemon has launched, or was about to. */
+export interface AdoptedAttempt extends Attempt {
+  /** Its process, where its start was told. */
+  readonly started: ProcessFacts | undefined;
+  /** That it is to be killed, where that was asked for. */
+  readonly kill: KillOrder | undefined;
+}
+
+export type ProcessFacts = Pick<Running, 'pid' | 'start_ticks'>;
+
+/** Signal number and milliseconds from it to KILL; absent values are the attempt's own. */
+export interface KillOrder {
+  signal?: number | undefined;
+  grace_ms?: number | undefined;
+}
+
+/** Where an attempt can be given to. */
+export interface Place {
+  readonly incarnation: string;
+  /** Of the process that answers for it. */
+  readonly pid: number;
+}
+
+export type LiveUsage = Pick<Usage, 'cpu_percent' | 'memory_bytes' | 'processes'>;
+
+/** What the runtime is told of attempts. Each may be told more than once, in any order, and late. */
+export interface ExecutorEvents {
+  /** Its process runs. @param recovered it was adopted, and this is the first that is heard of it */
+  started: (attempt: Attempt, running: Running, recovered: boolean) => void;
+  /** Its wall time has passed, and it is being ended. @param atMs Unix time in milliseconds */
+  timedOut: (attempt: Attempt, atMs: number) => void;
+  /** How it ended, or that it could not be begun. @returns true once that is written down; else it is told again, by a later daemon */
+  ended: (attempt: Attempt, outcome: Outcome) => Promise<boolean>;
+  /**
+   * It has not begun, and does not count any more: should it still begin somewhere, that is killed at once.
+   * @param again true when another attempt would be given to the same place: a pause is due
+   */
+  refused: (attempt: Attempt, reason: string, again: boolean) => void;
+  /**
+   * It may have begun, and nobody saw its end; what could be found of it was killed.
+   * @param running its process, where its start is known
+   * @returns as for {@link ended}
+   */
+  lost: (attempt: Attempt, running: Running | undefined) => Promise<boolean>;
+  /** There is a place that attempts can be given to. */
+  ready: () => void;
+}
+
+/**
+ * What the runtime needs from where attempts run, without knowing where that is. It holds every attempt from
+ * {@link launch} or {@link start} on until it was told of as ended, refused or lost.
+ */
+export interface Executor {
+  /** Where the next attempt is to be given to; undefined while there is none. */
+  readonly place: Place | undefined;
+  /** There are attempts to be made: to be called while there is no place. */
+  wanted: () => void;
+  /**
+   * Takes over what earlier daemons have launched, and finds or makes a place. Resolves once all that can be known of those
+   * attempts at once was told; what is held up goes on afterwards.
+   */
+  start: (adopted: readonly AdoptedAttempt[]) => Promise<void>;
+  /** Gives a committed attempt to its place. @returns false when that is gone: it has not begun, and is not held */
+  launch: (attempt: Attempt) => boolean;
+  /** Kills an attempt that is held, as soon as its place can be told. Of several orders the first counts; a shorter grace shortens. */
+  kill: (launchId: number, order: KillOrder) => void;
+  /** True while the place of this attempt hears at once what it is told. */
+  hears: (launchId: number) => boolean;
+  /** What its processes use now; undefined for one that is not held, or is not known to run. @param runsForMs how long it has run */
+  usage: (launchId: number, runsForMs: number) => Promise<LiveUsage | undefined>;
+  /** Lets go of everything; attempts go on. @param drain also let places end that have nothing left */
+  close: (drain: boolean) => Promise<void>;
+}
+
+/** The attempt of a task that is committed as running; undefined for one that has none, or one of the older runtime. */
+export function attemptOf(record: TaskRecord): Attempt | undefined {
+  const { task_id, launch_id, launch_token, incarnation, request, plan } = record;
+  if (launch_id === null || launch_token === null || incarnation === null) return undefined;
+  return { task_id, launch_id, launch_token, incarnation, request, plan };
+}

@@ -1,0 +1,17 @@
+import { cgroupPids } from '../../sandbox/cgroup/cgroup.js';
+import { cgroupSpec, type CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
+import { descendantsOf } from '../../sandbox/process/process-identity.js';
+import { launchName } from './launch-spec.js';
+import type { Attempt } from '../executor.js';
+
+/** The processes of an attempt that runs. @param pid its first */
+export function attemptPids(
+  { incarnation, launch_id }: Attempt,
+  pid: number,
+  layout: CgroupLayout,
+): number[] {
+  const cgroup = cgroupSpec(layout, launchName(incarnation, launch_id), {});
+  const inside = cgroup === undefined ? [] : cgroupPids(cgroup);
+  // It is moved into its cgroup soon after its start only, and with bad luck never.
+  return inside.includes(pid) ? inside : [...new Set([pid, ...descendantsOf(pid), ...inside])];
+}

@@ -1,0 +1,51 @@
+import { MAX_LINE_BYTES } from '../../supervisor/wire/line-channel.js';
+import { parseDaemonMessage } from '../../supervisor/wire/messages.js';
+import { launchVersion, type DaemonMessage, type Outcome } from '../../supervisor/wire/protocol.js';
+import type { Attempt } from '../executor.js';
+import { launchSpec, type LaunchSettings } from './launch-spec.js';
+
+/** Why an attempt was never begun. */
+type Failure = NonNullable<Outcome['failure']>;
+
+/**
+ * The message that launches an attempt, as one line.
+ * @returns why no supervisor can be told, where that is so: it would have to be sent for ever
+ */
+export function encodeLaunch(attempt: Attempt, settings: LaunchSettings): string | Failure {
+  const { launch_id, launch_token: token, task_id } = attempt;
+  const version = launchVersion();
+  let message: DaemonMessage;
+  try {
+    message = { type: 'launch', version, launch_id, task_id, token, spec: launchSpec(attempt, settings) };
+  } catch (error) {
+    // A tool or user that the plan counted on has gone since.
+    return { stage: 'sandbox', message: error instanceof Error ? error.message : String(error) };
+  }
+  if (parseDaemonMessage(message, version) === undefined)
+    return cannotLaunch('its request holds what no supervisor understands');
+  const text = JSON.stringify(message);
+  return Buffer.byteLength(text) > MAX_LINE_BYTES
+    ? cannotLaunch(`its request takes more than ${MAX_LINE_BYTES} bytes`)
+    : `${text}\n`;
+}
+
+function cannotLaunch(why: string): Failure {
+  return { stage: 'launch', message: `cannot launch the task: ${why}` };
+}
+
+/** How an attempt ended that was never begun. @param nowMs Unix time in milliseconds */
+export function neverBegun({ launch_id, launch_token }: Attempt, failure: Failure, nowMs: number): Outcome {
+  const nothing = { bytes: 0, kept_bytes: 0 };
+  return {
+    launch_id,
+    token: launch_token,
+    failure,
+    finished_at_ms: nowMs,
+    duration_ms: 0,
+    oom: false,
+    cpu_exceeded: false,
+    stdout: nothing,
+    stderr: nothing,
+    usage: {},
+  };
+}

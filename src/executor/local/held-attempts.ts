@@ -1,0 +1,59 @@
+import type { AdoptedAttempt, Attempt, KillOrder, ProcessFacts } from '../executor.js';
+
+/** An attempt that a supervisor was or will be told of, and of whose end the runtime was not. */
+export interface HeldAttempt {
+  readonly attempt: Attempt;
+  /** Its process, once its start was told. */
+  started: ProcessFacts | undefined;
+  /** An earlier daemon has launched it, and nothing was heard of it since. */
+  adopted: boolean;
+  kill: KillOrder | undefined;
+  /** Its end is being told; settles with whether it was written down. */
+  ending: Promise<boolean> | undefined;
+}
+
+/** All attempts that are held, by their ids. */
+export class HeldAttempts {
+  readonly #byId = new Map<number, HeldAttempt>();
+
+  add(attempt: Attempt): HeldAttempt {
+    return this.#add({ attempt, started: undefined, adopted: false, kill: undefined, ending: undefined });
+  }
+
+  adopt({ started, kill, ...attempt }: AdoptedAttempt): HeldAttempt {
+    return this.#add({ attempt, started, adopted: true, kill, ending: undefined });
+  }
+
+  get(launchId: number): HeldAttempt | undefined {
+    return this.#byId.get(launchId);
+  }
+
+  /** The attempt of this id that was given to this supervisor, with this token where one is given. */
+  of(incarnation: string, launchId: number, token?: string): HeldAttempt | undefined {
+    const held = this.#byId.get(launchId);
+    if (held?.attempt.incarnation !== incarnation) return undefined;
+    return token === undefined || held.attempt.launch_token === token ? held : undefined;
+  }
+
+  /** What was given to one supervisor. */
+  under(incarnation: string): HeldAttempt[] {
+    return [...this.#byId.values()].filter(({ attempt }) => attempt.incarnation === incarnation);
+  }
+
+  all(): HeldAttempt[] {
+    return [...this.#byId.values()];
+  }
+
+  has(held: HeldAttempt): boolean {
+    return this.#byId.get(held.attempt.launch_id) === held;
+  }
+
+  remove(held: HeldAttempt): void {
+    if (this.has(held)) this.#byId.delete(held.attempt.launch_id);
+  }
+
+  #add(held: HeldAttempt): HeldAttempt {
+    this.#byId.set(held.attempt.launch_id, held);
+    return held;
+  }
+}

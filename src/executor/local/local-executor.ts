@@ -1,0 +1,271 @@
+import { removeLayout, sweepCgroups } from '../../sandbox/cgroup/cgroup-layout.js';
+import { subjectOfOutcome } from '../../supervisor/wire/messages.js';
+import type { Outcome, Running, SupervisorMessage } from '../../supervisor/wire/protocol.js';
+import type {
+  AdoptedAttempt,
+  Attempt,
+  Executor,
+  ExecutorEvents,
+  KillOrder,
+  LiveUsage,
+  Place,
+} from '../executor.js';
+import { attemptPids } from './attempt-pids.js';
+import { encodeLaunch, neverBegun } from './encode-launch.js';
+import { HeldAttempts, type HeldAttempt } from './held-attempts.js';
+import { incarnationOf, type LaunchSettings } from './launch-spec.js';
+import { settleDead } from './settle-dead.js';
+import type { SupervisorLink } from './supervisor-link.js';
+import { Supervisors, type SupervisorEvents, type SupervisorsOptions } from './supervisors.js';
+import { UsageSampler } from './usage-sampler.js';
+
+/** Milliseconds; paths are absolute. */
+export interface LocalOptions extends SupervisorsOptions {
+  settings: LaunchSettings;
+}
+
+/** Runs attempts on this machine, under supervisors that outlive the daemon. */
+export class LocalExecutor implements Executor, SupervisorEvents {
+  readonly #options: LocalOptions;
+  readonly #events: ExecutorEvents;
+  readonly #supervisors: Supervisors;
+  readonly #held = new HeldAttempts();
+  readonly #usage = new UsageSampler();
+  /** What was held when a supervisor was last connected, and it has not told of since. */
+  readonly #untold = new Map<SupervisorLink, Set<HeldAttempt>>();
+
+  constructor(options: LocalOptions, events: ExecutorEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#supervisors = new Supervisors(options, this);
+  }
+
+  get place(): Place | undefined {
+    return this.#supervisors.current;
+  }
+
+  wanted(): void {
+    this.#supervisors.wanted();
+  }
+
+  async start(adopted: readonly AdoptedAttempt[]): Promise<void> {
+    const { store, settings, log } = this.#options;
+    const recorded = new Set(store.supervisors().map(({ incarnation }) => incarnation));
+    const held = adopted.map((attempt) => this.#held.adopt(attempt));
+    // No supervisor will ever tell of these.
+    const unsupervised = held.filter(({ attempt }) => !recorded.has(attempt.incarnation));
+    await Promise.all(unsupervised.map((one) => this.#lose(one, undefined)));
+    await this.#supervisors.start();
+    const lives = (name: string) => this.#supervisors.has(incarnationOf(name));
+    const stuck = await sweepCgroups(settings.cgroupLayout, lives);
+    if (stuck.length > 0) log.warn({ cgroups: stuck }, 'cgroups of earlier launches are still in use');
+  }
+
+  launch(attempt: Attempt): boolean {
+    if (!this.#supervisors.lives(attempt.incarnation)) return false;
+    this.#tellLaunch(this.#held.add(attempt));
+    return true;
+  }
+
+  kill(launchId: number, order: KillOrder): void {
+    const held = this.#held.get(launchId);
+    if (held === undefined) return;
+    held.kill = { ...held.kill, ...order };
+    this.#tellKill(held);
+  }
+
+  hears(launchId: number): boolean {
+    const held = this.#held.get(launchId);
+    return held !== undefined && this.#supervisors.isConnected(held.attempt.incarnation);
+  }
+
+  async usage(launchId: number, runsForMs: number): Promise<LiveUsage | undefined> {
+    const { attempt, started } = this.#held.get(launchId) ?? {};
+    if (attempt === undefined || started === undefined) return undefined;
+    const { cgroupLayout } = this.#options.settings;
+    return this.#usage.read(
+      attempt.task_id,
+      () => attemptPids(attempt, started.pid, cgroupLayout),
+      runsForMs,
+    );
+  }
+
+  async close(drain: boolean): Promise<void> {
+    this.#supervisors.close(drain);
+    if (drain) removeLayout(this.#options.settings.cgroupLayout);
+    await this.#usage.close();
+  }
+
+  connected(link: SupervisorLink): void {
+    this.#untold.set(link, new Set(this.#held.under(link.incarnation)));
+  }
+
+  message(link: SupervisorLink, message: SupervisorMessage): void {
+    switch (message.type) {
+      case 'running':
+        for (const launch of message.launches) this.#onRunning(link, launch);
+        return;
+      case 'started':
+        this.#onRunning(link, message.launch);
+        return;
+      case 'timeout': {
+        const held = this.#held.of(link.incarnation, message.launch_id);
+        if (held !== undefined) this.#events.timedOut(held.attempt, message.at_ms);
+        return;
+      }
+      case 'outcome':
+        void this.#onOutcome(link, message.outcome);
+        return;
+      case 'refused':
+        this.#onRefused(link, message.launch_id, message.reason);
+        return;
+      case 'hello':
+      case 'listed':
+        return;
+    }
+  }
+
+  /** An end that is not understood will not be understood when it is told again either: nobody knows how the attempt ended. */
+  garbled(link: SupervisorLink, value: unknown): void {
+    const subject = subjectOfOutcome(value);
+    if (subject?.token === undefined) return;
+    const held = this.#held.of(link.incarnation, subject.launch_id, subject.token);
+    if (held === undefined) return;
+    this.#untold.get(link)?.delete(held);
+    void this.#lose(held, undefined).then((isWritten) => {
+      if (isWritten) link.send({ type: 'ack', launch_ids: [subject.launch_id] });
+    });
+  }
+
+  listed(link: SupervisorLink): void {
+    const untold = this.#untold.get(link) ?? new Set<HeldAttempt>();
+    this.#untold.delete(link);
+    for (const held of this.#held.under(link.incarnation)) {
+      if (held.ending !== undefined) continue;
+      // What was sent before this connection and is not known has not arrived, and never will.
+      if (!untold.has(held)) {
+        if (held.kill !== undefined) this.#tellKill(held);
+        continue;
+      }
+      held.adopted = false;
+      if (held.kill !== undefined) this.#refuse(held, 'it was killed before it began', false);
+      // The same launch, never another: one that it has just begun is not told of yet, and would run twice.
+      else this.#tellLaunch(held);
+    }
+  }
+
+  ready(): void {
+    this.#events.ready();
+  }
+
+  holds(link: SupervisorLink): boolean {
+    return this.#held.under(link.incarnation).length > 0;
+  }
+
+  async died(link: SupervisorLink): Promise<void> {
+    this.#untold.delete(link);
+    const { bootId, log, settings } = this.#options;
+    const settlement = {
+      ended: (held: HeldAttempt, outcome: Outcome) => this.#end(held, outcome),
+      refused: (held: HeldAttempt) => {
+        this.#refuse(held, 'its supervisor died before it began', false);
+      },
+      lost: (held: HeldAttempt, running: Running | undefined) => this.#lose(held, running),
+    };
+    const host = { bootId, log, cgroupLayout: settings.cgroupLayout };
+    await settleDead(link, this.#held.under(link.incarnation), settlement, host);
+  }
+
+  abandoned(link: SupervisorLink): void {
+    for (const held of this.#held.under(link.incarnation)) void this.#lose(held, undefined);
+  }
+
+  #onRunning(link: SupervisorLink, launch: Running): void {
+    const held = this.#held.of(link.incarnation, launch.launch_id, launch.token);
+    if (held === undefined) {
+      this.#options.log.warn(
+        { launch_id: launch.launch_id },
+        'a supervisor runs what no task is known for; it is killed',
+      );
+      link.send({ type: 'kill', launch_id: launch.launch_id, grace_ms: 0 });
+      return;
+    }
+    this.#untold.get(link)?.delete(held);
+    const recovered = held.adopted;
+    held.adopted = false;
+    held.started = launch;
+    this.#events.started(held.attempt, launch, recovered);
+  }
+
+  async #onOutcome(link: SupervisorLink, outcome: Outcome): Promise<void> {
+    const held = this.#held.of(link.incarnation, outcome.launch_id, outcome.token);
+    if (held !== undefined) {
+      this.#untold.get(link)?.delete(held);
+      if (!(await this.#end(held, outcome))) return;
+    }
+    link.send({ type: 'ack', launch_ids: [outcome.launch_id] });
+  }
+
+  #onRefused(link: SupervisorLink, launchId: number, reason: string): void {
+    const held = this.#held.of(link.incarnation, launchId);
+    if (held === undefined || held.ending !== undefined) return;
+    const { task_id } = held.attempt;
+    this.#options.log.warn({ task_id, launch_id: launchId, reason }, 'a supervisor refused a launch');
+    // The one that takes all launches refuses for want of room on its disk only.
+    this.#refuse(held, reason, link === this.#supervisors.current);
+  }
+
+  #refuse(held: HeldAttempt, reason: string, again: boolean): void {
+    this.#forget(held);
+    this.#events.refused(held.attempt, reason, again);
+  }
+
+  #end(held: HeldAttempt, outcome: Outcome): Promise<boolean> {
+    return this.#ending(held, () => this.#events.ended(held.attempt, outcome));
+  }
+
+  #lose(held: HeldAttempt, running: Running | undefined): Promise<boolean> {
+    return this.#ending(held, () => this.#events.lost(held.attempt, running));
+  }
+
+  /** Of several ends the first counts; the others wait for it. @throws what telling it throws: it can be told again then */
+  #ending(held: HeldAttempt, tell: () => Promise<boolean>): Promise<boolean> {
+    const settle = async () => {
+      try {
+        const isWritten = await tell();
+        if (isWritten) this.#forget(held);
+        return isWritten;
+      } catch (error) {
+        held.ending = undefined;
+        throw error;
+      }
+    };
+    return (held.ending ??= settle());
+  }
+
+  #forget(held: HeldAttempt): void {
+    this.#held.remove(held);
+    this.#usage.forget(held.attempt.task_id);
+  }
+
+  /**
+   * When the supervisor is not connected, the next connect does it. What it needs, which may be megabytes, is put together
+   * once the supervisor has read what it was told before.
+   */
+  #tellLaunch(held: HeldAttempt): void {
+    const { launch_id, incarnation } = held.attempt;
+    const encode = () => {
+      if (held.ending !== undefined || !this.#held.has(held)) return undefined;
+      const text = encodeLaunch(held.attempt, this.#options.settings);
+      if (typeof text === 'string') return text;
+      void this.#end(held, neverBegun(held.attempt, text, this.#options.now()));
+      return undefined;
+    };
+    this.#supervisors.sendLater(incarnation, { topic: launch_id, encode });
+  }
+
+  #tellKill({ attempt, kill }: HeldAttempt): void {
+    const { launch_id, incarnation } = attempt;
+    this.#supervisors.send(incarnation, { type: 'kill', launch_id, ...kill });
+  }
+}

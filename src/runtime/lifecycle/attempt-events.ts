@@ -1,0 +1,99 @@
+import type { Attempt, ExecutorEvents } from '../../executor/executor.js';
+import { backOffMs, retry } from '../../store/retry.js';
+import type { Outcome, Running } from '../../supervisor/wire/protocol.js';
+import type { Core } from '../core.js';
+import type { LiveTask } from '../live-tasks.js';
+import { CANCELLED, LOST } from './classify.js';
+import { completeFromOutcome, completeWithout } from './complete.js';
+import { launchAgain, pump } from './dispatch.js';
+import { recordStarted, recordTimeout } from './started.js';
+
+/** What becomes of a task when its attempt starts, ends, is refused or lost. */
+export class AttemptEvents implements ExecutorEvents {
+  constructor(private readonly core: () => Core) {}
+
+  started(attempt: Attempt, running: Running, recovered: boolean): void {
+    const core = this.core();
+    const task = this.taskOf(attempt);
+    if (task === undefined) {
+      core.executor.kill(attempt.launch_id, { grace_ms: 0 });
+      return;
+    }
+    let isToldRecovered = !recovered;
+    void this.guard(task, async () => {
+      await recordStarted(core, task, running);
+      if (isToldRecovered) return;
+      await this.recordRecovered(task);
+      isToldRecovered = true;
+    });
+  }
+
+  timedOut(attempt: Attempt, atMs: number): void {
+    const task = this.taskOf(attempt);
+    if (task === undefined) return;
+    void this.guard(task, () => recordTimeout(this.core(), task, attempt.launch_id, atMs));
+  }
+
+  async ended(attempt: Attempt, outcome: Outcome): Promise<boolean> {
+    const task = this.taskOf(attempt);
+    return task === undefined || completeFromOutcome(this.core(), task, outcome);
+  }
+
+  refused(attempt: Attempt, _reason: string, again: boolean): void {
+    const task = this.taskOf(attempt);
+    if (task === undefined || task.ending !== undefined) return;
+    const core = this.core();
+    if (task.kill !== undefined) {
+      void completeWithout(core, task, CANCELLED);
+      return;
+    }
+    task.refusals = again ? task.refusals + 1 : 0;
+    if (!again) {
+      launchAgain(core, task);
+      return;
+    }
+    setTimeout(() => {
+      if (this.taskOf(attempt) === task && task.ending === undefined) launchAgain(core, task);
+    }, backOffMs(task.refusals));
+  }
+
+  async lost(attempt: Attempt, running: Running | undefined): Promise<boolean> {
+    const task = this.taskOf(attempt);
+    if (task === undefined) return true;
+    if (running !== undefined) await recordStarted(this.core(), task, running);
+    return completeWithout(this.core(), task, LOST);
+  }
+
+  ready(): void {
+    pump(this.core());
+  }
+
+  private async recordRecovered(task: LiveTask): Promise<void> {
+    const { store, announcer, now } = this.core();
+    const events = await store.commits.write(() =>
+      // It may have ended since: nothing follows the event of an end.
+      task.ending === undefined
+        ? store.appendEvents(task.record.task_id, [{ event_type: 'recovered', timestamp_ms: now() }])
+        : [],
+    );
+    announcer.events(events);
+  }
+
+  /** Tries again while this attempt lasts: what is not written down by its end is written with that. */
+  private async guard(task: LiveTask, action: () => Promise<void>): Promise<void> {
+    const core = this.core();
+    const { task_id, launch_id } = task.record;
+    const lasts = () =>
+      !core.store.commits.closed &&
+      core.live.get(task_id) === task &&
+      task.ending === undefined &&
+      task.record.launch_id === launch_id;
+    const what = 'cannot write down what an attempt told';
+    await retry(action, { log: core.log, what, about: { task_id }, lasts }).catch(() => undefined);
+  }
+
+  private taskOf({ launch_id, launch_token }: Attempt): LiveTask | undefined {
+    const task = this.core().live.byLaunch(launch_id);
+    return task?.record.launch_token === launch_token ? task : undefined;
+  }
+}
