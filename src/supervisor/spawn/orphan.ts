@@ -41,7 +41,9 @@ export class Orphan {
     if (now < this.#lookAgainAtMs) return;
     this.#lookAgainAtMs = now + Math.max(LOOK_AGAIN_MS, now - this.#seenAtMs);
     this.#tokens = tokensOf(this.pid);
-    if (this.#tokens.length === 0) this.#tokens = descendantsOf(this.pid).flatMap(tokensOf);
+    // What is below a process that may yet lead is its own.
+    if (this.#tokens.length === 0 && this.mayBeOf.size === 0)
+      this.#tokens = descendantsOf(this.pid).flatMap(tokensOf);
   }
 
   /** False, for good, once it was seen in other cgroups than these. */
