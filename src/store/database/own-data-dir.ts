@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { withDirectory, type Directory } from '../../files/directory.js';
+import { shellWord } from '../../files/shell-quote.js';
 import { ExecgoError } from '../../task/errors.js';
 import { DATABASE_FILE } from './database.js';
 import { weakPlaceAbove } from './way-to-data-dir.js';
@@ -82,7 +83,7 @@ function checkOwner(directory: Directory, uid: number): boolean {
     throw refused(
       directory.path,
       `belongs to user ${stat.uid}, and this is user ${uid}`,
-      `run execgo as user ${stat.uid}, give the directory away with chown -R ${uid} ${quoted(directory.path)} if all in it may be trusted, or choose another --data-dir`,
+      `run execgo as user ${stat.uid}, give the directory away with chown -R ${uid} ${shellWord(directory.path)} if all in it may be trusted, or choose another --data-dir`,
     );
   return (stat.mode & WRITE_OF_OTHERS) !== 0;
 }
@@ -109,7 +110,7 @@ function checkFile(data: Directory, name: string, uid: number): void {
     throw refused(
       shown,
       `belongs to user ${stat.uid}, and this is user ${uid}`,
-      `run execgo as user ${stat.uid}, or chown ${uid} ${quoted(shown)} if it may be trusted`,
+      `run execgo as user ${stat.uid}, or chown ${uid} ${shellWord(shown)} if it may be trusted`,
     );
 }
 
@@ -155,7 +156,7 @@ function refuseForeignIn(directory: Directory, uid: number, dataDir: string): vo
       linked
         ? 'has another name elsewhere, and others may write here'
         : `belongs to user ${stat.uid}, and others may write here`,
-      `remove it, or make sure that all below ${quoted(dataDir)} may be trusted, and close it: chmod go-w ${quoted(dataDir)} ${quoted(dataDir)}/*/`,
+      `remove it, or make sure that all below ${shellWord(dataDir)} may be trusted, and close it: chmod go-w ${shellWord(dataDir)} ${shellWord(dataDir)}/*/`,
     );
   }
 }
@@ -166,10 +167,6 @@ function close(data: Directory): void {
   };
   makePrivate(data);
   for (const name of DIRECTORIES) inDirectory(data, name, makePrivate);
-}
-
-function quoted(file: string): string {
-  return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function refused(file: string, problem: string, advice: string): Distrust {
