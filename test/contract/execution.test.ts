@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { inheritedEnvironment } from '../../src/daemon/inherited-environment.js';
 import {
   command,
   http,
@@ -37,7 +38,7 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
     expect(cwd).toBe(realpathSync(join(end.artifacts.task_dir, 'workspace/a/b')));
     const variables = Object.fromEntries(env.map((e) => [e.split('=')[0], e.slice(e.indexOf('=') + 1)]));
     expect(variables).toMatchObject({
-      PATH: process.env['PATH'],
+      PATH: inheritedEnvironment(process.env)['PATH'],
       HOME: '/root',
       LANG: 'C.UTF-8',
       MINE: 'a b',

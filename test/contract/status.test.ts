@@ -222,7 +222,7 @@ test('only a terminal task can be deleted, and then all of it is gone', async ()
   expect((await api.get(`/api/v1/tasks/${id}/events`)).status).toBe(404);
   expect((await api.delete(`/api/v1/tasks/${id}`)).status).toBe(404);
   expect(readdirSync(`${daemon.dataDir}/tasks`)).toEqual([]);
-  expect(readdirSync(`${daemon.dataDir}/trash`)).toEqual([]);
+  await waitFor(() => readdirSync(`${daemon.dataDir}/trash`).length === 0, { what: 'an empty trash' });
   expect(body.status).toBe('cancelled');
   expect((await submitAndWait(daemon, { task_id: id, ...command('echo', ['new']) })).stdout).toBe('new\n');
 });

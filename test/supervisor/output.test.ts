@@ -48,6 +48,12 @@ function opened(spec: StreamSpec): OutputCapture {
   return capture;
 }
 
+/** A log in a task's directory of a data directory that is a disk of its own. */
+function logOn(disk: string): string {
+  mkdirSync(join(disk, 'tasks', 'id'), { recursive: true });
+  return join(disk, 'tasks', 'id', 'log');
+}
+
 describe('a capture', () => {
   function capture(maxBytes: number) {
     const dir = tempDir();
@@ -94,7 +100,7 @@ describe('a capture', () => {
 
   test('a log that cannot be written costs output and nothing else', () => {
     const disk = mountDisk(join(tempDir(), 'disk'), 1);
-    const full = { path: join(disk.path, 'log'), max_bytes: 1000, tail_path: join(tempDir(), 'tail') };
+    const full = { path: logOn(disk.path), max_bytes: 1000, tail_path: join(tempDir(), 'tail') };
     const sink = opened(full);
     disk.fill();
     sink.write(Buffer.from('one'));
@@ -248,9 +254,10 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher', (launcher) => 
 
 test('a full disk does not end a task', async () => {
   const disk = mountDisk(join(tempDir(), 'disk'), 1);
+  const path = logOn(disk.path);
   disk.fill();
   const supervisor = await SupervisorUnderTest.start(build.entry);
-  const stdout = { path: join(disk.path, 'log'), max_bytes: 1000, tail_path: join(supervisor.dir, 'tail') };
+  const stdout = { path, max_bytes: 1000, tail_path: join(supervisor.dir, 'tail') };
   const outcome = await supervisor.outcome(supervisor.sh('seq 1 100; exit 6', { stdout }));
   expect(outcome).toMatchObject({
     exit_code: 6,
