@@ -114,7 +114,7 @@ const DAMAGE: Record<string, [damage: (dataDir: string) => void, message: RegExp
     (dir) => chmodSync(join(dir, 'runtime.db'), 0o400),
     /runtime\.db.*read-only.*chmod/,
   ],
-  'a read-only mount': [readOnly, /cannot be used: EROFS.*mount its file system writable/],
+  'a read-only mount': [readOnly, /cannot be used: read-only file system; mount its file system writable/],
 };
 
 test('each of these is refused and left as it is', async () => {
@@ -147,7 +147,7 @@ test('a new data directory on a read-only mount is refused', async () => {
   readOnly(parent);
   const { code, stderr } = await execgo(['serve', '--data-dir', join(parent, 'data')]);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/data directory .*data cannot be used: .*EROFS/);
+  expect(stderr).toMatch(/data directory .*data cannot be used: read-only file system/);
 });
 
 test('a data directory that is a file, or below one, is refused', async () => {

@@ -27,8 +27,7 @@ const EXPECTED = [
   /^docs\/[\w-]+\.(md|service|socket)$/,
   /^dist\/bin\/(execgo|cli|supervisor)\.js$/,
   /^dist\/bin\/package\.json$/,
-  /^dist\/src\/[\w-]+\.js$/,
-  /^dist\/src\/(api|binary|client|files|ledger|offline|runtime|sandbox|store|supervisor|task)\/([\w-]+\/)?[\w-]+\.js$/,
+  /^dist\/src\/(api|binary|client|daemon|executor|files|ledger|offline|runtime|sandbox|store|supervisor|task)\/([\w-]+\/){0,2}[\w-]+\.js$/,
   /^dist\/src\/(client|task)\/[\w-]+\.d\.ts$/,
 ];
 
