@@ -139,7 +139,7 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher', (launcher) => 
   test('a kill reaches what left the session while the leader lives', async () => {
     const supervisor = await start();
     const id = supervisor.sh(
-      'setsid sleep 1000 & echo $! > escaped; trap "" TERM; while :; do sleep 0.05; done',
+      'trap "" TERM; setsid sleep 1000 & echo $! > escaped; while :; do sleep 0.05; done',
     );
     const escaped = Number(await supervisor.written('escaped'));
     supervisor.send({ type: 'kill', launch_id: id, grace_ms: 50 });
