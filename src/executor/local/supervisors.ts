@@ -22,7 +22,7 @@ const SETTLE_TIMEOUT_MS = 30_000;
 /** How often in a row the start of a supervisor is tried before it is left until tasks need one. */
 const START_TRIES = 10;
 
-/** What the supervisors tell the runtime. */
+/** What the supervisors tell whoever gives them attempts. */
 export interface SupervisorEvents {
   /** A connection was made; what the supervisor knows follows. */
   connected: (link: SupervisorLink) => void;
