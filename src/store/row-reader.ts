@@ -1,4 +1,5 @@
-import { isPlainObject, parseJson } from './database/json.js';
+import { isPlainObject } from '../task/plain-object.js';
+import { parseJson } from './database/json.js';
 
 /** As far as a date reaches, in milliseconds on both sides of 1970. */
 const LAST_TIME_MS = 8.64e15;

@@ -2,7 +2,7 @@ import { ERROR_STATUS, type ErrorBody, type ErrorCode } from '../task/errors.js'
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
-import { isPlainObject } from './database/json.js';
+import { isPlainObject } from '../task/plain-object.js';
 
 /**
  * What JSON out of the database must have for the rest of the program to take it for what it should be. Each looks no further

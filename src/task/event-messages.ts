@@ -1,4 +1,5 @@
 import type { EventType, TaskEvent } from './events.js';
+import { isPlainObject } from './plain-object.js';
 import { RESOURCE_KEYS, type ResourceKey } from './resources.js';
 
 /** What a resource is called in a sentence, behind its number. */
@@ -48,18 +49,18 @@ export function eventMessage({
  */
 export function eventData({ event_type, data }: Pick<TaskEvent, 'event_type' | 'data'>): unknown {
   if (event_type !== 'resource_reserved' && event_type !== 'resource_released') return data;
-  return isObject(data) && 'reservation' in data ? data.reservation : data;
+  return isPlainObject(data) && 'reservation' in data ? data.reservation : data;
 }
 
 function detailOf(type: EventType, data: unknown): string | undefined {
   switch (type) {
     case 'degraded':
-      return isObject(data) ? textsOf(data['fallback_reasons']) : undefined;
+      return isPlainObject(data) ? textsOf(data['fallback_reasons']) : undefined;
     case 'resource_reserved':
     case 'resource_released':
       return amountsOf(eventData({ event_type: type, data }));
     case 'started':
-      return isObject(data) && typeof data['pid'] === 'number' ? `process ${data['pid']}` : undefined;
+      return isPlainObject(data) && typeof data['pid'] === 'number' ? `process ${data['pid']}` : undefined;
     default:
       return undefined;
   }
@@ -70,15 +71,11 @@ function textsOf(value: unknown): string | undefined {
 }
 
 function amountsOf(reservation: unknown): string | undefined {
-  if (!isObject(reservation)) return undefined;
+  if (!isPlainObject(reservation)) return undefined;
   const amounts = RESOURCE_KEYS.flatMap((key) => {
     const amount = reservation[key];
     if (typeof amount !== 'number') return [];
     return [key === 'task_slots' && amount === 1 ? '1 slot' : `${amount} ${UNITS[key]}`];
   });
   return amounts.length > 0 ? amounts.join(', ') : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -16,10 +16,6 @@ export function jsonOrNull(value: unknown): string | null {
   return value === undefined || value === null ? null : JSON.stringify(value);
 }
 
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Looks for open brackets outside of texts. */
 function isDeep(text: string): boolean {
   if (text.length < 2 * MAX_DEPTH) return false;

@@ -1,3 +1,4 @@
+import { isPlainObject } from '../../task/plain-object.js';
 import type { DaemonMessage, SupervisorMessage } from './protocol.js';
 
 /** Says whether a value that came over the socket has a shape. Unknown fields pass: the other side may be newer. */
@@ -21,13 +22,11 @@ const oneOf =
   (...words: string[]): Check =>
   (value) =>
     words.includes(value as string);
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const shape = (fields: Record<string, Check>): Check => {
   const checks = Object.entries(fields);
-  return (value) => isObject(value) && checks.every(([name, check]) => check(value[name]));
+  return (value) => isPlainObject(value) && checks.every(([name, check]) => check(value[name]));
 };
-const textMap: Check = (value) => isObject(value) && Object.values(value).every(text);
+const textMap: Check = (value) => isPlainObject(value) && Object.values(value).every(text);
 const argv: Check = (value) => list(text)(value) && (value as string[]).length > 0;
 
 const stream = shape({ path: text, max_bytes: count, tail_path: text });
@@ -90,7 +89,7 @@ const outcome = shape({
   cpu_exceeded: flag,
   stdout: streamOutcome,
   stderr: streamOutcome,
-  usage: isObject,
+  usage: isPlainObject,
   survivors: optional(list(count)),
 });
 
@@ -145,22 +144,22 @@ export interface GarbledSubject {
 
 /** @returns the launch that a message is for that is none, if it is meant to be a launch and says that much. */
 export function subjectOfLaunch(value: unknown): GarbledSubject | undefined {
-  return isObject(value) && value.type === 'launch' ? subjectOf(value) : undefined;
+  return isPlainObject(value) && value.type === 'launch' ? subjectOf(value) : undefined;
 }
 
 /** @returns the launch that a message tells the end of that is none, if it is meant to do that and says that much. */
 export function subjectOfOutcome(value: unknown): GarbledSubject | undefined {
-  return isObject(value) && value.type === 'outcome' ? subjectOf(value.outcome) : undefined;
+  return isPlainObject(value) && value.type === 'outcome' ? subjectOf(value.outcome) : undefined;
 }
 
 function subjectOf(value: unknown): GarbledSubject | undefined {
-  if (!isObject(value) || !whole(value.launch_id)) return undefined;
+  if (!isPlainObject(value) || !whole(value.launch_id)) return undefined;
   const { launch_id, token } = value;
   return { launch_id: launch_id as number, token: typeof token === 'string' ? token : undefined };
 }
 
 function matches(value: unknown, messages: Record<string, Check>): boolean {
-  if (!isObject(value) || typeof value.type !== 'string' || !Object.hasOwn(messages, value.type))
+  if (!isPlainObject(value) || typeof value.type !== 'string' || !Object.hasOwn(messages, value.type))
     return false;
   return messages[value.type]?.(value) ?? false;
 }
