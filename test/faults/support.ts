@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { readJournal } from '../../src/supervisor/journal/journal.js';
 import type { TaskView } from '../../src/task/view.js';
 import { type Daemon, http, processesOf, waitFor, waitGone } from '../harness/index.js';
 
@@ -26,6 +27,22 @@ export async function printed(daemon: { url: string }, taskId: string, text: str
 /** Waits until no process of the task is left, whoever may tell of it. */
 export async function processesGone(taskId: string): Promise<void> {
   await waitFor(() => processesOf(taskId).length === 0, { what: `the end of the processes of ${taskId}` });
+}
+
+/** Waits until the supervisor of a daemon has written down how the launches of these pids ended. */
+export async function endsInJournal(daemon: Daemon, pids: readonly number[]): Promise<void> {
+  const journal = join(supervisorDirs(daemon.dataDir)[0]!, 'journal');
+  await waitFor(
+    () => {
+      const { records } = readJournal(journal);
+      const ended = new Set(records.flatMap((r) => (r.t === 'outcome' ? [r.outcome.launch_id] : [])));
+      const launches = records.flatMap((r) =>
+        r.t === 'started' && pids.includes(r.launch.pid) ? [r.launch.launch_id] : [],
+      );
+      return launches.length === pids.length && launches.every((launch) => ended.has(launch));
+    },
+    { what: `the ends of ${pids.join(', ')} in the journal` },
+  );
 }
 
 /** SIGKILL to a process that the test owns, and waits for its end. */

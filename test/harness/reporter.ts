@@ -29,8 +29,10 @@ export default class StrictReporter extends DefaultReporter {
   ): Promise<void> {
     const problems = reason === 'interrupted' ? [] : [...this.leftOut(modules), ...(await this.leftBehind())];
     if (problems.length > 0) process.exitCode = 1;
-    for (const name of flaky(modules))
+    for (const { name, errors: firstTry } of flaky(modules)) {
       this.ctx.logger.warn(`passed at the second try only, to be looked into: ${name}`);
+      for (const error of firstTry) this.ctx.logger.printError(error);
+    }
     const more = problems.map((message) => ({ name: 'Error', message, stacks: [] }));
     super.onTestRunEnd(modules, [...errors, ...more], problems.length > 0 ? 'failed' : reason);
   }
@@ -51,10 +53,11 @@ export default class StrictReporter extends DefaultReporter {
   }
 }
 
-function flaky(modules: readonly TestModule[]): string[] {
+/** Tests that failed first, each with what it failed of. */
+function flaky(modules: readonly TestModule[]): { name: string; errors: readonly SerializedError[] }[] {
   return modules.flatMap((module) =>
     [...module.children.allTests('passed')]
       .filter((test) => test.diagnostic()?.flaky === true)
-      .map((test) => `${module.moduleId} > ${test.fullName}`),
+      .map((test) => ({ name: `${module.moduleId} > ${test.fullName}`, errors: test.result().errors ?? [] })),
   );
 }
