@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BatchItem, TaskPage } from '../runtime/service.js';
+import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { CAUSES } from '../task/causes.js';
 import { ERROR_STATUS, type ErrorBody, type ErrorCode } from '../task/errors.js';
 import { EVENT_TYPES } from '../task/events.js';
@@ -72,12 +73,15 @@ const common = {
 /** The plan is left open here. */
 type TaskViewShape = Omit<TaskView, 'execution_plan'>;
 
+const optionalCount = count.optional();
+const runLimits = Object.fromEntries(LIMITS.map(({ name }) => [name, optionalCount])) as Record<
+  LimitName,
+  typeof optionalCount
+>;
+
 const limits = z.object({
-  wall_time_ms: count.optional().describe('0: as long as it takes'),
-  cpu_time_sec: count.optional(),
-  cpu_millis: count.optional(),
-  memory_bytes: count.optional(),
-  pids_max: count.optional(),
+  ...runLimits,
+  wall_time_ms: optionalCount.describe('0: as long as it takes'),
   stdout_max_bytes: count,
   stderr_max_bytes: count,
   stdout_keep_bytes: count.optional(),

@@ -1,15 +1,16 @@
 import { Option, type Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
+import { addLimitOptions, limitsOf } from './limit-options.js';
 import { collectPair } from './pairs.js';
 import { startDirectory, type StartDirectoryOptions } from './start-directory.js';
 import { parseRequest, readInput } from './read-input.js';
-import { parseCount, parseDuration, parseInteger, parseSeconds, parseSize } from './units.js';
+import { parseDuration, parseInteger, parseSize } from './units.js';
 import { UsageError } from './usage-error.js';
 
 /** A wall time that never passes. */
 const NO_WALL_TIME = 0;
 
-/** What `submit` and `run` have in common: everything that describes a task. */
+/** What `submit` and `run` have in common: everything that describes a task, with the flags of its limits beside it. */
 export interface RequestOptions extends StartDirectoryOptions {
   json?: string;
   file?: string;
@@ -17,11 +18,6 @@ export interface RequestOptions extends StartDirectoryOptions {
   env?: Record<string, string>;
   script?: string;
   interpreter?: string;
-  wallTime?: number;
-  cpuTime?: number;
-  cpuMillis?: number;
-  memory?: number;
-  pids?: number;
   stdoutMax?: number;
   stderrMax?: number;
   stdoutKeep?: number;
@@ -42,7 +38,7 @@ export interface RequestOptions extends StartDirectoryOptions {
 
 /** Adds the flags of {@link RequestOptions} and the command as positional arguments. */
 export function addRequestOptions(command: Command): Command {
-  return command
+  command
     .argument('[command...]', 'the program and its arguments, after --')
     .passThroughOptions()
     .option('--script <file>', 'run this script instead of a command; - reads it from standard input')
@@ -50,16 +46,8 @@ export function addRequestOptions(command: Command): Command {
     .option('-C, --cwd <dir>', 'where the task starts; where this command is called without it')
     .option('--workspace', 'start in an empty directory of its own, as with a daemon on another machine')
     .option('--id <id>', 'the task id; a random one without it')
-    .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair)
-    .option(
-      '--wall-time <duration>',
-      'end the task after this long, such as 10s, 5m, 1h; never without it',
-      parseDuration,
-    )
-    .option('--cpu-time <duration>', 'end a process after this much CPU time, in whole seconds', parseSeconds)
-    .option('--cpu-millis <n>', 'share of the CPU in thousandths of a core', parseCount)
-    .option('--memory <size>', 'memory limit, such as 64M', parseSize)
-    .option('--pids <n>', 'most processes at once', parseCount)
+    .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair);
+  return addLimitOptions(command)
     .option('--stdout-max <size>', 'how much of its standard output a status shows', parseSize)
     .option('--stderr-max <size>', 'how much of its standard error a status shows', parseSize)
     .option('--stdout-keep <size>', 'how much of its standard output is kept, 64M without it', parseSize)
@@ -94,11 +82,8 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
     execution: execution(options, words),
     ...group('limits', {
       // Who starts a command at a shell expects it to run as long as it takes.
-      wall_time_ms: options.wallTime ?? NO_WALL_TIME,
-      cpu_time_sec: options.cpuTime,
-      cpu_millis: options.cpuMillis,
-      memory_bytes: options.memory,
-      pids_max: options.pids,
+      wall_time_ms: NO_WALL_TIME,
+      ...limitsOf(options),
       stdout_max_bytes: options.stdoutMax,
       stderr_max_bytes: options.stderrMax,
       stdout_keep_bytes: options.stdoutKeep,

@@ -1,5 +1,6 @@
 import type { HostCapabilities } from '../task/capabilities.js';
 import type { Resources } from '../task/resources.js';
+import { LIMIT_CAPABILITIES } from './limits/limits.js';
 
 export interface CapabilitiesViewOptions {
   runtimeId: string;
@@ -61,6 +62,7 @@ export function capabilitiesView(caps: HostCapabilities, options: CapabilitiesVi
       pids_limit: caps.pids_limit,
       oom_detection: caps.oom_detection,
       cpu_quota: caps.cpu_quota,
+      ...Object.fromEntries(LIMIT_CAPABILITIES.map((name) => [name, caps[name]])),
       ledger: true,
       capacity: {
         task_slots,

@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { CapabilityReasons, HostCapabilities } from '../task/capabilities.js';
 import type { CgroupLayout } from './cgroup/cgroup-layout.js';
+import { CGROUP_LIMITS, capabilitiesBy, type LimitCapability } from './limits/limits.js';
 import { probeChain } from './chain/probe-chain.js';
 import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces/namespaces.js';
 import { readPlatform } from './platform.js';
@@ -51,7 +52,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
   const reasons: CapabilityReasons = {
     ...limits.reasons,
     ...sandbox.reasons,
-    ...(chain === undefined ? {} : { rlimit_cpu: chain, rlimit_memory: chain }),
+    ...(chain === undefined ? {} : each(capabilitiesBy('rlimit'), chain)),
     ...(dataDir === undefined ? {} : { data_dir_writable: dataDir }),
   };
   const { layout } = limits;
@@ -69,14 +70,10 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
     bubblewrap: sandbox.bubblewrap,
     unshare_passes_kill: sandbox.unshare_passes_kill,
     data_dir_writable: dataDir === undefined,
-    rlimit_cpu: chain === undefined,
-    rlimit_memory: chain === undefined,
+    ...holding(layout, chain === undefined),
     cgroup: layout.kind,
     cgroup_v2: layout.kind === 'v2' || layout.kind === 'hybrid',
     cgroup_writable: layout.kind !== 'none',
-    memory_limit: layout.memory !== undefined,
-    pids_limit: layout.pids !== undefined,
-    cpu_quota: layout.cpu !== undefined,
     oom_detection: limits.oom_detection,
     cgroup_tracking: layout.track !== undefined,
     switch_user: sandbox.switch_user,
@@ -120,8 +117,21 @@ async function probeSandboxUnless(
 
 function withoutLimits(probe: CgroupProbe, reason: string): CgroupProbe {
   const { kind, track } = probe.layout;
-  const lost = { memory_limit: reason, pids_limit: reason, cpu_quota: reason, oom_detection: reason };
+  const lost = { ...each(capabilitiesBy('cgroup'), reason), oom_detection: reason };
   return { layout: { kind, track }, oom_detection: false, reasons: { ...lost, ...probe.reasons } };
+}
+
+/** Which limits something can hold here. */
+function holding(layout: CgroupLayout, chain: boolean): Record<LimitCapability, boolean> {
+  const byCgroup = CGROUP_LIMITS.map(({ holder }): [string, boolean] => [
+    holder.capability,
+    layout[holder.controller] !== undefined,
+  ]);
+  return { ...each(capabilitiesBy('rlimit'), chain), ...Object.fromEntries(byCgroup) };
+}
+
+function each<T>(capabilities: LimitCapability[], value: T): Record<LimitCapability, T> {
+  return Object.fromEntries(capabilities.map((name) => [name, value])) as Record<LimitCapability, T>;
 }
 
 function warningsOf(caps: HostCapabilities, taskUser: string | undefined): string[] {

@@ -1,10 +1,12 @@
+import type { Rlimit, Setting } from './limits/limit.js';
+
 /** What the plan decides and the supervisor carries out: data only, sent as part of a launch. */
 
 /** A cgroup directory of one task, and what to write into it before the task enters. */
 export interface CgroupDir {
   path: string;
   /** File name → text, written in this order. */
-  settings: [file: string, value: string][];
+  settings: Setting[];
 }
 
 /** The cgroups of a task. The supervisor makes the directories, enters them, reads usage, kills through them and removes them. */
@@ -25,12 +27,8 @@ export interface CgroupSpec {
 
 /** What the exec chain sets before the program runs; absent when the task asks for nothing special. */
 export interface ChainSpec {
-  /** Soft RLIMIT_CPU in seconds; the hard limit is one more than soft, at least. */
-  cpu_sec?: number | undefined;
-  /** RLIMIT_AS in bytes. */
-  address_space_bytes?: number | undefined;
-  /** RLIMIT_NPROC. */
-  processes?: number | undefined;
+  /** Resource limits, set right before the program. */
+  rlimits?: Rlimit[] | undefined;
   /** Commands that are exec'd with the daemon's rights, outermost first, as full argument vectors (`unshare …`). */
   wrappers: string[][];
   /** True when the process that is spawned stays to wait for the program, so that signals are for what it has forked. */

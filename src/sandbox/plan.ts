@@ -2,8 +2,7 @@ import type { HostCapabilities } from '../task/capabilities.js';
 import { ExecgoError } from '../task/errors.js';
 import type { ExecutionPlan, PlannedTask, SandboxView } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
-import type { Resources } from '../task/resources.js';
-import { enforceLimits } from './limits/plan-limits.js';
+import { enforceLimits, reservationOf } from './plan-limits.js';
 import { why, type Notes, type PlanDefaults } from './plan-notes.js';
 import { whyNotAllowed } from './namespaces/rootfs.js';
 import { DEFAULT_NAMESPACES, NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces/namespaces.js';
@@ -127,16 +126,6 @@ function effectiveNamespaces(requested: SandboxView, caps: HostCapabilities, not
   if (caps.bubblewrap && namespaces.pid)
     notes.warnings.push('bubblewrap reports an end by signal n as exit code 128 + n');
   return { namespaces, mechanism: caps.bubblewrap ? ('bubblewrap' as const) : ('unshare' as const) };
-}
-
-/** One slot, and what the limits name. */
-function reservationOf({ limits }: TaskRequest): Resources {
-  return {
-    task_slots: 1,
-    ...(limits.cpu_millis === undefined ? {} : { cpu_millis: limits.cpu_millis }),
-    ...(limits.memory_bytes === undefined ? {} : { memory_bytes: limits.memory_bytes }),
-    ...(limits.pids_max === undefined ? {} : { pids: limits.pids_max }),
-  };
 }
 
 function unsupported(reasons: string[]): ExecgoError {

@@ -1,3 +1,4 @@
+import type { LimitCapability } from '../sandbox/limits/limits.js';
 import type { Namespaces } from './plan.js';
 
 export interface Platform {
@@ -12,8 +13,8 @@ export interface Platform {
 /** Why a capability is missing, for `execgo doctor` and plan messages. Keys are capability names. */
 export type CapabilityReasons = Record<string, string>;
 
-/** What this host was seen to be able to do when the daemon started. */
-export interface HostCapabilities {
+/** What this host was seen to be able to do when the daemon started; of limits, what can hold them. */
+export interface HostCapabilities extends Record<LimitCapability, boolean> {
   collected_at_ms: number;
   platform: Platform;
   /** `libc` where koffi serves, `execa` otherwise. */
@@ -26,15 +27,10 @@ export interface HostCapabilities {
   /** unshare(1) ends by SIGKILL when what it waits for did. */
   unshare_passes_kill: boolean;
   data_dir_writable: boolean;
-  rlimit_cpu: boolean;
-  rlimit_memory: boolean;
   /** Which cgroup files the supervisor writes to. */
   cgroup: 'v2' | 'v1' | 'hybrid' | 'none';
   cgroup_v2: boolean;
   cgroup_writable: boolean;
-  memory_limit: boolean;
-  pids_limit: boolean;
-  cpu_quota: boolean;
   oom_detection: boolean;
   /** A directory per task that finds every process of it. */
   cgroup_tracking: boolean;

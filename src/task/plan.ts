@@ -1,8 +1,7 @@
+import type { Mechanism } from '../sandbox/limits/limit.js';
+import type { LimitName, LimitPlan } from '../sandbox/limits/limits.js';
 import type { CapabilityMode, SandboxProfile } from './request.js';
 import type { Resources } from './resources.js';
-
-/** What enforces a limit on this host. */
-export type Mechanism = 'cgroup_v2' | 'cgroup_v1' | 'rlimit' | 'supervisor' | 'none';
 
 export interface Namespaces {
   mount: boolean;
@@ -25,28 +24,20 @@ export interface SandboxView {
   user?: string | undefined;
 }
 
-/** What holds of each limit, and by what mechanism. */
-export interface ResourceEnforcement {
-  /** 0: as long as it takes. */
+/** What holds of each limit, and by what mechanism: of those that the request names, and of some that it does not. */
+export interface ResourceEnforcement
+  extends
+    Partial<Record<LimitName, number | undefined>>,
+    Partial<Record<`${LimitPlan}_mechanism`, Mechanism | undefined>>,
+    Partial<Record<`${LimitPlan}_enforced`, boolean | undefined>>,
+    Partial<Record<`${LimitPlan}_scope`, 'per_process' | undefined>> {
+  /** 0: as long as it takes, and no mechanism. */
   wall_time_ms: number;
-  /** Absent where there is no limit. */
-  wall_time_mechanism?: Mechanism | undefined;
   /** Who set the wall time; absent in plans of earlier versions. */
   wall_time_source?: 'request' | 'default' | undefined;
-  cpu_time_sec?: number | undefined;
   cpu_time_enforced: boolean;
-  cpu_time_mechanism?: Mechanism | undefined;
-  /** RLIMIT_CPU counts each process by itself. */
-  cpu_time_scope?: 'per_process' | undefined;
-  cpu_millis?: number | undefined;
-  cpu_millis_enforced?: boolean | undefined;
-  cpu_millis_mechanism?: Mechanism | undefined;
-  memory_bytes?: number | undefined;
   memory_enforced: boolean;
-  memory_mechanism?: Mechanism | undefined;
-  pids_max?: number | undefined;
   pids_enforced: boolean;
-  pids_mechanism?: Mechanism | undefined;
   cgroup_enforced: boolean;
   oom_detection: boolean;
 }

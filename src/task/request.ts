@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Limit } from '../sandbox/limits/limit.js';
+import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { isTaskId } from './ids.js';
 
 /** A default that existing clients rely on, in bytes. */
@@ -82,14 +84,19 @@ const executionSchema = z
       issue('interpreter', 'must have a non-empty first item');
   });
 
+function limitField({ request: { range, describe } }: Limit) {
+  const value = range === undefined ? positive : wholeNumber.min(range.min, range.rule);
+  const field = optional(range?.max === undefined ? value : value.max(range.max, range.rule));
+  return describe === undefined ? field : field.describe(describe);
+}
+
+const runLimits = Object.fromEntries(LIMITS.map((limit) => [limit.name, limitField(limit)])) as Record<
+  LimitName,
+  ReturnType<typeof limitField>
+>;
+
 const limitsSchema = z.object({
-  wall_time_ms: optional(wholeNumber.min(0, 'must be 0, for none, or more')).describe(
-    'How long it may run; 0: as long as it takes. Without it the daemon decides, by default 300,000',
-  ),
-  cpu_time_sec: optional(positive),
-  cpu_millis: optional(positive),
-  memory_bytes: optional(positive),
-  pids_max: optional(positive),
+  ...runLimits,
   stdout_max_bytes: positive
     .nullish()
     .transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES)

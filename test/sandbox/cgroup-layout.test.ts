@@ -16,7 +16,7 @@ const V1: CgroupLayout = {
   pids: { path: '/pids', version: 'v1' },
   cpu: { path: '/cpu', version: 'v1' },
 };
-const LIMITS = { memory_bytes: 1000, pids: 7, cpu_millis: 1500 };
+const LIMITS = { memory_bytes: 1000, pids_max: 7, cpu_millis: 1500 };
 
 test('on v2 one directory has everything', () => {
   expect(cgroupSpec(V2, 'n', LIMITS)).toEqual({
@@ -64,7 +64,7 @@ test('on v1 each controller has a directory, and the tracking one is shared', ()
 });
 
 test('limits stay within what the kernel takes', () => {
-  const settings = cgroupSpec(V2, 'n', { pids: 2 ** 40, cpu_millis: 1 })?.track.settings;
+  const settings = cgroupSpec(V2, 'n', { pids_max: 2 ** 40, cpu_millis: 1 })?.track.settings;
   expect(settings).toEqual([
     ['pids.max', 'max'],
     ['cpu.max', '1000 100000'],

@@ -49,7 +49,7 @@ test('a launch without limits has one directory', async () => {
 });
 
 test('the chain enters the cgroups before the program runs', async () => {
-  const spec = await makeCgroup({ memory_bytes: 2 ** 28, pids: 10, cpu_millis: 500 });
+  const spec = await makeCgroup({ memory_bytes: 2 ** 28, pids_max: 10, cpu_millis: 500 });
   const { stdout } = await startChain(['cat', '/proc/self/cgroup'], { cgroup: spec }).ended;
   for (const dir of [spec.track, ...spec.limits]) {
     const inside = dir.path.split('/').slice(-3).join('/');
@@ -58,7 +58,7 @@ test('the chain enters the cgroups before the program runs', async () => {
 });
 
 test('a running process is moved; one that has gone is nobody to move', async () => {
-  const spec = await makeCgroup({ pids: 10 });
+  const spec = await makeCgroup({ pids_max: 10 });
   const chain = startChain(['sleep', '1000']);
   await enterCgroup(spec, chain.pid);
   expect(cgroupPids(spec)).toEqual([chain.pid]);
@@ -89,7 +89,7 @@ test('a plain kill -9 is none', async () => {
 });
 
 test('a fork bomb does not pass the pids limit, which counts the task alone', async () => {
-  const spec = await makeCgroup({ pids: 3 });
+  const spec = await makeCgroup({ pids_max: 3 });
   const enough = await startChain(['/bin/sh', '-c', 'sleep 0 & sleep 0 & wait; echo done'], { cgroup: spec })
     .ended;
   expect(enough).toMatchObject({ stdout: 'done\n', stderr: '' });
@@ -142,7 +142,7 @@ describe.each([
 });
 
 test('a launch that is made again, or without a parent, fails and leaves nothing', async () => {
-  const spec = await makeCgroup({ pids: 5 });
+  const spec = await makeCgroup({ pids_max: 5 });
   expect(() => createCgroup(spec)).toThrow(/cannot make cgroup .*launch-1/);
   expect(existsSync(spec.track.path)).toBe(true);
   const lost = { ...spec, track: { ...spec.track, path: `${spec.track.path}/no/parent` } };
@@ -159,7 +159,7 @@ test('a launch that is made again, or without a parent, fails and leaves nothing
 test('a sweep kills and removes what is not to be kept, and nothing else', async () => {
   const { layout } = await probeHost();
   const names = ['old-1', 'old-2', 'new-3'];
-  const specs = names.map((name) => cgroupSpec(layout, name, { pids: 10, memory_bytes: 2 ** 28 }));
+  const specs = names.map((name) => cgroupSpec(layout, name, { pids_max: 10, memory_bytes: 2 ** 28 }));
   const [one, two, three] = specs;
   if (one === undefined || two === undefined || three === undefined)
     throw new Error('these tests need writable cgroups');

@@ -6,6 +6,7 @@ import { probeChain } from '../../src/sandbox/chain/probe-chain.js';
 import { findTool, requireTool } from '../../src/sandbox/process/tools.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { runChain, startChain } from './run-chain.js';
+import { rlimits } from './rlimits.js';
 
 /** Every shell that may stand behind /bin/sh here. */
 const SHELLS = [['/bin/sh'], ['dash'], ['bash'], ['bash', '--posix'], ['busybox', 'sh']]
@@ -64,7 +65,7 @@ describe.each(SHELLS.map((shell) => ({ shell })))('with $shell', ({ shell }) => 
   });
 
   test('limits are set, the soft one of CPU time below the hard one', async () => {
-    const chain = { cpu_sec: 100, address_space_bytes: 2 ** 31, processes: 5000 };
+    const chain = { rlimits: rlimits({ cpu_time_sec: 100, memory_bytes: 2 ** 31, pids_max: 5000 }) };
     const { stdout } = await runChain(['cat', '/proc/self/limits'], { shell, chain });
     expect(stdout).toMatch(/Max cpu time +100 +101 /);
     expect(stdout).toMatch(/Max address space +2147483648 +2147483648 /);
@@ -73,12 +74,15 @@ describe.each(SHELLS.map((shell) => ({ shell })))('with $shell', ({ shell }) => 
 
   test('the biggest limits that a request may name are set too', async () => {
     const most = Number.MAX_SAFE_INTEGER;
-    const chain = { cpu_sec: most - 1, address_space_bytes: most, processes: most };
+    const chain = { rlimits: rlimits({ cpu_time_sec: most, memory_bytes: most, pids_max: most }) };
     expect(await runChain(['true'], { shell, chain })).toMatchObject({ code: 0, report: { ran: true } });
   });
 
   test('a limit that cannot be set is told', async () => {
-    const { report } = await runChain(['true'], { shell, chain: { cpu_sec: NaN } });
+    const { report } = await runChain(['true'], {
+      shell,
+      chain: { rlimits: rlimits({ cpu_time_sec: NaN }) },
+    });
     expect(report).toMatchObject({
       ran: false,
       stage: 'sandbox',
@@ -102,19 +106,21 @@ describe.each(SHELLS.map((shell) => ({ shell })))('with $shell', ({ shell }) => 
 });
 
 test('a program that exceeds its CPU time ends by SIGXCPU', async () => {
-  const run = await runChain(['/bin/sh', '-c', 'while :; do :; done'], { chain: { cpu_sec: 1 } });
+  const run = await runChain(['/bin/sh', '-c', 'while :; do :; done'], {
+    chain: { rlimits: rlimits({ cpu_time_sec: 1 }) },
+  });
   expect(run).toMatchObject({ signal: 'SIGXCPU', report: { ran: true } });
 });
 
 test('a program that ignores SIGXCPU is killed a second later', async () => {
   const run = await runChain(['/bin/sh', '-c', 'trap "" XCPU; while :; do :; done'], {
-    chain: { cpu_sec: 1 },
+    chain: { rlimits: rlimits({ cpu_time_sec: 1 }) },
   });
   expect(run).toMatchObject({ signal: 'SIGKILL', report: { ran: true } });
 });
 
 test('a program that exceeds its address space is refused memory', async () => {
-  const chain = { address_space_bytes: 64 * 2 ** 20 };
+  const chain = { rlimits: rlimits({ memory_bytes: 64 * 2 ** 20 }) };
   const run = await runChain(
     ['/bin/sh', '-c', 'x=$(head -c 200000000 /dev/zero | tr "\\0" x); echo "${#x}"'],
     { chain },

@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { probeCapabilities, type ProbedHost, type ProbeOptions } from '../../src/sandbox/capabilities.js';
 import { removeLayout } from '../../src/sandbox/cgroup/cgroup-layout.js';
+import { LIMIT_CAPABILITIES, type LimitCapability } from '../../src/sandbox/limits/limits.js';
 import type { HostCapabilities } from '../../src/task/capabilities.js';
 import { submitSchema, type TaskRequest, type TaskSubmission } from '../../src/task/request.js';
 import { cgroupName } from '../harness/cgroups.js';
@@ -28,6 +29,10 @@ export function request(parts: Partial<TaskSubmission> = {}): TaskRequest {
 
 /** A host that can do everything, with `changes`. */
 export function ableHost(changes: Partial<HostCapabilities> = {}): HostCapabilities {
+  const holding = Object.fromEntries(LIMIT_CAPABILITIES.map((name) => [name, true])) as Record<
+    LimitCapability,
+    true
+  >;
   return {
     collected_at_ms: 0,
     platform: { os: 'linux', arch: 'x86_64', containerized: false, kubernetes: false },
@@ -38,14 +43,10 @@ export function ableHost(changes: Partial<HostCapabilities> = {}): HostCapabilit
     bubblewrap: false,
     unshare_passes_kill: true,
     data_dir_writable: true,
-    rlimit_cpu: true,
-    rlimit_memory: true,
+    ...holding,
     cgroup: 'v2',
     cgroup_v2: true,
     cgroup_writable: true,
-    memory_limit: true,
-    pids_limit: true,
-    cpu_quota: true,
     oom_detection: true,
     cgroup_tracking: true,
     switch_user: true,

@@ -171,7 +171,7 @@ describe('in a pid namespace', () => {
 
   test('the helpers of the namespace are as many as the pids limit allows for', async () => {
     const { layout } = await probeHost();
-    const spec = cgroupSpec(layout, 'helpers', { pids: 2 + PID_NAMESPACE_PROCESSES });
+    const spec = cgroupSpec(layout, 'helpers', { pids_max: 2 + PID_NAMESPACE_PROCESSES });
     if (spec === undefined) throw new Error('this test needs writable cgroups');
     onTestFinished(async () => {
       killCgroup(spec);

@@ -6,6 +6,7 @@ import { isAlive, processesOf } from '../harness/proc.js';
 import { waitFor, waitGone } from '../harness/wait.js';
 import { buildSupervisor } from './build.js';
 import { SupervisorUnderTest } from './harness.js';
+import { rlimits } from '../sandbox/rlimits.js';
 
 const V2_ROOT = '/sys/fs/cgroup/unified';
 
@@ -273,13 +274,15 @@ describe.each(['libc', 'execa'] as const)('through the chain, with the %s launch
 
   test('the CPU limit is told from other ends', async () => {
     const supervisor = await start();
-    const id = supervisor.sh('while :; do :; done', { chain: { cpu_sec: 1, wrappers: [] } });
+    const id = supervisor.sh('while :; do :; done', {
+      chain: { rlimits: rlimits({ cpu_time_sec: 1 }), wrappers: [] },
+    });
     expect(await supervisor.outcome(id)).toMatchObject({ signal: 24, cpu_exceeded: true, oom: false });
   });
 
   test('a program that cannot run is no exit code', async () => {
     const supervisor = await start();
-    const chain = { cpu_sec: 5, wrappers: [] };
+    const chain = { rlimits: rlimits({ cpu_time_sec: 5 }), wrappers: [] };
     const missing = supervisor.launch(['no-such-program'], { chain });
     expect((await supervisor.outcome(missing)).failure).toMatchObject({ stage: 'launch' });
     const honest = supervisor.sh('exit 127', { chain });
@@ -294,7 +297,9 @@ describe.each(['libc', 'execa'] as const)('through the chain, with the %s launch
   test('the program sees no descriptor of the chain', async () => {
     const supervisor = await start();
     const script = '{ echo leak >&3; } 2>/dev/null || echo closed';
-    const { stdout } = await supervisor.run(script, { chain: { cpu_sec: 5, wrappers: [] } });
+    const { stdout } = await supervisor.run(script, {
+      chain: { rlimits: rlimits({ cpu_time_sec: 5 }), wrappers: [] },
+    });
     expect(stdout).toBe('closed\n');
   });
 });

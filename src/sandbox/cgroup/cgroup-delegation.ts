@@ -1,15 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeDirectories } from '../../files/make-directories.js';
+import { CONTROLLERS } from '../limits/controllers.js';
 import { procsFile } from './cgroup.js';
 import { cgroupVersionOf } from './cgroup-mounts.js';
 
-const CONTROLLERS = ['memory', 'pids', 'cpu'];
 /** Where the daemon moves when its own cgroup is to have children: processes live in leaves only. */
 const DAEMON_LEAF = 'execgo-daemon';
 
 /**
- * Makes a v2 directory whose children can have memory, pids and cpu limits, as far as it is allowed: makes missing parents
+ * Makes a v2 directory whose children can have limits, as far as it is allowed: makes missing parents
  * and passes the controllers down through each.
  * @throws Error when the directory cannot be made; a controller that cannot be had is simply not there afterwards
  */
@@ -31,7 +31,7 @@ function isMountRoot(path: string): boolean {
 function passDown(path: string): void {
   const enabled = words(join(path, 'cgroup.subtree_control'));
   const wanted = words(join(path, 'cgroup.controllers')).filter(
-    (c) => CONTROLLERS.includes(c) && !enabled.includes(c),
+    (c) => Object.hasOwn(CONTROLLERS, c) && !enabled.includes(c),
   );
   for (const controller of wanted) {
     if (!enable(path, controller) && leaveFor(path)) enable(path, controller);

@@ -2,41 +2,22 @@ import { rmdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupPids, killCgroup, removeCgroup, subdirectories } from './cgroup.js';
+import { CONTROLLER_NAMES, type Controller, type LimitDirectory } from '../limits/controllers.js';
+import { CGROUP_LIMITS, type LimitName } from '../limits/limits.js';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
 
-/** One directory under which each launch gets its own for one kind of limit. */
-export interface LimitDirectory {
-  path: string;
-  version: 'v1' | 'v2';
-}
-
 /** Where on this host launches get their cgroup directories. Only what was tried and works is named. */
-export interface CgroupLayout {
+export interface CgroupLayout extends Partial<Record<Controller, LimitDirectory | undefined>> {
   kind: 'v2' | 'v1' | 'hybrid' | 'none';
   /** Where launches are tracked: the v2 tree where there is one. Absent for `none`. */
   track?: { path: string; kill_file: boolean } | undefined;
-  /** `swap`: swap can be limited too; `peak`: the kernel keeps the highest use. */
-  memory?: (LimitDirectory & { swap: boolean; peak: boolean }) | undefined;
-  pids?: LimitDirectory | undefined;
-  cpu?: LimitDirectory | undefined;
 }
 
-/** Limits that cgroups can carry. Bytes, processes, thousandths of a core. */
-export interface CgroupLimits {
-  memory_bytes?: number | undefined;
-  pids?: number | undefined;
-  cpu_millis?: number | undefined;
+/** Limits that cgroups carry, in the units of the request. */
+export interface CgroupLimits extends Partial<Record<LimitName, number | undefined>> {
   /** Measures peak memory also without a memory limit, where the kernel keeps it. */
   peak?: boolean | undefined;
 }
-
-/** The kernel's default period of the CPU quota, and its smallest quota. Microseconds. */
-const CPU_PERIOD_US = 100_000;
-const CPU_MIN_QUOTA_US = 1000;
-/** More cores than any machine has; the kernel refuses quotas that overflow its arithmetic. */
-const CPU_MAX_QUOTA_US = 100_000 * CPU_PERIOD_US;
-/** PID_MAX_LIMIT of 64-bit kernels; a greater number is refused and would limit nothing. */
-const PIDS_MAX = 4_194_304;
 
 /**
  * The cgroup of one launch: a directory for tracking, further ones only for limits that it names.
@@ -55,14 +36,14 @@ export function cgroupSpec(layout: CgroupLayout, name: string, limits: CgroupLim
     all.push(dir);
     return dir;
   };
-  const { memory, pids, cpu } = layout;
-  if (memory !== undefined && limits.memory_bytes !== undefined)
-    directory(memory).settings.push(...memorySettings(memory, limits.memory_bytes));
-  else if (memory?.peak === true && limits.peak === true) directory(memory);
-  if (pids !== undefined && limits.pids !== undefined)
-    directory(pids).settings.push(['pids.max', limits.pids > PIDS_MAX ? 'max' : String(limits.pids)]);
-  if (cpu !== undefined && limits.cpu_millis !== undefined)
-    directory(cpu).settings.push(...cpuSettings(cpu, limits.cpu_millis));
+  for (const { limit, holder } of CGROUP_LIMITS) {
+    const base = layout[holder.controller];
+    const value = limits[limit.name];
+    if (base !== undefined && value !== undefined)
+      directory(base).settings.push(...holder.settings(value, base));
+  }
+  const { memory } = layout;
+  if (memory?.peak === true && limits.peak === true) directory(memory);
   return {
     track,
     kill_file: layout.track.kill_file,
@@ -84,38 +65,15 @@ export function wholeCgroup(layout: CgroupLayout, name: string): CgroupSpec | un
   return { track: directory(track.path), kill_file: track.kill_file, limits: others.map(directory) };
 }
 
-function memorySettings(memory: NonNullable<CgroupLayout['memory']>, bytes: number): CgroupDir['settings'] {
-  const value = String(bytes);
-  if (memory.version === 'v1')
-    return [
-      ['memory.limit_in_bytes', value],
-      // Memory and swap together: swapping must not become a way around the limit.
-      ...(memory.swap ? [['memory.memsw.limit_in_bytes', value] satisfies [string, string]] : []),
-    ];
-  return [
-    ['memory.max', value],
-    ...(memory.swap ? [['memory.swap.max', '0'] satisfies [string, string]] : []),
-    ['memory.oom.group', '1'],
-  ];
-}
-
-function cpuSettings(cpu: LimitDirectory, millis: number): CgroupDir['settings'] {
-  const share = Math.round((millis * CPU_PERIOD_US) / 1000);
-  const quota = Math.min(Math.max(share, CPU_MIN_QUOTA_US), CPU_MAX_QUOTA_US);
-  if (cpu.version === 'v2') return [['cpu.max', `${quota} ${CPU_PERIOD_US}`]];
-  return [
-    ['cpu.cfs_period_us', String(CPU_PERIOD_US)],
-    ['cpu.cfs_quota_us', String(quota)],
-  ];
-}
-
 /** The memory files of a launch, where it has a directory that the memory controller watches. */
-function evidenceFiles(memory: NonNullable<CgroupLayout['memory']>, name: string, all: CgroupDir[]) {
+function evidenceFiles(memory: LimitDirectory, name: string, all: CgroupDir[]) {
   const path = `${memory.path}/${name}`;
   if (!all.some((dir) => dir.path === path)) return {};
   const v1 = memory.version === 'v1';
   return {
-    ...(memory.peak ? { peak_file: `${path}/${v1 ? 'memory.max_usage_in_bytes' : 'memory.peak'}` } : {}),
+    ...(memory.peak === true
+      ? { peak_file: `${path}/${v1 ? 'memory.max_usage_in_bytes' : 'memory.peak'}` }
+      : {}),
     oom_file: `${path}/${v1 ? 'memory.oom_control' : 'memory.events'}`,
   };
 }
@@ -165,6 +123,6 @@ export function removeLayout(layout: CgroupLayout): void {
 }
 
 function layoutDirectories(layout: CgroupLayout): string[] {
-  const paths = [layout.track?.path, layout.memory?.path, layout.pids?.path, layout.cpu?.path];
+  const paths = [layout.track?.path, ...CONTROLLER_NAMES.map((controller) => layout[controller]?.path)];
   return [...new Set(paths.filter((path) => path !== undefined))];
 }

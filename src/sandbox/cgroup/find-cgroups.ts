@@ -3,15 +3,14 @@ import { basename, dirname, join } from 'node:path';
 import { makeDirectories } from '../../files/make-directories.js';
 import { createCgroup, removeCgroup } from './cgroup.js';
 import { makeDelegated } from './cgroup-delegation.js';
+import {
+  CONTROLLERS,
+  CONTROLLER_NAMES,
+  type Controller,
+  type LimitDirectory,
+} from '../limits/controllers.js';
 import { cgroupSpec, type CgroupLayout } from './cgroup-layout.js';
 import { cgroupVersionOf, ownCgroup, readCgroupMounts } from './cgroup-mounts.js';
-
-/** Controllers that limits need: name, the limit of a request, the capability. */
-export const CGROUP_KINDS = [
-  ['memory', 'memory_bytes', 'memory_limit'],
-  ['pids', 'pids', 'pids_limit'],
-  ['cpu', 'cpu_millis', 'cpu_quota'],
-] as const;
 
 /**
  * Makes the directories that launches would get theirs in, wherever cgroup file systems let us, and names what their files
@@ -30,32 +29,30 @@ export function findCgroups(
   );
   const bases = mounts.flatMap((mount) => {
     const base = version === 'v1' ? cgroupRoot : join(mount.path, basename(cgroupRoot));
-    if (mount.version === 'v1' && !CGROUP_KINDS.some(([kind]) => mount.controllers.includes(kind))) return [];
+    if (
+      mount.version === 'v1' &&
+      !CONTROLLER_NAMES.some((name) => mount.controllers.includes(CONTROLLERS[name].v1))
+    )
+      return [];
     if (cgroupVersionOf(base) !== mount.version) return [];
     return makeBase(join(base, share), mount.version, reasons) ? [{ ...mount, path: join(base, share) }] : [];
   });
   const unified = bases.find((base) => base.version === 'v2');
-  const v1 = (controller: string) => {
-    const base = bases.find((mount) => mount.controllers.includes(controller));
-    return base === undefined ? undefined : { path: base.path, version: 'v1' as const };
-  };
-  const [memory, pids, cpu] = [v1('memory'), v1('pids'), v1('cpu')];
-  const track = unified ?? pids ?? memory ?? cpu;
+  const directories = layoutOf((controller) => {
+    const base = bases.find((mount) => mount.controllers.includes(CONTROLLERS[controller].v1));
+    if (base === undefined) return undefined;
+    return directoryOf(controller, base.path, 'v1', (file) => existsSync(join(base.path, file)));
+  });
+  const track = unified ?? directories.pids ?? directories.memory ?? directories.cpu;
   if (track === undefined) {
     const nowhere = `${cgroupRoot} is not on a cgroup file system, and none is mounted beside it`;
     reasons.cgroup = reasons.cgroup ?? nowhere;
     return { kind: 'none' };
   }
   return {
-    kind: unified === undefined ? 'v1' : memory || pids || cpu ? 'hybrid' : 'v2',
+    kind: unified === undefined ? 'v1' : Object.keys(directories).length > 0 ? 'hybrid' : 'v2',
     track: trackDirectory(track.path),
-    memory: memory && {
-      ...memory,
-      swap: existsSync(join(memory.path, 'memory.memsw.limit_in_bytes')),
-      peak: existsSync(join(memory.path, 'memory.max_usage_in_bytes')),
-    },
-    pids,
-    cpu,
+    ...directories,
   };
 }
 
@@ -66,16 +63,38 @@ function unifiedLayout(cgroupRoot: string, share: string, reasons: Record<string
     .find((directory) => makeBase(directory, 'v2', reasons));
   if (path === undefined) return { kind: 'none' };
   const child = (file: string) => existsInChild(path, file);
-  const limit = { path, version: 'v2' as const };
   return {
     kind: 'v2',
     track: trackDirectory(path),
-    memory: child('memory.max')
-      ? { ...limit, swap: child('memory.swap.max'), peak: child('memory.peak') }
-      : undefined,
-    pids: child('pids.max') ? limit : undefined,
-    cpu: child('cpu.max') ? limit : undefined,
+    ...layoutOf((controller) =>
+      child(CONTROLLERS[controller].v2File) ? directoryOf(controller, path, 'v2', child) : undefined,
+    ),
   };
+}
+
+type Directories = Partial<Record<Controller, LimitDirectory>>;
+
+/** The directory of each controller that has one. */
+function layoutOf(find: (controller: Controller) => LimitDirectory | undefined): Directories {
+  const directories: Directories = {};
+  for (const controller of CONTROLLER_NAMES) {
+    const directory = find(controller);
+    if (directory !== undefined) directories[controller] = directory;
+  }
+  return directories;
+}
+
+function directoryOf(
+  controller: Controller,
+  path: string,
+  version: 'v1' | 'v2',
+  has: (file: string) => boolean,
+): LimitDirectory {
+  const traits = Object.entries(CONTROLLERS[controller].traits).map(([trait, file]): [string, boolean] => [
+    trait,
+    has((file as Record<typeof version, string>)[version]),
+  ]);
+  return { path, version, ...Object.fromEntries(traits) };
 }
 
 /** A directory below the daemon's own cgroup. */

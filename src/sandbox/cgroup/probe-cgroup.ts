@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
 import { cgroupPids, createCgroup, enterCgroup, removeCgroup } from './cgroup.js';
 import { cgroupSpec, removeLayout, type CgroupLayout, type CgroupLimits } from './cgroup-layout.js';
-import { CGROUP_KINDS, findCgroups, messageOf } from './find-cgroups.js';
+import { CGROUP_LIMITS, capabilitiesBy } from '../limits/limits.js';
+import { findCgroups, messageOf } from './find-cgroups.js';
 import { SHELL } from '../process/tools.js';
 
 /** What was tried with cgroups; a reason for each thing that does not work. */
@@ -14,8 +15,11 @@ export interface CgroupProbe {
   reasons: Record<string, string>;
 }
 
-/** Limits that any host can set, to see whether the files are there and take them. */
-const TRIED_LIMITS = { memory_bytes: 2 ** 30, pids: 64, cpu_millis: 1000 } satisfies CgroupLimits;
+/** What any host can set, to see whether the files are there and take it. */
+const TRIED_LIMITS: CgroupLimits = Object.fromEntries(
+  CGROUP_LIMITS.map(({ limit, holder }) => [limit.name, holder.tried]),
+);
+
 /**
  * Finds where this daemon may have cgroups by making some. Each data directory gets its own directory under the root,
  * so that daemons which share a root do not sweep each other's launches.
@@ -30,15 +34,16 @@ export async function probeCgroups(cgroupRoot: string, dataDir: string): Promise
   let layout = findCgroups(cgroupRoot, share, reasons);
   if (layout.track === undefined) return none(reasons.cgroup ?? 'no cgroup file system');
   const probe = `probe-${process.pid}`;
-  for (const [kind, limit, capability] of CGROUP_KINDS) {
-    if (layout[kind] === undefined) {
-      reasons[capability] ??= `no ${kind} controller`;
+  for (const { limit, holder } of CGROUP_LIMITS) {
+    const { controller, capability, tried } = holder;
+    if (layout[controller] === undefined) {
+      reasons[capability] ??= `no ${controller} controller`;
       continue;
     }
-    const failure = tryLimits(layout, `${probe}-${kind}`, { [limit]: TRIED_LIMITS[limit] });
+    const failure = tryLimits(layout, `${probe}-${limit.plan}`, { [limit.name]: tried });
     if (failure === undefined) continue;
     reasons[capability] = failure;
-    layout = { ...layout, [kind]: undefined };
+    layout = { ...layout, [controller]: undefined };
   }
   const failure = await tryProcess(layout, probe);
   if (failure !== undefined) {
@@ -52,7 +57,7 @@ export async function probeCgroups(cgroupRoot: string, dataDir: string): Promise
 
 /** @returns a probe result of a host without usable cgroups, every part with the same reason. */
 export function none(reason: string): CgroupProbe {
-  const parts = ['cgroup', 'cgroup_tracking', 'memory_limit', 'pids_limit', 'cpu_quota', 'oom_detection'];
+  const parts = ['cgroup', 'cgroup_tracking', ...capabilitiesBy('cgroup'), 'oom_detection'];
   return {
     layout: { kind: 'none' },
     oom_detection: false,

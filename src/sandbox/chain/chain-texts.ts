@@ -15,17 +15,17 @@ export const FAIL = 'fail() { echo "sandbox $1" >&3; exit 126; }';
 export const JOIN = 'while [ "$1" != -- ]; do echo 0 >"$1" || fail "cannot write to $1"; shift; done; shift';
 
 /**
- * Arguments: soft CPU seconds, hard CPU seconds, KiB of address space, processes; each may be empty. For processes bash says
- * -u, dash -p. Not even root may everywhere raise a hard limit; one that is lower than what is asked for serves.
+ * Arguments: for each limit the letter of ulimit, the letter of other shells, soft and hard limit, and its name; then `--`.
+ * Not even root may everywhere raise a hard limit; one that is lower than what is asked for serves.
  */
 export const LIMIT = [
-  '[ -z "$1" ] || { ulimit -S -t "$1" && ulimit -H -t "$2"; } 2>/dev/null || [ "$(ulimit -H -t)" -le "$2" ] ||',
-  'fail "cannot set the CPU time limit"',
-  '[ -z "$3" ] || ulimit -v "$3" 2>/dev/null || [ "$(ulimit -H -v)" -le "$3" ] ||',
-  'fail "cannot set the address space limit"',
-  '[ -z "$4" ] || ulimit -u "$4" 2>/dev/null || ulimit -p "$4" 2>/dev/null ||',
-  '[ "$(ulimit -H -u 2>/dev/null || ulimit -H -p)" -le "$4" ] || fail "cannot set the process limit"',
-  'shift 4',
+  'limit() { { ulimit -S -"$1" "$2" && ulimit -H -"$1" "$3"; } 2>/dev/null; }',
+  'low() { [ "$(ulimit -H -"$1" 2>/dev/null || ulimit -H -"$2" 2>/dev/null)" -le "$3" ] 2>/dev/null; }',
+  'while [ "$1" != -- ]; do',
+  '  limit "$1" "$3" "$4" || limit "$2" "$3" "$4" || low "$1" "$2" "$4" || fail "cannot set the $5"',
+  '  shift 5',
+  'done',
+  'shift',
 ].join('\n');
 
 /**

@@ -124,11 +124,12 @@ function procsFiles(cgroup: CgroupSpec | undefined): string[] {
 }
 
 function limitArguments(chain: ChainSpec): string[] {
-  const { cpu_sec: cpu, address_space_bytes: space, processes } = chain;
-  return [
-    cpu === undefined ? '' : String(cpu),
-    cpu === undefined ? '' : String(cpu + 1),
-    space === undefined ? '' : String(Math.max(1, Math.floor(space / 1024))),
-    processes === undefined ? '' : String(processes),
-  ];
+  const words = (chain.rlimits ?? []).map(({ option, or = option, soft, hard, what }) => [
+    option,
+    or,
+    String(soft),
+    String(hard),
+    what,
+  ]);
+  return [...words.flat(), '--'];
 }

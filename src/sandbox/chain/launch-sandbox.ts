@@ -1,9 +1,12 @@
 import { ExecgoError } from '../../task/errors.js';
 import type { HostCapabilities } from '../../task/capabilities.js';
-import type { ExecutionPlan, Mechanism, SandboxView } from '../../task/plan.js';
+import type { ExecutionPlan, SandboxView } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
-import { cgroupSpec, type CgroupLayout } from '../cgroup/cgroup-layout.js';
+import { cgroupSpec, type CgroupLayout, type CgroupLimits } from '../cgroup/cgroup-layout.js';
 import type { CgroupSpec, ChainSpec } from '../launch.js';
+import { CGROUP_LIMITS, LIMITS } from '../limits/limits.js';
+import { isCgroup } from '../plan-limits.js';
+import type { Rlimit } from '../limits/limit.js';
 import { bubblewrapWrappers, PID_NAMESPACE_PROCESSES, unshareWrappers } from '../namespaces/namespaces.js';
 import { lstatSync } from 'node:fs';
 import { join, normalize } from 'node:path';
@@ -27,13 +30,6 @@ export interface LaunchOptions {
   env: Record<string, string>;
 }
 
-/** The limits that cgroups carry, and the controller of each. */
-const LIMITS = [
-  ['memory_bytes', 'memory'],
-  ['pids', 'pids'],
-  ['cpu_millis', 'cpu'],
-] as const;
-
 /** What goes into the launch message. Without anything special there is a tracking cgroup only, and no chain. */
 export interface SandboxLaunch {
   cgroup?: CgroupSpec | undefined;
@@ -53,31 +49,49 @@ export function sandboxLaunch(
   layout: CgroupLayout,
   options: LaunchOptions,
 ): SandboxLaunch {
-  const { effective_sandbox: sandbox, resource_enforcement: limits } = plan;
-  const helpers =
-    sandbox.mechanism === 'unshare' && sandbox.namespaces?.pid === true ? PID_NAMESPACE_PROCESSES : 0;
-  const byCgroup = (mechanism: Mechanism | undefined, value: number | undefined) =>
-    mechanism === 'cgroup_v1' || mechanism === 'cgroup_v2' ? value : undefined;
-  const pids = byCgroup(limits.pids_mechanism, limits.pids_max);
-  const cgroupLimits = {
-    memory_bytes: byCgroup(limits.memory_mechanism, limits.memory_bytes),
-    pids: pids === undefined ? undefined : pids + helpers,
-    cpu_millis: byCgroup(limits.cpu_millis_mechanism, limits.cpu_millis),
-  };
+  const cgroupLimits = limitsByCgroup(plan);
   try {
     const { chain, env } = buildChain(plan, request, caps, options);
     // Cgroups hold, and measure, from the first instruction only when the process joins before it becomes the program.
-    const plain = isPlain(chain) && Object.values(cgroupLimits).every((limit) => limit === undefined);
+    const plain = isPlain(chain) && Object.keys(cgroupLimits).length === 0;
     const cgroup = cgroupSpec(layout, options.name, { ...cgroupLimits, peak: !plain });
-    const missing = LIMITS.find(
-      ([limit, controller]) => cgroupLimits[limit] !== undefined && layout[controller] === undefined,
+    const missing = CGROUP_LIMITS.find(
+      ({ limit, holder }) =>
+        cgroupLimits[limit.name] !== undefined && layout[holder.controller] === undefined,
     );
     if (missing !== undefined)
-      throw new Error(`there is no ${missing[1]} cgroup any more to hold ${missing[0]}`);
+      throw new Error(
+        `there is no ${missing.holder.controller} cgroup any more to hold ${missing.limit.name}`,
+      );
     return { ...(cgroup === undefined ? {} : { cgroup }), ...(plain ? {} : { chain }), env };
   } catch (error) {
     throw new ExecgoError('sandbox_setup_failed', error instanceof Error ? error.message : String(error));
   }
+}
+
+function limitsByCgroup({
+  effective_sandbox: sandbox,
+  resource_enforcement: told,
+}: ExecutionPlan): CgroupLimits {
+  const helpers =
+    sandbox.mechanism === 'unshare' && sandbox.namespaces?.pid === true ? PID_NAMESPACE_PROCESSES : 0;
+  const limits: CgroupLimits = {};
+  for (const { limit, holder } of CGROUP_LIMITS) {
+    const mechanism = told[`${limit.plan}_mechanism`];
+    const value = told[limit.name];
+    if (value === undefined || !isCgroup(mechanism)) continue;
+    limits[limit.name] = holder.countsProcesses === true ? value + helpers : value;
+  }
+  return limits;
+}
+
+function rlimitsOf({ resource_enforcement: told }: ExecutionPlan): Rlimit[] {
+  return LIMITS.flatMap(({ name, plan, holders }) => {
+    const value = told[name];
+    const holder = holders.find(({ by }) => by === 'rlimit');
+    if (value === undefined || told[`${plan}_mechanism`] !== 'rlimit' || holder?.by !== 'rlimit') return [];
+    return [holder.rlimit(value)];
+  });
 }
 
 function isPlain(chain: ChainSpec): boolean {
@@ -92,14 +106,13 @@ function buildChain(
   caps: HostCapabilities,
   options: LaunchOptions,
 ): { chain: ChainSpec; env: Record<string, string> } {
-  const { effective_sandbox: sandbox, resource_enforcement: limits } = plan;
+  const { effective_sandbox: sandbox } = plan;
+  const rlimits = rlimitsOf(plan);
   const user = sandbox.user === undefined ? undefined : requireUser(sandbox.user);
   const root = sandbox.chroot ? checkedRootfs(sandbox.rootfs ?? '', options.allowRootfs) : undefined;
   const env = user === undefined ? options.env : userEnvironment(options.env, request.execution.env, user);
   const chain: ChainSpec = {
-    cpu_sec: limits.cpu_time_mechanism === 'rlimit' ? limits.cpu_time_sec : undefined,
-    address_space_bytes: limits.memory_mechanism === 'rlimit' ? limits.memory_bytes : undefined,
-    processes: limits.pids_mechanism === 'rlimit' ? limits.pids_max : undefined,
+    rlimits: rlimits.length === 0 ? undefined : rlimits,
     wrappers: namespaceWrappers(sandbox, caps, root),
     forks: forks(sandbox) ? true : undefined,
     ...(user === undefined ? {} : becoming(user, root, sandbox)),

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readReport } from './chain-report.js';
 import { chainLaunch } from './chain.js';
+import { cpuTime } from '../limits/cpu-time.js';
 import type { ChainSpec } from '../launch.js';
 import { SHELL } from '../process/tools.js';
 
@@ -10,7 +11,7 @@ import { SHELL } from '../process/tools.js';
  * @returns why it does not work, or undefined when it does
  */
 export function probeChain(): string | undefined {
-  const limits: ChainSpec = { cpu_sec: 60, wrappers: [] };
+  const limits: ChainSpec = { rlimits: [cpuTime.holders[0].rlimit(60)], wrappers: [] };
   const ran = tryChain(limits, [SHELL, '-c', '{ echo leak >&3; } 2>/dev/null; exit 7']);
   if (ran.status !== 7 || ran.report !== 'ok\n') return `${SHELL} does not run the launch chain: ${ran.text}`;
   const missing = tryChain(limits, ['/proc/execgo-no-such-program']);

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { CgroupUsage } from '../../sandbox/cgroup/cgroup.js';
+import type { ChainSpec } from '../../sandbox/launch.js';
 import type { ExitStatus } from '../spawn/launcher.js';
 import type { Outcome, OutcomeUsage, Running, StreamOutcome } from '../wire/protocol.js';
 
@@ -58,6 +59,11 @@ export function outcomeOf(end: LaunchEnd): Outcome {
     usage: failure === undefined ? usageOf(status, end.cgroup) : {},
     ...(end.survivors.length === 0 ? {} : { survivors: end.survivors }),
   };
+}
+
+/** @returns the seconds of CPU time that the chain gives each process; undefined without a limit. */
+export function cpuLimitOf(chain: ChainSpec | undefined): number | undefined {
+  return chain?.rlimits?.find(({ option }) => option === 't')?.soft;
 }
 
 function cpuExceeded(status: ExitStatus, limitSec: number | undefined): boolean {

@@ -6,7 +6,7 @@ import { Deadline } from './deadlines.js';
 import { hasNul, needsChain } from '../spawn/launch-check.js';
 import { cannotLaunch } from '../spawn/launch-error.js';
 import type { ExitStatus, LaunchedProcess, StreamName } from '../spawn/launcher.js';
-import { outcomeOf } from './outcome.js';
+import { cpuLimitOf, outcomeOf } from './outcome.js';
 import type { LaunchEnd } from './outcome.js';
 import type { LaunchSpec, Running } from '../wire/protocol.js';
 import { TaskOutput } from '../capture/task-output.js';
@@ -294,7 +294,7 @@ export class TaskRun {
       running: this.#running,
       firstStop: this.#stopping.first,
       timeoutAtMs: this.#timeoutAtMs,
-      cpuLimitSec: this.#spec.chain?.cpu_sec,
+      cpuLimitSec: cpuLimitOf(this.#spec.chain),
       cgroup: this.#tracking.cgroup?.usage,
       ...this.#output.close(),
       ...end,

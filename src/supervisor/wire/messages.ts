@@ -42,10 +42,9 @@ const cgroup = shape({
   oom_file: optional(text),
   cpu_file: optional(text),
 });
+const rlimit = shape({ option: text, or: optional(text), soft: count, hard: count, what: text });
 const chain = shape({
-  cpu_sec: optional(count),
-  address_space_bytes: optional(count),
-  processes: optional(count),
+  rlimits: optional(list(rlimit)),
   wrappers: list(list(text)),
   forks: optional(flag),
   become: optional(list(text)),

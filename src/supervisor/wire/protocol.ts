@@ -9,7 +9,7 @@ import type { CgroupSpec, ChainSpec } from '../../sandbox/launch.js';
 /** Bumped when the frozen messages change, which they must not. */
 export const PROTOCOL = 1;
 /** Version of {@link LaunchSpec}. */
-const LAUNCH_VERSION = 2;
+const LAUNCH_VERSION = 3;
 
 /**
  * The version of {@link LaunchSpec} that this process speaks. `EXECGO_TEST_LAUNCH_VERSION` sets another one, in a daemon

@@ -1,0 +1,98 @@
+import type { Controller, LimitDirectory } from './controllers.js';
+
+/** What enforces a limit. */
+export type Mechanism = 'cgroup_v2' | 'cgroup_v1' | 'rlimit' | 'supervisor' | 'none';
+
+/** What the four amounts that a task reserves are called in the ledger, but for its slot. */
+type Reserved = 'cpu_millis' | 'memory_bytes' | 'pids';
+
+/**
+ * One limit of a request: all that is particular to it. Everything else (the schema, the flag, the plan, what is tried at
+ * start, the launch) is made of this. Data and pure functions only, because the command line loads it too.
+ */
+export interface Limit<
+  Name extends string = string,
+  Plan extends string = string,
+  Capability extends string = string,
+> {
+  /** Its field in `limits` of a request, and in the plan. */
+  name: Name;
+  /** What its other fields in the plan begin with: `<plan>_mechanism`, `<plan>_enforced`. */
+  plan: Plan;
+  /** True where the plan says `<plan>_enforced: false` also of a request that does not ask for it. */
+  alwaysTold?: boolean;
+  request: RequestField;
+  flag: Flag;
+  /** For people, e.g. `memory 64.0 MiB`. */
+  words: (value: number, format: Format) => string;
+  /** What of the ledger a task reserves that has this limit, in the same unit. */
+  reserves?: Reserved;
+  /** What can hold it, the best first. Empty for what the supervisor holds on every host. */
+  holders: readonly Holder<Capability>[];
+}
+
+/** Whole numbers from 1 to 2^53-1, unless there is a range. */
+interface RequestField {
+  range?: { min: number; max?: number; rule: string };
+  describe?: string;
+}
+
+/** Its flag of `submit` and `run`. */
+interface Flag {
+  /** Without the dashes. */
+  name: string;
+  /** How its value is called in the help, and read. */
+  value: '<duration>' | '<seconds>' | '<size>' | '<n>';
+  help: string;
+}
+
+/** Milliseconds and bytes for people. */
+export interface Format {
+  duration: (ms: number) => string;
+  size: (bytes: number) => string;
+}
+
+export type Holder<Capability extends string = string> = CgroupHolder<Capability> | RlimitHolder<Capability>;
+
+/** A file in a cgroup directory and what is written into it. */
+export type Setting = [file: string, value: string];
+
+/** Holds for the whole tree of processes. */
+export interface CgroupHolder<Capability extends string = string> {
+  by: 'cgroup';
+  controller: Controller;
+  /** What the host's capabilities call it. */
+  capability: Capability;
+  /** A value that any host can set: whether it takes it is tried at start. */
+  tried: number;
+  /** True where it counts processes: those that keep a pid namespace come on top. */
+  countsProcesses?: boolean;
+  settings: (value: number, directory: LimitDirectory) => Setting[];
+}
+
+/** One resource limit as the launch chain sets it. */
+export interface Rlimit {
+  /** Letter of ulimit. */
+  option: string;
+  /** The letter in shells that have another one. */
+  or?: string | undefined;
+  /** In the unit of ulimit. */
+  soft: number;
+  hard: number;
+  /** In words: `cannot set the <what>`. */
+  what: string;
+}
+
+export interface RlimitHolder<Capability extends string = string> {
+  by: 'rlimit';
+  /** What the host's capabilities call it; absent where that is not all that counts: see `instead`. */
+  capability?: Capability;
+  rlimit: (value: number) => Rlimit;
+  /** Told as `<plan>_scope`. */
+  scope?: 'per_process';
+  /**
+   * What is less than it should be where this stands in for something better, in words that follow the name of the limit.
+   * @returns undefined where it would hold nothing
+   */
+  instead?: (host: { taskUser?: string | undefined }) => string | undefined;
+}

@@ -1,0 +1,53 @@
+import { CONTROLLER_NAMES } from './controllers.js';
+import { cpuMillis } from './cpu-millis.js';
+import { cpuTime } from './cpu-time.js';
+import type { CgroupHolder, Holder, Limit } from './limit.js';
+import { memory } from './memory.js';
+import { pids } from './pids.js';
+import { wallTime } from './wall-time.js';
+
+const ALL = [wallTime, cpuTime, cpuMillis, memory, pids] as const;
+
+type Each = (typeof ALL)[number];
+type HolderOf = Each['holders'][number];
+
+/** What a request calls a limit on how a task runs. */
+export type LimitName = Each['name'];
+/** What the fields of a plan begin with that tell of a limit. */
+export type LimitPlan = Each['plan'];
+/** What the host's capabilities call what can hold a limit. */
+export type LimitCapability = HolderOf extends infer H
+  ? H extends { capability: infer C extends string }
+    ? C
+    : never
+  : never;
+
+/** Every limit on how a task runs, in the order in which requests, plans and people are told them. */
+export const LIMITS: readonly Limit<LimitName, LimitPlan, LimitCapability>[] = ALL;
+
+/** A limit with the cgroup that can hold it. */
+export interface CgroupLimit {
+  limit: Limit<LimitName, LimitPlan, LimitCapability>;
+  holder: CgroupHolder<LimitCapability>;
+}
+
+/** What cgroups can hold, in the order of their controllers. */
+export const CGROUP_LIMITS: readonly CgroupLimit[] = CONTROLLER_NAMES.flatMap((controller) =>
+  LIMITS.flatMap((limit) =>
+    limit.holders.flatMap((holder) =>
+      holder.by === 'cgroup' && holder.controller === controller ? [{ limit, holder }] : [],
+    ),
+  ),
+);
+
+/** What the host's capabilities call that which holds limits by one kind of mechanism. */
+export function capabilitiesBy(kind: Holder['by']): LimitCapability[] {
+  return LIMITS.flatMap(({ holders }) =>
+    holders.flatMap(({ by, capability }) => (by === kind && capability !== undefined ? [capability] : [])),
+  );
+}
+
+export const LIMIT_CAPABILITIES: readonly LimitCapability[] = [
+  ...capabilitiesBy('rlimit'),
+  ...capabilitiesBy('cgroup'),
+];

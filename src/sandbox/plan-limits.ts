@@ -1,0 +1,125 @@
+import type { HostCapabilities } from '../task/capabilities.js';
+import type { ResourceEnforcement } from '../task/plan.js';
+import type { TaskRequest } from '../task/request.js';
+import type { Resources } from '../task/resources.js';
+import { CONTROLLER_NAMES } from './limits/controllers.js';
+import type { Holder, Mechanism } from './limits/limit.js';
+import { LIMITS, type LimitCapability } from './limits/limits.js';
+import { why, type Notes, type PlanDefaults } from './plan-notes.js';
+
+type AnyLimit = (typeof LIMITS)[number];
+
+/** Decides what enforces each limit of a request, and notes each that is not enforced as asked for. Pure. */
+export function enforceLimits(
+  { limits }: TaskRequest,
+  caps: HostCapabilities,
+  defaults: PlanDefaults,
+  notes: Notes,
+): ResourceEnforcement {
+  const held = new Map<AnyLimit, Held>();
+  for (const limit of inOrderOfReasons()) {
+    if (limits[limit.name] !== undefined) held.set(limit, holdBy(limit, caps, defaults, notes));
+  }
+  const byCgroup = [...held.values()].some(({ mechanism }) => isCgroup(mechanism));
+  const told = LIMITS.flatMap((limit) =>
+    limit.holders.length === 0 ? [] : Object.entries(tell(limit, limits[limit.name], held.get(limit))),
+  );
+  return {
+    ...wallTime(limits.wall_time_ms, defaults),
+    ...(Object.fromEntries(told) as LimitsTold),
+    cgroup_enforced: byCgroup,
+    oom_detection: isCgroup(heldMechanism(held, 'memory_bytes')) && caps.oom_detection,
+  };
+}
+
+/** What a task reserves: one slot, and what its limits name. */
+export function reservationOf({ limits }: TaskRequest): Resources {
+  const amounts = LIMITS.flatMap(({ name, reserves }): [string, number][] => {
+    const amount = limits[name];
+    return reserves === undefined || amount === undefined ? [] : [[reserves, amount]];
+  });
+  return { task_slots: 1, ...Object.fromEntries(amounts) };
+}
+
+export function isCgroup(mechanism: Mechanism | undefined): boolean {
+  return mechanism === 'cgroup_v1' || mechanism === 'cgroup_v2';
+}
+
+type LimitsTold = Omit<
+  ResourceEnforcement,
+  'wall_time_ms' | 'wall_time_mechanism' | 'wall_time_source' | 'cgroup_enforced' | 'oom_detection'
+>;
+
+interface Held {
+  mechanism: Mechanism;
+  scope?: 'per_process' | undefined;
+}
+
+/** What needs no cgroup first: the older order of the reasons, by which plans are compared. */
+function inOrderOfReasons(): AnyLimit[] {
+  const rank = ({ holders }: AnyLimit) =>
+    Math.max(
+      -1,
+      ...holders.map((each) => (each.by === 'cgroup' ? CONTROLLER_NAMES.indexOf(each.controller) : -1)),
+    );
+  return LIMITS.filter(({ holders }) => holders.length > 0).sort((a, b) => rank(a) - rank(b));
+}
+
+/** The best that this host has for it. What is less than the best, or nothing, is noted with the reason. */
+function holdBy(limit: AnyLimit, caps: HostCapabilities, defaults: PlanDefaults, notes: Notes): Held {
+  const [best, ...others] = limit.holders;
+  if (best === undefined || has(best, caps))
+    return { mechanism: mechanismOf(best, caps), scope: scopeOf(best) };
+  const reason = best.capability === undefined ? '' : why(caps, best.capability);
+  for (const holder of others) {
+    const less = holder.by === 'rlimit' && has(holder, caps) ? holder.instead?.(defaults) : undefined;
+    if (less === undefined) continue;
+    notes.fallbacks.push(`${limit.name} ${less}${reason}`);
+    return { mechanism: mechanismOf(holder, caps), scope: scopeOf(holder) };
+  }
+  notes.fallbacks.push(`${limit.name} is not enforced${reason}`);
+  return { mechanism: 'none' };
+}
+
+function has({ capability }: Holder<LimitCapability>, caps: HostCapabilities): boolean {
+  return capability === undefined || caps[capability];
+}
+
+function scopeOf(holder: Holder | undefined): 'per_process' | undefined {
+  return holder?.by === 'rlimit' ? holder.scope : undefined;
+}
+
+function mechanismOf(holder: Holder | undefined, caps: HostCapabilities): Mechanism {
+  if (holder === undefined) return 'none';
+  if (holder.by === 'rlimit') return 'rlimit';
+  return caps.cgroup === 'v2' ? 'cgroup_v2' : 'cgroup_v1';
+}
+
+function tell(
+  { name, plan, alwaysTold }: AnyLimit,
+  value: number | undefined,
+  held: Held | undefined,
+): object {
+  const enforced = { [`${plan}_enforced`]: held !== undefined && held.mechanism !== 'none' };
+  if (held === undefined) return alwaysTold === true ? enforced : {};
+  const mechanism = { [`${plan}_mechanism`]: held.mechanism };
+  return {
+    [name]: value,
+    // The older order: plans are compared as JSON.
+    ...(alwaysTold === true ? { ...mechanism, ...enforced } : { ...enforced, ...mechanism }),
+    ...(held.scope === undefined ? {} : { [`${plan}_scope`]: held.scope }),
+  };
+}
+
+function wallTime(requested: number | undefined, defaults: PlanDefaults) {
+  const wall_time_ms = requested ?? defaults.wallTimeMs;
+  return {
+    wall_time_ms,
+    ...(wall_time_ms === 0 ? {} : { wall_time_mechanism: 'supervisor' as const }),
+    wall_time_source: requested === undefined ? ('default' as const) : ('request' as const),
+  };
+}
+
+function heldMechanism(held: Map<AnyLimit, Held>, name: string): Mechanism | undefined {
+  return [...held].find(([limit]) => limit.name === name)?.[1].mechanism;
+}
