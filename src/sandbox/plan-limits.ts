@@ -9,6 +9,11 @@ import { why, type Notes, type PlanDefaults } from './plan-notes.js';
 
 type AnyLimit = (typeof LIMITS)[number];
 
+/** What needs no cgroup first, then by controller: the order in which plans, which are compared as JSON, tell their reasons. */
+const IN_ORDER_OF_REASONS = LIMITS.filter(({ holders }) => holders.length > 0).sort(
+  (a, b) => rank(a) - rank(b),
+);
+
 /** Decides what enforces each limit of a request, and notes each that is not enforced as asked for. Pure. */
 export function enforceLimits(
   { limits }: TaskRequest,
@@ -17,7 +22,7 @@ export function enforceLimits(
   notes: Notes,
 ): ResourceEnforcement {
   const held = new Map<AnyLimit, Held>();
-  for (const limit of inOrderOfReasons()) {
+  for (const limit of IN_ORDER_OF_REASONS) {
     if (limits[limit.name] !== undefined) held.set(limit, holdBy(limit, caps, defaults, notes));
   }
   const byCgroup = [...held.values()].some(({ mechanism }) => isCgroup(mechanism));
@@ -55,14 +60,11 @@ interface Held {
   scope?: 'per_process' | undefined;
 }
 
-/** What needs no cgroup first: the older order of the reasons, by which plans are compared. */
-function inOrderOfReasons(): AnyLimit[] {
-  const rank = ({ holders }: AnyLimit) =>
-    Math.max(
-      -1,
-      ...holders.map((each) => (each.by === 'cgroup' ? CONTROLLER_NAMES.indexOf(each.controller) : -1)),
-    );
-  return LIMITS.filter(({ holders }) => holders.length > 0).sort((a, b) => rank(a) - rank(b));
+function rank({ holders }: AnyLimit): number {
+  const ranks = holders.map((each) =>
+    each.by === 'cgroup' ? CONTROLLER_NAMES.indexOf(each.controller) : -1,
+  );
+  return Math.max(...ranks);
 }
 
 /** The best that this host has for it. What is less than the best, or nothing, is noted with the reason. */

@@ -28,7 +28,7 @@ const EXPECTED = [
   /^dist\/bin\/(execgo|cli|supervisor)\.js$/,
   /^dist\/bin\/package\.json$/,
   /^dist\/src\/(api|binary|client|daemon|executor|files|ledger|offline|runtime|sandbox|store|supervisor|task)\/([\w-]+\/){0,2}[\w-]+\.js$/,
-  /^dist\/src\/(client|task)\/[\w-]+\.d\.ts$/,
+  /^dist\/src\/(client|task|sandbox\/limits)\/[\w-]+\.d\.ts$/,
 ];
 
 /** The empty folder that the package was installed in, and its command. */

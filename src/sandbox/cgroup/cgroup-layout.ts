@@ -36,14 +36,14 @@ export function cgroupSpec(layout: CgroupLayout, name: string, limits: CgroupLim
     all.push(dir);
     return dir;
   };
+  const { memory } = layout;
+  if (memory?.peak === true && limits.peak === true) directory(memory);
   for (const { limit, holder } of CGROUP_LIMITS) {
     const base = layout[holder.controller];
     const value = limits[limit.name];
     if (base !== undefined && value !== undefined)
       directory(base).settings.push(...holder.settings(value, base));
   }
-  const { memory } = layout;
-  if (memory?.peak === true && limits.peak === true) directory(memory);
   return {
     track,
     kill_file: layout.track.kill_file,
