@@ -40,7 +40,9 @@ describe.each(LIMITS.map((limit) => [limit.name, limit] as const))('%s', (name, 
 
   test('is a flag of submit and run, and a field of the request', () => {
     const command = addRequestOptions(new Command()).exitOverride();
-    command.parse([`--${limit.flag.name}`, GIVEN[limit.flag.value], '--', 'true'], { from: 'user' });
+    command.parse(['--workspace', `--${limit.flag.name}`, GIVEN[limit.flag.value], '--', 'true'], {
+      from: 'user',
+    });
     const built = buildRequest(command.opts<RequestOptions>(), command.args);
     expect(built.limits?.[name]).toBe(value);
     expect(request({ limits: { [name]: value } }).limits[name]).toBe(value);
