@@ -162,7 +162,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
     return this.#held.under(link.incarnation).length > 0;
   }
 
-  async died(link: SupervisorLink): Promise<void> {
+  async died(link: SupervisorLink): Promise<boolean> {
     this.#untold.delete(link);
     const { bootId, log, settings } = this.#options;
     const settlement = {
@@ -173,7 +173,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
       lost: (held: HeldAttempt, running: Running | undefined) => this.#lose(held, running),
     };
     const host = { bootId, log, cgroupLayout: settings.cgroupLayout };
-    await settleDead(link, this.#held.under(link.incarnation), settlement, host);
+    return settleDead(link, this.#held.under(link.incarnation), settlement, host);
   }
 
   abandoned(link: SupervisorLink): void {

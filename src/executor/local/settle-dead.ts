@@ -16,9 +16,9 @@ import type { SupervisorLink } from './supervisor-link.js';
 
 /** What is done with each attempt of a dead supervisor. */
 export interface Settlement {
-  ended: (held: HeldAttempt, outcome: Outcome) => Promise<unknown>;
+  ended: (held: HeldAttempt, outcome: Outcome) => Promise<boolean>;
   refused: (held: HeldAttempt) => void;
-  lost: (held: HeldAttempt, running: Running | undefined) => Promise<unknown>;
+  lost: (held: HeldAttempt, running: Running | undefined) => Promise<boolean>;
 }
 
 /** What the journal of a dead supervisor tells. */
@@ -38,6 +38,7 @@ interface Orphan {
  * Settles the attempts that a supervisor held when it died: an outcome in its journal counts; one that never began is
  * refused; of anything else what is left is killed, and it is lost. After another boot nothing is signalled, and what the
  * journal lacks proves nothing: it is not written with fsync.
+ * @returns true once every end was taken; else what the supervisor has left must stay, for a later daemon to tell them again
  * @throws what the settlement throws; it can be called again then
  */
 export async function settleDead(
@@ -45,12 +46,12 @@ export async function settleDead(
   attempts: readonly HeldAttempt[],
   settlement: Settlement,
   host: { bootId: string; cgroupLayout: CgroupLayout; log: Logger },
-): Promise<void> {
+): Promise<boolean> {
   const { bootId, log } = host;
   const sameBoot = link.identity.boot_id === bootId;
   const { histories, damaged } = readLegacy(link, log);
   const orphans: Orphan[] = [];
-  const ends: Promise<unknown>[] = [];
+  const ends: Promise<boolean>[] = [];
   for (const held of attempts) {
     const history = histories.get(held.attempt.launch_id);
     if (held.ending !== undefined) ends.push(held.ending);
@@ -62,7 +63,8 @@ export async function settleDead(
   }
   if (sameBoot) await killOrphans(orphans, host);
   for (const { held, history } of orphans) ends.push(settlement.lost(held, history?.started));
-  await Promise.all(ends);
+  const taken = await Promise.all(ends);
+  return taken.every((isTaken) => isTaken);
 }
 
 function readLegacy(link: SupervisorLink, log: Logger): Legacy {

@@ -33,8 +33,8 @@ export interface SupervisorEvents {
   garbled: (link: SupervisorLink, value: unknown) => void;
   /** True for one that holds running tasks. */
   holds: (link: SupervisorLink) => boolean;
-  /** The process is gone; its directory is still there and is removed afterwards. */
-  died: (link: SupervisorLink) => Promise<void>;
+  /** The process is gone; its directory is still there. @returns true once nothing in it is needed any more: it is removed */
+  died: (link: SupervisorLink) => Promise<boolean>;
   /** What it has left could not be settled: what ran there is lost. */
   abandoned: (link: SupervisorLink) => void;
   /** There is a supervisor that accepts launches. */
@@ -209,12 +209,14 @@ export class Supervisors {
       this.currentLink = undefined;
       void this.ensureCurrent();
     }
-    await this.untilDone('cannot settle what a supervisor has left', () => this.events.died(link)).catch(
-      () => {
-        if (!this.closing) this.events.abandoned(link);
-      },
-    );
-    await this.untilDone('cannot forget a supervisor', () => this.forget(link)).catch(() => undefined);
+    const isSettled = await this.untilDone('cannot settle what a supervisor has left', () =>
+      this.events.died(link),
+    ).catch(() => {
+      if (!this.closing) this.events.abandoned(link);
+      return true;
+    });
+    if (isSettled)
+      await this.untilDone('cannot forget a supervisor', () => this.forget(link)).catch(() => undefined);
     this.links.delete(link.incarnation);
     this.wake();
   }
@@ -251,14 +253,14 @@ export class Supervisors {
   }
 
   /** Tries again while the disk is full and the daemon does not stop. @throws once it is given up */
-  private async untilDone(
+  private untilDone<T>(
     what: string,
-    action: () => Promise<void>,
+    action: () => Promise<T>,
     onDelay?: () => void,
     counts = mayPass,
-  ): Promise<void> {
+  ): Promise<T> {
     const { log } = this.options;
-    await retry(action, { log, what, onDelay, counts, lasts: () => !this.closing });
+    return retry(action, { log, what, onDelay, counts, lasts: () => !this.closing });
   }
 
   private async startOne(delayed?: () => void): Promise<void> {
