@@ -99,3 +99,13 @@ export function attemptOf(record: TaskRecord): Attempt | undefined {
   if (launch_id === null || launch_token === null || incarnation === null) return undefined;
   return { task_id, launch_id, launch_token, incarnation, request, plan };
 }
+
+/**
+ * Two orders to kill the same attempt as one: the signal of the first, the shorter grace.
+ * @param ownGraceMs the attempt's own, which counts where an order says nothing
+ */
+export function bothOrders(first: KillOrder | undefined, next: KillOrder, ownGraceMs: number): KillOrder {
+  if (first === undefined) return next;
+  const { grace_ms = ownGraceMs } = next;
+  return { signal: first.signal, grace_ms: Math.min(first.grace_ms ?? ownGraceMs, grace_ms) };
+}

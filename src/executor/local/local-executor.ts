@@ -1,14 +1,15 @@
 import { removeLayout, sweepCgroups } from '../../sandbox/cgroup/cgroup-layout.js';
 import { subjectOfOutcome } from '../../supervisor/wire/messages.js';
 import type { Outcome, Running, SupervisorMessage } from '../../supervisor/wire/protocol.js';
-import type {
-  AdoptedAttempt,
-  Attempt,
-  Executor,
-  ExecutorEvents,
-  KillOrder,
-  LiveUsage,
-  Place,
+import {
+  bothOrders,
+  type AdoptedAttempt,
+  type Attempt,
+  type Executor,
+  type ExecutorEvents,
+  type KillOrder,
+  type LiveUsage,
+  type Place,
 } from '../executor.js';
 import { attemptPids } from './attempt-pids.js';
 import { encodeLaunch, neverBegun } from './encode-launch.js';
@@ -70,7 +71,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
   kill(launchId: number, order: KillOrder): void {
     const held = this.#held.get(launchId);
     if (held === undefined) return;
-    held.kill = { ...held.kill, ...order };
+    held.kill = bothOrders(held.kill, order, this.#options.settings.terminationGraceMs);
     this.#tellKill(held);
   }
 
