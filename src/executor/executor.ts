@@ -44,16 +44,24 @@ export interface Place {
 
 export type LiveUsage = Pick<Usage, 'cpu_percent' | 'memory_bytes' | 'processes'>;
 
-/** What the runtime is told of attempts. Each may be told more than once, in any order, and late. */
+/**
+ * What the runtime is told of attempts. Each may be told more than once, in any order, and late: a start after the end, an
+ * end while one that was told before is still being written down. What is told of an attempt after `refused` does not
+ * count, and of several ends the first that was told does.
+ */
 export interface ExecutorEvents {
   /** Its process runs. @param recovered it was adopted, and this is the first that is heard of it */
   started: (attempt: Attempt, running: Running, recovered: boolean) => void;
   /** Its wall time has passed, and it is being ended. @param atMs Unix time in milliseconds */
   timedOut: (attempt: Attempt, atMs: number) => void;
-  /** How it ended, or that it could not be begun. @returns true once that is written down; else it is told again, by a later daemon */
+  /**
+   * How it ended, or that it could not be begun.
+   * @returns true once that is written down; else it is told again, by a later daemon, also where its place is dead by then.
+   * Never rejects
+   */
   ended: (attempt: Attempt, outcome: Outcome) => Promise<boolean>;
   /**
-   * It has not begun, and does not count any more: should it still begin somewhere, that is killed at once.
+   * It has not begun, and is not held any more: should it still begin somewhere, the executor kills that at once.
    * @param again true when another attempt would be given to the same place: a pause is due
    */
   refused: (attempt: Attempt, reason: string, again: boolean) => void;
@@ -81,7 +89,11 @@ export interface Executor {
    * attempts at once was told; what is held up goes on afterwards.
    */
   start: (adopted: readonly AdoptedAttempt[]) => Promise<void>;
-  /** Gives a committed attempt to its place. @returns false when that is gone: it has not begun, and is not held */
+  /**
+   * Gives a committed attempt to its place; one that is held already goes on as it is.
+   * @returns false when the place is gone: it has not begun, and is not held. A place that is gone without anybody's knowledge
+   * refuses it later
+   */
   launch: (attempt: Attempt) => boolean;
   /** Kills an attempt that is held, as soon as its place can be told. Of several orders the first counts; a shorter grace shortens. */
   kill: (launchId: number, order: KillOrder) => void;

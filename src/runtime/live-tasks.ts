@@ -17,7 +17,9 @@ export interface LiveTask {
   kill: KillRequest | undefined;
   /** False until this daemon has seen the task's files: a crash of the machine may have eaten them. */
   filesChecked: boolean;
-  /** How often in a row the supervisor that takes launches has refused this one. */
+  /** Its launch that was refused last: it has not begun, and nothing that is still told of it counts. */
+  refused: number | undefined;
+  /** How often in a row the place that takes launches has refused this one. */
   refusals: number;
   /** Clears the timer of `queue_timeout_ms`. */
   cancelQueueTimeout: (() => void) | undefined;
@@ -42,6 +44,7 @@ export function liveTask(record: TaskRecord, filesChecked: boolean, firstStop?: 
     firstStop: firstStop ?? only,
     kill: record.kill_requested ? {} : undefined,
     filesChecked,
+    refused: undefined,
     refusals: 0,
     cancelQueueTimeout: undefined,
     acceptedAt: undefined,

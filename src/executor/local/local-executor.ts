@@ -64,7 +64,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
 
   launch(attempt: Attempt): boolean {
     if (!this.#supervisors.lives(attempt.incarnation)) return false;
-    this.#tellLaunch(this.#held.add(attempt));
+    this.#tellLaunch(this.#held.get(attempt.launch_id) ?? this.#held.add(attempt));
     return true;
   }
 
@@ -229,17 +229,12 @@ export class LocalExecutor implements Executor, SupervisorEvents {
     return this.#ending(held, () => this.#events.lost(held.attempt, running));
   }
 
-  /** Of several ends the first counts; the others wait for it. @throws what telling it throws: it can be told again then */
+  /** Of several ends the first counts; the others wait for it. */
   #ending(held: HeldAttempt, tell: () => Promise<boolean>): Promise<boolean> {
     const settle = async () => {
-      try {
-        const isWritten = await tell();
-        if (isWritten) this.#forget(held);
-        return isWritten;
-      } catch (error) {
-        held.ending = undefined;
-        throw error;
-      }
+      const isWritten = await tell();
+      if (isWritten) this.#forget(held);
+      return isWritten;
     };
     return (held.ending ??= settle());
   }

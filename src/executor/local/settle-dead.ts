@@ -39,7 +39,7 @@ interface Orphan {
  * refused; of anything else what is left is killed, and it is lost. After another boot nothing is signalled, and what the
  * journal lacks proves nothing: it is not written with fsync.
  * @returns true once every end was taken; else what the supervisor has left must stay, for a later daemon to tell them again
- * @throws what the settlement throws; it can be called again then
+ * @throws a system error; it can be called again then
  */
 export async function settleDead(
   link: SupervisorLink,

@@ -10,6 +10,9 @@ import { recordStarted, recordTimeout } from './started.js';
 
 /** What becomes of a task when its attempt starts, ends, is refused or lost. */
 export class AttemptEvents implements ExecutorEvents {
+  /** Those of which it is told in their history that they went on. */
+  private readonly recovered = new WeakSet<LiveTask>();
+
   constructor(private readonly core: () => Core) {}
 
   started(attempt: Attempt, running: Running, recovered: boolean): void {
@@ -19,7 +22,8 @@ export class AttemptEvents implements ExecutorEvents {
       core.executor.kill(attempt.launch_id, { grace_ms: 0 });
       return;
     }
-    let isToldRecovered = !recovered;
+    let isToldRecovered = !recovered || this.recovered.has(task);
+    if (recovered) this.recovered.add(task);
     void this.guard(task, async () => {
       await recordStarted(core, task, running);
       if (isToldRecovered) return;
@@ -43,6 +47,7 @@ export class AttemptEvents implements ExecutorEvents {
     const task = this.taskOf(attempt);
     if (task === undefined || task.ending !== undefined) return;
     const core = this.core();
+    task.refused = attempt.launch_id;
     if (task.kill !== undefined) {
       void completeWithout(core, task, CANCELLED);
       return;
@@ -53,14 +58,15 @@ export class AttemptEvents implements ExecutorEvents {
       return;
     }
     setTimeout(() => {
-      if (this.taskOf(attempt) === task && task.ending === undefined) launchAgain(core, task);
+      const isStill = core.live.get(attempt.task_id) === task && task.record.launch_id === attempt.launch_id;
+      if (isStill && task.ending === undefined) launchAgain(core, task);
     }, backOffMs(task.refusals));
   }
 
   async lost(attempt: Attempt, running: Running | undefined): Promise<boolean> {
     const task = this.taskOf(attempt);
     if (task === undefined) return true;
-    if (running !== undefined) await recordStarted(this.core(), task, running);
+    if (running !== undefined) await this.guard(task, () => recordStarted(this.core(), task, running));
     return completeWithout(this.core(), task, LOST);
   }
 
@@ -92,8 +98,10 @@ export class AttemptEvents implements ExecutorEvents {
     await retry(action, { log: core.log, what, about: { task_id }, lasts }).catch(() => undefined);
   }
 
+  /** The task whose attempt this is now. One that was refused was already told of: another one takes its place. */
   private taskOf({ launch_id, launch_token }: Attempt): LiveTask | undefined {
     const task = this.core().live.byLaunch(launch_id);
-    return task?.record.launch_token === launch_token ? task : undefined;
+    if (task?.record.launch_token !== launch_token || task.refused === launch_id) return undefined;
+    return task;
   }
 }

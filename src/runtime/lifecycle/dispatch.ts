@@ -59,11 +59,13 @@ function track(
       return;
     }
     const launching = launch(core, task, place);
-    task.dispatching = launching.catch(() => undefined);
+    const settled = launching.catch(() => undefined);
+    task.dispatching = settled;
     try {
       await launching;
     } finally {
-      task.dispatching = undefined;
+      // It may have been refused while it was told, and the next one be under way.
+      if (task.dispatching === settled) task.dispatching = undefined;
     }
   };
   const what = 'cannot write down a launch';

@@ -1,5 +1,5 @@
 import type { KillRequest, LiveTask } from '../live-tasks.js';
-import { CANCELLED_WAITING } from './classify.js';
+import { CANCELLED, CANCELLED_WAITING } from './classify.js';
 import { completeWithout } from './complete.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
@@ -33,7 +33,10 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
     await recordKill(core, task);
   }
   const { launch_id } = task.record;
-  if (launch_id !== null) core.executor.kill(launch_id, task.kill);
+  if (launch_id === null) return;
+  // Nothing of it runs, and there may be no place for another launch for long.
+  if (task.refused === launch_id || core.unlaunched.has(task)) void completeWithout(core, task, CANCELLED);
+  else core.executor.kill(launch_id, task.kill);
 }
 
 /** How long a kill waits for the start of a task that has just been dispatched, so that history tells them in order. */
