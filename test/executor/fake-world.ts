@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { Attempt, ExecutorEvents, Place } from '../../src/executor/executor.js';
+import { resolvePlan } from '../../src/sandbox/plan.js';
+import { submitSchema } from '../../src/task/request.js';
+import { ableHost } from '../sandbox/hosts.js';
+import { Chaos, type Fate } from './chaos.js';
+import { FakeExecutor } from './fake-executor.js';
+import { FakePlace } from './fake-place.js';
+import type { Work, World } from './world.js';
+
+/** Fates of messages, and which launches are refused for want of room, in order: faithful and roomy after that. */
+export interface FakeWorldOptions {
+  /** Of what executors and places say to each other. */
+  wire?: readonly Fate[];
+  /** Of what each executor, one after the other, says to the runtime. */
+  events?: readonly (readonly Fate[])[];
+  refusals?: readonly boolean[];
+}
+
+/** Places without processes, behind an executor that keeps its word and no more. */
+export class FakeWorld implements World {
+  readonly places = new Map<string, FakePlace>();
+  readonly wire: Chaos;
+  /** What attempts of a task do. */
+  readonly works = new Map<string, Work>();
+  readonly #begun = new Map<number, number>();
+  readonly #chaoses: Chaos[] = [];
+  #attempts = 0;
+  #launches = 0;
+
+  constructor(private readonly options: FakeWorldOptions = {}) {
+    this.wire = new Chaos(options.wire ?? []);
+  }
+
+  /** What stands between the next executor and its runtime. */
+  chaos(): Chaos {
+    const chaos = new Chaos(this.options.events?.[this.#chaoses.length] ?? []);
+    this.#chaoses.push(chaos);
+    return chaos;
+  }
+
+  /** The place that lives, or a new one. */
+  place(): FakePlace {
+    const there = [...this.places.values()].find(({ lives }) => lives);
+    if (there !== undefined) return there;
+    const number = this.places.size + 1;
+    const place = new FakePlace(`place-${number}`, number, {
+      workOf: ({ task_id }) => this.works.get(task_id) ?? { does: 'nothing' },
+      begun: ({ launch_id }) => this.#begun.set(launch_id, (this.#begun.get(launch_id) ?? 0) + 1),
+      refuses: () => this.options.refusals?.[this.#launches++] ?? false,
+    });
+    this.places.set(place.incarnation, place);
+    return place;
+  }
+
+  open(events: ExecutorEvents): FakeExecutor {
+    return new FakeExecutor(this, events);
+  }
+
+  attempt(work: Work, { incarnation }: Place): Attempt {
+    const launch_id = ++this.#attempts;
+    const task_id = `task-${launch_id}`;
+    this.works.set(task_id, work);
+    const wall_time_ms = work.does === 'run' ? work.wallTimeMs : undefined;
+    const execution = { kind: 'command' as const, program: '/bin/true' };
+    const request = submitSchema.parse({ task_id, execution, limits: { wall_time_ms } });
+    const { plan } = resolvePlan(request, ableHost(), { capabilityMode: 'adaptive', wallTimeMs: 0 });
+    return { task_id, launch_id, launch_token: randomUUID(), incarnation, request, plan };
+  }
+
+  begun({ launch_id }: Pick<Attempt, 'launch_id'>): number {
+    return this.#begun.get(launch_id) ?? 0;
+  }
+
+  /** How often each attempt that has begun did. */
+  allBegun(): ReadonlyMap<number, number> {
+    return this.#begun;
+  }
+
+  runs({ incarnation, launch_id }: Attempt): boolean {
+    return this.places.get(incarnation)?.isAlive(launch_id) === true;
+  }
+
+  finish({ incarnation, launch_id }: Attempt): void {
+    this.places.get(incarnation)?.finish(launch_id);
+  }
+
+  crash({ incarnation }: Place): Promise<void> {
+    const place = this.places.get(incarnation);
+    if (place !== undefined) place.lives = false;
+    return Promise.resolve();
+  }
+
+  lives({ incarnation }: Place): boolean {
+    return this.places.get(incarnation)?.lives === true;
+  }
+
+  /** Leaves no timer. */
+  remove(): void {
+    for (const chaos of [this.wire, ...this.#chaoses]) chaos.stop();
+    for (const place of this.places.values()) place.remove();
+  }
+}
