@@ -14,7 +14,7 @@ import { waitAtMost } from './wait.js';
 export async function killTask(core: Core, task: LiveTask, how: KillRequest): Promise<void> {
   if (task.ending !== undefined) return;
   const first = task.kill === undefined;
-  task.kill = { ...task.kill, ...how };
+  const firstOrder = (task.kill ??= how);
   task.firstStop ??= 'kill';
   core.waiting.remove(task.record.task_id);
   await task.dispatching;
@@ -36,7 +36,8 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
   if (launch_id === null) return;
   // Nothing of it runs, and there may be no place for another launch for long.
   if (task.refused === launch_id || core.unlaunched.has(task)) void completeWithout(core, task, CANCELLED);
-  else core.executor.kill(launch_id, task.kill);
+  // The first one may still wait for the start, and be told after this one: it counts all the same.
+  else for (const order of new Set([firstOrder, how])) core.executor.kill(launch_id, order);
 }
 
 /** How long a kill waits for the start of a task that has just been dispatched, so that history tells them in order. */
