@@ -12,7 +12,6 @@ import {
 import type { Chaos } from './chaos.js';
 import type { FakePlace } from './fake-place.js';
 import type { FakeWorld } from './fake-world.js';
-import { OWN_GRACE_MS } from './world.js';
 
 /** How often it compares what its places know with what it has told. Milliseconds. */
 const LOOK_MS = 2;
@@ -81,7 +80,7 @@ export class FakeExecutor implements Executor {
 
   kill(launchId: number, order: KillOrder): void {
     const held = this.#held.get(launchId);
-    if (held !== undefined) held.kill = bothOrders(held.kill, order, OWN_GRACE_MS);
+    if (held !== undefined) held.kill = bothOrders(held.kill, order, this.world.ownGraceMs);
   }
 
   hears(launchId: number): boolean {
@@ -129,7 +128,7 @@ export class FakeExecutor implements Executor {
     }
     if (this.#place === undefined && this.#looksWithout-- <= 0) {
       this.#place = this.world.place();
-      this.#isReadyTold = false;
+      this.#isReadyTold = this.#place === undefined;
     }
     if (!this.#isReadyTold)
       this.#isReadyTold = this.#toRuntime.send(() => {

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { Attempt, KillOrder, LiveUsage, Place } from '../../src/executor/executor.js';
 import type { Outcome, Running } from '../../src/supervisor/wire/protocol.js';
-import { OWN_GRACE_MS, type Work } from './world.js';
+import type { Work } from './world.js';
 
 const { SIGKILL, SIGTERM } = constants.signals;
 const NOTHING = { bytes: 0, kept_bytes: 0 };
@@ -27,6 +27,7 @@ class FakeProcess {
     attempt: Attempt,
     readonly work: Work,
     pid: number,
+    private readonly ownGraceMs: number,
   ) {
     const { launch_id, launch_token: token } = attempt;
     const running = { launch_id, token, pid, start_ticks: 1, started_at_ms: Date.now() };
@@ -57,7 +58,7 @@ class FakeProcess {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  #stop(reason: 'kill' | 'timeout', { signal = SIGTERM, grace_ms = OWN_GRACE_MS }: KillOrder): void {
+  #stop(reason: 'kill' | 'timeout', { signal = SIGTERM, grace_ms = this.ownGraceMs }: KillOrder): void {
     if (!this.alive) return;
     const isFirst = this.#first === undefined;
     this.#first ??= reason;
@@ -98,6 +99,8 @@ class FakeProcess {
 
 /** What the world of a place decides. */
 export interface PlaceRules {
+  /** From TERM to KILL where an order says nothing. Milliseconds. */
+  ownGraceMs: number;
   /** What an attempt does. */
   workOf: (attempt: Attempt) => Work;
   /** Called for each that begins. */
@@ -126,7 +129,12 @@ export class FakePlace implements Place {
       this.runs.set(launch_id, { attempt, outcome: neverBegun(attempt) });
     else {
       this.rules.begun(attempt);
-      const process = new FakeProcess(attempt, this.rules.workOf(attempt), 1000 + launch_id);
+      const process = new FakeProcess(
+        attempt,
+        this.rules.workOf(attempt),
+        1000 + launch_id,
+        this.rules.ownGraceMs,
+      );
       this.#processes.set(launch_id, process);
       this.runs.set(launch_id, process.run);
     }

@@ -5,8 +5,8 @@ import { submitSchema } from '../../src/task/request.js';
 import { ableHost } from '../sandbox/hosts.js';
 import { Chaos, type Fate } from './chaos.js';
 import { FakeExecutor } from './fake-executor.js';
-import { FakePlace } from './fake-place.js';
-import type { Work, World } from './world.js';
+import { FakePlace, type FakeRun } from './fake-place.js';
+import { OWN_GRACE_MS, type Work, type World } from './world.js';
 
 /** Fates of messages, and which launches are refused for want of room, in order: faithful and roomy after that. */
 export interface FakeWorldOptions {
@@ -15,6 +15,7 @@ export interface FakeWorldOptions {
   /** Of what each executor, one after the other, says to the runtime. */
   events?: readonly (readonly Fate[])[];
   refusals?: readonly boolean[];
+  ownGraceMs?: number;
 }
 
 /** Places without processes, behind an executor that keeps its word and no more. */
@@ -25,11 +26,15 @@ export class FakeWorld implements World {
   readonly works = new Map<string, Work>();
   readonly #begun = new Map<number, number>();
   readonly #chaoses: Chaos[] = [];
+  readonly ownGraceMs: number;
+  /** No place comes any more. */
+  withholdsPlaces = false;
   #attempts = 0;
   #launches = 0;
 
   constructor(private readonly options: FakeWorldOptions = {}) {
     this.wire = new Chaos(options.wire ?? []);
+    this.ownGraceMs = options.ownGraceMs ?? OWN_GRACE_MS;
   }
 
   /** What stands between the next executor and its runtime. */
@@ -40,11 +45,12 @@ export class FakeWorld implements World {
   }
 
   /** The place that lives, or a new one. */
-  place(): FakePlace {
+  place(): FakePlace | undefined {
     const there = [...this.places.values()].find(({ lives }) => lives);
-    if (there !== undefined) return there;
+    if (there !== undefined || this.withholdsPlaces) return there;
     const number = this.places.size + 1;
     const place = new FakePlace(`place-${number}`, number, {
+      ownGraceMs: this.ownGraceMs,
       workOf: ({ task_id }) => this.works.get(task_id) ?? { does: 'nothing' },
       begun: ({ launch_id }) => this.#begun.set(launch_id, (this.#begun.get(launch_id) ?? 0) + 1),
       refuses: () => this.options.refusals?.[this.#launches++] ?? false,
@@ -72,9 +78,23 @@ export class FakeWorld implements World {
     return this.#begun.get(launch_id) ?? 0;
   }
 
-  /** How often each attempt that has begun did. */
-  allBegun(): ReadonlyMap<number, number> {
-    return this.#begun;
+  /** What has become of each attempt of a task that its place was told of, with that place. */
+  runsOf(taskId: string): { run: FakeRun; place: FakePlace }[] {
+    return [...this.places.values()].flatMap((place) =>
+      [...place.runs.values()]
+        .filter(({ attempt }) => attempt.task_id === taskId)
+        .map((run) => ({ run, place })),
+    );
+  }
+
+  /** Lets all end that wait. */
+  finishAll(): void {
+    for (const place of this.places.values()) for (const id of place.runs.keys()) place.finish(id);
+  }
+
+  /** True while no process runs anywhere. */
+  get isIdle(): boolean {
+    return [...this.places.values()].every((place) => place.isIdle);
   }
 
   runs({ incarnation, launch_id }: Attempt): boolean {
