@@ -213,7 +213,7 @@ export class Supervisors {
       this.events.died(link),
     ).catch(() => {
       if (!this.closing) this.events.abandoned(link);
-      return true;
+      return !this.closing;
     });
     if (isSettled)
       await this.untilDone('cannot forget a supervisor', () => this.forget(link)).catch(() => undefined);
