@@ -73,6 +73,8 @@ export class FakeExecutor implements Executor {
 
   launch(attempt: Attempt): boolean {
     const { incarnation, launch_id } = attempt;
+    // Committed by a daemon on its way out: the next one adopts it.
+    if (this.#isClosed) return true;
     if (!this.world.places.has(incarnation) || this.#dead.has(incarnation)) return false;
     this.#lookAt(this.#held.get(launch_id) ?? this.#hold(attempt, false));
     return true;
