@@ -50,7 +50,7 @@ export type LiveUsage = Pick<Usage, 'cpu_percent' | 'memory_bytes' | 'processes'
  * count, and of several ends the first that was told does.
  */
 export interface ExecutorEvents {
-  /** Its process runs. @param recovered it was adopted, and this is the first that is heard of it */
+  /** Its process runs; not told where its end is known by then, which tells the start. @param recovered it was adopted, and this is the first that is heard of it */
   started: (attempt: Attempt, running: Running, recovered: boolean) => void;
   /** Its wall time has passed, and it is being ended. @param atMs Unix time in milliseconds */
   timedOut: (attempt: Attempt, atMs: number) => void;

@@ -55,7 +55,7 @@ function placeAfter(executor: Executor, { incarnation }: Place): Promise<Place> 
  */
 export function executorSuite(name: string, make: () => Promise<World>): void {
   describe(`${name}: an attempt`, () => {
-    test.each([0, 7])('starts, and ends with its true exit code %i', async (code) => {
+    test.each([0, 7])('ends with its true exit code %i', async (code) => {
       const { world, told, launch } = await serve(await make());
       const attempt = launch({ does: 'exit', code });
       const outcome = await told.endOf(attempt);
@@ -64,12 +64,22 @@ export function executorSuite(name: string, make: () => Promise<World>): void {
         token: attempt.launch_token,
         exit_code: code,
       });
-      const { running, recovered } = await told.startOf(attempt);
-      expect(running).toMatchObject({ launch_id: attempt.launch_id, token: attempt.launch_token });
-      expect(running.pid).toBe(outcome.pid);
-      expect(recovered).toBe(false);
+      for (const { running, recovered } of told.starts) {
+        expect(running).toMatchObject({ launch_id: attempt.launch_id, pid: outcome.pid });
+        expect(recovered).toBe(false);
+      }
       expect(told.closings(attempt)).toHaveLength(1);
       expect(world.begun(attempt)).toBe(1);
+    });
+
+    test('is told as running while it runs', async () => {
+      const { world, told, launch } = await serve(await make());
+      const attempt = launch(WAIT);
+      const { running, recovered } = await told.startOf(attempt);
+      expect(running).toMatchObject({ launch_id: attempt.launch_id, token: attempt.launch_token });
+      expect(recovered).toBe(false);
+      world.finish(attempt);
+      expect((await told.endOf(attempt)).pid).toBe(running.pid);
     });
 
     test('that cannot begin ends with the reason', async () => {
