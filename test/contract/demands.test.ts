@@ -65,8 +65,9 @@ test('a task that waited for room waits on when the machine is no longer for it'
   await api().post(`/api/v1/tasks/${busy}/kill?wait_ms=60000`);
   expect((await submitAndWait(daemon, command('true'))).status).toBe('success');
   expect((await api().get(`/api/v1/tasks/${id}`)).body).toMatchObject({ status: 'accepted', waiting: {} });
-  expect(daemon.logs().some((line) => line.msg.includes('wait for a machine') && line['tasks'] === 1)).toBe(
-    true,
+  await waitFor(
+    () => daemon.logs().some((line) => line.msg.includes('wait for a machine') && line['tasks'] === 1),
+    { what: 'the line of the log' },
   );
   await daemon.restart({ flags: [...flags, '--tag', 'gpu'] });
   expect((await waitForEnd(daemon, id)).status).toBe('success');

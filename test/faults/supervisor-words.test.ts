@@ -65,7 +65,8 @@ test.each([
   expect((await waitForEnd(daemon, after)).status).toBe('success');
   expect((await eventTypes(daemon, id)).slice(-2)).toEqual(['resource_released', 'failed']);
   expect((await http(daemon.url).get('/api/v1/runtime/resources')).body.reserved.task_slots).toBe(0);
-  expect(daemon.logs().filter(({ msg }) => msg.includes('is not understood')).length).toBe(acknowledged);
+  const told = () => daemon.logs().filter(({ msg }) => msg.includes('is not understood')).length;
+  await waitFor(() => told() === acknowledged, { what: 'one line of the log for each' });
   // Once it is written down nobody tells of it any more.
   await daemon.restart();
   expect((await submitAndWait(daemon, command('true'))).status).toBe('success');
