@@ -8,6 +8,7 @@ const ROOMS = {
   binary: ['files'],
   'sandbox/limits': [],
   task: ['sandbox/limits'],
+  settings: ['task'],
   ledger: ['task'],
   'store/database/migrations': [],
   'store/database': ['files', 'binary', 'task', 'store/database/migrations'],
@@ -33,7 +34,7 @@ const ROOMS = {
     ...['supervisor/wire', 'supervisor/journal', 'supervisor/spawn'],
   ],
   'runtime/files': ['files', 'task', 'sandbox/process'],
-  'runtime/views': ['files', 'task', 'store/**', 'ledger', 'runtime', 'runtime/files'],
+  'runtime/views': ['files', 'task', 'settings', 'store/**', 'ledger', 'runtime', 'runtime/files'],
   'runtime/output': [
     'files',
     'task',
@@ -74,12 +75,12 @@ const ROOMS = {
   'api/routes': ['files', 'task', 'runtime', 'api'],
   api: ['files', 'sandbox/limits', 'task', 'runtime', 'runtime/output', 'api/**'],
   client: ['files', 'task'],
-  'cli/commands': ['files', 'task', 'client', 'cli'],
-  cli: ['files', 'sandbox/limits', 'task', 'client', 'cli/**'],
+  'cli/commands': ['files', 'task', 'settings', 'client', 'cli'],
+  cli: ['files', 'sandbox/limits', 'task', 'settings', 'client', 'cli/**'],
   'offline/checks': ['files', 'task', 'client', 'runtime/**', 'store/**', 'sandbox/**', 'supervisor/**'],
   offline: ['files', 'task', 'client', 'runtime/**', 'store/**', 'sandbox/**', 'supervisor/**', 'offline/**'],
   daemon: [
-    ...['files', 'task', 'ledger', 'store/**', 'sandbox/**', 'supervisor/**', 'executor/**'],
+    ...['files', 'task', 'settings', 'ledger', 'store/**', 'sandbox/**', 'supervisor/**', 'executor/**'],
     ...['runtime/**', 'api/**'],
   ],
 };
@@ -143,10 +144,13 @@ module.exports = {
     },
     {
       name: 'config-is-pure',
-      comment: 'src/daemon/config.ts may import task and ledger only',
+      comment: 'the configuration may import settings, task and ledger only',
       severity: 'error',
-      from: { path: '^src/daemon/config\\.ts$' },
-      to: { path: '^(src|bin|test)/', pathNot: '^src/(task|ledger)/' },
+      from: { path: '^src/daemon/(config|read-settings)\\.ts$' },
+      to: {
+        path: '^(src|bin|test)/',
+        pathNot: '^src/(settings|task|ledger)/|^src/daemon/read-settings\\.ts$',
+      },
     },
     {
       name: 'serve-is-lazy',
@@ -158,10 +162,18 @@ module.exports = {
     },
     {
       name: 'client-loads-no-task',
-      comment: 'client and command line take types from task, which cost nothing at start-up',
+      comment:
+        'client, command line and the settings it shows take types from task, which cost nothing at start-up',
       severity: 'error',
-      from: { path: '^src/(client|cli)/' },
+      from: { path: '^src/(client|cli|settings)/' },
       to: { path: '^src/task/', ...AT_RUN_TIME },
+    },
+    {
+      name: 'settings-are-light',
+      comment: 'the table of settings is read for the help of serve, which is to come at once',
+      severity: 'error',
+      from: { path: '^src/settings/' },
+      to: { pathNot: '^src/(settings|task)/' },
     },
     {
       name: 'supervisor-stays-small',

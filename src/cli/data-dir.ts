@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { SETTINGS } from '../settings/settings.js';
 import { UsageError } from './usage-error.js';
 
 /** Where a daemon keeps everything unless it is told otherwise. */
-const DEFAULT_DATA_DIR = 'runtime-data';
+const DEFAULT_DATA_DIR = SETTINGS.dataDir.default;
 
 /** `--data-dir`, for commands that work on the files of a daemon. */
 export function dataDirOption(): Option {

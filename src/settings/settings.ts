@@ -1,0 +1,276 @@
+import type { Resources } from '../task/resources.js';
+import type { Setting } from './setting.js';
+
+/**
+ * The settings of `execgo serve`, each told here and nowhere else. The command line and its help, the configuration,
+ * `GET /api/v1/runtime/config` and the table in `docs/operation.md` are made from it, in this order.
+ */
+export const SETTINGS = {
+  listenAddr: {
+    flag: '--listen-addr <host:port>',
+    kind: 'text',
+    default: '127.0.0.1:8080',
+    help: 'where to listen',
+    more: '; other addresses than loopback need `--insecure`',
+  },
+  listenSocket: {
+    flag: '--listen-socket <path>',
+    kind: 'word',
+    help: 'listen on a Unix socket, and on no address',
+  },
+  listenSocketMode: {
+    flag: '--listen-socket-mode <mode>',
+    kind: 'mode',
+    goesWith: 'listenSocket',
+    default: '0600',
+    otherwise: 'this user',
+    help: 'who may connect to it, as an octal mode',
+    more: ': `0660` lets its group in, `0666` everybody',
+  },
+  dataDir: {
+    flag: '--data-dir <path>',
+    kind: 'word',
+    default: 'runtime-data',
+    help: 'where everything is kept',
+  },
+  maxRunningTasks: {
+    flag: '--max-running-tasks <n>',
+    kind: 'count',
+    min: 1,
+    default: 4,
+    help: 'task slots',
+  },
+  maxQueuedTasks: {
+    flag: '--max-queued-tasks <n>',
+    kind: 'count',
+    default: 128,
+    help: 'how many tasks may wait',
+  },
+  maxConnections: {
+    flag: '--max-connections <n>',
+    kind: 'count',
+    min: 16,
+    default: 2048,
+    help: 'how many clients may be connected',
+    more: '; no more than half the files that the daemon may open',
+  },
+  maxBodyBytes: {
+    flag: '--max-body-bytes <n>',
+    kind: 'count',
+    // The largest body there may be, that of a batch.
+    min: 33_554_432,
+    default: 134_217_728,
+    help: 'what the bodies of all requests may hold at once',
+  },
+  terminationGraceMs: {
+    flag: '--termination-grace-ms <n>',
+    kind: 'count',
+    default: 5000,
+    help: 'from TERM to KILL',
+    more: ', where a kill does not say',
+  },
+  defaultWallTimeMs: {
+    flag: '--default-wall-time-ms <n>',
+    kind: 'count',
+    default: 300_000,
+    help: 'how long a task may run whose request does not say; 0: no limit',
+  },
+  outputKeepBytes: {
+    flag: '--output-keep-bytes <n>',
+    kind: 'count',
+    min: 1,
+    default: 67_108_864,
+    help: 'how much of each output stream is kept',
+    more: ' from its start',
+  },
+  resultRetentionSecs: {
+    flag: '--result-retention-secs <n>',
+    kind: 'count',
+    default: 604_800,
+    help: 'how long ended tasks are kept',
+  },
+  idempotencyRetentionSecs: {
+    flag: '--idempotency-retention-secs <n>',
+    kind: 'count',
+    min: 1,
+    default: 2_592_000,
+    help: 'how long idempotency keys are kept',
+  },
+  retainMaxTasks: {
+    flag: '--retain-max-tasks <n>',
+    kind: 'count',
+    default: 0,
+    otherwise: 'no bound',
+    help: 'how many ended tasks are kept',
+  },
+  retainMaxBytes: {
+    flag: '--retain-max-bytes <n>',
+    kind: 'count',
+    default: 0,
+    otherwise: 'no bound',
+    help: 'disk space that ended tasks may take',
+  },
+  gcIntervalMs: {
+    flag: '--gc-interval-ms <n>',
+    kind: 'count',
+    min: 1,
+    default: 1000,
+    help: 'how often they are looked for',
+    more: ', and what else is due',
+  },
+  dispatchPollIntervalMs: {
+    flag: '--dispatch-poll-interval-ms <n>',
+    kind: 'count',
+    min: 1,
+    default: 250,
+    help: 'how often waiting tasks are looked at beyond need',
+    more: ': a safety net',
+  },
+  starvationMs: {
+    flag: '--starvation-ms <n>',
+    kind: 'count',
+    min: 1,
+    default: 60_000,
+    help: 'after this wait a task gets room held for it',
+  },
+  cgroupRoot: {
+    flag: '--cgroup-root <path>',
+    kind: 'absolute',
+    default: '/sys/fs/cgroup/execgo-runtime',
+    help: 'where cgroups are made',
+  },
+  runtimeId: {
+    flag: '--runtime-id <id>',
+    env: 'EXECGO_RUNTIME_ID',
+    kind: 'word',
+    otherwise: 'host and address',
+    help: 'the name of this daemon',
+  },
+  defaultCapabilityMode: {
+    flag: '--default-capability-mode <mode>',
+    env: 'EXECGO_RUNTIME_DEFAULT_CAPABILITY_MODE',
+    kind: 'choice',
+    choices: ['adaptive', 'strict'],
+    default: 'adaptive',
+    more: ', which refuses what this host cannot enforce; where a request does not say',
+  },
+  disableLinuxSandbox: {
+    flag: '--disable-linux-sandbox',
+    env: 'EXECGO_RUNTIME_DISABLE_LINUX_SANDBOX',
+    kind: 'flag',
+    opposite: 'linux_sandbox_enabled',
+    help: 'offer no namespaces',
+  },
+  disableCgroup: {
+    flag: '--disable-cgroup',
+    env: 'EXECGO_RUNTIME_DISABLE_CGROUP',
+    kind: 'flag',
+    opposite: 'cgroup_enabled',
+    help: 'use no cgroups',
+  },
+  capacityMemoryBytes: {
+    flag: '--capacity-memory-bytes <n>',
+    env: 'EXECGO_RUNTIME_CAPACITY_MEMORY_BYTES',
+    kind: 'count',
+    min: 1,
+    otherwise: 'detected',
+    help: 'memory to give to tasks',
+  },
+  capacityPids: {
+    flag: '--capacity-pids <n>',
+    env: 'EXECGO_RUNTIME_CAPACITY_PIDS',
+    kind: 'count',
+    min: 1,
+    otherwise: 'detected',
+    help: 'processes to give to tasks',
+  },
+  capacityCpuMillis: {
+    flag: '--capacity-cpu-millis <n>',
+    kind: 'count',
+    min: 1,
+    otherwise: 'detected',
+    help: 'thousandths of cores to give to tasks',
+  },
+  tenantQuotas: {
+    flag: '--tenant-quota <quota>',
+    kind: 'quota',
+    repeatable: true,
+    help: '`name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS]`',
+    more: ': what one tenant may have at once',
+  },
+  profile: {
+    flag: '--profile <name>',
+    kind: 'name',
+    help: 'what tasks with `policy.demands.profile` ask for',
+  },
+  tags: {
+    flag: '--tag <name>',
+    kind: 'name',
+    repeatable: true,
+    help: 'what tasks with `policy.demands.tags` ask for',
+  },
+  taskUser: {
+    flag: '--task-user <user>',
+    kind: 'word',
+    help: 'run tasks as this user, when the daemon is root',
+    more: "; without it, as the daemon's own",
+  },
+  allowRootfs: {
+    flag: '--allow-rootfs <dir>',
+    kind: 'absolute',
+    repeatable: true,
+    help: 'a directory in or below which a task may have its root file system',
+  },
+  launcher: {
+    flag: '--launcher <launcher>',
+    kind: 'choice',
+    choices: ['libc', 'execa', 'auto'],
+    default: 'auto',
+    more: ': by what processes are started',
+  },
+  allowHosts: {
+    flag: '--allow-host <name>',
+    kind: 'text',
+    repeatable: true,
+    help: 'a host name by which this machine may be addressed',
+  },
+  insecure: {
+    flag: '--insecure',
+    kind: 'flag',
+    help: 'listen on other addresses than loopback without asking who comes',
+  },
+  drain: {
+    flag: '--drain',
+    kind: 'flag',
+    help: 'when told to stop, wait for the running tasks first',
+  },
+  logLevel: {
+    flag: '--log-level <level>',
+    kind: 'choice',
+    choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    must: 'must be a pino level, e.g. "info"',
+    default: 'info',
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** The settings with the names of their values, in their order. */
+export const settingList = Object.entries(SETTINGS) as readonly (readonly [keyof Settings, Setting])[];
+
+type Item<S extends Setting> = S extends { kind: 'count' | 'mode' }
+  ? number
+  : S extends { choices: readonly (infer Word)[] }
+    ? Word
+    : string;
+
+type Value<S extends Setting> = S extends { kind: 'flag' }
+  ? boolean
+  : S extends { kind: 'quota' }
+    ? ReadonlyMap<string, Resources>
+    : S extends { repeatable: true }
+      ? readonly Item<S>[]
+      : S extends { default: string | number }
+        ? Item<S>
+        : Item<S> | undefined;
+
+/** What the settings hold. */
+export type Settings = { readonly [Key in keyof typeof SETTINGS]: Value<(typeof SETTINGS)[Key]> };
