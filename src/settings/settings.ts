@@ -152,7 +152,7 @@ export const SETTINGS = {
     kind: 'choice',
     choices: ['adaptive', 'strict'],
     default: 'adaptive',
-    more: ', which refuses what this host cannot enforce; where a request does not say',
+    more: ', where a request does not say: `strict` refuses what this host cannot enforce',
   },
   disableLinuxSandbox: {
     flag: '--disable-linux-sandbox',
