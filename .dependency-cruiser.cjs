@@ -169,6 +169,13 @@ module.exports = {
       to: { path: '^src/task/', ...AT_RUN_TIME },
     },
     {
+      name: 'client-loads-no-settings',
+      comment: 'no command but serve loads the table of settings; the others take a default or two',
+      severity: 'error',
+      from: { path: '^src/(client|cli)/', pathNot: '^src/cli/commands/serve\\.ts$' },
+      to: { path: '^src/settings/', pathNot: '^src/settings/defaults\\.ts$', ...AT_RUN_TIME },
+    },
+    {
       name: 'settings-are-light',
       comment: 'the table of settings is read for the help of serve, which is to come at once',
       severity: 'error',

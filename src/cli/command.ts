@@ -1,11 +1,11 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ExecgoClient } from '../client/index.js';
 import { isLocalServer } from '../client/server-address.js';
-import { SETTINGS } from '../settings/settings.js';
+import { LISTEN_ADDR } from '../settings/defaults.js';
 import { UsageError } from './usage-error.js';
 
 /** Where a command looks for the daemon when nothing says where it is. */
-export const DEFAULT_SERVER = `http://${SETTINGS.listenAddr.default}`;
+export const DEFAULT_SERVER = `http://${LISTEN_ADDR}`;
 
 /** A commander command that throws instead of exiting, and says how it is used. */
 export function command(name: string, summary: string, examples: readonly string[]): Command {

@@ -1,20 +1,17 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { SETTINGS } from '../settings/settings.js';
+import { DATA_DIR } from '../settings/defaults.js';
 import { UsageError } from './usage-error.js';
-
-/** Where a daemon keeps everything unless it is told otherwise. */
-const DEFAULT_DATA_DIR = SETTINGS.dataDir.default;
 
 /** `--data-dir`, for commands that work on the files of a daemon. */
 export function dataDirOption(): Option {
-  return new Option('--data-dir <path>', `the data directory (default: ${DEFAULT_DATA_DIR})`);
+  return new Option('--data-dir <path>', `the data directory (default: ${DATA_DIR})`);
 }
 
 /** What `--data-dir` names, absolute. */
 export function dataDirOf(options: { dataDir?: string | undefined }): string {
-  return resolve(options.dataDir ?? DEFAULT_DATA_DIR);
+  return resolve(options.dataDir ?? DATA_DIR);
 }
 
 /**
@@ -28,5 +25,5 @@ export function worksOnFiles(command: Command): boolean {
   if (dataDir !== undefined && server === 'cli')
     throw new UsageError('give --data-dir or --server, not both');
   if (dataDir !== undefined) return true;
-  return server === 'default' && existsSync(join(DEFAULT_DATA_DIR, 'runtime.db'));
+  return server === 'default' && existsSync(join(DATA_DIR, 'runtime.db'));
 }

@@ -3,7 +3,7 @@ import pino, { type Logger } from 'pino';
 import type { Config } from './config.js';
 import { startDaemon } from './daemon.js';
 import { lossyDestination } from './log-destination.js';
-import { SETTINGS } from '../settings/settings.js';
+import { LISTEN_ADDR } from '../settings/defaults.js';
 
 /**
  * Runs a daemon as this process: logs to stdout (JSON; for people on a terminal), stops in order on SIGTERM or SIGINT,
@@ -47,7 +47,7 @@ async function firstSignal(): Promise<string> {
 }
 
 /** Where the client looks for a daemon by itself. */
-const DEFAULT_URL = `http://${SETTINGS.listenAddr.default}`;
+const DEFAULT_URL = `http://${LISTEN_ADDR}`;
 
 function greet(url: string): void {
   const server = url === DEFAULT_URL ? '' : ` --server ${url}`;

@@ -1,4 +1,5 @@
 import type { Resources } from '../task/resources.js';
+import { DATA_DIR, LISTEN_ADDR } from './defaults.js';
 import type { Setting } from './setting.js';
 
 /**
@@ -9,7 +10,7 @@ export const SETTINGS = {
   listenAddr: {
     flag: '--listen-addr <host:port>',
     kind: 'text',
-    default: '127.0.0.1:8080',
+    default: LISTEN_ADDR,
     help: 'where to listen',
     more: '; other addresses than loopback need `--insecure`',
   },
@@ -24,13 +25,13 @@ export const SETTINGS = {
     goesWith: 'listenSocket',
     default: '0600',
     otherwise: 'this user',
-    help: 'who may connect to it, as an octal mode',
+    help: 'who may connect to that socket, as an octal mode',
     more: ': `0660` lets its group in, `0666` everybody',
   },
   dataDir: {
     flag: '--data-dir <path>',
     kind: 'word',
-    default: 'runtime-data',
+    default: DATA_DIR,
     help: 'where everything is kept',
   },
   maxRunningTasks: {
@@ -115,7 +116,7 @@ export const SETTINGS = {
     kind: 'count',
     min: 1,
     default: 1000,
-    help: 'how often they are looked for',
+    help: 'how often tasks to be removed are looked for',
     more: ', and what else is due',
   },
   dispatchPollIntervalMs: {

@@ -40,7 +40,8 @@ const SOUND: Record<string, string> = {
   'src/daemon/run-daemon.ts': leaf + load('./daemon.js'),
   'src/daemon/config.ts': load('../ledger/ledger.js', './read-settings.js'),
   'src/daemon/read-settings.ts': leaf + load('../settings/settings.js', '../task/ids.js', 'zod'),
-  'src/settings/settings.ts': type('../task/ids.js'),
+  'src/settings/defaults.ts': leaf,
+  'src/settings/settings.ts': type('../task/ids.js') + load('./defaults.js'),
   'src/files/directory.ts': leaf + load('node:fs'),
   'src/task/ids.ts': leaf,
   'src/task/request.ts': leaf + load('zod'),
@@ -63,8 +64,9 @@ const SOUND: Record<string, string> = {
   'src/api/routes/routes.ts': load('../../task/request.js'),
   'src/client/index.ts': type('../task/ids.js'),
   'src/cli/main.ts':
-    load('../client/index.js', '../settings/settings.js') + lazy('./commands/serve.js', './commands/gc.js'),
-  'src/cli/commands/serve.ts': lazy('../../daemon/run-daemon.js', '../../daemon/config.js'),
+    load('../client/index.js', '../settings/defaults.js') + lazy('./commands/serve.js', './commands/gc.js'),
+  'src/cli/commands/serve.ts':
+    load('../../settings/settings.js') + lazy('../../daemon/run-daemon.js', '../../daemon/config.js'),
   'src/cli/commands/gc.ts': lazy('../../offline/gc.js') + load('../../client/index.js'),
   'src/offline/gc.ts':
     leaf + load('../files/directory.js', '../runtime/service.js', '../store/store.js', '../client/index.js'),
@@ -98,7 +100,7 @@ test('every rule bites', () => {
     'src/runtime/files/bad.ts': load('../lifecycle/submit.js'),
     'src/api/bad.ts': load('../store/store.js'),
     'src/client/bad.ts': load('../task/ids.js'),
-    'src/cli/bad.ts': load('../daemon/daemon.js'),
+    'src/cli/bad.ts': load('../daemon/daemon.js', '../settings/settings.js'),
     'src/cli/commands/gc.ts': load('../../offline/gc.js') + lazy('../../store/store.js'),
     'src/offline/bad.ts': load('../api/app.js'),
     'src/cli/commands/serve.ts':
@@ -142,6 +144,7 @@ test('every rule bites', () => {
       'room-api: src/api/bad.ts → src/store/store.ts',
       'client-loads-no-task: src/client/bad.ts → src/task/ids.ts',
       'room-cli: src/cli/bad.ts → src/daemon/daemon.ts',
+      'client-loads-no-settings: src/cli/bad.ts → src/settings/settings.ts',
       'room-offline: src/offline/bad.ts → src/api/app.ts',
       'own-work-gc: src/cli/commands/gc.ts → src/store/store.ts',
       'serve-is-lazy: src/cli/commands/gc.ts → src/offline/gc.ts',
