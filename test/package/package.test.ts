@@ -24,10 +24,10 @@ const INSTALL_MS = 300_000;
 /** What may be in the package. */
 const EXPECTED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
-  /^docs\/[\w-]+\.(md|service|socket)$/,
+  /^docs\/[\w-]+\.(md|service|socket|1)$/,
   /^dist\/bin\/(execgo|cli|supervisor)\.js$/,
   /^dist\/bin\/package\.json$/,
-  /^dist\/src\/(api|binary|client|daemon|executor|files|ledger|offline|runtime|sandbox|store|supervisor|task)\/([\w-]+\/){0,2}[\w-]+\.js$/,
+  /^dist\/src\/(api|binary|client|daemon|executor|files|ledger|offline|runtime|sandbox|settings|store|supervisor|task)\/([\w-]+\/){0,2}[\w-]+\.js$/,
   /^dist\/src\/(client|task|sandbox\/limits)\/[\w-]+\.d\.ts$/,
 ];
 
@@ -61,7 +61,13 @@ test('the package has what it needs to run, its documentation, and the types of 
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
   expect(files.filter((file) => !EXPECTED.some((pattern) => pattern.test(file)))).toEqual([]);
-  for (const file of ['LICENSE', 'README.md', 'docs/execgo.service', 'dist/src/client/index.d.ts'])
+  for (const file of [
+    'LICENSE',
+    'README.md',
+    'docs/execgo.service',
+    'docs/execgo.1',
+    'dist/src/client/index.d.ts',
+  ])
     expect(files).toContain(file);
   const { dependencies, engines } = manifest(installed);
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
