@@ -106,7 +106,8 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       memoryBytes: config.capacityMemoryBytes,
       pids: config.capacityPids,
     });
-    const live = new LiveTasks();
+    const steady = () => performance.timeOrigin + performance.now();
+    const live = new LiveTasks({ now, steady });
     const files = new FileThread(config.dataDir);
     closers.push(() => files.close());
     const removal = { dataDir: config.dataDir, store, files, log };
@@ -156,7 +157,7 @@ export async function startDaemon({ config, version, log, env }: DaemonOptions):
       collector: new Collector(removal, retentionPolicy(config)),
       log,
       now,
-      steady: () => performance.timeOrigin + performance.now(),
+      steady,
       newId: () => makeTaskId(now()),
       newToken: randomUUID,
       inserting: new Set(),

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../store/records.js';
+import type { RunningTask } from '../store/records.js';
 import type { Outcome, Running } from '../supervisor/wire/protocol.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
@@ -106,9 +106,9 @@ export interface Executor {
 }
 
 /** The attempt of a task that is committed as running; undefined for one that has none, or one of the older runtime. */
-export function attemptOf(record: TaskRecord): Attempt | undefined {
-  const { task_id, launch_id, launch_token, incarnation, request, plan } = record;
-  if (launch_id === null || launch_token === null || incarnation === null) return undefined;
+export function attemptOf({ task_id, attempt, request, plan }: RunningTask): Attempt | undefined {
+  if (attempt.launch_id === null) return undefined;
+  const { launch_id, launch_token, incarnation } = attempt;
   return { task_id, launch_id, launch_token, incarnation, request, plan };
 }
 

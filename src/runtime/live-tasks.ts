@@ -1,32 +1,43 @@
-import type { TaskRecord } from '../store/records.js';
-import type { FirstStop } from './lifecycle/classify.js';
+import type { LiveRecord, RunningTask, WaitingTask } from '../store/records.js';
+import { onSteadyClock, type Clocks } from './steady-clock.js';
 
-/** A task that is not terminal. The record says what is committed; the rest is what is under way. */
-export interface LiveTask {
-  readonly record: TaskRecord;
-  /** Settles when the dispatch under way is committed or has failed; undefined when none is. */
-  dispatching: Promise<void> | undefined;
-  /**
-   * Its end is being committed: whoever comes now comes after it. Resolves with true once that is done, with false when
-   * the store was closed before: then the next start is told again.
-   */
-  ending: Promise<boolean> | undefined;
-  /** Set as soon as it is known, before its row is written: decides the end. */
-  firstStop: FirstStop;
-  /** A kill was asked for; kept even when its row cannot be written. */
-  kill: KillRequest | undefined;
-  /** False until this daemon has seen the task's files: a crash of the machine may have eaten them. */
-  filesChecked: boolean;
-  /** Its launch that was refused last: it has not begun, and nothing that is still told of it counts. */
-  refused: number | undefined;
-  /** How often in a row the place that takes launches has refused this one. */
-  refusals: number;
-  /** Clears the timer of `queue_timeout_ms`. */
+/** What is committed of a task that is not terminal, and what its status has in memory beside the row. */
+export type Phase = Waiting | Launched | Started;
+
+interface Waiting {
+  name: 'waiting';
+  record: WaitingTask;
+  /** When it was accepted, on the steady clock. */
+  acceptedAt: number;
+  /** Clears the timer of `queue_timeout_ms`; undefined while none runs. */
   cancelQueueTimeout: (() => void) | undefined;
-  /** When it was accepted and when its process started, on the steady clock; undefined until somebody needs it. */
-  acceptedAt: number | undefined;
-  startedAt: number | undefined;
 }
+
+/** Given to a place, or about to be. */
+interface Launched {
+  name: 'launched';
+  record: RunningTask;
+}
+
+interface Started {
+  name: 'started';
+  record: RunningTask;
+  /** When its process started, on the steady clock. */
+  startedAt: number;
+}
+
+/** What is being committed of a task; whoever comes now comes after it. */
+export type UnderWay =
+  /** Settles when the launch is committed or has failed. */
+  | { what: 'launch'; settled: Promise<void> }
+  /** Resolves with true once the end is committed, with false when the store was closed before: then the next start is told again. */
+  | { what: 'end'; committed: Promise<boolean> };
+
+/** Why a task is to end, as soon as it is known, before its row is written: what came first decides the end. */
+export type Stop =
+  | { first: 'kill'; kill: KillRequest }
+  /** Its wall time passed; a kill may have come after that. */
+  | { first: 'timeout'; kill: KillRequest | undefined };
 
 /** How to kill: signal number and milliseconds; absent values are the launch's own. */
 export interface KillRequest {
@@ -34,22 +45,67 @@ export interface KillRequest {
   grace_ms?: number | undefined;
 }
 
-/** @param firstStop which came first, when the record has both a kill and a timeout */
-export function liveTask(record: TaskRecord, filesChecked: boolean, firstStop?: FirstStop): LiveTask {
-  const only = record.kill_requested ? 'kill' : record.timeout_triggered ? 'timeout' : undefined;
-  return {
-    record,
-    dispatching: undefined,
-    ending: undefined,
-    firstStop: firstStop ?? only,
-    kill: record.kill_requested ? {} : undefined,
-    filesChecked,
-    refused: undefined,
-    refusals: 0,
-    cancelQueueTimeout: undefined,
-    acceptedAt: undefined,
-    startedAt: undefined,
-  };
+/** A launch that the place that takes launches has refused: it has not begun, and nothing that is still told of it counts. */
+interface Refusal {
+  launch_id: number;
+  /** How often in a row that place has refused the task. */
+  times: number;
+}
+
+/** A task that is not terminal. The record says what is committed; the rest is what is under way. */
+export class LiveTask {
+  phase: Phase;
+  underWay: UnderWay | undefined;
+  /** Kept also when its row cannot be written. */
+  stop: Stop | undefined;
+  refusal: Refusal | undefined;
+
+  /**
+   * @param filesChecked false until this daemon has seen the task's files: a crash of the machine may have eaten them
+   * @param stop as it was written down
+   */
+  constructor(
+    phase: Phase,
+    public filesChecked: boolean,
+    stop?: Stop,
+  ) {
+    this.phase = phase;
+    this.stop = stop;
+  }
+
+  get record(): LiveRecord {
+    return this.phase.record;
+  }
+
+  /** The number of its attempt; null while it waits, and for an attempt of the older runtime. */
+  get launchId(): number | null {
+    return this.phase.name === 'waiting' ? null : this.phase.record.attempt.launch_id;
+  }
+
+  /** Its record while that launch is its attempt. */
+  at(launchId: number): RunningTask | undefined {
+    return this.phase.name !== 'waiting' && this.launchId === launchId ? this.phase.record : undefined;
+  }
+
+  /** Settles when its end is committed, or is not going to be; undefined while it does not end. */
+  get ending(): Promise<boolean> | undefined {
+    return this.underWay?.what === 'end' ? this.underWay.committed : undefined;
+  }
+
+  /** How it is to be killed, if it is. */
+  get kill(): KillRequest | undefined {
+    return this.stop?.kill;
+  }
+
+  /** Asks for its end; of two orders to kill the first counts. @returns the one that counts */
+  stopByKill(how: KillRequest): KillRequest {
+    this.stop ??= { first: 'kill', kill: how };
+    return (this.stop.kill ??= how);
+  }
+
+  stopByTimeout(): void {
+    this.stop ??= { first: 'timeout', kill: undefined };
+  }
 }
 
 /** The tasks that are accepted or running. Changed only after the database was. */
@@ -57,9 +113,14 @@ export class LiveTasks {
   private readonly byId = new Map<string, LiveTask>();
   private readonly launches = new Map<number, LiveTask>();
 
-  add(task: LiveTask): void {
-    this.byId.set(task.record.task_id, task);
-    if (task.record.launch_id !== null) this.launches.set(task.record.launch_id, task);
+  constructor(private readonly clocks: Clocks) {}
+
+  /** Takes a committed task in: see {@link LiveTask}. */
+  add(record: LiveRecord, filesChecked: boolean, stop?: Stop): LiveTask {
+    const task = new LiveTask(this.phaseOf(record), filesChecked, stop);
+    this.byId.set(record.task_id, task);
+    if (task.launchId !== null) this.launches.set(task.launchId, task);
+    return task;
   }
 
   get(taskId: string): LiveTask | undefined {
@@ -74,16 +135,35 @@ export class LiveTasks {
     return this.launches.get(launchId);
   }
 
-  /** Takes over committed values of the record. */
-  update(task: LiveTask, committed: Partial<TaskRecord>): void {
-    if (committed.launch_id !== undefined && task.record.launch_id !== null)
-      this.launches.delete(task.record.launch_id);
-    Object.assign(task.record, committed);
-    if (task.record.launch_id !== null) this.launches.set(task.record.launch_id, task);
+  /** Takes over what was committed of a task. To be called in the order of the commits. */
+  update(task: LiveTask, record: LiveRecord): void {
+    this.leave(task);
+    const { phase } = task;
+    const next = this.phaseOf(record);
+    if (phase.name === 'waiting' && next.name === 'waiting') phase.record = next.record;
+    else if (phase.name === 'started' && next.name === 'started') phase.record = next.record;
+    else task.phase = next;
+    if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelQueueTimeout?.();
+    if (task.launchId !== null) this.launches.set(task.launchId, task);
   }
 
-  remove({ record }: LiveTask): void {
-    this.byId.delete(record.task_id);
-    if (record.launch_id !== null) this.launches.delete(record.launch_id);
+  remove(task: LiveTask): void {
+    if (task.phase.name === 'waiting') task.phase.cancelQueueTimeout?.();
+    this.byId.delete(task.record.task_id);
+    this.leave(task);
+  }
+
+  private leave({ launchId }: LiveTask): void {
+    if (launchId !== null) this.launches.delete(launchId);
+  }
+
+  private phaseOf(record: LiveRecord): Phase {
+    if (record.status === 'accepted') {
+      const acceptedAt = onSteadyClock(this.clocks, record.created_at_ms);
+      return { name: 'waiting', record, acceptedAt, cancelQueueTimeout: undefined };
+    }
+    if (record.process === undefined) return { name: 'launched', record };
+    const startedAt = onSteadyClock(this.clocks, record.process.started_at_ms);
+    return { name: 'started', record, startedAt };
   }
 }

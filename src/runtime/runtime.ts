@@ -1,4 +1,5 @@
 import { ExecgoError } from '../task/errors.js';
+import { endOf } from '../store/records.js';
 import { isTerminal } from '../task/states.js';
 import type { GcReport, GcRequest } from '../task/gc.js';
 import type { ListQuery } from '../task/list.js';
@@ -135,13 +136,9 @@ export class Runtime implements Service {
   }
 
   ending(taskId: string): TaskEnding {
-    const { status, exit_code, exit_signal, cause } = taskRecord(this.core, taskId);
-    return {
-      status,
-      exit_code: exit_code ?? undefined,
-      exit_signal: exit_signal ?? undefined,
-      cause: cause ?? undefined,
-    };
+    const record = taskRecord(this.core, taskId);
+    const { exit_code, exit_signal, cause } = endOf(record) ?? {};
+    return { status: record.status, exit_code, exit_signal, cause };
   }
 
   deleteTask(taskId: string, owner: string | undefined): Promise<void> {

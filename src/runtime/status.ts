@@ -20,7 +20,8 @@ export function taskRecord(core: Core, taskId: string): TaskRecord {
 export async function taskStatus(core: Core, taskId: string): Promise<EncodedJson> {
   const record = taskRecord(core, taskId);
   // A kill whose row could not be written yet is on its way all the same.
-  const before = core.live.get(taskId)?.kill === undefined ? record : { ...record, kill_requested: true };
+  const before =
+    core.live.get(taskId)?.kill === undefined ? record : { ...record, kill_requested_at_ms: core.now() };
   const liveUsage = await readUsage(core, before);
   const output = await readOutput(core, before, undefined, isTerminal(before.status));
   return encodeTask(before, output, present(core, before), core.settings.dataDir, {
@@ -30,15 +31,16 @@ export async function taskStatus(core: Core, taskId: string): Promise<EncodedJso
 }
 
 /** The present as the clock that dated the start would tell it had nobody set it: a duration goes on evenly. */
-function present(core: Core, { task_id, started_at_ms }: TaskRecord): number {
-  const startedAt = core.live.get(task_id)?.startedAt;
-  if (startedAt === undefined || started_at_ms === null) return core.now();
-  return Math.round(started_at_ms + core.steady() - startedAt);
+function present(core: Core, { task_id }: TaskRecord): number {
+  const phase = core.live.get(task_id)?.phase;
+  if (phase?.name !== 'started' || phase.record.process === undefined) return core.now();
+  return Math.round(phase.record.process.started_at_ms + core.steady() - phase.startedAt);
 }
 
 async function readUsage(core: Core, record: TaskRecord) {
-  const { status, launch_id, started_at_ms } = record;
-  if (status !== 'running' || launch_id === null || started_at_ms === null) return undefined;
-  const used = await core.executor.usage(launch_id, present(core, record) - started_at_ms);
+  if (record.status !== 'running' || record.process === undefined) return undefined;
+  const { attempt, process } = record;
+  if (attempt.launch_id === null) return undefined;
+  const used = await core.executor.usage(attempt.launch_id, present(core, record) - process.started_at_ms);
   return used && { ...used, duration_ms: 0 };
 }

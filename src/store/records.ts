@@ -1,18 +1,30 @@
-import type { Cause } from '../task/causes.js';
+import type { Cause, Verdict } from '../task/causes.js';
 import type { ErrorBody } from '../task/errors.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
-import type { TaskStatus, TerminalStatus } from '../task/states.js';
+import type { TerminalStatus } from '../task/states.js';
 import type { Usage } from '../task/view.js';
 
-/** A task as the database knows it. Times are Unix milliseconds, durations milliseconds, sizes bytes. */
-export interface TaskRecord {
+/**
+ * A task as the database knows it: what is known of each, and what it has in the status that it is in. Times are Unix
+ * milliseconds, durations milliseconds, sizes bytes. What is absent or null although our rows have it is so in rows of the
+ * older runtime only, and where somebody else has been at the row.
+ */
+export type TaskRecord = WaitingTask | RunningTask | EndedTask;
+
+/** One that is not terminal. */
+export type LiveRecord = WaitingTask | RunningTask;
+
+/** What a task has in every status, and keeps. */
+export interface TaskFacts {
   task_id: string;
-  status: TaskStatus;
-  /** Set exactly when `status` is terminal. */
-  cause: Cause | null;
+  /**
+   * Unique; orders tasks by submission. It is the seq of the task's first event; a row of the older runtime without any
+   * event has a negative one, older ones lower.
+   */
+  submit_seq: number;
   /** As accepted; for a row of the older runtime rebuilt from the columns that runtime wrote. */
   request: TaskRequest;
   /** Set for a row of the older runtime whose `request` is not what was asked for, which our rules do not allow: why. */
@@ -20,41 +32,91 @@ export interface TaskRecord {
   /** What of the row holds something that it cannot be, and is empty here; absent where nothing does. */
   unreadable?: string[] | undefined;
   plan: ExecutionPlan | null;
-  /** The share of the ledger it asks for; held while `reserved_at_ms` is set and `released_at_ms` is not. */
+  /** The share of the ledger it asks for. */
   reservation: Resources | null;
   created_at_ms: number;
+}
+
+interface AnyState {
   updated_at_ms: number;
-  started_at_ms: number | null;
-  finished_at_ms: number | null;
-  duration_ms: number | null;
-  shim_pid: number | null;
-  pid: number | null;
-  pgid: number | null;
-  /** Field 22 of the process's stat line. */
-  start_ticks: number | null;
-  exit_code: number | null;
-  exit_signal: number | null;
-  error: ErrorBody | null;
-  usage: Usage | null;
-  /** What the task wrote, kept or not. Null until terminal, and for rows of the older runtime. */
-  stdout_bytes: number | null;
-  stderr_bytes: number | null;
-  /** What of its files could not be kept or written, in words. Null where all could. */
-  warnings: string[] | null;
-  kill_requested: boolean;
-  kill_requested_at_ms: number | null;
-  timeout_triggered: boolean;
-  reserved_at_ms: number | null;
-  released_at_ms: number | null;
-  /**
-   * Unique; orders tasks by submission. It is the seq of the task's first event; a row of the older runtime without any
-   * event has a negative one, older ones lower.
-   */
-  submit_seq: number;
-  /** Null while waiting, and for rows of the older runtime. */
-  launch_id: number | null;
-  launch_token: string | null;
-  incarnation: string | null;
+  /** Absent: no kill was asked for. */
+  kill_requested_at_ms?: number | undefined;
+}
+
+export interface WaitingState extends AnyState {
+  status: 'accepted';
+}
+
+export interface RunningState extends AnyState {
+  status: 'running';
+  attempt: AttemptRecord;
+  /** Absent until its start was told. */
+  process?: ProcessRecord | undefined;
+  /** Since when it holds its share of the ledger. */
+  reserved_at_ms?: number | undefined;
+  /** Its wall time has passed. */
+  timed_out: boolean;
+}
+
+export interface EndedState extends AnyState {
+  status: TerminalStatus;
+  cause: Cause;
+  finished_at_ms: number;
+  duration_ms?: number | undefined;
+  /** Absent: it was never launched. */
+  attempt?: AttemptRecord | undefined;
+  /** Absent: none is known to have run. */
+  process?: ProcessRecord | undefined;
+  exit_code?: number | undefined;
+  exit_signal?: number | undefined;
+  error?: ErrorBody | undefined;
+  usage?: Usage | undefined;
+  /** What the task wrote, kept or not. */
+  stdout_bytes?: number | undefined;
+  stderr_bytes?: number | undefined;
+  /** What of its files could not be kept or written, in words. */
+  warnings: string[];
+}
+
+export type TaskState = WaitingState | RunningState | EndedState;
+export type WaitingTask = TaskFacts & WaitingState;
+export type RunningTask = TaskFacts & RunningState;
+export type EndedTask = TaskFacts & EndedState;
+
+/** The task, if it has ended. */
+export function endOf(task: TaskRecord): EndedTask | undefined {
+  return task.status === 'accepted' || task.status === 'running' ? undefined : task;
+}
+
+/** The attempt that a task is at, or was at last. */
+export type AttemptRecord = OwnAttempt | OlderAttempt;
+
+export interface OwnAttempt {
+  launch_id: number;
+  launch_token: string;
+  incarnation: string;
+  shim_pid?: number | undefined;
+}
+
+/** One of the older runtime: no supervisor knows it. */
+interface OlderAttempt {
+  launch_id: null;
+  shim_pid?: number | undefined;
+}
+
+/** The process of an attempt. */
+export interface ProcessRecord {
+  started_at_ms: number;
+  pid?: number | undefined;
+  pgid?: number | undefined;
+  /** Field 22 of the process's stat line; absent also where only the end of the process was told. */
+  start_ticks?: number | undefined;
+}
+
+/** A change that is written: the task as it is now, and what that adds to its history. */
+export interface Changed<T extends TaskRecord> {
+  task: T;
+  events: TaskEvent[];
 }
 
 /** What tells one request from another under the same idempotency key. */
@@ -82,8 +144,7 @@ export interface NewTask {
 }
 
 /** `inserted: false` is the replay of an idempotency key: `task_id` is the first answer's. */
-export type InsertResult =
-  { inserted: true; record: TaskRecord; events: TaskEvent[] } | { inserted: false; task_id: string };
+export type InsertResult = ({ inserted: true } & Changed<WaitingTask>) | { inserted: false; task_id: string };
 
 /** One attempt to run a task. */
 export interface Launch {
@@ -106,15 +167,7 @@ export interface Start {
   events: NewEvent[];
 }
 
-/** The state that another plan is guarded by: it waits, or it has a launch that never began. */
-export type PlansFrom = { status: 'accepted' } | { status: 'running'; launch_id: number };
-
-/** The state that an end is guarded by. `launch_id: null` is a running row of the older runtime. */
-export type EndsFrom = { status: 'accepted' } | { status: 'running'; launch_id: number | null };
-
-export interface TaskEnd {
-  status: TerminalStatus;
-  cause: Cause;
+export type TaskEnd = Verdict & {
   finished_at_ms: number;
   duration_ms: number;
   /** For a start that was never told. */
@@ -122,16 +175,14 @@ export interface TaskEnd {
   pid?: number | undefined;
   exit_code?: number | undefined;
   exit_signal?: number | undefined;
-  error?: ErrorBody | undefined;
   usage?: Usage | undefined;
   stdout_bytes: number;
   stderr_bytes: number;
   warnings?: string[] | undefined;
-  timeout_triggered?: boolean | undefined;
   /** Required when a reservation is held. */
   released_at_ms?: number | undefined;
   events: NewEvent[];
-}
+};
 
 /** A supervisor process that may still hold tasks. With its boot id and start time it is never mistaken for another. */
 export interface SupervisorRecord {

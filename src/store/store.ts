@@ -103,52 +103,63 @@ export class Store {
   }
 
   /** Gives a task that has not begun another plan than it had. Undefined: it has begun, or is over. */
-  markPlanned(
-    taskId: string,
-    from: records.PlansFrom,
+  markPlanned<T extends records.LiveRecord>(
+    task: T,
     planned: PlannedTask,
     events: NewEvent[],
-  ): TaskEvent[] | undefined {
-    return this.#changes.plan(taskId, from, planned, events);
+  ): records.Changed<T> | undefined {
+    return this.#changes.plan(task, planned, events);
   }
 
   /** `accepted → running`, with its reservation taken. Undefined: somebody else was first. */
-  markDispatched(taskId: string, dispatch: records.Dispatch): TaskEvent[] | undefined {
-    return this.#changes.dispatch(taskId, dispatch);
+  markDispatched(
+    task: records.WaitingTask,
+    dispatch: records.Dispatch,
+  ): records.Changed<records.RunningTask> | undefined {
+    return this.#changes.dispatch(task, dispatch);
   }
 
-  /** Another launch of a running task whose launch `oldLaunchId` never began. False: somebody else was first. */
-  markRelaunched(taskId: string, oldLaunchId: number, launch: records.Launch): boolean {
-    return this.#changes.relaunch(taskId, oldLaunchId, launch);
+  /** Another launch of a running task whose launch never began. Undefined: it has, or somebody else was first. */
+  markRelaunched(
+    task: records.RunningTask,
+    launch: records.Launch,
+  ): records.Changed<records.RunningTask> | undefined {
+    return this.#changes.relaunch(task, launch);
   }
 
-  /** The launch's process runs. Undefined: not this launch, told before, or over. */
-  markStarted(taskId: string, launchId: number, start: records.Start): TaskEvent[] | undefined {
-    return this.#changes.start(taskId, launchId, start);
+  /** The launch's process runs. Undefined: another launch is, told before, or over. */
+  markStarted(
+    task: records.RunningTask,
+    start: records.Start,
+  ): records.Changed<records.RunningTask> | undefined {
+    return this.#changes.start(task, start);
   }
 
   /** Undefined: no longer in that status, or requested before. */
-  markKillRequested(
-    taskId: string,
-    from: 'accepted' | 'running',
+  markKillRequested<T extends records.LiveRecord>(
+    task: T,
     atMs: number,
     events: NewEvent[],
-  ): TaskEvent[] | undefined {
-    return this.#changes.killRequested(taskId, from, atMs, events);
+  ): records.Changed<T> | undefined {
+    return this.#changes.killRequested(task, atMs, events);
   }
 
-  /** The launch's wall time passed. Undefined: not this launch, told before, or over. */
-  markTimeout(taskId: string, launchId: number, atMs: number, events: NewEvent[]): TaskEvent[] | undefined {
-    return this.#changes.timedOut(taskId, launchId, atMs, events);
+  /** The launch's wall time passed. Undefined: another launch is, told before, or over. */
+  markTimeout(
+    task: records.RunningTask,
+    atMs: number,
+    events: NewEvent[],
+  ): records.Changed<records.RunningTask> | undefined {
+    return this.#changes.timedOut(task, atMs, events);
   }
 
   /**
    * The terminal state, the release and the counters. `updated_at_ms` becomes `finished_at_ms`. Undefined: somebody else
    * was first.
-   * @throws ExecgoError `internal` for a change that the table of states does not have
+   * @throws ExecgoError `internal` for a change that the table of changes does not have
    */
-  finish(taskId: string, from: records.EndsFrom, end: records.TaskEnd): TaskEvent[] | undefined {
-    return this.#changes.finish(taskId, from, end);
+  finish(task: records.LiveRecord, end: records.TaskEnd): records.Changed<records.EndedTask> | undefined {
+    return this.#changes.end(task, end);
   }
 
   /** Events that change no state. @throws ExecgoError `not_found` */
@@ -189,8 +200,8 @@ export class Store {
   }
 
   /** Every task that waits or runs, in the order of submission. */
-  liveTasks(): records.TaskRecord[] {
-    return this.#live.all().map((row) => toRecord(row));
+  liveTasks(): records.LiveRecord[] {
+    return this.#live.all().map((row) => toRecord(row) as records.LiveRecord);
   }
 
   /** Events of one task with `seq > afterSeq`; all of them without a limit. Empty for an unknown task. */

@@ -1,3 +1,5 @@
+import type { ErrorBody } from './errors.js';
+
 /** Why a task ended: the closed set behind the five outside statuses. */
 export const CAUSES = [
   'exit',
@@ -13,3 +15,9 @@ export const CAUSES = [
   'lost',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
+
+/** How an end is judged: what follows from its status. */
+export type Verdict =
+  | { status: 'success'; cause: 'exit'; error?: undefined }
+  | { status: 'failed'; cause: Exclude<Cause, 'cancelled'>; error: ErrorBody }
+  | { status: 'cancelled'; cause: 'cancelled'; error: ErrorBody };

@@ -4,21 +4,31 @@ export type TaskStatus = (typeof TASK_STATUSES)[number];
 
 export type TerminalStatus = Extract<TaskStatus, 'success' | 'failed' | 'cancelled'>;
 
-/** The one table of legal status changes; a status that maps to nothing is terminal. */
-export const TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
-  accepted: ['running', 'cancelled', 'failed'],
-  running: ['success', 'failed', 'cancelled'],
-  success: [],
-  failed: [],
-  cancelled: [],
-};
+/**
+ * Every change of a task that is written down: the statuses that it starts from, and what each of them becomes. The one table
+ * of legal changes; a status from which none leads is terminal.
+ */
+export const CHANGES = {
+  /** Another plan, for what has not begun. */
+  plan: { accepted: ['accepted'], running: ['running'] },
+  dispatch: { accepted: ['running'] },
+  /** Another attempt in the place of one that never began. */
+  relaunch: { running: ['running'] },
+  /** Its process runs. */
+  start: { running: ['running'] },
+  requestKill: { accepted: ['accepted'], running: ['running'] },
+  timeOut: { running: ['running'] },
+  end: { accepted: ['failed', 'cancelled'], running: ['success', 'failed', 'cancelled'] },
+} as const satisfies Record<string, Partial<Record<TaskStatus, readonly TaskStatus[]>>>;
+export type Change = keyof typeof CHANGES;
 
-/** True when `from → to` is in {@link TRANSITIONS}. */
-export function canTransition(from: TaskStatus, to: TaskStatus): boolean {
-  return TRANSITIONS[from].includes(to);
+/** True when this change takes a task from the one status to the other, by {@link CHANGES}. */
+export function isLegal(change: Change, from: TaskStatus, to: TaskStatus): boolean {
+  const table: Partial<Record<TaskStatus, readonly TaskStatus[]>> = CHANGES[change];
+  return table[from]?.includes(to) === true;
 }
 
 /** True for `success`, `failed` and `cancelled`. */
 export function isTerminal(status: TaskStatus): status is TerminalStatus {
-  return TRANSITIONS[status].length === 0;
+  return !Object.values(CHANGES).some((table) => status in table);
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { killTask } from '../../src/runtime/lifecycle/kill.js';
 import { submit } from '../../src/runtime/lifecycle/submit.js';
-import type { TaskRecord } from '../../src/store/records.js';
+import { endOf, type TaskRecord } from '../../src/store/records.js';
 import type { Cause } from '../../src/task/causes.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor } from '../harness/wait.js';
@@ -137,13 +137,13 @@ class Played {
     for (const [i, work] of this.story.works.entries()) {
       const id = `task-${i}`;
       const isEndless = work.does === 'resist' || (work.does === 'run' && work.wallTimeMs === undefined);
-      if (isEndless && !this.row(id).kill_requested) this.#kill(id, 0);
+      if (isEndless && this.row(id).kill_requested_at_ms === undefined) this.#kill(id, 0);
     }
     await Promise.all(this.#kills);
     await waitFor(
       () => {
         this.world.finishAll();
-        return this.ids.every((id) => this.row(id).cause !== null) && this.core.live.all().next().done;
+        return this.ids.every((id) => endOf(this.row(id)) !== undefined) && this.core.live.all().next().done;
       },
       { what: 'the end of all tasks' },
     );
@@ -181,7 +181,7 @@ class Played {
 
 /** The causes that what the world knows of a task allows: one, unless it was also killed. */
 function allowedCauses(played: Played, taskId: string): Cause[] {
-  const { launch_id } = played.row(taskId);
+  const launch_id = endOf(played.row(taskId))?.attempt?.launch_id;
   const last = played.world.runsOf(taskId).find(({ run }) => run.attempt.launch_id === launch_id);
   const killed: Cause[] = played.killed.has(taskId) ? ['cancelled'] : [];
   if (last === undefined) return killed;
@@ -196,11 +196,11 @@ function allowedCauses(played: Played, taskId: string): Cause[] {
 function check(played: Played): void {
   const { core, world, restarts } = played;
   for (const taskId of played.ids) {
-    const row = played.row(taskId);
+    const end = endOf(played.row(taskId));
     const runs = world.runsOf(taskId);
-    expect(allowedCauses(played, taskId), `cause of ${taskId}`).toContain(row.cause);
-    if (row.cause === 'exit')
-      expect(row.exit_code).toBe(runs.find(({ run }) => run.outcome !== undefined)?.run.outcome?.exit_code);
+    expect(allowedCauses(played, taskId), `cause of ${taskId}`).toContain(end?.cause);
+    if (end?.cause === 'exit')
+      expect(end.exit_code).toBe(runs.find(({ run }) => run.outcome !== undefined)?.run.outcome?.exit_code);
 
     const begun = runs.map(({ run }) => world.begun(run.attempt)).filter((times) => times > 0);
     expect(begun.length, `attempts of ${taskId} that have begun`).toBeLessThanOrEqual(1);
@@ -250,7 +250,7 @@ test('of two kills before the start the shorter grace counts, in whichever order
 
 test('a kill ends what was refused, also where no place comes', async () => {
   const { world, core, task, ended } = await oneTask({ does: 'run' }, { refusals: Array(50).fill(true) });
-  await waitFor(() => task.refused !== undefined);
+  await waitFor(() => task.refusal !== undefined);
   world.withholdsPlaces = true;
   for (const place of world.places.values()) await world.crash(place);
   await waitFor(() => core.executor.place === undefined);

@@ -36,6 +36,7 @@ export async function startRuntime(
   const log = pino({ enabled: false });
   const store = openStore({ dataDir, now: Date.now, bootId: 'boot' });
   const files = new FileThread(dataDir);
+  const steady = () => performance.timeOrigin + performance.now();
   const core: Core = {
     settings: {
       dataDir,
@@ -52,7 +53,7 @@ export async function startRuntime(
     store,
     ledger: new Ledger({ capacity: { task_slots: taskSlots }, quotas: new Map() }),
     waiting: new WaitingQueue({ starvationMs: 60_000 }),
-    live: new LiveTasks(),
+    live: new LiveTasks({ now: Date.now, steady }),
     announcer: new Announcer(),
     executor: open(new AttemptEvents(() => core)),
     inlineTexts: new InlineTexts(),
@@ -63,7 +64,7 @@ export async function startRuntime(
     ),
     log,
     now: Date.now,
-    steady: () => performance.timeOrigin + performance.now(),
+    steady,
     newId: randomUUID,
     newToken: randomUUID,
     inserting: new Set(),

@@ -3,7 +3,17 @@ import { expect, test } from 'vitest';
 import { emptyLog } from '../../src/store/database/empty-log.js';
 import { GroupCommit } from '../../src/store/database/group-commit.js';
 import { tempDir } from '../harness/temp-dir.js';
-import { events, FAILED, insert, newTask, NOW, openedStore, rawDatabase, runThrough } from './support.js';
+import {
+  events,
+  FAILED,
+  insert,
+  newTask,
+  NOW,
+  openedStore,
+  rawDatabase,
+  runThrough,
+  waiting,
+} from './support.js';
 
 /** Commits to a database of its own, where a transaction may take as long as the machine lets it. */
 function unhurried() {
@@ -45,7 +55,7 @@ test('one that fails does not hurt its mates, and leaves nothing: rows, events, 
     store.commits.write(() => {
       store.insertTask(newTask('b'));
       store.appendEvents('a', events('recovered'));
-      store.finish('a', { status: 'accepted' }, FAILED);
+      store.finish(waiting(store, 'a'), FAILED);
       throw boom;
     }),
     insert(store, 'c'),

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { expireKeys } from '../../src/runtime/upkeep/expire-keys.js';
 import { openStore } from '../../src/store/open.js';
 import { tempDir } from '../harness/temp-dir.js';
-import { events, insert, newTask, NOW, openedStore, rawDatabase, runThrough, SUCCESS } from './support.js';
+import { CANCELLED, insert, newTask, NOW, openedStore, rawDatabase, runThrough, waiting } from './support.js';
 
 const hashOf = (sent: string, older = '') => ({ sent, older: () => older });
 const keyed = (id: string, hash: string, tenant?: string) => ({
@@ -21,9 +21,9 @@ test('a new task reads back as it was inserted', async () => {
   };
   const result = await insert(store, 't', submission);
   if (!result.inserted) throw new Error('not inserted');
-  expect(store.task('t')).toEqual(result.record);
+  expect(store.task('t')).toEqual(result.task);
   expect(store.taskEvents('t', 0, undefined)).toEqual(result.events);
-  expect(result.record.submit_seq).toBe(result.events[0]!.seq);
+  expect(result.task.submit_seq).toBe(result.events[0]!.seq);
 });
 
 test('the columns of the older schema are filled as its reader expects them', async () => {
@@ -64,19 +64,7 @@ test('an idempotency key gives the first answer again, also after its task is go
   expect(await put(keyed('b', 'h'))).toEqual({ inserted: false, task_id: 'a' });
   await expect(put(keyed('c', 'other'))).rejects.toMatchObject({ code: 'conflict' });
   expect(await put(keyed('d', 'other', 'tenant'))).toMatchObject({ inserted: true });
-  await store.commits.write(() =>
-    store.finish(
-      'a',
-      { status: 'accepted' },
-      {
-        ...SUCCESS,
-        status: 'cancelled',
-        cause: 'cancelled',
-        released_at_ms: undefined,
-        events: events('cancelled'),
-      },
-    ),
-  );
+  await store.commits.write(() => store.finish(waiting(store, 'a'), CANCELLED));
   await store.commits.write(() => store.deleteTask('a'));
   expect(await put(keyed('b', 'h'))).toEqual({ inserted: false, task_id: 'a' });
   expect(store.keys.lookUp(undefined, 'k', hashOf('h'))).toBe('a');

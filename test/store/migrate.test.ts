@@ -2,9 +2,20 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkDatabase } from '../../src/store/database/check.js';
+import { endOf, type TaskEnd } from '../../src/store/records.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { OldDatabase } from './old-database.js';
-import { CANCELLED, dispatch, FAILED, insert, NOW, openedStore, rawDatabase } from './support.js';
+import {
+  CANCELLED,
+  dispatch,
+  FAILED,
+  insert,
+  NOW,
+  openedStore,
+  rawDatabase,
+  running,
+  waiting,
+} from './support.js';
 
 const RESERVED = { reservation_json: '{"task_slots":1,"memory_bytes":7}', reserved_at_ms: 150 };
 const CONTEXT = '{"tenant":"acme","owner":"ann","labels":{"a":"b"},"requires_strict_sandbox":false}';
@@ -77,16 +88,22 @@ describe('a database of the older runtime', () => {
 
     const store = openedStore(dir);
     for (const [id, [cause, row]] of Object.entries(rows)) {
-      const task = store.task(id);
-      expect(task, id).toMatchObject({ status: row.status, cause, exit_code: row.exit_code ?? null });
+      const task = endOf(store.task(id)!);
+      expect(task, id).toMatchObject({
+        status: row.status,
+        cause,
+        exit_code: row.exit_code as number | undefined,
+      });
       expect(task?.finished_at_ms, id).toBe(row.finished_at_ms ?? 200);
     }
-    expect(store.task('ok')).toMatchObject({ released_at_ms: 160, stdout_bytes: null, launch_id: null });
-    expect(store.task('held-for-ever')?.released_at_ms).toBe(160);
-    expect(store.task('killed')).toMatchObject({ kill_requested: true, kill_requested_at_ms: 200 });
-    expect(store.task('killed')?.error).toEqual({ code: 'cancelled', message: 'cancelled' });
-    expect(store.task('lost')?.error).toEqual({ code: 'internal', message: 'm' });
-    expect(store.task('signal')?.error).toEqual({ code: 'signal', message: 'm' });
+    expect(store.task('ok')).toMatchObject({ stdout_bytes: undefined, attempt: undefined });
+    const released = rawDatabase(dir).prepare('SELECT released_at_ms FROM tasks WHERE task_id = ?').pluck();
+    expect(['ok', 'held-for-ever'].map((id) => released.get(id))).toEqual([160, 160]);
+    expect(store.task('killed')).toMatchObject({ kill_requested_at_ms: 200 });
+    const error = (id: string) => endOf(store.task(id)!)?.error;
+    expect(error('killed')).toEqual({ code: 'cancelled', message: 'cancelled' });
+    expect(error('lost')).toEqual({ code: 'internal', message: 'm' });
+    expect(error('signal')).toEqual({ code: 'signal', message: 'm' });
     const { entered, errors, duration } = store.counters();
     expect(entered).toEqual({ accepted: 13, running: 12, success: 3, failed: 9, cancelled: 1 });
     expect(errors).toMatchObject({ internal: 2, timeout: 1, cancelled: 1 });
@@ -117,13 +134,9 @@ describe('a database of the older runtime', () => {
       ['holds', 1],
       ['waits', 5],
     ]);
-    expect(store.task('holds')).toMatchObject({
-      reservation: { task_slots: 1, memory_bytes: 7 },
-      reserved_at_ms: 150,
-      released_at_ms: NOW,
-      started_at_ms: null,
-      pid: null,
-    });
+    expect(store.task('holds')).toMatchObject({ reservation: { task_slots: 1, memory_bytes: 7 } });
+    const row = rawDatabase(dir).prepare("SELECT * FROM tasks WHERE task_id = 'holds'").get();
+    expect(row).toMatchObject({ reserved_at_ms: 150, released_at_ms: NOW, started_at_ms: null, pid: null });
     expect(store.taskEvents('holds', 4, undefined)).toMatchObject([
       {
         seq: 6,
@@ -139,7 +152,6 @@ describe('a database of the older runtime', () => {
     expect(await dispatch(store, 'holds')).toBe(1);
     expect(store.task('holds')).toMatchObject({
       status: 'running',
-      released_at_ms: null,
       reserved_at_ms: NOW + 1,
     });
     await insert(store, 'new');
@@ -185,15 +197,19 @@ describe('a database of the older runtime', () => {
     const store = openedStore(dir);
     expect(store.task('t')).toMatchObject({
       status: 'running',
-      launch_id: null,
-      pid: 5,
-      released_at_ms: null,
+      attempt: { launch_id: null, shim_pid: 4 },
+      process: { pid: 5 },
+      reserved_at_ms: RESERVED.reserved_at_ms,
     });
-    const end = { ...FAILED, cause: 'lost' as const, released_at_ms: NOW };
-    expect(
-      await store.commits.write(() => store.finish('t', { status: 'running', launch_id: null }, end)),
-    ).toBeDefined();
-    expect(store.task('t')).toMatchObject({ status: 'failed', cause: 'lost', released_at_ms: NOW });
+    const end: TaskEnd = {
+      ...FAILED,
+      status: 'failed',
+      cause: 'lost',
+      error: { code: 'internal', message: 'recovery_lost' },
+      released_at_ms: NOW,
+    };
+    expect(await store.commits.write(() => store.finish(running(store, 't', null), end))).toBeDefined();
+    expect(store.task('t')).toMatchObject({ status: 'failed', cause: 'lost' });
   });
 
   test('opens without its last five columns, and with events that lost their task', () => {
@@ -221,7 +237,7 @@ describe('a database of the older runtime', () => {
     old.add('t', { status: 'accepted' });
     old.db.close();
     const store = openedStore(dir);
-    await store.commits.write(() => store.finish('t', { status: 'accepted' }, CANCELLED));
+    await store.commits.write(() => store.finish(waiting(store, 't'), CANCELLED));
     expect(store.task('t')?.status).toBe('cancelled');
     expect(await store.commits.write(() => store.deleteTask('t'))).toBe(true);
   });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
 import { openStore } from '../../src/store/open.js';
-import type { NewTask, TaskEnd } from '../../src/store/records.js';
+import type { NewTask, RunningTask, TaskEnd, WaitingTask } from '../../src/store/records.js';
 import type { Store } from '../../src/store/store.js';
 import type { EventType, NewEvent } from '../../src/task/events.js';
 import type { ExecutionPlan } from '../../src/task/plan.js';
@@ -65,12 +65,23 @@ export function insert(store: Store, task_id: string, submission: Partial<TaskSu
   return store.commits.write(() => store.insertTask(newTask(task_id, submission)));
 }
 
+/** A task as who believes it waits has it. */
+export function waiting(store: Store, task_id: string): WaitingTask {
+  return { ...store.task(task_id)!, status: 'accepted' };
+}
+
+/** A task as who believes that this launch runs it has it. */
+export function running(store: Store, task_id: string, launch_id: number | null): RunningTask {
+  const attempt = launch_id === null ? { launch_id } : { launch_id, launch_token: 't', incarnation: 'i' };
+  return { ...waiting(store, task_id), status: 'running', attempt, timed_out: false };
+}
+
 /** @returns the launch id */
 export function dispatch(store: Store, task_id: string): Promise<number | undefined> {
   return store.commits.write(() => {
     const launch_id = store.nextLaunchId();
     const launch = { launch_id, launch_token: 't', incarnation: 'i', shim_pid: 7, at_ms: NOW + 1 };
-    return store.markDispatched(task_id, { ...launch, events: events('resource_reserved') })
+    return store.markDispatched(waiting(store, task_id), { ...launch, events: events('resource_reserved') })
       ? launch_id
       : undefined;
   });
@@ -79,7 +90,7 @@ export function dispatch(store: Store, task_id: string): Promise<number | undefi
 export function start(store: Store, task_id: string, launch_id: number) {
   const process = { pid: 41, pgid: 41, start_ticks: 99, started_at_ms: NOW + 2 };
   return store.commits.write(() =>
-    store.markStarted(task_id, launch_id, { ...process, events: events('started') }),
+    store.markStarted(running(store, task_id, launch_id), { ...process, events: events('started') }),
   );
 }
 
@@ -126,6 +137,6 @@ export async function runThrough(
   const launch_id = (await dispatch(store, task_id)) ?? 0;
   await start(store, task_id, launch_id);
   await store.commits.write(() =>
-    store.finish(task_id, { status: 'running', launch_id }, { ...end, released_at_ms: NOW + 51 }),
+    store.finish(running(store, task_id, launch_id), { ...end, released_at_ms: NOW + 51 }),
   );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { EndsFrom, TaskEnd } from '../../src/store/records.js';
+import type { LiveRecord, TaskEnd } from '../../src/store/records.js';
 import type { Store } from '../../src/store/store.js';
-import { TASK_STATUSES, TRANSITIONS, type TaskStatus } from '../../src/task/states.js';
+import { CHANGES, isLegal, TASK_STATUSES, type Change, type TaskStatus } from '../../src/task/states.js';
 import {
   CANCELLED,
   dispatch,
@@ -10,9 +10,11 @@ import {
   insert,
   NOW,
   openedStore,
+  running,
   runThrough,
   start,
   SUCCESS,
+  waiting,
 } from './support.js';
 
 const ENDS: Record<string, TaskEnd> = { success: SUCCESS, failed: FAILED, cancelled: CANCELLED };
@@ -24,29 +26,32 @@ async function inStatus(store: Store, status: TaskStatus): Promise<number> {
   const launch_id = (await dispatch(store, 't'))!;
   if (status === 'running') return launch_id;
   await store.commits.write(() =>
-    store.finish('t', { status: 'running', launch_id }, { ...ENDS[status]!, released_at_ms: NOW + 51 }),
+    store.finish(running(store, 't', launch_id), { ...ENDS[status]!, released_at_ms: NOW + 51 }),
   );
   return launch_id;
 }
+
+const leads = (from: TaskStatus, to: TaskStatus) =>
+  from !== to && Object.keys(CHANGES).some((change) => isLegal(change as Change, from, to));
 
 /** Tries the change; undefined when it was refused, by zero rows or by an error. */
 function change(store: Store, launch_id: number, from: TaskStatus, to: TaskStatus): Promise<unknown> {
   if (to === 'running') return dispatch(store, 't');
   if (to === 'accepted') return insert(store, 't').catch(() => undefined);
   const end = { ...ENDS[to]!, released_at_ms: from === 'accepted' ? undefined : NOW + 51 };
-  const state: EndsFrom = from === 'accepted' ? { status: 'accepted' } : { status: 'running', launch_id };
-  return store.commits.write(() => store.finish('t', state, end)).catch(() => undefined);
+  const task = from === 'accepted' ? waiting(store, 't') : running(store, 't', launch_id);
+  return store.commits.write(() => store.finish(task, end)).catch(() => undefined);
 }
 
 describe('state changes', () => {
   for (const from of TASK_STATUSES)
     for (const to of TASK_STATUSES)
-      test(`${from} → ${to} is ${TRANSITIONS[from].includes(to) ? 'made' : 'refused'}`, async () => {
+      test(`${from} → ${to} is ${leads(from, to) ? 'made' : 'refused'}`, async () => {
         const store = openedStore();
         const launch_id = await inStatus(store, from);
         const before = [store.task('t'), store.lastSeq(), store.counters()];
         const done = await change(store, launch_id, from, to);
-        if (TRANSITIONS[from].includes(to)) {
+        if (leads(from, to)) {
           expect(done).toBeDefined();
           expect(store.task('t')?.status).toBe(to);
           expect(store.lastSeq()).toBeGreaterThan(before[1] as number);
@@ -66,23 +71,15 @@ describe('state changes', () => {
       cause: 'exit',
       created_at_ms: NOW,
       updated_at_ms: NOW + 50,
-      started_at_ms: NOW + 2,
       finished_at_ms: NOW + 50,
       duration_ms: 48,
-      shim_pid: 7,
-      pid: 41,
-      pgid: 41,
-      start_ticks: 99,
+      process: { started_at_ms: NOW + 2, pid: 41, pgid: 41, start_ticks: 99 },
       exit_code: 0,
-      exit_signal: null,
-      error: null,
+      exit_signal: undefined,
+      error: undefined,
       usage: { duration_ms: 48 },
       stdout_bytes: 3,
-      reserved_at_ms: NOW + 1,
-      released_at_ms: NOW + 51,
-      launch_id: 1,
-      launch_token: 't',
-      incarnation: 'i',
+      attempt: { launch_id: 1, launch_token: 't', incarnation: 'i', shim_pid: 7 },
       submit_seq: 1,
     });
     const types = 'submitted accepted planned resource_reserved started resource_released finished'.split(
@@ -99,14 +96,10 @@ describe('state changes', () => {
     const store = openedStore();
     await insert(store, 't');
     const launch_id = (await dispatch(store, 't'))!;
-    const end = { ...SUCCESS, started_at_ms: NOW + 3, pid: 5, timeout_triggered: true };
-    await store.commits.write(() => store.finish('t', { status: 'running', launch_id }, end));
-    expect(store.task('t')).toMatchObject({
-      started_at_ms: NOW + 3,
-      pid: 5,
-      pgid: 5,
-      timeout_triggered: true,
-    });
+    const end = { ...SUCCESS, started_at_ms: NOW + 3, pid: 5 };
+    const ended = await store.commits.write(() => store.finish(running(store, 't', launch_id), end));
+    expect(ended?.task.process).toMatchObject({ started_at_ms: NOW + 3, pid: 5, pgid: 5 });
+    expect(store.task('t')).toEqual(ended?.task);
   });
 
   test('only the launch that runs may start, time out or end', async () => {
@@ -116,37 +109,41 @@ describe('state changes', () => {
     const launch = { launch_token: 'u', incarnation: 'j', shim_pid: 8, at_ms: NOW + 1 };
     const second = await store.commits.write(() => {
       const launch_id = store.nextLaunchId();
-      expect(store.markRelaunched('t', first, { ...launch, launch_id })).toBe(true);
-      expect(store.markRelaunched('t', first, { ...launch, launch_id })).toBe(false);
+      expect(store.markRelaunched(running(store, 't', first), { ...launch, launch_id })).toBeDefined();
+      expect(store.markRelaunched(running(store, 't', first), { ...launch, launch_id })).toBeUndefined();
       return launch_id;
     });
     expect(await start(store, 't', first)).toBeUndefined();
-    expect(await start(store, 't', second)).toHaveLength(1);
+    expect((await start(store, 't', second))?.events).toHaveLength(1);
     expect(await start(store, 't', second)).toBeUndefined();
     const third = { ...launch, launch_id: 77 };
-    expect(await store.commits.write(() => store.markRelaunched('t', second, third))).toBe(false);
+    const begun = running(store, 't', second);
+    expect(await store.commits.write(() => store.markRelaunched(begun, third))).toBeUndefined();
     const timeout = (id: number) =>
-      store.commits.write(() => store.markTimeout('t', id, NOW + 4, events('timeout_triggered')));
+      store.commits.write(() =>
+        store.markTimeout(running(store, 't', id), NOW + 4, events('timeout_triggered')),
+      );
     expect(await timeout(first)).toBeUndefined();
-    expect(await timeout(second)).toHaveLength(1);
+    expect((await timeout(second))?.events).toHaveLength(1);
     expect(await timeout(second)).toBeUndefined();
     const end = (launch_id: number | null) =>
-      store.commits.write(() => store.finish('t', { status: 'running', launch_id }, SUCCESS));
+      store.commits.write(() => store.finish(running(store, 't', launch_id), SUCCESS));
     expect(await end(first)).toBeUndefined();
     expect(await end(null)).toBeUndefined();
-    expect(await end(second)).toHaveLength(2);
-    expect(store.task('t')).toMatchObject({ incarnation: 'j', launch_token: 'u', timeout_triggered: true });
+    const ended = await end(second);
+    expect(ended?.events).toHaveLength(2);
+    expect(ended?.task.attempt).toMatchObject({ incarnation: 'j', launch_token: 'u' });
   });
 
   test('a kill is recorded once, and only in the status that it names', async () => {
     const store = openedStore();
     await insert(store, 't');
-    const kill = (from: 'accepted' | 'running') =>
-      store.commits.write(() => store.markKillRequested('t', from, NOW + 9, events('kill_requested')));
-    expect(await kill('running')).toBeUndefined();
-    expect(await kill('accepted')).toHaveLength(1);
-    expect(await kill('accepted')).toBeUndefined();
-    expect(store.task('t')).toMatchObject({ kill_requested: true, kill_requested_at_ms: NOW + 9 });
+    const kill = (task: LiveRecord) =>
+      store.commits.write(() => store.markKillRequested(task, NOW + 9, events('kill_requested')));
+    expect(await kill(running(store, 't', null))).toBeUndefined();
+    expect((await kill(waiting(store, 't')))?.events).toHaveLength(1);
+    expect(await kill(waiting(store, 't'))).toBeUndefined();
+    expect(store.task('t')).toMatchObject({ kill_requested_at_ms: NOW + 9 });
   });
 
   test('a running task that keeps its reservation cannot end', async () => {
@@ -155,7 +152,7 @@ describe('state changes', () => {
     const launch_id = (await dispatch(store, 't'))!;
     const end = { ...SUCCESS, released_at_ms: undefined };
     await expect(
-      store.commits.write(() => store.finish('t', { status: 'running', launch_id }, end)),
+      store.commits.write(() => store.finish(running(store, 't', launch_id), end)),
     ).rejects.toThrow('only_running_holds');
     expect(store.task('t')?.status).toBe('running');
   });
@@ -164,7 +161,7 @@ describe('state changes', () => {
     const store = openedStore();
     for (const id of ['c', 'a', 'd', 'b']) await insert(store, id);
     await dispatch(store, 'a');
-    await store.commits.write(() => store.finish('d', { status: 'accepted' }, CANCELLED));
+    await store.commits.write(() => store.finish(waiting(store, 'd'), CANCELLED));
     expect(store.liveTasks().map((t) => t.task_id)).toEqual(['c', 'a', 'b']);
   });
 

@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../store/records.js';
+import type { LiveRecord } from '../../store/records.js';
 import type { Finding } from '../../task/health.js';
 
 /** As much of the answer of `GET /api/v1/runtime/resources` as is compared. */
@@ -7,10 +7,9 @@ export interface LedgerView {
 }
 
 /** Tasks whose reservation the rows say is held. */
-function heldBy(live: readonly TaskRecord[]): Set<string> {
-  return new Set(
-    live.filter((t) => t.reserved_at_ms !== null && t.released_at_ms === null).map((t) => t.task_id),
-  );
+function heldBy(live: readonly LiveRecord[]): Set<string> {
+  const holds = (t: LiveRecord) => t.status === 'running' && t.reserved_at_ms !== undefined;
+  return new Set(live.filter(holds).map((t) => t.task_id));
 }
 
 /**
@@ -19,9 +18,9 @@ function heldBy(live: readonly TaskRecord[]): Set<string> {
  * @param ledger undefined where no daemon runs: then only the rows are looked at
  */
 export function ledgerFindings(
-  before: readonly TaskRecord[],
+  before: readonly LiveRecord[],
   ledger: LedgerView | undefined,
-  after: readonly TaskRecord[],
+  after: readonly LiveRecord[],
 ): Finding[] {
   const [heldBefore, heldAfter] = [heldBy(before), heldBy(after)];
   const unreserved = after.filter((t) => t.status === 'running' && !heldAfter.has(t.task_id));

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { isSameProcess } from '../../sandbox/process/process-identity.js';
-import type { SupervisorRecord, TaskRecord } from '../../store/records.js';
+import type { LiveRecord, SupervisorRecord } from '../../store/records.js';
 import type { Finding } from '../../task/health.js';
 
 /**
@@ -13,18 +13,18 @@ import type { Finding } from '../../task/health.js';
 export function supervisorFindings(
   dataDir: string,
   supervisors: readonly SupervisorRecord[],
-  live: readonly TaskRecord[],
+  live: readonly LiveRecord[],
   bootId: string,
   served: boolean,
 ): Finding[] {
   const found: Finding[] = [];
   const problem = (message: string, advice: string) =>
     found.push({ check: 'supervisor', level: 'problem', message, advice });
-  const running = live.filter((t) => t.status === 'running');
+  const running = live.flatMap((t) => (t.status === 'running' ? [{ ...t.attempt, task_id: t.task_id }] : []));
   const alive = new Set<string>();
   for (const s of supervisors) {
     if (!isSameProcess(s, bootId)) {
-      if (!served && !running.some((t) => t.incarnation === s.incarnation)) continue;
+      if (!served && !running.some((t) => t.launch_id !== null && t.incarnation === s.incarnation)) continue;
       problem(
         `supervisor ${s.incarnation} (pid ${s.pid}) is gone`,
         'a daemon notices by itself: if one runs, look into its log; if none does, start it',
@@ -36,7 +36,7 @@ export function supervisorFindings(
       );
     else alive.add(s.incarnation);
   }
-  const lost = running.filter((t) => !alive.has(t.incarnation ?? ''));
+  const lost = running.filter((t) => t.launch_id === null || !alive.has(t.incarnation));
   if (lost.length > 0)
     problem(
       `${lost.length} running tasks have no living supervisor, the first is ${lost[0]?.task_id ?? ''}`,

@@ -47,20 +47,20 @@ export class AttemptEvents implements ExecutorEvents {
     const task = this.taskOf(attempt);
     if (task === undefined || task.ending !== undefined) return;
     const core = this.core();
-    task.refused = attempt.launch_id;
+    const times = again ? (task.refusal?.times ?? 0) + 1 : 0;
+    task.refusal = { launch_id: attempt.launch_id, times };
     if (task.kill !== undefined) {
       void completeWithout(core, task, CANCELLED);
       return;
     }
-    task.refusals = again ? task.refusals + 1 : 0;
     if (!again) {
       launchAgain(core, task);
       return;
     }
     setTimeout(() => {
-      const isStill = core.live.get(attempt.task_id) === task && task.record.launch_id === attempt.launch_id;
+      const isStill = core.live.get(attempt.task_id) === task && task.launchId === attempt.launch_id;
       if (isStill && task.ending === undefined) launchAgain(core, task);
-    }, backOffMs(task.refusals));
+    }, backOffMs(times));
   }
 
   async lost(attempt: Attempt, running: Running | undefined): Promise<boolean> {
@@ -88,12 +88,13 @@ export class AttemptEvents implements ExecutorEvents {
   /** Tries again while this attempt lasts: what is not written down by its end is written with that. */
   private async guard(task: LiveTask, action: () => Promise<void>): Promise<void> {
     const core = this.core();
-    const { task_id, launch_id } = task.record;
+    const { launchId } = task;
+    const { task_id } = task.record;
     const lasts = () =>
       !core.store.commits.closed &&
       core.live.get(task_id) === task &&
       task.ending === undefined &&
-      task.record.launch_id === launch_id;
+      task.launchId === launchId;
     const what = 'cannot write down what an attempt told';
     await retry(action, { log: core.log, what, about: { task_id }, lasts }).catch(() => undefined);
   }
@@ -101,7 +102,8 @@ export class AttemptEvents implements ExecutorEvents {
   /** The task whose attempt this is now. One that was refused was already told of: another one takes its place. */
   private taskOf({ launch_id, launch_token }: Attempt): LiveTask | undefined {
     const task = this.core().live.byLaunch(launch_id);
-    if (task?.record.launch_token !== launch_token || task.refused === launch_id) return undefined;
-    return task;
+    const own = task?.at(launch_id)?.attempt;
+    if (own?.launch_id !== launch_id || own.launch_token !== launch_token) return undefined;
+    return task?.refusal?.launch_id === launch_id ? undefined : task;
   }
 }

@@ -1,45 +1,39 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
-import type { Cause } from '../../task/causes.js';
+import type { Verdict } from '../../task/causes.js';
 import { ExecgoError, type ErrorBody } from '../../task/errors.js';
 import type { ExecutionPlan } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
-import type { TerminalStatus } from '../../task/states.js';
-
-/** Status, cause and error of an end. */
-export interface Classification {
-  status: TerminalStatus;
-  cause: Cause;
-  error?: ErrorBody;
-}
 
 /** Which of a kill request and a passed deadline was recorded first, if any. */
-export type FirstStop = 'timeout' | 'kill' | undefined;
+type FirstStop = 'timeout' | 'kill' | undefined;
 
-const failed = (cause: Cause, code: ErrorBody['code'], message: string): Classification => ({
+type Failed = Extract<Verdict, { status: 'failed' }>;
+
+const failed = (cause: Failed['cause'], code: ErrorBody['code'], message: string): Failed => ({
   status: 'failed',
   cause,
   error: { code, message },
 });
 
 /** The end of a task that was killed while it ran or was about to. */
-export const CANCELLED: Classification = {
+export const CANCELLED: Verdict = {
   status: 'cancelled',
   cause: 'cancelled',
   error: { code: 'cancelled', message: 'task cancelled' },
 };
 
 /** The end of a task that was killed while it waited. */
-export const CANCELLED_WAITING: Classification = {
+export const CANCELLED_WAITING: Verdict = {
   status: 'cancelled',
   cause: 'cancelled',
   error: { code: 'cancelled', message: 'task cancelled before execution' },
 };
 
 /** The end of a task whose end nobody saw. */
-export const LOST: Classification = failed('lost', 'internal', 'recovery_lost');
+export const LOST: Verdict = failed('lost', 'internal', 'recovery_lost');
 
 /** The end of a task that could not be launched. @param error why */
-export function notLaunched(error: unknown): Classification {
+export function notLaunched(error: unknown): Verdict {
   const internal = {
     code: 'internal',
     message: 'internal error; the log of the daemon has the details',
@@ -55,13 +49,13 @@ export function notLaunched(error: unknown): Classification {
  * The end of a task that waited longer than its `queue_timeout_ms`.
  * @param why it could not have started at all, in words
  */
-export function queueTimeout({ limits }: TaskRequest, why: string | undefined): Classification {
+export function queueTimeout({ limits }: TaskRequest, why: string | undefined): Verdict {
   const words = `task exceeded queue_timeout_ms: ${limits.queue_timeout_ms ?? 0} ms`;
   return failed('queue_timeout', 'timeout', why === undefined ? words : `${words}; ${why}`);
 }
 
 /** The end of a task that was accepted once and that this host, or these settings, cannot run as it asks. */
-export function refusedPlan(error: ExecgoError): Classification {
+export function refusedPlan(error: ExecgoError): Verdict {
   const cause = error.code === 'unsupported_capability' ? 'sandbox' : 'launch';
   return { status: 'failed', cause, error: error.toBody() };
 }
@@ -70,7 +64,7 @@ export function refusedPlan(error: ExecgoError): Classification {
  * The first recorded of timed out and cancelled; else the first that applies: could not launch, oom, cpu limit, exit 0,
  * exit ≠ 0, signal.
  */
-export function classify(outcome: Outcome, firstStop: FirstStop, plan: ExecutionPlan | null): Classification {
+export function classify(outcome: Outcome, firstStop: FirstStop, plan: ExecutionPlan | null): Verdict {
   if (firstStop === 'kill') return CANCELLED;
   if (outcome.failure !== undefined) {
     const { stage, message } = outcome.failure;

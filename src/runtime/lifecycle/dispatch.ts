@@ -11,7 +11,6 @@ import { completeWithout } from './complete.js';
 import { CANCELLED, notLaunched, queueTimeout, refusedPlan } from './classify.js';
 import { longTimeout } from '../long-timeout.js';
 import { planAnew, planEvents } from './plan.js';
-import { onSteadyClock } from '../steady-clock.js';
 import { mayPass, retry } from '../../store/retry.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
 
@@ -59,13 +58,13 @@ function track(
       return;
     }
     const launching = launch(core, task, place);
-    const settled = launching.catch(() => undefined);
-    task.dispatching = settled;
+    const underWay = { what: 'launch', settled: launching.catch(() => undefined) } as const;
+    if (task.ending === undefined) task.underWay = underWay;
     try {
       await launching;
     } finally {
       // It may have been refused while it was told, and the next one be under way.
-      if (task.dispatching === settled) task.dispatching = undefined;
+      if (task.underWay === underWay) task.underWay = undefined;
     }
   };
   const what = 'cannot write down a launch';
@@ -78,8 +77,9 @@ function track(
 
 /** Puts a task that is committed as `accepted` into the queue, or among those that this machine is not for. */
 export function enqueue(core: Core, task: LiveTask): void {
-  const { record } = task;
-  task.acceptedAt ??= onSteadyClock(core, record.created_at_ms);
+  const { phase } = task;
+  if (phase.name !== 'waiting') return;
+  const { record, acceptedAt } = phase;
   if (unmetDemand(record.request, core.settings.machine) !== undefined) core.unmatched.add(record.task_id);
   else
     core.waiting.add({
@@ -87,22 +87,27 @@ export function enqueue(core: Core, task: LiveTask): void {
       tenant: record.request.control_context?.tenant,
       priority: record.request.policy.priority,
       submit_seq: record.submit_seq,
-      accepted_at_ms: task.acceptedAt,
+      accepted_at_ms: acceptedAt,
       reservation: record.reservation ?? { task_slots: 1 },
     });
   const limit = record.request.limits.queue_timeout_ms;
-  if (limit === undefined || task.cancelQueueTimeout !== undefined) return;
-  task.cancelQueueTimeout = longTimeout(
+  if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
+  phase.cancelQueueTimeout = longTimeout(
     () => {
       void expire(core, task);
     },
-    task.acceptedAt + limit - core.steady(),
+    acceptedAt + limit - core.steady(),
   );
+}
+
+/** Settles with the launch of a task that is being committed, if there is one. */
+export async function launchOf({ underWay }: LiveTask): Promise<void> {
+  if (underWay?.what === 'launch') await underWay.settled;
 }
 
 /** Ends a task that waited too long; one whose dispatch is under way has made it. */
 async function expire(core: Core, task: LiveTask): Promise<void> {
-  await task.dispatching;
+  await launchOf(task);
   if (task.record.status !== 'accepted' || task.ending !== undefined) return;
   core.waiting.remove(task.record.task_id);
   const unmet = unmetDemand(task.record.request, core.settings.machine);
@@ -134,6 +139,7 @@ export function launchAgain(core: Core, task: LiveTask): void {
 
 async function dispatch(core: Core, task: LiveTask, place: Place): Promise<void> {
   const { record } = task;
+  if (record.status !== 'accepted') return;
   checkFiles(core, task);
   const at = core.now();
   const launch = {
@@ -148,26 +154,18 @@ async function dispatch(core: Core, task: LiveTask, place: Place): Promise<void>
   };
   const done = await core.store.commits.write(() => {
     const launch_id = core.store.nextLaunchId();
-    const events = core.store.markDispatched(record.task_id, {
+    const dispatched = core.store.markDispatched(record, {
       ...launch,
       launch_id,
       at_ms: at,
       events: [reserved],
     });
     crashPoint('before_dispatch_commit');
-    return events === undefined ? undefined : { launch_id, events };
+    return dispatched;
   });
   if (done === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
   crashPoint('after_dispatch_commit');
-  task.cancelQueueTimeout?.();
-  core.live.update(task, {
-    ...launch,
-    status: 'running',
-    launch_id: done.launch_id,
-    reserved_at_ms: at,
-    released_at_ms: null,
-    updated_at_ms: at,
-  });
+  core.live.update(task, done.task);
   core.announcer.events(done.events);
   tell(core, task);
 }
@@ -178,8 +176,7 @@ async function dispatch(core: Core, task: LiveTask, place: Place): Promise<void>
  */
 async function relaunch(core: Core, task: LiveTask, place: Place): Promise<void> {
   const { record } = task;
-  const old = record.launch_id;
-  if (old === null || task.ending !== undefined) return;
+  if (record.status !== 'running' || task.ending !== undefined) return;
   if (task.kill !== undefined) {
     // Not waited for: while the disk is full it takes long, and whoever kills waits for this dispatch.
     void completeWithout(core, task, CANCELLED);
@@ -193,21 +190,22 @@ async function relaunch(core: Core, task: LiveTask, place: Place): Promise<void>
     incarnation: place.incarnation,
     shim_pid: place.pid,
   };
-  const from = { status: 'running', launch_id: old } as const;
   const done = await core.store.commits.write(() => {
     const next = core.store.nextLaunchId();
     const at_ms = core.now();
-    const events =
+    const before =
       planned === undefined
-        ? []
-        : core.store.markPlanned(record.task_id, from, planned, planEvents(planned.plan, at_ms));
-    const relaunched = core.store.markRelaunched(record.task_id, old, { ...launch, launch_id: next, at_ms });
+        ? { task: record, events: [] }
+        : core.store.markPlanned(record, planned, planEvents(planned.plan, at_ms));
+    const relaunched =
+      before && core.store.markRelaunched(before.task, { ...launch, launch_id: next, at_ms });
     crashPoint('before_relaunch_commit');
-    return relaunched && events !== undefined ? { launch_id: next, events } : undefined;
+    return relaunched && { task: relaunched.task, events: before.events };
   });
   crashPoint('after_relaunch_commit');
-  if (done === undefined) throw new Error(`launch ${old} of task ${record.task_id} has begun`);
-  core.live.update(task, { ...launch, launch_id: done.launch_id, ...planned });
+  if (done === undefined)
+    throw new Error(`launch ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
+  core.live.update(task, done.task);
   core.announcer.events(done.events);
   tell(core, task);
 }
@@ -225,7 +223,7 @@ function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused'
 
 /** Gives the place what is committed now. One that has gone meanwhile was settled without this attempt. */
 function tell(core: Core, task: LiveTask): void {
-  const attempt = attemptOf(task.record);
+  const attempt = task.record.status === 'running' ? attemptOf(task.record) : undefined;
   if (attempt !== undefined && !core.executor.launch(attempt)) core.unlaunched.add(task);
 }
 

@@ -1,6 +1,7 @@
 import type { KillRequest, LiveTask } from '../live-tasks.js';
 import { CANCELLED, CANCELLED_WAITING } from './classify.js';
 import { completeWithout } from './complete.js';
+import { launchOf } from './dispatch.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { killEvent } from './kill-event.js';
@@ -14,10 +15,9 @@ import { waitAtMost } from './wait.js';
 export async function killTask(core: Core, task: LiveTask, how: KillRequest): Promise<void> {
   if (task.ending !== undefined) return;
   const first = task.kill === undefined;
-  const firstOrder = (task.kill ??= how);
-  task.firstStop ??= 'kill';
+  const firstOrder = task.stopByKill(how);
   core.waiting.remove(task.record.task_id);
-  await task.dispatching;
+  await launchOf(task);
   if (isEnding(task)) return;
   if (task.record.status === 'accepted') {
     await new Promise<void>((resolve) => {
@@ -32,21 +32,22 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
     if (isEnding(task)) return;
     await recordKill(core, task);
   }
-  const { launch_id } = task.record;
-  if (launch_id === null) return;
+  const { launchId } = task;
+  if (launchId === null) return;
   // Nothing of it runs, and there may be no place for another launch for long.
-  if (task.refused === launch_id || core.unlaunched.has(task)) void completeWithout(core, task, CANCELLED);
+  if (task.refusal?.launch_id === launchId || core.unlaunched.has(task))
+    void completeWithout(core, task, CANCELLED);
   // The first one may still wait for the start, and be told after this one: it counts all the same.
-  else for (const order of new Set([firstOrder, how])) core.executor.kill(launch_id, order);
+  else for (const order of new Set([firstOrder, how])) core.executor.kill(launchId, order);
 }
 
 /** How long a kill waits for the start of a task that has just been dispatched, so that history tells them in order. */
 const START_PATIENCE_MS = 250;
 
 /** The supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill. */
-async function startIfNear(core: Core, { record }: LiveTask): Promise<void> {
-  const { task_id, started_at_ms, launch_id } = record;
-  if (started_at_ms !== null || launch_id === null || !core.executor.hears(launch_id)) return;
+async function startIfNear(core: Core, { phase, launchId, record }: LiveTask): Promise<void> {
+  if (phase.name !== 'launched' || launchId === null || !core.executor.hears(launchId)) return;
+  const { task_id } = record;
   await waitAtMost(START_PATIENCE_MS, new AbortController().signal, (signal) =>
     Promise.race([core.announcer.taskStart(task_id, signal), core.announcer.taskEnd(task_id, signal)]),
   );
@@ -57,13 +58,13 @@ async function recordKill(core: Core, task: LiveTask): Promise<void> {
   const { record } = task;
   crashPoint('before_kill_commit');
   try {
-    const events = await core.store.commits.write(() =>
-      core.store.markKillRequested(record.task_id, 'running', at, [killEvent(at)]),
+    const killed = await core.store.commits.write(() =>
+      core.store.markKillRequested(task.record, at, [killEvent(at)]),
     );
     crashPoint('after_kill_commit');
-    if (events === undefined) return;
-    core.live.update(task, { kill_requested: true, kill_requested_at_ms: at, updated_at_ms: at });
-    core.announcer.events(events);
+    if (killed === undefined) return;
+    core.live.update(task, killed.task);
+    core.announcer.events(killed.events);
   } catch (error) {
     core.log.error(
       { err: error, task_id: record.task_id },

@@ -3,7 +3,6 @@ import type { NewEvent } from '../../task/events.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import type { LiveTask } from '../live-tasks.js';
-import { onSteadyClock } from '../steady-clock.js';
 
 type Start = Pick<Running, 'pid' | 'start_ticks' | 'started_at_ms'>;
 
@@ -27,24 +26,20 @@ export function startedEvent(start: Start): Start & { pgid: number; events: NewE
 
 /** Commits that the task's process runs; told again after a reconnect, it does nothing. */
 export async function recordStarted(core: Core, task: LiveTask, running: Running): Promise<void> {
-  const { record } = task;
-  if (record.started_at_ms !== null || task.ending !== undefined) return;
+  if (task.phase.name === 'started' || task.ending !== undefined) return;
   const { events, ...start } = startedEvent(running);
   crashPoint('before_started_commit');
-  const written = await core.store.commits.writeAlong(
-    () =>
-      core.store.markStarted(record.task_id, running.launch_id, {
-        ...start,
-        events: killIsRecorded(core, task) ? [] : events,
-      }),
-    START_WAITS_MS,
-  );
+  const written = await core.store.commits.writeAlong(() => {
+    const record = task.at(running.launch_id);
+    return (
+      record && core.store.markStarted(record, { ...start, events: killIsRecorded(core, task) ? [] : events })
+    );
+  }, START_WAITS_MS);
   crashPoint('after_started_commit');
   if (written === undefined) return;
-  core.live.update(task, { ...start, updated_at_ms: running.started_at_ms });
-  task.startedAt = onSteadyClock(core, running.started_at_ms);
-  core.announcer.events(written);
-  core.announcer.started(record.task_id);
+  core.live.update(task, written.task);
+  core.announcer.events(written.events);
+  core.announcer.started(written.task.task_id);
 }
 
 /**
@@ -52,7 +47,12 @@ export async function recordStarted(core: Core, task: LiveTask, running: Running
  * be called in the transaction that writes the start.
  */
 export function killIsRecorded(core: Core, { record, kill }: LiveTask): boolean {
-  return kill !== undefined && core.store.task(record.task_id)?.kill_requested === true;
+  return kill !== undefined && core.store.task(record.task_id)?.kill_requested_at_ms !== undefined;
+}
+
+/** @param atMs Unix time in milliseconds */
+export function timeoutEvent(atMs: number): NewEvent {
+  return { event_type: 'timeout_triggered', timestamp_ms: atMs };
 }
 
 /** Commits that the wall time passed, unless a kill was first. */
@@ -62,20 +62,17 @@ export async function recordTimeout(
   launchId: number,
   atMs: number,
 ): Promise<void> {
-  task.firstStop ??= 'timeout';
-  const { record } = task;
-  if (task.firstStop !== 'timeout' || record.timeout_triggered || task.ending !== undefined) return;
+  task.stopByTimeout();
+  if (task.stop?.first !== 'timeout' || task.at(launchId)?.timed_out !== false || task.ending !== undefined)
+    return;
   crashPoint('before_timeout_commit');
   // Behind the start, which may still wait for a transaction.
-  const written = await core.store.commits.writeAlong(
-    () =>
-      core.store.markTimeout(record.task_id, launchId, atMs, [
-        { event_type: 'timeout_triggered', timestamp_ms: atMs },
-      ]),
-    START_WAITS_MS,
-  );
+  const written = await core.store.commits.writeAlong(() => {
+    const record = task.at(launchId);
+    return record && core.store.markTimeout(record, atMs, [timeoutEvent(atMs)]);
+  }, START_WAITS_MS);
   crashPoint('after_timeout_commit');
   if (written === undefined) return;
-  core.live.update(task, { timeout_triggered: true, updated_at_ms: atMs });
-  core.announcer.events(written);
+  core.live.update(task, written.task);
+  core.announcer.events(written.events);
 }

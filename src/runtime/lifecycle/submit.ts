@@ -10,7 +10,6 @@ import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { enqueue, pump } from './dispatch.js';
 import { asStorageError } from '../storage-error.js';
-import { liveTask } from '../live-tasks.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
 import { keptOnly } from './kept-only.js';
@@ -221,8 +220,7 @@ async function insert(core: Core, task: NewTask): Promise<string> {
   }
   if (!inserted.inserted) return inserted.task_id;
   crashPoint('after_submit_commit');
-  const live = liveTask(inserted.record, true);
-  core.live.add(live);
+  const live = core.live.add(inserted.task, true);
   enqueue(core, live);
   core.announcer.events(inserted.events);
   pump(core);

@@ -1,5 +1,5 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
-import type { TaskRecord } from '../../store/records.js';
+import { endOf, type TaskRecord } from '../../store/records.js';
 import type { Core } from '../core.js';
 import type { InlineText } from './inline-text.js';
 import type { OutputSource } from './source.js';
@@ -15,15 +15,16 @@ export function outputSource(
   totalBytes?: number,
 ): OutputSource {
   const { limits } = record.request;
-  const recorded = stream === 'stdout' ? record.stdout_bytes : record.stderr_bytes;
+  const ended = endOf(record);
+  const recorded = stream === 'stdout' ? ended?.stdout_bytes : ended?.stderr_bytes;
   return {
     dataDir,
     taskId: record.task_id,
     stream,
     maxBytes: stream === 'stdout' ? limits.stdout_max_bytes : limits.stderr_max_bytes,
     final,
-    totalBytes: totalBytes ?? recorded ?? undefined,
-    warnings: record.warnings?.filter((warning) => warning.startsWith(`${stream}: `)),
+    totalBytes: totalBytes ?? recorded,
+    warnings: ended?.warnings.filter((warning) => warning.startsWith(`${stream}: `)),
   };
 }
 

@@ -38,17 +38,17 @@ async function replacePlan(core: Core, task: LiveTask, planned: PlannedTask): Pr
   const lasts = () => !core.store.commits.closed && task.ending === undefined;
   const commit = () =>
     core.store.commits.write(() =>
-      core.store.markPlanned(task_id, { status: 'accepted' }, planned, planEvents(planned.plan, core.now())),
+      core.store.markPlanned(task.record, planned, planEvents(planned.plan, core.now())),
     );
   // The start goes on without a task whose plan cannot be written yet.
   let onDelay: () => void = () => undefined;
   const delayed = new Promise<void>((resolve) => (onDelay = resolve));
   const what = 'cannot write down the plan of a waiting task';
   const done = retry(commit, { log: core.log, what, about: { task_id }, lasts, onDelay })
-    .then((events) => {
-      if (events === undefined || !lasts()) return;
-      core.live.update(task, planned);
-      core.announcer.events(events);
+    .then((changed) => {
+      if (changed === undefined || !lasts()) return;
+      core.live.update(task, changed.task);
+      core.announcer.events(changed.events);
       enqueue(core, task);
       pump(core);
     })

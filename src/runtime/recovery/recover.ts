@@ -1,11 +1,10 @@
 import { attemptOf, type AdoptedAttempt, type ProcessFacts } from '../../executor/executor.js';
-import type { TaskRecord } from '../../store/records.js';
-import { CANCELLED_WAITING, LOST, type FirstStop } from '../lifecycle/classify.js';
+import type { LiveRecord, RunningTask } from '../../store/records.js';
+import { CANCELLED_WAITING, LOST } from '../lifecycle/classify.js';
 import { completeWithout } from '../lifecycle/complete.js';
 import type { Core } from '../core.js';
 import { enqueue } from '../lifecycle/dispatch.js';
-import { liveTask } from '../live-tasks.js';
-import { onSteadyClock } from '../steady-clock.js';
+import type { Stop } from '../live-tasks.js';
 
 /** What a start found in the database. */
 export interface Recovered {
@@ -20,14 +19,12 @@ export interface Recovered {
 export function loadLiveTasks(core: Core): Recovered {
   const found: Recovered = { waiting: 0, running: 0 };
   for (const record of core.store.liveTasks()) {
-    const task = liveTask(record, false, bothStops(core, record));
-    core.live.add(task);
+    const task = core.live.add(record, false, stopOf(core, record));
     if (record.status === 'accepted') {
       found.waiting++;
       enqueue(core, task);
     } else {
       found.running++;
-      if (record.started_at_ms !== null) task.startedAt = onSteadyClock(core, record.started_at_ms);
       const { control_context } = record.request;
       core.ledger.reserve(
         record.task_id,
@@ -40,28 +37,32 @@ export function loadLiveTasks(core: Core): Recovered {
   return found;
 }
 
-/** Of a kill and a timeout that are both recorded, the one whose event came first. */
-function bothStops(core: Core, record: TaskRecord): FirstStop {
-  if (!record.kill_requested || !record.timeout_triggered) return undefined;
+/** Why it is to end, as the row says. Of a kill and a timeout that are both recorded, the one whose event came first counts. */
+function stopOf(core: Core, record: LiveRecord): Stop | undefined {
+  const kill = record.kill_requested_at_ms === undefined ? undefined : {};
+  if (record.status !== 'running' || !record.timed_out) return kill && { first: 'kill', kill };
+  if (kill === undefined) return { first: 'timeout', kill };
   const first = core.store
     .taskEvents(record.task_id, 0, undefined)
     .find((e) => e.event_type === 'kill_requested' || e.event_type === 'timeout_triggered');
-  return first?.event_type === 'timeout_triggered' ? 'timeout' : 'kill';
+  return { first: first?.event_type === 'timeout_triggered' ? 'timeout' : 'kill', kill };
 }
 
 /** What the executor is to take over. Running tasks of the older runtime are nobody's: they end as lost. */
 export async function adoptAttempts(core: Core): Promise<AdoptedAttempt[]> {
-  const running = [...core.live.all()].filter(({ record }) => record.status === 'running');
+  const running = [...core.live.all()].flatMap((task) =>
+    task.phase.name === 'waiting' ? [] : [{ task, record: task.phase.record }],
+  );
   const lost = running.filter(({ record }) => attemptOf(record) === undefined);
-  await Promise.all(lost.map((task) => completeWithout(core, task, LOST)));
-  return running.flatMap(({ record, kill }) => {
+  await Promise.all(lost.map(({ task }) => completeWithout(core, task, LOST)));
+  return running.flatMap(({ task: { kill }, record }) => {
     const attempt = attemptOf(record);
     return attempt === undefined ? [] : [{ ...attempt, started: startOf(record), kill }];
   });
 }
 
-function startOf({ started_at_ms, pid, start_ticks }: TaskRecord): ProcessFacts | undefined {
-  return started_at_ms === null ? undefined : { pid: pid ?? 0, start_ticks: start_ticks ?? 0 };
+function startOf({ process }: RunningTask): ProcessFacts | undefined {
+  return process && { pid: process.pid ?? 0, start_ticks: process.start_ticks ?? 0 };
 }
 
 /**

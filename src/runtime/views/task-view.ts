@@ -2,7 +2,7 @@ import { eventData, eventMessage } from '../../task/event-messages.js';
 import { unmetDemand, type Machine } from '../../task/demands.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../../task/events.js';
 import { DEFAULT_QUEUE } from '../../task/request.js';
-import type { TaskRecord } from '../../store/records.js';
+import { endOf, type TaskRecord } from '../../store/records.js';
 import { taskPaths } from '../../task/task-paths.js';
 import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
 
@@ -37,7 +37,7 @@ export function timestamp(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-const optionalTime = (ms: number | null) => (ms === null ? undefined : timestamp(ms));
+const optionalTime = (ms: number | undefined) => (ms === undefined ? undefined : timestamp(ms));
 
 /**
  * The status object but for its texts. JSON leaves out what is undefined.
@@ -50,26 +50,28 @@ function taskView(
   { liveUsage, machine }: ViewOptions,
 ): ViewWithoutTexts {
   const paths = taskPaths(dataDir, t.task_id, t.request);
-  const warnings = [...new Set([...(t.warnings ?? []), ...output.problems, ...notAsStored(t)])];
+  const ended = endOf(t);
+  const { attempt, process } = t.status === 'accepted' ? {} : t;
+  const warnings = [...new Set([...(ended?.warnings ?? []), ...output.problems, ...notAsStored(t)])];
   const context = t.request.control_context;
-  const running = t.status === 'running' && t.started_at_ms !== null;
-  const duration = running ? Math.max(0, nowMs - (t.started_at_ms ?? nowMs)) : (t.duration_ms ?? undefined);
+  const runsFor =
+    t.status === 'running' && process !== undefined ? Math.max(0, nowMs - process.started_at_ms) : undefined;
   return {
     task_id: t.task_id,
     handle_id: t.task_id,
     status: t.status,
     waiting: machine && waitingFor(t, machine),
-    cause: t.cause ?? undefined,
+    cause: ended?.cause,
     created_at: timestamp(t.created_at_ms),
     updated_at: timestamp(t.updated_at_ms),
-    started_at: optionalTime(t.started_at_ms),
-    finished_at: optionalTime(t.finished_at_ms),
-    duration_ms: duration,
-    shim_pid: t.shim_pid ?? undefined,
-    pid: t.pid ?? undefined,
-    pgid: t.pgid ?? undefined,
-    exit_code: t.exit_code ?? undefined,
-    exit_signal: t.exit_signal ?? undefined,
+    started_at: optionalTime(process?.started_at_ms),
+    finished_at: optionalTime(ended?.finished_at_ms),
+    duration_ms: runsFor ?? ended?.duration_ms,
+    shim_pid: attempt?.shim_pid,
+    pid: process?.pid,
+    pgid: process?.pgid,
+    exit_code: ended?.exit_code,
+    exit_signal: ended?.exit_signal,
     stdout_truncated: output.stdout_truncated,
     stderr_truncated: output.stderr_truncated,
     stdout_bytes: output.stdout_bytes,
@@ -77,7 +79,7 @@ function taskView(
     stdout_omitted_bytes: output.stdout_omitted_bytes,
     stderr_omitted_bytes: output.stderr_omitted_bytes,
     warnings: warnings.length > 0 ? warnings : undefined,
-    kill_requested: t.kill_requested,
+    kill_requested: t.kill_requested_at_ms !== undefined,
     command: shownCommand(t.request.execution),
     cwd: startDirectory(t, paths.workspace_dir),
     tenant: context?.tenant,
@@ -88,8 +90,8 @@ function taskView(
     lane: context?.lane,
     priority: t.request.policy.priority,
     session_id: context?.session_id,
-    error: t.error ?? undefined,
-    usage: t.usage ?? (running ? { ...liveUsage, duration_ms: duration ?? 0 } : undefined),
+    error: ended?.error,
+    usage: runsFor === undefined ? ended?.usage : { ...liveUsage, duration_ms: runsFor },
     execution_plan: t.plan ?? undefined,
     reservation: t.reservation ?? undefined,
     artifacts: {
@@ -176,21 +178,23 @@ function shownCommand({ kind, program = '', args, script = '' }: TaskRecord['req
 /** A task's line in a list. Holds no values of environment variables. */
 export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
   const { execution, control_context: context, metadata, policy } = t.request;
+  const ended = endOf(t);
+  const process = t.status === 'accepted' ? undefined : t.process;
   return {
     task_id: t.task_id,
     handle_id: t.task_id,
     status: t.status,
     waiting: waitingFor(t, machine),
-    cause: t.cause ?? undefined,
+    cause: ended?.cause,
     created_at: timestamp(t.created_at_ms),
     updated_at: timestamp(t.updated_at_ms),
-    started_at: optionalTime(t.started_at_ms),
-    finished_at: optionalTime(t.finished_at_ms),
-    duration_ms: t.duration_ms ?? undefined,
-    exit_code: t.exit_code ?? undefined,
-    exit_signal: t.exit_signal ?? undefined,
-    error: t.error ?? undefined,
-    kill_requested: t.kill_requested,
+    started_at: optionalTime(process?.started_at_ms),
+    finished_at: optionalTime(ended?.finished_at_ms),
+    duration_ms: ended?.duration_ms,
+    exit_code: ended?.exit_code,
+    exit_signal: ended?.exit_signal,
+    error: ended?.error,
+    kill_requested: t.kill_requested_at_ms !== undefined,
     tenant: context?.tenant,
     owner: context?.owner,
     queue: context?.queue ?? DEFAULT_QUEUE,

@@ -5,7 +5,7 @@ import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
 import type { IdempotencyKeys } from '../idempotency.js';
 import { jsonOrNull } from '../database/json.js';
-import type { InsertResult, NewTask, TaskRecord } from '../records.js';
+import type { InsertResult, NewTask, WaitingTask } from '../records.js';
 import { sqliteCode } from '../database/sqlite-error.js';
 
 /** Where files are follows from the id; the older schema wants something in these. */
@@ -64,7 +64,7 @@ export class TaskInsert {
     this.#insertRow(task, submitSeq);
     this.counters.entered('accepted');
     const events = this.events.append(task.task_id, task.events);
-    return { inserted: true, record: freshRecord(task, submitSeq), events };
+    return { inserted: true, task: waitingTask(task, submitSeq), events };
   }
 
   /** The parts of the request stand in columns of their own too: what reads the older schema understands the row. */
@@ -94,38 +94,10 @@ export class TaskInsert {
   }
 }
 
-function freshRecord(task: NewTask, submitSeq: number): TaskRecord {
+function waitingTask(task: NewTask, submit_seq: number): WaitingTask {
+  const { task_id, request, plan, reservation, created_at_ms } = task;
   return {
-    task_id: task.task_id,
-    status: 'accepted',
-    cause: null,
-    request: task.request,
-    plan: task.plan,
-    reservation: task.reservation,
-    created_at_ms: task.created_at_ms,
-    updated_at_ms: task.created_at_ms,
-    started_at_ms: null,
-    finished_at_ms: null,
-    duration_ms: null,
-    shim_pid: null,
-    pid: null,
-    pgid: null,
-    start_ticks: null,
-    exit_code: null,
-    exit_signal: null,
-    error: null,
-    usage: null,
-    stdout_bytes: null,
-    stderr_bytes: null,
-    warnings: null,
-    kill_requested: false,
-    kill_requested_at_ms: null,
-    timeout_triggered: false,
-    reserved_at_ms: null,
-    released_at_ms: null,
-    submit_seq: submitSeq,
-    launch_id: null,
-    launch_token: null,
-    incarnation: null,
+    ...{ task_id, submit_seq, request, plan, reservation, created_at_ms },
+    ...{ status: 'accepted', updated_at_ms: created_at_ms },
   };
 }
