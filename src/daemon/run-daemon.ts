@@ -1,29 +1,33 @@
 import { once } from 'node:events';
 import pino, { type Logger } from 'pino';
 import type { Config } from './config.js';
-import { startDaemon } from './daemon.js';
+import { createDaemon } from './daemon.js';
 import { lossyDestination } from './log-destination.js';
 import { LISTEN_ADDR } from '../settings/defaults.js';
 
 /**
  * Runs a daemon as this process: logs to stdout (JSON; for people on a terminal), stops in order on SIGTERM or SIGINT,
- * at once on a second one. Resolves when it has stopped.
+ * at once on a second one; while it starts, as soon as the step under way is done. Resolves when it has stopped.
  * @throws ExecgoError when it cannot start
  */
 export async function runDaemon(config: Config, version: string): Promise<void> {
   const log = await createLog(config.logLevel);
-  const stopped = firstSignal();
-  const daemon = await startDaemon({ config, version, log, env: process.env });
-  if (process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start') greet(daemon.url);
-  const signal = await stopped;
-  log.info(
-    { signal },
-    config.drain ? 'stopping; waiting for running tasks' : 'stopping; running tasks go on',
-  );
-  process.once('SIGTERM', () => process.exit(1));
-  process.once('SIGINT', () => process.exit(1));
-  await daemon.stop(config.drain);
-  log.info('stopped');
+  const daemon = createDaemon({ config, version, log, env: process.env });
+  const stopped = firstSignal().then(async (signal) => {
+    log.info(
+      { signal },
+      config.drain ? 'stopping; waiting for running tasks' : 'stopping; running tasks go on',
+    );
+    process.once('SIGTERM', () => process.exit(1));
+    process.once('SIGINT', () => process.exit(1));
+    await daemon.stop(config.drain);
+    log.info('stopped');
+  });
+  const started = daemon.start().then((url) => {
+    const isPerson = process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start';
+    if (url !== undefined && isPerson) greet(url);
+  });
+  await Promise.all([started, stopped]);
 }
 
 async function createLog(level: string): Promise<Logger> {

@@ -4,23 +4,24 @@ import { Connections } from '../api/connections.js';
 import { listen, stop } from '../api/server.js';
 import { Waiters } from '../api/waiters.js';
 import type { Config } from './config.js';
+import type { Host } from './host.js';
 import { listenAddress, whereServed, whyNotListening } from './listen-address.js';
 import { maxConnections } from './open-files.js';
+import { newIntake } from '../runtime/lifecycle/submit.js';
+import { makeTaskId } from '../runtime/lifecycle/task-id.js';
+import type { Collector } from '../runtime/upkeep/collector.js';
 import { configView, infoView, overrides } from '../runtime/views/config-view.js';
 import type { Core } from '../runtime/core.js';
 import { createMetrics } from '../runtime/views/metrics.js';
 import { resourcesView } from '../runtime/views/resources-view.js';
 import { Runtime } from '../runtime/runtime.js';
 import { capabilitiesView } from '../sandbox/capabilities-view.js';
-import type { HostCapabilities } from '../task/capabilities.js';
-import type { Resources } from '../task/resources.js';
 
 export interface HttpParts {
   core: Core;
   config: Config;
-  /** Of this host, and what of it tasks may have. */
-  capabilities: HostCapabilities;
-  capacity: Resources;
+  host: Host;
+  collector: Collector;
   version: string;
   /** Unix time of the start in milliseconds. */
   startedAt: number;
@@ -41,12 +42,14 @@ export interface HttpSide {
  * @throws ExecgoError saying why it cannot listen there
  */
 export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
-  const { core, config, capabilities, capacity, version, startedAt, env } = parts;
+  const { core, config, collector, version, startedAt, env } = parts;
+  const { capabilities, capacity } = parts.host;
   const { log, store } = core;
   let told = { ...config, maxConnections: maxConnections(config, log) };
   const connections = new Connections(told.maxConnections);
   const waiters = new Waiters(connections);
-  const service = new Runtime(core, {
+  const intake = newIntake(() => makeTaskId(core.now()));
+  const service = new Runtime(core, intake, collector, {
     info: () => infoView(told.runtimeId, version, startedAt, capabilities.platform),
     capabilities: () =>
       capabilitiesView(capabilities, { runtimeId: told.runtimeId, capacity, overrides: overrides(config) }),
@@ -56,7 +59,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
       counters: () => store.counters(),
       running: () => core.ledger.entries().length,
       waiting: () => core.waiting.size + core.unmatched.size,
-      collected: () => core.collector.totals,
+      collected: () => collector.totals,
       walBytes: () => store.walBytes(),
     }),
   });

@@ -5,7 +5,6 @@ import type { Store } from '../store/store.js';
 import type { HostCapabilities } from '../task/capabilities.js';
 import type { Machine } from '../task/demands.js';
 import type { Announcer } from './announcer.js';
-import type { Collector } from './upkeep/collector.js';
 import type { FileThread } from './upkeep/file-thread.js';
 import type { InlineTexts } from './output/inline-text.js';
 import type { LiveTask, LiveTasks } from './live-tasks.js';
@@ -31,7 +30,7 @@ export interface RuntimeSettings {
   capabilities: HostCapabilities;
 }
 
-/** The parts that every use case of the runtime works with; built once, in `daemon.ts`. */
+/** The parts that every use case of the runtime works with; built once, by the daemon. */
 export interface Core {
   readonly settings: RuntimeSettings;
   readonly store: Store;
@@ -43,20 +42,13 @@ export interface Core {
   readonly inlineTexts: InlineTexts;
   /** Removes, measures and inspects files away from the event loop. */
   readonly files: FileThread;
-  readonly collector: Collector;
   readonly log: Logger;
   /** Unix time in milliseconds. */
   readonly now: () => number;
   /** Unix time in milliseconds as it was at the start, counted on by a clock that is never set: for all durations. */
   readonly steady: () => number;
-  /** Ids of tasks. They grow with time, so that the index entries of tasks that come together lie together. */
-  readonly newId: () => string;
   /** What nobody can guess. */
   readonly newToken: () => string;
-  /** Ids whose insert is under way: they are taken, and count against the queue. */
-  readonly inserting: Set<string>;
-  /** By tenant and idempotency key, the submit that is about to use it first. */
-  readonly claiming: Map<string, Promise<string>>;
   /** Tasks that wait and demand what this machine does not have: they are not looked at for room, and take none. */
   readonly unmatched: Set<string>;
   /** Tasks that are committed as running and whose launch never began: they get another one before anything new starts. */

@@ -7,6 +7,7 @@ import type { PlannedTask } from '../task/plan.js';
 import type { EventView, SubmitAnswer } from '../task/view.js';
 import { checkOwner } from './lifecycle/check-owner.js';
 import type { Core } from './core.js';
+import type { Collector } from './upkeep/collector.js';
 import { deleteTask } from './lifecycle/delete.js';
 import { killTask } from './lifecycle/kill.js';
 import { GrowthWatch } from './output/follow.js';
@@ -28,7 +29,7 @@ import type {
 } from './service.js';
 import { taskRecord, taskStatus } from './status.js';
 import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
-import { dryRun, submit, submitBatch } from './lifecycle/submit.js';
+import { dryRun, submit, submitBatch, type Intake } from './lifecycle/submit.js';
 import { eventView, taskSummary } from './views/task-view.js';
 
 /** The views that say what this daemon is, and not what a task is. */
@@ -44,11 +45,13 @@ export interface RuntimeViews {
 export class Runtime implements Service {
   constructor(
     private readonly core: Core,
+    private readonly intake: Intake,
+    private readonly collector: Collector,
     private readonly views: RuntimeViews,
   ) {}
 
   submit(body: unknown): Promise<SubmitAnswer> {
-    return submit(this.core, body);
+    return submit(this.core, this.intake, body);
   }
 
   dryRun(body: unknown): PlannedTask {
@@ -56,7 +59,7 @@ export class Runtime implements Service {
   }
 
   submitBatch(body: unknown): Promise<BatchItem[]> {
-    return submitBatch(this.core, body);
+    return submitBatch(this.core, this.intake, body);
   }
 
   async status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson> {
@@ -146,7 +149,7 @@ export class Runtime implements Service {
   }
 
   gc(request: GcRequest): Promise<GcReport> {
-    return this.core.collector.collect(request);
+    return this.collector.collect(request);
   }
 
   info(): object {

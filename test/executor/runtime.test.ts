@@ -106,8 +106,12 @@ class Played {
   }
 
   get core() {
+    return this.#running.core;
+  }
+
+  get #running() {
     if (this.#runtime === undefined) throw new Error('no runtime');
-    return this.#runtime.core;
+    return this.#runtime;
   }
 
   row(taskId: string): TaskRecord {
@@ -124,7 +128,11 @@ class Played {
       this.world.works.set(task_id, work);
       const limits =
         work.does === 'run' && work.wallTimeMs !== undefined ? { wall_time_ms: work.wallTimeMs } : {};
-      await submit(this.core, { task_id, execution: { kind: 'command', program: '/bin/true' }, limits });
+      await submit(this.core, this.#running.intake, {
+        task_id,
+        execution: { kind: 'command', program: '/bin/true' },
+        limits,
+      });
     }
     for (const { afterMs, then } of this.story.steps) {
       await delay(afterMs);
@@ -224,12 +232,12 @@ async function oneTask(work: Work, options: FakeWorldOptions) {
   const world = new FakeWorld(options);
   const dataDir = dataDirectory();
   world.works.set('task', work);
-  const { core, leave } = await startRuntime(dataDir, 1, world.open.bind(world));
+  const { core, intake, leave } = await startRuntime(dataDir, 1, world.open.bind(world));
   onTestFinished(async () => {
     await leave();
     world.remove();
   });
-  await submit(core, { task_id: 'task', execution: { kind: 'command', program: '/bin/true' } });
+  await submit(core, intake, { task_id: 'task', execution: { kind: 'command', program: '/bin/true' } });
   const task = core.live.get('task');
   if (task === undefined) throw new Error('the task is not live');
   const ended = (status: TaskRecord['status']) =>

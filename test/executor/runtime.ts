@@ -7,11 +7,10 @@ import { Announcer } from '../../src/runtime/announcer.js';
 import type { Core } from '../../src/runtime/core.js';
 import { AttemptEvents } from '../../src/runtime/lifecycle/attempt-events.js';
 import { pump } from '../../src/runtime/lifecycle/dispatch.js';
+import { newIntake, type Intake } from '../../src/runtime/lifecycle/submit.js';
 import { LiveTasks } from '../../src/runtime/live-tasks.js';
 import { InlineTexts } from '../../src/runtime/output/inline-text.js';
-import { planWaiting } from '../../src/runtime/recovery/plan-waiting.js';
-import { adoptAttempts, endHopeless, loadLiveTasks } from '../../src/runtime/recovery/recover.js';
-import { Collector } from '../../src/runtime/upkeep/collector.js';
+import { recover } from '../../src/runtime/recovery/recover.js';
 import { FileThread } from '../../src/runtime/upkeep/file-thread.js';
 import { openStore } from '../../src/store/open.js';
 import { ableHost } from '../sandbox/hosts.js';
@@ -19,6 +18,7 @@ import { ableHost } from '../sandbox/hosts.js';
 /** A runtime without a daemon around it, over an executor of the test's own. */
 export interface RuntimeUnderTest {
   core: Core;
+  intake: Intake;
   /** Goes away as a daemon does: what runs goes on. */
   leave: () => Promise<void>;
 }
@@ -58,17 +58,10 @@ export async function startRuntime(
     executor: open(new AttemptEvents(() => core)),
     inlineTexts: new InlineTexts(),
     files,
-    collector: new Collector(
-      { dataDir, store, files, log },
-      { maxAgeMs: Infinity, maxTasks: undefined, maxBytes: undefined },
-    ),
     log,
     now: Date.now,
     steady,
-    newId: randomUUID,
     newToken: randomUUID,
-    inserting: new Set(),
-    claiming: new Map(),
     unmatched: new Set(),
     unlaunched: new Set(),
     accepting: true,
@@ -76,14 +69,10 @@ export async function startRuntime(
   core.announcer.onAnyEnd(() => {
     pump(core);
   });
-  loadLiveTasks(core);
-  await planWaiting(core);
-  const adopted = await adoptAttempts(core);
-  await endHopeless(core);
-  await core.executor.start(adopted);
-  pump(core);
+  await recover(core);
   return {
     core,
+    intake: newIntake(randomUUID),
     leave: async () => {
       core.accepting = false;
       await core.executor.close(false);

@@ -17,6 +17,20 @@ import type { BatchItem } from '../service.js';
 import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
 import { inTurns } from '../turns.js';
 
+/** What submits know of each other. */
+export interface Intake {
+  /** Ids of tasks. They grow with time, so that the index entries of tasks that come together lie together. */
+  readonly newId: () => string;
+  /** Ids whose insert is under way: they are taken, and count against the queue. */
+  readonly inserting: Set<string>;
+  /** By tenant and idempotency key, the submit that is about to use it first. */
+  readonly claiming: Map<string, Promise<string>>;
+}
+
+export function newIntake(newId: () => string): Intake {
+  return { newId, inserting: new Set(), claiming: new Map() };
+}
+
 /** A task on its way in. */
 interface Submission {
   request: TaskRequest;
@@ -34,14 +48,14 @@ const BATCH_MAX = 1000;
  * step leaves nothing behind. The answer is given once the row is durable, and the task can be read then.
  * @throws ExecgoError with the code of the step that refused
  */
-export async function submit(core: Core, body: unknown): Promise<SubmitAnswer> {
+export async function submit(core: Core, intake: Intake, body: unknown): Promise<SubmitAnswer> {
   const { request, warnings } = validateSubmission(body);
   warnings.push(...keptOnly(request, core.settings.machine));
   const key = request.control_context?.idempotency_key;
   const task_id =
     key === undefined
-      ? await accept(core, { request, sent: body })
-      : await acceptOnce(core, key, { request, sent: body, hash: requestHash(body) });
+      ? await accept(core, intake, { request, sent: body })
+      : await acceptOnce(core, intake, key, { request, sent: body, hash: requestHash(body) });
   const unmet = core.unmatched.has(task_id) ? unmetDemand(request, core.settings.machine) : undefined;
   if (unmet !== undefined)
     warnings.push(`the task waits for a daemon that meets its demands: ${unmet.detail}`);
@@ -67,14 +81,14 @@ export function dryRun(core: Core, body: unknown): PlannedTask {
  * hurts no other. Large batches take several turns of the event loop, so that nobody else waits for all of it.
  * @throws ExecgoError `invalid_input` when the body is not `{tasks: [...]}` with 1 to 1,000 items
  */
-export async function submitBatch(core: Core, body: unknown): Promise<BatchItem[]> {
+export async function submitBatch(core: Core, intake: Intake, body: unknown): Promise<BatchItem[]> {
   const tasks: unknown =
     typeof body === 'object' && body !== null && 'tasks' in body ? body.tasks : undefined;
   if (!Array.isArray(tasks)) throw invalidInput('tasks: must be an array of task submissions');
   if (tasks.length === 0 || tasks.length > BATCH_MAX)
     throw invalidInput(`tasks: must have 1 to ${BATCH_MAX} items, not ${tasks.length}`);
   const answers = await inTurns(tasks, (item: unknown) =>
-    submit(core, item).catch((e: unknown) => refused(core, item, e)),
+    submit(core, intake, item).catch((e: unknown) => refused(core, item, e)),
   );
   return Promise.all(answers);
 }
@@ -97,21 +111,22 @@ function refused(core: Core, item: unknown, error: unknown): BatchItem {
  */
 async function acceptOnce(
   core: Core,
+  intake: Intake,
   key: string,
   submission: Submission & { hash: RequestHash },
 ): Promise<string> {
   const tenant = submission.request.control_context?.tenant;
   const name = JSON.stringify([tenant, key]);
-  for (let first = core.claiming.get(name); first !== undefined; first = core.claiming.get(name))
+  for (let first = intake.claiming.get(name); first !== undefined; first = intake.claiming.get(name))
     await first.catch(() => undefined);
   const replayed = core.store.keys.lookUp(tenant, key, submission.hash);
   if (replayed !== undefined) return replayed;
-  const accepted = accept(core, submission);
-  core.claiming.set(name, accepted);
+  const accepted = accept(core, intake, submission);
+  intake.claiming.set(name, accepted);
   try {
     return await accepted;
   } finally {
-    core.claiming.delete(name);
+    intake.claiming.delete(name);
   }
 }
 
@@ -145,12 +160,12 @@ function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTas
   );
 }
 
-async function accept(core: Core, submission: Submission): Promise<string> {
+async function accept(core: Core, intake: Intake, submission: Submission): Promise<string> {
   const { request } = submission;
   const planned = resolveTaskPlan(core, request);
   const isMatched = checkDemands(core, request);
   checkFits(core, request, planned);
-  const taskId = request.task_id ?? core.newId();
+  const taskId = request.task_id ?? intake.newId();
   if (!core.accepting)
     throw new ExecgoError(
       'unavailable',
@@ -158,12 +173,12 @@ async function accept(core: Core, submission: Submission): Promise<string> {
     );
   // Those that this machine is not for have a bound of their own, so that they keep nobody else out.
   const ahead = isMatched ? core.waiting.size : core.unmatched.size;
-  if (ahead + core.inserting.size >= core.settings.maxQueuedTasks)
+  if (ahead + intake.inserting.size >= core.settings.maxQueuedTasks)
     throw new ExecgoError('resource_limit_exceeded', 'queue is full');
-  if (core.inserting.has(taskId) || core.live.get(taskId) !== undefined)
+  if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   const accepted = withDecisions(request, planned.plan, core.settings);
-  core.inserting.add(taskId);
+  intake.inserting.add(taskId);
   try {
     return await insert(
       core,
@@ -172,7 +187,7 @@ async function accept(core: Core, submission: Submission): Promise<string> {
   } catch (error) {
     throw asStorageError(error);
   } finally {
-    core.inserting.delete(taskId);
+    intake.inserting.delete(taskId);
   }
 }
 

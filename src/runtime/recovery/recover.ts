@@ -3,20 +3,30 @@ import type { LiveRecord, RunningTask } from '../../store/records.js';
 import { CANCELLED_WAITING, LOST } from '../lifecycle/classify.js';
 import { completeWithout } from '../lifecycle/complete.js';
 import type { Core } from '../core.js';
-import { enqueue } from '../lifecycle/dispatch.js';
+import { enqueue, pump } from '../lifecycle/dispatch.js';
 import type { Stop } from '../live-tasks.js';
+import { planWaiting } from './plan-waiting.js';
 
 /** What a start found in the database. */
-export interface Recovered {
+interface Recovered {
   waiting: number;
   running: number;
 }
 
-/**
- * Takes the live tasks of the database into memory: waiting ones into the queue, running ones into the ledger. To be
- * called before the supervisors are connected.
- */
-export function loadLiveTasks(core: Core): Recovered {
+/** Takes over what the daemon before has left: nothing is accepted before that is done. */
+export async function recover(core: Core): Promise<Recovered> {
+  const found = loadLiveTasks(core);
+  await planWaiting(core);
+  const adopted = await adoptAttempts(core);
+  await endHopeless(core);
+  tellUnmatched(core);
+  await core.executor.start(adopted);
+  pump(core);
+  return found;
+}
+
+/** Takes the live tasks of the database into memory: waiting ones into the queue, running ones into the ledger. */
+function loadLiveTasks(core: Core): Recovered {
   const found: Recovered = { waiting: 0, running: 0 };
   for (const record of core.store.liveTasks()) {
     const task = core.live.add(record, false, stopOf(core, record));
@@ -49,7 +59,7 @@ function stopOf(core: Core, record: LiveRecord): Stop | undefined {
 }
 
 /** What the executor is to take over. Running tasks of the older runtime are nobody's: they end as lost. */
-export async function adoptAttempts(core: Core): Promise<AdoptedAttempt[]> {
+async function adoptAttempts(core: Core): Promise<AdoptedAttempt[]> {
   const running = [...core.live.all()].flatMap((task) =>
     task.phase.name === 'waiting' ? [] : [{ task, record: task.phase.record }],
   );
@@ -65,11 +75,8 @@ function startOf({ process }: RunningTask): ProcessFacts | undefined {
   return process && { pid: process.pid ?? 0, start_ticks: process.start_ticks ?? 0 };
 }
 
-/**
- * Ends waiting tasks whose kill was asked for, and those that can never fit a capacity that was reduced. To be called
- * before anything is dispatched.
- */
-export async function endHopeless(core: Core): Promise<void> {
+/** Ends waiting tasks whose kill was asked for, and those that can never fit a capacity that was reduced. */
+async function endHopeless(core: Core): Promise<void> {
   const waiting = [...core.live.all()].filter(({ record }) => record.status === 'accepted');
   const ends = waiting.map(async (task) => {
     const { record } = task;
@@ -91,4 +98,9 @@ export async function endHopeless(core: Core): Promise<void> {
     });
   });
   await Promise.all(ends);
+}
+
+function tellUnmatched({ unmatched, log }: Core): void {
+  if (unmatched.size > 0)
+    log.warn({ tasks: unmatched.size }, 'some tasks wait for a machine with another name, profile or tags');
 }
