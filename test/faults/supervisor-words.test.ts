@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -7,32 +7,46 @@ import {
   command,
   eventTypes,
   http,
+  isAlive,
   script,
   startDaemon,
   submit,
-  submitAndWait,
   tempDir,
   waitFor,
   waitForEnd,
 } from '../harness/index.js';
 import { printed, supervisorDirs, withDatabase } from './support.js';
 
-/** Stands between a daemon and its supervisor, and changes lines of the supervisor on their way. */
-async function between(dir: string, change: (line: string) => string): Promise<void> {
-  const socket = join(dir, 's');
-  renameSync(socket, `${socket}.true`);
+/**
+ * Stands between a supervisor and the next daemon that connects to it, and changes lines of the supervisor on their way.
+ * The supervisor is stopped until its socket is back in its place: it ends everything once it sees that it is not.
+ */
+async function between(supervisor: number, dir: string, change: (line: string) => string): Promise<void> {
+  const place = join(dir, 's');
+  process.kill(supervisor, 'SIGSTOP');
+  linkSync(place, `${place}.true`);
   const server = createServer((daemon) => {
-    const supervisor = connect(`${socket}.true`);
-    daemon.pipe(supervisor);
-    createInterface(supervisor).on('line', (line) => daemon.write(`${change(line)}\n`));
+    const behind = connect(`${place}.true`, () => {
+      renameSync(`${place}.true`, place);
+      process.kill(supervisor, 'SIGCONT');
+    });
+    daemon.pipe(behind);
+    createInterface(behind)
+      .on('line', (line) => daemon.write(`${change(line)}\n`))
+      .on('error', () => undefined);
     for (const [one, other] of [
-      [daemon, supervisor],
-      [supervisor, daemon],
+      [daemon, behind],
+      [behind, daemon],
     ] as const)
       one.on('error', () => undefined).on('close', () => other.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-  onTestFinished(() => void server.close());
+  // Closing it removes the path that it was made with, which must not be that of the supervisor.
+  await new Promise<void>((resolve) => server.listen(`${place}.between`, resolve));
+  renameSync(`${place}.between`, place);
+  onTestFinished(() => {
+    server.close();
+    if (isAlive(supervisor)) process.kill(supervisor, 'SIGCONT');
+  });
 }
 
 test.each([
@@ -47,13 +61,16 @@ test.each([
   await printed(daemon, id, 'up');
   const after = await submit(daemon, command('true'));
   await daemon.stop();
+  const supervisor = daemon.supervisorPid();
+  const [dir] = supervisorDirs(daemon.dataDir);
   let acknowledged = 0;
-  await between(supervisorDirs(daemon.dataDir)[0]!, (line) => {
+  const garble = (line: string): string => {
     const message = JSON.parse(line) as { type: string; outcome?: { exit_code?: number } };
     if (message.type !== 'outcome' || message.outcome?.exit_code !== 7) return line;
     acknowledged++;
     return JSON.stringify({ ...message, outcome: { ...message.outcome, ...fields } });
-  });
+  };
+  await between(supervisor, dir!, garble);
   await daemon.restart();
   writeFileSync(gate, '');
   expect(await waitForEnd(daemon, id)).toMatchObject({
@@ -67,9 +84,15 @@ test.each([
   expect((await http(daemon.url).get('/api/v1/runtime/resources')).body.reserved.task_slots).toBe(0);
   const told = () => daemon.logs().filter(({ msg }) => msg.includes('is not understood')).length;
   await waitFor(() => told() === acknowledged, { what: 'one line of the log for each' });
-  // Once it is written down nobody tells of it any more.
+  // Once it is written down nobody tells of it any more, while the supervisor has reason to stay.
+  const stays = await submit(daemon, script('echo up; exec sleep 600'));
+  await printed(daemon, stays, 'up');
+  await daemon.stop();
+  await between(supervisor, dir!, garble);
   await daemon.restart();
-  expect((await submitAndWait(daemon, command('true'))).status).toBe('success');
+  expect(daemon.supervisorPid()).toBe(supervisor);
+  await http(daemon.url).post(`/api/v1/tasks/${stays}/kill`);
+  expect((await waitForEnd(daemon, stays)).status).toBe('cancelled');
   expect(acknowledged).toBe(1);
 });
 
