@@ -61,7 +61,8 @@ export interface ExecutorEvents {
    */
   ended: (attempt: Attempt, outcome: Outcome) => Promise<boolean>;
   /**
-   * It has not begun, and is not held any more: should it still begin somewhere, the executor kills that at once.
+   * It has not begun, and is not held any more: should it still begin somewhere, the executor kills that at once. A later
+   * daemon that adopts it, since no other attempt was committed, is told the same.
    * @param again true when another attempt would be given to the same place: a pause is due
    */
   refused: (attempt: Attempt, reason: string, again: boolean) => void;
@@ -91,8 +92,8 @@ export interface Executor {
   start: (adopted: readonly AdoptedAttempt[]) => Promise<void>;
   /**
    * Gives a committed attempt to its place; one that is held already goes on as it is.
-   * @returns false when the place is gone: it has not begun, and is not held. A place that is gone without anybody's knowledge
-   * refuses it later
+   * @returns false when the place is gone: it has not begun, and is not held; a later daemon that adopts it is told so by
+   * `refused`. A place that is gone without anybody's knowledge refuses it later
    */
   launch: (attempt: Attempt) => boolean;
   /** Kills an attempt that is held, as soon as its place can be told. Of several orders the first counts; a shorter grace shortens. */

@@ -185,8 +185,9 @@ export class Store {
     this.#supervisors.put(record);
   }
 
-  removeSupervisor(incarnation: string): void {
-    this.#supervisors.remove(incarnation);
+  /** False: a running task is given to it. */
+  removeSupervisor(incarnation: string): boolean {
+    return this.#supervisors.remove(incarnation);
   }
 
   /** Oldest first. */

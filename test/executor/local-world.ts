@@ -18,6 +18,7 @@ import { isAlive, processesOf } from '../harness/proc.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitGone } from '../harness/wait.js';
 import { probeHost } from '../sandbox/hosts.js';
+import { newTask, running, SUCCESS, waiting } from '../store/support.js';
 import { OWN_GRACE_MS, type Work, type World } from './world.js';
 
 /** The compiled class: it starts worker threads, which are files beside it. */
@@ -47,6 +48,20 @@ export async function localWorld(): Promise<World> {
     store.close();
   });
 
+  const commit = (attempt: Attempt) =>
+    store.commits.write(() => {
+      const { task_id, launch_id, launch_token, incarnation } = attempt;
+      store.insertTask(newTask(task_id));
+      const launch = { launch_id, launch_token, incarnation, shim_pid: 1, at_ms: Date.now() };
+      store.markDispatched(waiting(store, task_id), { ...launch, events: [] });
+    });
+  /** Has the end committed that is taken. */
+  const commitEnd = async ({ task_id, launch_id }: Attempt, taken: Promise<boolean>) => {
+    if (!(await taken)) return false;
+    await store.commits.write(() => store.finish(running(store, task_id, launch_id), SUCCESS));
+    return true;
+  };
+
   const workspace = (attempt: Attempt) => taskPaths(dataDir, attempt.task_id, attempt.request).workspace_dir;
   return {
     open: (events) => {
@@ -70,7 +85,22 @@ export async function localWorld(): Promise<World> {
             cgroupLayout: layout,
           },
         },
-        events,
+        {
+          started: (...told) => {
+            events.started(...told);
+          },
+          timedOut: (...told) => {
+            events.timedOut(...told);
+          },
+          refused: (...told) => {
+            events.refused(...told);
+          },
+          ready: () => {
+            events.ready();
+          },
+          ended: (attempt, outcome) => commitEnd(attempt, events.ended(attempt, outcome)),
+          lost: (attempt, running) => commitEnd(attempt, events.lost(attempt, running)),
+        },
       );
       executors.push(executor);
       return executor;
@@ -83,6 +113,7 @@ export async function localWorld(): Promise<World> {
       const { plan } = resolvePlan(request, capabilities, { capabilityMode: 'adaptive', wallTimeMs: 0 });
       const attempt = { task_id, launch_id, launch_token: randomUUID(), incarnation, request, plan };
       attempts.set(launch_id, attempt);
+      void commit(attempt);
       return attempt;
     },
     begun: (attempt) => linesOf(join(workspace(attempt), 'begun')),

@@ -316,6 +316,27 @@ export function executorSuite(name: string, make: () => Promise<World>): void {
       expect(await told.endOf(another)).toMatchObject({ exit_code: 5 });
     });
 
+    test('that refused what was not committed anew has that told to later ones, too: it is not lost', async () => {
+      const world = await make();
+      const first = await serve(world);
+      const dead = place(first.executor);
+      const [unheard, tooLate] = [WAIT, WAIT].map((work) => world.attempt(work, dead)) as [Attempt, Attempt];
+      await world.crash(dead);
+      const isHeld = first.executor.launch(unheard);
+      await placeAfter(first.executor, dead);
+      if (isHeld) await first.told.refusalOf(unheard);
+      expect(first.executor.launch(tooLate)).toBe(false);
+      // Whatever is forgotten when something else comes and ends.
+      await first.told.endOf(first.launch({ does: 'exit', code: 0 }));
+      await first.leave();
+      for (let daemon = 2; daemon <= 3; daemon++) {
+        const next = await serve(world, [adopted(unheard), adopted(tooLate)]);
+        for (const attempt of [unheard, tooLate]) expect(next.told.closings(attempt)).toEqual(['refused']);
+        await next.leave();
+      }
+      expect([unheard, tooLate].map((attempt) => world.begun(attempt))).toEqual([0, 0]);
+    });
+
     test('that has an end and dies before it was taken has it told, until one takes it', async () => {
       const world = await make();
       const first = await serve(world);

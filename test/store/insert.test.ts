@@ -2,7 +2,19 @@ import { expect, onTestFinished, test } from 'vitest';
 import { expireKeys } from '../../src/runtime/upkeep/expire-keys.js';
 import { openStore } from '../../src/store/open.js';
 import { tempDir } from '../harness/temp-dir.js';
-import { CANCELLED, insert, newTask, NOW, openedStore, rawDatabase, runThrough, waiting } from './support.js';
+import {
+  CANCELLED,
+  dispatch,
+  insert,
+  newTask,
+  NOW,
+  openedStore,
+  rawDatabase,
+  running,
+  runThrough,
+  SUCCESS,
+  waiting,
+} from './support.js';
 
 const hashOf = (sent: string, older = '') => ({ sent, older: () => older });
 const keyed = (id: string, hash: string, tenant?: string) => ({
@@ -129,6 +141,21 @@ test('supervisors are kept, replaced and removed', async () => {
   expect(store.supervisors()).toEqual([two, { ...one, pid: 9 }]);
   await store.commits.write(() => store.removeSupervisor('c'));
   expect(store.supervisors()).toEqual([{ ...one, pid: 9 }]);
+});
+
+test('a supervisor stays as long as a running task is given to it', async () => {
+  const store = openedStore();
+  const remove = () => store.commits.write(() => store.removeSupervisor('i'));
+  await store.commits.write(() => {
+    store.putSupervisor({ incarnation: 'i', pid: 1, start_ticks: 2, boot_id: 'b', started_at_ms: 3 });
+  });
+  await insert(store, 'a');
+  const launch_id = (await dispatch(store, 'a'))!;
+  expect(await remove()).toBe(false);
+  expect(store.supervisors()).toHaveLength(1);
+  await store.commits.write(() => store.finish(running(store, 'a', launch_id), SUCCESS));
+  expect(await remove()).toBe(true);
+  expect(store.supervisors()).toEqual([]);
 });
 
 test('events are numbered on from the last one that is there, whatever became of the count of all', async () => {

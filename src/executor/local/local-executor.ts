@@ -63,6 +63,8 @@ export class LocalExecutor implements Executor, SupervisorEvents {
   }
 
   launch(attempt: Attempt): boolean {
+    // It may take the place of one that a dead supervisor was kept for.
+    void this.#supervisors.forgetSettled();
     if (!this.#supervisors.lives(attempt.incarnation)) return false;
     this.#tellLaunch(this.#held.get(attempt.launch_id) ?? this.#held.add(attempt));
     return true;
@@ -163,7 +165,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
     return this.#held.under(link.incarnation).length > 0;
   }
 
-  async died(link: SupervisorLink): Promise<boolean> {
+  async died(link: SupervisorLink): Promise<void> {
     this.#untold.delete(link);
     const { bootId, log, settings } = this.#options;
     const settlement = {
@@ -174,7 +176,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
       lost: (held: HeldAttempt, running: Running | undefined) => this.#lose(held, running),
     };
     const host = { bootId, log, cgroupLayout: settings.cgroupLayout };
-    return settleDead(link, this.#held.under(link.incarnation), settlement, host);
+    await settleDead(link, this.#held.under(link.incarnation), settlement, host);
   }
 
   abandoned(link: SupervisorLink): void {

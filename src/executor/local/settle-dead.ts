@@ -16,9 +16,9 @@ import type { SupervisorLink } from './supervisor-link.js';
 
 /** What is done with each attempt of a dead supervisor. */
 export interface Settlement {
-  ended: (held: HeldAttempt, outcome: Outcome) => Promise<boolean>;
+  ended: (held: HeldAttempt, outcome: Outcome) => Promise<unknown>;
   refused: (held: HeldAttempt) => void;
-  lost: (held: HeldAttempt, running: Running | undefined) => Promise<boolean>;
+  lost: (held: HeldAttempt, running: Running | undefined) => Promise<unknown>;
 }
 
 /** What the journal of a dead supervisor tells. */
@@ -38,7 +38,6 @@ interface Orphan {
  * Settles the attempts that a supervisor held when it died: an outcome in its journal counts; one that never began is
  * refused; of anything else what is left is killed, and it is lost. After another boot nothing is signalled, and what the
  * journal lacks proves nothing: it is not written with fsync.
- * @returns true once every end was taken; else what the supervisor has left must stay, for a later daemon to tell them again
  * @throws a system error; it can be called again then
  */
 export async function settleDead(
@@ -46,12 +45,12 @@ export async function settleDead(
   attempts: readonly HeldAttempt[],
   settlement: Settlement,
   host: { bootId: string; cgroupLayout: CgroupLayout; log: Logger },
-): Promise<boolean> {
+): Promise<void> {
   const { bootId, log } = host;
   const sameBoot = link.identity.boot_id === bootId;
   const { histories, damaged } = readLegacy(link, log);
   const orphans: Orphan[] = [];
-  const ends: Promise<boolean>[] = [];
+  const ends: Promise<unknown>[] = [];
   for (const held of attempts) {
     const history = histories.get(held.attempt.launch_id);
     if (held.ending !== undefined) ends.push(held.ending);
@@ -63,8 +62,7 @@ export async function settleDead(
   }
   if (sameBoot) await killOrphans(orphans, host);
   for (const { held, history } of orphans) ends.push(settlement.lost(held, history?.started));
-  const taken = await Promise.all(ends);
-  return taken.every((isTaken) => isTaken);
+  await Promise.all(ends);
 }
 
 function readLegacy(link: SupervisorLink, log: Logger): Legacy {

@@ -33,8 +33,8 @@ export interface SupervisorEvents {
   garbled: (link: SupervisorLink, value: unknown) => void;
   /** True for one that holds running tasks. */
   holds: (link: SupervisorLink) => boolean;
-  /** The process is gone; its directory is still there. @returns true once nothing in it is needed any more: it is removed */
-  died: (link: SupervisorLink) => Promise<boolean>;
+  /** The process is gone; its directory is still there, and is removed once the database gives no running task to it. */
+  died: (link: SupervisorLink) => Promise<void>;
   /** What it has left could not be settled: what ran there is lost. */
   abandoned: (link: SupervisorLink) => void;
   /** There is a supervisor that accepts launches. */
@@ -58,6 +58,8 @@ export interface SupervisorsOptions {
 export class Supervisors {
   private readonly links = new Map<string, SupervisorLink>();
   private readonly listed = new Set<string>();
+  /** Dead, and what they have left was told, but perhaps not written down. */
+  private readonly settled = new Set<SupervisorLink>();
   private currentLink: SupervisorLink | undefined;
   private starting: Promise<void> | undefined;
   private gaveUp = false;
@@ -209,23 +211,32 @@ export class Supervisors {
       this.currentLink = undefined;
       void this.ensureCurrent();
     }
-    const isSettled = await this.untilDone('cannot settle what a supervisor has left', () =>
-      this.events.died(link),
-    ).catch(() => {
-      if (!this.closing) this.events.abandoned(link);
-      return !this.closing;
-    });
-    if (isSettled)
-      await this.untilDone('cannot forget a supervisor', () => this.forget(link)).catch(() => undefined);
+    await this.untilDone('cannot settle what a supervisor has left', () => this.events.died(link)).catch(
+      () => {
+        if (!this.closing) this.events.abandoned(link);
+      },
+    );
+    this.settled.add(link);
+    await this.forgetSettled();
     this.links.delete(link.incarnation);
     this.wake();
   }
 
+  /** Forgets the dead that the database gives no running task to: what they have left nobody needs any more. */
+  async forgetSettled(): Promise<void> {
+    for (const link of [...this.settled]) {
+      this.settled.delete(link);
+      await this.untilDone('cannot forget a supervisor', () => this.forget(link)).catch(() => undefined);
+    }
+  }
+
   private async forget(link: SupervisorLink): Promise<void> {
+    const { store } = this.options;
     crashPoint('before_supervisor_removal');
-    await this.options.store.commits.write(() => {
-      this.options.store.removeSupervisor(link.incarnation);
-    });
+    if (!(await store.commits.write(() => store.removeSupervisor(link.incarnation)))) {
+      this.settled.add(link);
+      return;
+    }
     crashPoint('after_supervisor_removal');
     removeSocketPlace(link.dir);
     fs.rmSync(link.dir, { recursive: true, force: true });

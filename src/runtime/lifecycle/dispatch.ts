@@ -1,4 +1,4 @@
-import { attemptOf, type Place } from '../../executor/executor.js';
+import { attemptOf } from '../../executor/executor.js';
 import { unmetDemand } from '../../task/demands.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
@@ -41,31 +41,32 @@ export function pump(core: Core): void {
 /**
  * Launches a task, again and again while the disk is full. What else keeps it from being launched ends it: it must neither
  * hold its share for nothing nor keep others waiting.
- * @param launch one try, which others wait for
- * @param unserved what to do with it when there is no supervisor any more
+ * @param launch one try, which others wait for; false when there is no place any more
+ * @param unserved what to do with it then
  */
 function track(
   core: Core,
   task: LiveTask,
-  launch: (core: Core, task: LiveTask, place: Place) => Promise<void>,
+  launch: (core: Core, task: LiveTask) => Promise<boolean>,
   unserved: (core: Core, task: LiveTask) => void,
 ): void {
   const { task_id } = task.record;
   const once = async () => {
-    const { place } = core.executor;
-    if (place === undefined) {
-      unserved(core, task);
-      return;
-    }
-    const launching = launch(core, task, place);
-    const underWay = { what: 'launch', settled: launching.catch(() => undefined) } as const;
+    const launching = launch(core, task);
+    const settled = launching.then(
+      () => undefined,
+      () => undefined,
+    );
+    const underWay = { what: 'launch', settled } as const;
     if (task.ending === undefined) task.underWay = underWay;
+    let isServed: boolean;
     try {
-      await launching;
+      isServed = await launching;
     } finally {
       // It may have been refused while it was told, and the next one be under way.
       if (task.underWay === underWay) task.underWay = undefined;
     }
+    if (!isServed) unserved(core, task);
   };
   const what = 'cannot write down a launch';
   const lasts = () =>
@@ -100,9 +101,9 @@ export function enqueue(core: Core, task: LiveTask): void {
   );
 }
 
-/** Settles with the launch of a task that is being committed, if there is one. */
-export async function launchOf({ underWay }: LiveTask): Promise<void> {
-  if (underWay?.what === 'launch') await underWay.settled;
+/** Settles once no launch of the task is being committed. */
+export async function launchOf(task: LiveTask): Promise<void> {
+  while (task.underWay?.what === 'launch') await task.underWay.settled;
 }
 
 /** Ends a task that waited too long; one whose dispatch is under way has made it. */
@@ -124,8 +125,9 @@ function claim(core: Core, { record }: LiveTask): void {
   );
 }
 
+/** One that is being killed is left to that, with its share. */
 function giveBack(core: Core, task: LiveTask): void {
-  if (task.record.status !== 'accepted' || task.ending !== undefined) return;
+  if (task.record.status !== 'accepted' || task.ending !== undefined || task.kill !== undefined) return;
   core.ledger.release(task.record.task_id);
   enqueue(core, task);
   pump(core);
@@ -137,77 +139,82 @@ export function launchAgain(core: Core, task: LiveTask): void {
   pump(core);
 }
 
-async function dispatch(core: Core, task: LiveTask, place: Place): Promise<void> {
-  const { record } = task;
-  if (record.status !== 'accepted') return;
-  checkFiles(core, task);
-  const at = core.now();
-  const launch = {
+/**
+ * What is committed of a new launch. To be made inside the transaction: a place that is known to be dead is forgotten by
+ * another one, unless a launch was given to it before.
+ */
+function newLaunch(core: Core) {
+  const { place } = core.executor;
+  if (place === undefined) return undefined;
+  return {
+    launch_id: core.store.nextLaunchId(),
     launch_token: core.newToken(),
     incarnation: place.incarnation,
     shim_pid: place.pid,
   };
+}
+
+async function dispatch(core: Core, task: LiveTask): Promise<boolean> {
+  const { record } = task;
+  if (record.status !== 'accepted') return true;
+  checkFiles(core, task);
+  const at = core.now();
   const reserved: NewEvent = {
     event_type: 'resource_reserved',
     timestamp_ms: at,
     data: record.reservation ?? { task_slots: 1 },
   };
   const done = await core.store.commits.write(() => {
-    const launch_id = core.store.nextLaunchId();
-    const dispatched = core.store.markDispatched(record, {
-      ...launch,
-      launch_id,
-      at_ms: at,
-      events: [reserved],
-    });
+    const launch = newLaunch(core);
+    if (launch === undefined) return undefined;
+    const dispatched = core.store.markDispatched(record, { ...launch, at_ms: at, events: [reserved] });
     crashPoint('before_dispatch_commit');
+    if (dispatched === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
     return dispatched;
   });
-  if (done === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
+  if (done === undefined) return false;
   crashPoint('after_dispatch_commit');
   core.live.update(task, done.task);
   core.announcer.events(done.events);
   tell(core, task);
+  return true;
 }
 
 /**
  * Commits a new launch of a task whose old one never began, by a plan of this start; ends the task instead if its kill was
  * asked for.
  */
-async function relaunch(core: Core, task: LiveTask, place: Place): Promise<void> {
+async function relaunch(core: Core, task: LiveTask): Promise<boolean> {
   const { record } = task;
-  if (record.status !== 'running' || task.ending !== undefined) return;
+  if (record.status !== 'running' || task.ending !== undefined) return true;
   if (task.kill !== undefined) {
     // Not waited for: while the disk is full it takes long, and whoever kills waits for this dispatch.
     void completeWithout(core, task, CANCELLED);
-    return;
+    return true;
   }
   const planned = planOf(core, task);
-  if (planned === 'refused') return;
+  if (planned === 'refused') return true;
   checkFiles(core, task);
-  const launch = {
-    launch_token: core.newToken(),
-    incarnation: place.incarnation,
-    shim_pid: place.pid,
-  };
   const done = await core.store.commits.write(() => {
-    const next = core.store.nextLaunchId();
+    const launch = newLaunch(core);
+    if (launch === undefined) return undefined;
     const at_ms = core.now();
     const before =
       planned === undefined
         ? { task: record, events: [] }
         : core.store.markPlanned(record, planned, planEvents(planned.plan, at_ms));
-    const relaunched =
-      before && core.store.markRelaunched(before.task, { ...launch, launch_id: next, at_ms });
+    const relaunched = before && core.store.markRelaunched(before.task, { ...launch, at_ms });
     crashPoint('before_relaunch_commit');
-    return relaunched && { task: relaunched.task, events: before.events };
+    if (relaunched === undefined)
+      throw new Error(`launch ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
+    return { task: relaunched.task, events: before.events };
   });
+  if (done === undefined) return false;
   crashPoint('after_relaunch_commit');
-  if (done === undefined)
-    throw new Error(`launch ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
   core.live.update(task, done.task);
   core.announcer.events(done.events);
   tell(core, task);
+  return true;
 }
 
 /** The plan to launch by, where an earlier start left another; 'refused' when the task has failed for want of one. */
@@ -224,7 +231,7 @@ function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused'
 /** Gives the place what is committed now. One that has gone meanwhile was settled without this attempt. */
 function tell(core: Core, task: LiveTask): void {
   const attempt = task.record.status === 'running' ? attemptOf(task.record) : undefined;
-  if (attempt !== undefined && !core.executor.launch(attempt)) core.unlaunched.add(task);
+  if (attempt !== undefined && !core.executor.launch(attempt)) launchAgain(core, task);
 }
 
 function checkFiles(core: Core, task: LiveTask): void {
