@@ -205,7 +205,7 @@ async function relaunch(core: Core, task: LiveTask): Promise<boolean> {
         : core.store.markPlanned(record, planned, planEvents(planned.plan, at_ms));
     const relaunched = before && core.store.markRelaunched(before.task, { ...launch, at_ms });
     crashPoint('before_relaunch_commit');
-    if (relaunched === undefined)
+    if (before === undefined || relaunched === undefined)
       throw new Error(`launch ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
     return { task: relaunched.task, events: before.events };
   });
