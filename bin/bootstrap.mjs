@@ -27,7 +27,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => join(ROOT, ...parts);
 const say = (line) => process.stderr.write(`execgo: ${line}\n`);
 
-/** What goes wrong here in a way that its reader can mend; shown as one message without a stack. */
+/** An error that its reader can mend; shown as one message without a stack. */
 class SetupError extends Error {}
 
 const INSTALL_STAMP = at('node_modules', '.execgo-stamp');
@@ -44,7 +44,7 @@ function checkNode() {
   );
 }
 
-/** Compiled modules serve one binary interface of Node on one platform. */
+/** Compiled modules fit one binary interface of Node on one platform only. */
 const BINARY_INTERFACE = `${process.platform}-${process.arch}-${process.versions.modules}`;
 
 /** What an installation was made for: two lines, the binary interface and a hash of the lock file. */
@@ -64,7 +64,7 @@ function installReason() {
   return isInstalled(JSON.parse(installed).packages) ? undefined : 'package-lock.json has changed';
 }
 
-/** True when npm's own record of what it installed has all that the lock file names, whoever ran npm. */
+/** True when npm's own record of what it has installed names everything in the lock file, whoever ran npm. */
 function isInstalled(have) {
   const want = Object.entries(JSON.parse(readFileSync(at('package-lock.json'), 'utf8')).packages);
   return want.every(([path, entry]) => {
@@ -106,7 +106,7 @@ const onPath = (name) =>
     }
   });
 
-/** A hash of everything that goes into the build: contents, not times, which a checkout or a copy changes. */
+/** A hash of everything that goes into the build. Of contents and not of times, which a checkout or a copy changes. */
 function sourceHash() {
   const hash = createHash('sha256');
   const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
@@ -124,8 +124,8 @@ function sourceHash() {
 }
 
 /**
- * Compiles beside dist/ and swaps, so that a failed or interrupted build leaves the old one whole and nothing stale
- * stays. Types are not checked, which is most of the time and the work of `npm run types`.
+ * Compiles into a folder beside dist/ and then swaps the two, so that a failed or interrupted build leaves the old one
+ * whole, and no stale file stays. Types are not checked: that is `npm run types`, and would take most of the time.
  */
 async function build(hash) {
   const [next, old] = [at('dist.next'), at('dist.old')];
@@ -148,7 +148,10 @@ async function build(hash) {
   rmSync(old, { recursive: true, force: true });
 }
 
-/** What starts often is one file of bin/ each; what it loads by import() beyond that stays a module of its own. */
+/**
+ * The programs that are started often: each becomes one file in bin/. Modules that they load later, by import(), stay
+ * separate.
+ */
 const BUNDLES = { '../src/cli/main.js': './cli.js', '../src/supervisor/main.js': './supervisor.js' };
 const APART = new RegExp(`^(?:\\.\\./)+(${DAEMON_MODULES})\\.js$`);
 
@@ -166,7 +169,10 @@ async function bundle(dist) {
     name: 'elsewhere',
     setup: (build) => build.onResolve({ filter }, (from) => ({ path: find(from), external: true })),
   });
-  /** Code that asks where it is gets the place of its module, beside which its worker threads and the package are. */
+  /**
+   * Code that uses its own place (`import.meta`) gets that of the original module, beside which its worker threads and the
+   * package are.
+   */
   const places = {
     name: 'places',
     setup: (build) =>
@@ -188,14 +194,17 @@ async function bundle(dist) {
   await esbuild({
     ...shared,
     entryPoints: { execgo: join(bin, 'execgo.js') },
-    // Loading these by require() keeps Node from starting its loader of ES modules.
+    // With require() in place of import(), Node does not have to start its loader of ES modules.
     supported: { 'dynamic-import': false },
     plugins: [elsewhere(/main\.js$/, ({ path }) => BUNDLES[path])],
   });
   writeFileSync(join(bin, 'package.json'), '{ "type": "commonjs" }\n');
 }
 
-/** Runs a command on this terminal. Signals reach it too, and its end decides, so that Ctrl-C leaves nothing running. */
+/**
+ * Runs a command on this terminal and waits for its end. Signals from the terminal reach the command too, so that Ctrl-C
+ * leaves nothing running.
+ */
 function run(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -229,7 +238,7 @@ function readIfThere(path) {
 
 const isBuilt = (hash) => readIfThere(BUILD_STAMP) === hash;
 
-/** One executable holds this Node. */
+/** Whether the executable is of these sources and this Node. */
 const isBinaryBuilt = (hash) =>
   readIfThere(BINARY_STAMP) === `${process.version}\n${hash}` && existsSync(at('dist', BINARY));
 

@@ -23,18 +23,18 @@ import { BINARY, DAEMON_MODULES } from './parts.mjs';
 /** What Node looks for in its own file; the number is part of Node's documentation. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** Parts that are read when a module of theirs is asked for, and which modules of src/ those are. */
+/** Parts that are loaded only when one of their modules is needed, and the modules of src/ that belong to each. */
 const PARTS = { supervisor: /^supervisor\/main$/, daemon: new RegExp(`^(${DAEMON_MODULES})$`) };
 
 /** The package that has koffi's addon for this system. */
 const KOFFI = `@koromix/koffi-${process.platform}-${process.arch}`;
 
-/** Where a module starts a thread that runs a file beside it. */
+/** Matches the start of a worker thread from a file beside the module. */
 const WORKER = /startWorkerThread\(new URL\('\.\/([\w-]+\.js)'/g;
 
 /**
- * @param root of the checkout, which is built
- * @throws Error where this Node or this system cannot do it
+ * @param root of the checkout, which must be built
+ * @throws Error when this Node or this system cannot do it
  */
 export async function buildBinary(root) {
   if (process.platform !== 'linux')
@@ -60,7 +60,7 @@ export async function buildBinary(root) {
         main,
         output: blob,
         assets,
-        // It would say so to everybody whose NODE_OPTIONS the cache does not fit; the parts have caches of their own.
+        // If NODE_OPTIONS do not fit the cache, Node prints a warning. The parts have code caches of their own.
         useCodeCache: false,
         disableExperimentalSEAWarning: true,
       }),
@@ -71,7 +71,8 @@ export async function buildBinary(root) {
     chmodSync(executable, 0o755);
     const postject = createRequire(import.meta.url).resolve('postject/dist/cli.js');
     await quietly(process.execPath, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
-    // Copied once more: of a file that was written in one piece the system maps half as much again into each process.
+    // Copied once more, because of a file that was written in one piece Linux maps half as much memory again in each
+    // process.
     const copy = join(out, `${BINARY}.copy`);
     copyFileSync(executable, copy);
     renameSync(copy, join(root, 'dist', BINARY));
@@ -80,7 +81,7 @@ export async function buildBinary(root) {
   }
 }
 
-/** The native modules that this Node loads on this machine: the packages know best which of their files that is. */
+/** The native modules that this Node loads on this machine; the packages themselves know which of their files that is. */
 function findNatives(root) {
   const require = createRequire(join(root, 'package.json'));
   const Database = require('better-sqlite3');
@@ -95,7 +96,7 @@ function findNatives(root) {
     }));
 }
 
-/** Bundles main script, parts and worker threads, and hands each to `add` by its name. */
+/** Bundles the main script, the parts and the worker threads, and passes each to `add` with its name. */
 async function bundle(root, natives, add) {
   const { build: esbuild } = await import('esbuild');
   const src = join(root, 'src');
@@ -106,11 +107,11 @@ async function bundle(root, natives, add) {
     target: `node${process.versions.node}`,
     bundle: true,
     write: false,
-    // Names stay, for stack traces.
+    // Names are kept, for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
     logLevel: 'warning',
-    // There is no import() in a script with a code cache, and no file that a module could be in.
+    // A script with a code cache cannot use import(), and no module in it has a file of its own.
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': '"file:///execgo"' },
   };
@@ -146,10 +147,10 @@ async function bundle(root, natives, add) {
     throw new Error(`nobody starts ${[...workers].join(', ')} by startWorkerThread(new URL('./…'`);
 }
 
-/** The call that loads a part, for code that has src/ as its place. */
+/** The call that loads a part, for code that is in src/. */
 const load = (part) => `require("./binary/part.js").loadPart("${part}", require)`;
 
-/** Puts what looks for a file of `node_modules` in the place where the file is: in the executable. */
+/** Replaces the look-up of native modules in `node_modules` by one in the executable. */
 function nativesInside(src, natives) {
   const loading = (of) => {
     const { name, sha256 } = natives.find(({ file }) => of.test(file));
@@ -159,7 +160,7 @@ function nativesInside(src, natives) {
     bindings: `const addon = ${loading(/better_sqlite3/)}; module.exports = () => addon;`,
     [KOFFI]: `module.exports = ${loading(/koffi/)};`,
   };
-  /** Loads the addon with the package: later, what goes wrong with it would be taken for something else. */
+  /** Loads the addon together with the package: a failure when it is first used would be mistaken for something else. */
   const first =
     (addon) =>
     ({ path }) => ({
@@ -169,7 +170,7 @@ function nativesInside(src, natives) {
   return {
     name: 'natives-inside',
     setup: (build) => {
-      // Its ES module looks for the addon in a way that cannot be followed.
+      // The ES module of koffi looks for the addon in a way that esbuild cannot follow.
       build.onResolve({ filter: /^koffi$/ }, () => ({ path: createRequire(src).resolve('koffi') }));
       build.onResolve({ filter: /^(bindings$|@koromix\/koffi-)/ }, ({ path }) =>
         path in addons ? { path, namespace: 'addon' } : { path, external: true },
@@ -185,8 +186,8 @@ function nativesInside(src, natives) {
 }
 
 /**
- * Makes of each import of a module that belongs into a part a call that loads that part, once.
- * @param parts gets the modules of each
+ * Replaces each import of a module that belongs to a part by a call that loads that part, once.
+ * @param parts gets the modules of each part
  */
 function partsApart(src, parts) {
   return {
@@ -212,7 +213,7 @@ function partsApart(src, parts) {
   };
 }
 
-/** Runs a command that has nothing to say unless it fails. */
+/** Runs a command and shows its output only if it fails. */
 async function quietly(file, args) {
   try {
     await promisify(execFile)(file, args);

@@ -11,21 +11,24 @@ import {
 } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
-/** Holds one socket for each process that wants the lock; relative to the checkout, as a socket's path must be short. */
+/**
+ * The folder with one socket for each process that wants the lock; relative to the checkout, because a socket's path must be
+ * short.
+ */
 const FOLDER = '.setup-lock';
-/** A socket that does not listen yet. */
+/** Suffix of a socket that does not listen yet. */
 const UNFINISHED = '.new';
 
 /**
- * Lets one process at a time set up the checkout that is the working directory. Nobody else but its owner can take or hold
- * the lock: it lies in a folder of the checkout that is closed to others.
+ * Lets one process at a time set up the checkout that is the working directory. Only its owner can take or hold the lock:
+ * the sockets are in a folder of the checkout that is closed to others.
  *
- * Each process listens on a socket of its own, then looks at the others': who sees none that is alive has the lock. Of two
- * that see each other the one with the higher name steps back. A name is never used twice, so that the socket of a process
- * that was killed can be told from all others, and be removed.
+ * Each process listens on a socket of its own and then looks at the others: a process that sees no other alive one has the
+ * lock. Of two that see each other, the one with the higher name steps back. A name is never used twice, so that the socket
+ * of a process that was killed can be recognized and removed.
  * @param waits called once when another process is in the way
- * @returns what gives the lock back
- * @throws a system error where the folder cannot be used
+ * @returns a function that gives the lock back
+ * @throws a system error when the folder cannot be used
  */
 export async function lockCheckout(waits) {
   let told = false;
@@ -38,7 +41,7 @@ export async function lockCheckout(waits) {
       told = true;
       const before = others.filter(({ name }) => name < own.name);
       if (before.length > 0) own.close();
-      // Who was before this one has the lock or is next; who came after it steps back by itself.
+      // A process that was there before this one has the lock or is next; one that came later steps back by itself.
       await Promise.race((before.length > 0 ? before : others).map(({ gone }) => gone));
       for (const { forget } of others) forget();
       if (before.length > 0) break;
@@ -46,7 +49,7 @@ export async function lockCheckout(waits) {
   }
 }
 
-/** Listens under a new name. What is found under it listens already: it gets the name afterwards. */
+/** Listens under a temporary name, and renames the socket when it listens: under its final name it always answers. */
 async function announce() {
   const name = randomUUID();
   const waiting = new Set();
@@ -60,7 +63,7 @@ async function announce() {
       renameSync(`${FOLDER}/${name}${UNFINISHED}`, `${FOLDER}/${name}`);
       break;
     } catch (error) {
-      // Whoever has just finished removes the folder, for which Node says EACCES when it listens.
+      // A process that has just finished removes the folder; Node then reports EACCES for listening in it.
       if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error;
       if (existsSync(FOLDER)) accessSync(FOLDER, constants.W_OK);
     }
@@ -68,12 +71,12 @@ async function announce() {
   const close = () => {
     rmSync(`${FOLDER}/${name}`, { force: true });
     server.close();
-    // Their end is what tells those who wait.
+    // The end of this connection tells the others that the lock is free.
     for (const socket of waiting) socket.destroy();
     try {
       rmdirSync(FOLDER);
     } catch {
-      // Others are in it.
+      // The folder holds sockets of other processes.
     }
   };
   return { name, close };
@@ -88,14 +91,17 @@ const listen = (server, path) =>
     });
   });
 
-/** The other processes that want the lock or have it; the sockets of dead ones are removed. */
+/** The other processes that want the lock or have it. Removes the sockets of dead ones. */
 async function livingOthers(own) {
   const names = readdirSync(FOLDER).filter((name) => name !== own && !name.endsWith(UNFINISHED));
   const looks = await Promise.all(names.map(look));
   return looks.filter((other) => other !== undefined);
 }
 
-/** @returns undefined for a dead one; else `gone`, which resolves at its end, and `forget`, which waits no longer */
+/**
+ * @returns undefined for a dead process; else `gone`, a promise that resolves when it ends, and `forget`, which stops
+ *   waiting for that
+ */
 const look = (name) =>
   new Promise((resolve) => {
     const socket = connect(`${FOLDER}/${name}`);

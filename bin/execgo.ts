@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 const [name, ...rest] = process.argv.slice(2);
 
-// Without await at this level, so that the build can make one CommonJS file of it.
+// No top-level await, so that the build can make one CommonJS file of it.
 void (name === 'internal-supervisor' ? supervise(rest) : command());
 
 async function supervise(argv: string[]): Promise<void> {

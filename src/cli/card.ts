@@ -4,7 +4,7 @@ import { signalName } from './signal-name.js';
 import { paint, paintStatus, plain } from './terminal.js';
 import { formatDuration, formatSize } from './units.js';
 
-/** How a task ended, in a few words; empty while it has not. */
+/** How a task ended, in a few words; empty while it has not ended. */
 export function ending(task: Pick<TaskView, 'cause' | 'exit_code' | 'exit_signal'>): string {
   if (task.cause !== undefined && task.cause !== 'exit' && task.cause !== 'signal') return task.cause;
   if (task.exit_code !== undefined) return `exit ${String(task.exit_code)}`;
@@ -18,7 +18,7 @@ export function summaryLine(task: TaskView): string {
   return words.filter((word) => word !== '').join('  ');
 }
 
-/** All that a person wants to know of a task, line by line. @param now Unix time in milliseconds */
+/** The status of a task for people, line by line. @param now Unix time in milliseconds */
 export function taskCard(task: TaskView, now: number): string[] {
   const { usage, execution_plan: plan, error } = task;
   const how = ending(task);

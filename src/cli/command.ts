@@ -4,10 +4,10 @@ import { isLocalServer } from '../client/server-address.js';
 import { LISTEN_ADDR } from '../settings/defaults.js';
 import { UsageError } from './usage-error.js';
 
-/** Where a command looks for the daemon when nothing says where it is. */
+/** The address of the daemon when nothing else is given. */
 export const DEFAULT_SERVER = `http://${LISTEN_ADDR}`;
 
-/** A commander command that throws instead of exiting, and says how it is used. */
+/** A commander command that throws instead of exiting, and has examples in its help. */
 export function command(name: string, summary: string, examples: readonly string[]): Command {
   const built = new Command(`execgo ${name}`)
     .description(summary)
@@ -29,7 +29,10 @@ export function clientCommand(name: string, summary: string, examples: readonly 
   );
 }
 
-/** Parses what follows the command's name. @returns false when help was asked for, and printed. @throws UsageError */
+/**
+ * Parses the arguments after the command's name. @returns false when help was asked for and has been printed. @throws
+ * UsageError
+ */
 export function parse(built: Command, argv: readonly string[]): boolean {
   try {
     built.parse(argv, { from: 'user' });
@@ -47,7 +50,7 @@ export function connect(options: { server: string }): ExecgoClient {
   return withServer(options, (server) => new ExecgoClient({ server }));
 }
 
-/** True for a daemon on this machine, as far as its address tells. @throws UsageError when `--server` is not an address. */
+/** True when the daemon's address is one of this machine. @throws UsageError when `--server` is not an address. */
 export function isLocal(options: { server: string }): boolean {
   return withServer(options, isLocalServer);
 }

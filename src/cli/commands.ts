@@ -1,11 +1,11 @@
-/** A command: what the help says of it, and how to load it. Nothing of it is loaded before it is chosen. */
+/** A command: its line in the help, and how to load it. Its module is loaded only when it is called. */
 export interface CommandEntry {
   summary: string;
   load: () => Promise<CommandModule>;
 }
 
 export interface CommandModule {
-  /** @param argv what follows the command's name. @returns the exit code. */
+  /** @param argv the arguments after the command's name. @returns the exit code. */
   main: (argv: readonly string[]) => Promise<number>;
 }
 

@@ -9,14 +9,14 @@ export function dataDirOption(): Option {
   return new Option('--data-dir <path>', `the data directory (default: ${DATA_DIR})`);
 }
 
-/** What `--data-dir` names, absolute. */
+/** The absolute path that `--data-dir` names. */
 export function dataDirOf(options: { dataDir?: string | undefined }): string {
   return resolve(options.dataDir ?? DATA_DIR);
 }
 
 /**
- * Whether a command that may either ask a daemon or work on its files is to do the latter: when `--data-dir` is given,
- * or when nothing is and the default data directory is right here.
+ * Whether a command that can either ask a daemon or work on its files does the latter: when `--data-dir` is given, or when
+ * neither option is and the default data directory is in the working directory.
  * @throws UsageError when both `--data-dir` and `--server` are given
  */
 export function worksOnFiles(command: Command): boolean {

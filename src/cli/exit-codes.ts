@@ -7,20 +7,20 @@ export const EXIT = {
   timeout: 124,
   /** `run` and `wait`: the task ended without an exit code or signal of its own. */
   none: 125,
-  /** Added to a signal's number. */
+  /** Plus the number of the signal that ended the task. */
   signal: 128,
-  /** Standard output's reader has gone: 128 + SIGPIPE. */
+  /** The reader of standard output has closed it: 128 + SIGPIPE. */
   readerGone: 141,
 } as const;
 
-/** What the exit code of `run` and `wait` is made of. */
+/** The fields of a status that the exit code of `run` and `wait` depends on. */
 export interface TaskEnding {
   status: string;
   exit_code?: number | undefined;
   exit_signal?: number | undefined;
 }
 
-/** The task's own exit code, 128 + n for a signal, 125 for neither; never 0 for a task that did not succeed. */
+/** The task's own exit code, 128 + n for a signal, 125 without either; never 0 for a task that did not succeed. */
 export function exitCodeOf(end: TaskEnding): number {
   if (end.status === 'success') return EXIT.ok;
   if (end.exit_code !== undefined && end.exit_code !== 0) return end.exit_code;

@@ -2,7 +2,7 @@ import { ExecgoApiError } from '../client/index.js';
 import { plain } from './terminal.js';
 import { typedCommand } from './typed-command.js';
 
-/** What a person can do about a refusal, where the message alone does not say it. */
+/** What a person can do about an error, by its code, when the message does not say it. */
 const HINTS: Readonly<Record<string, string>> = {
   insufficient_resources: 'ask for less, or start the daemon with more capacity',
   resource_limit_exceeded:
@@ -12,8 +12,8 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * @param ownHints what the command at hand knows better
- * @returns one line about an error: what happened, and what to do about it where that is known
+ * @param ownHints better hints of the command that failed
+ * @returns one line about an error: what happened, and what to do about it when that is known
  */
 export function explain(error: unknown, ownHints: Readonly<Record<string, string>> = {}): string {
   if (!(error instanceof Error)) return plain(String(error));
@@ -25,7 +25,7 @@ function hintFor(
   { code, details, server }: ExecgoApiError,
   ownHints: Readonly<Record<string, string>>,
 ): string | undefined {
-  // A machine that is another one is told with its way out, and strictness has nothing to do with it.
+  // The request demands another kind of machine: its message says what to do, and the hint about strictness does not apply.
   const isDemand = typeof details === 'object' && details !== null && 'demand' in details;
   if (isDemand) return undefined;
   if (code === 'not_found') return `${typedCommand('list', [], { server })} shows the tasks there are`;

@@ -7,8 +7,8 @@ import { note } from './write.js';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * What Ctrl-C means to `run`: the first signal cancels the task, whose end is still waited for; the second ends `run`
- * at once. A reader of the output that has gone cancels it too, as SIGPIPE would have ended a local command.
+ * What Ctrl-C does in `run`: the first signal cancels the task, and its end is awaited; the second ends `run` at once. The
+ * task is also cancelled when the reader of the output closes it, as SIGPIPE would have ended a local command.
  */
 export class Interruption {
   readonly #client: ExecgoClient;
@@ -19,30 +19,32 @@ export class Interruption {
   #taskId: string | undefined;
   #exitCode: number | undefined;
 
-  /** Takes the signals over until {@link dispose}. */
+  /** Handles the signals of this process until {@link dispose}. */
   constructor(client: ExecgoClient, owner: string | null | undefined) {
     this.#client = client;
     this.#owner = owner;
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
-  /** What to exit with when the task was cancelled; absent while nothing has interrupted it. */
+  /** The exit code of a `run` that was interrupted; undefined while nothing has interrupted it. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
-  /** The task has its id: from now on it can be cancelled, and is if a signal came before. */
+  /**
+   * To be called with the task's id once it is known: the task can be cancelled from now on, and is if a signal came before.
+   */
   accepted(taskId: string): void {
     this.#taskId = taskId;
     if (this.#exitCode !== undefined) void this.#kill(taskId);
   }
 
-  /** Nobody reads the output any more. */
+  /** To be called when the reader of the output has closed it. */
   readerGone(): void {
     if (this.#exitCode === undefined) this.#interrupt(EXIT.readerGone);
   }
 
-  /** Gives the signals back. */
+  /** Stops handling signals. */
   dispose(): void {
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);
   }

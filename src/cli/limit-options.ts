@@ -28,7 +28,7 @@ export function limitsOf(options: object): Partial<Record<LimitName, number>> {
   return Object.fromEntries(values);
 }
 
-/** Under what name commander keeps a flag's value: `cpu-time` → `cpuTime`. */
+/** The name under which commander stores a flag's value: `cpu-time` → `cpuTime`. */
 function attribute(flag: string): string {
   return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

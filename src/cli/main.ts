@@ -5,11 +5,11 @@ import { UsageError } from './usage-error.js';
 import { note, printLines, ReaderGone } from './write.js';
 
 /**
- * Runs one command line: loads the command that it names, and nothing else.
+ * Runs one command line: loads the module of the command that it names, and no other.
  * @param argv without node and script. @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  // Every write reports its own failure; without a listener the stream would throw it a second time.
+  // `write` reports each failure to its caller; without a listener Node would throw the same error a second time.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
     return await dispatch(argv);

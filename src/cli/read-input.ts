@@ -29,7 +29,7 @@ function why(error: unknown): string {
 }
 
 /**
- * A request as JSON text; what is in it is the daemon's to judge.
+ * Parses the text of a request. The daemon checks its content.
  * @throws UsageError when it is not a JSON object
  */
 export function parseRequest(text: string, from: string): TaskSubmission {

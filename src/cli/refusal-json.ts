@@ -2,8 +2,9 @@ import { ExecgoApiError } from '../client/index.js';
 import { printJson } from './write.js';
 
 /**
- * Where a command prints JSON, a refusal is printed as JSON too, as the API answers it: a program reads standard output
- * whatever came of it. What else goes wrong has no such answer. The error goes on to standard error as words.
+ * Runs `action` for a command that prints JSON. When the API refuses, its answer is printed as JSON on standard output, so
+ * that a program can read the result there in any case. Other errors have no such answer. The error is then thrown on, to be
+ * told on standard error.
  */
 export async function printingRefusals<T>(
   asJson: boolean,
@@ -24,7 +25,7 @@ export async function printingRefusals<T>(
   }
 }
 
-/** A machine that is another one is told with its way out, and strictness has nothing to do with it. */
+/** The request demands another kind of machine, which is no question of strictness. */
 function isUnsupported({ code, details }: ExecgoApiError): boolean {
   const isDemand = typeof details === 'object' && details !== null && 'demand' in details;
   return code === 'unsupported_capability' && !isDemand;

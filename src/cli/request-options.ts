@@ -7,10 +7,10 @@ import { parseRequest, readInput } from './read-input.js';
 import { parseDuration, parseInteger, parseSize } from './units.js';
 import { UsageError } from './usage-error.js';
 
-/** A wall time that never passes. */
+/** No limit on wall time. */
 const NO_WALL_TIME = 0;
 
-/** What `submit` and `run` have in common: everything that describes a task, with the flags of its limits beside it. */
+/** The options of `submit` and `run` that describe a task; those for its limits come from {@link addLimitOptions}. */
 export interface RequestOptions extends StartDirectoryOptions {
   json?: string;
   file?: string;
@@ -69,19 +69,19 @@ export function addRequestOptions(command: Command): Command {
     .option('--file <file>', 'the same from a file; - reads standard input');
 }
 
-/** True for the old form, in which the request is given whole and JSON is printed. */
+/** True for the old form, in which the whole request is given as JSON and the answer is printed as JSON. */
 export function isWholeRequest(options: RequestOptions): boolean {
   return options.json !== undefined || options.file !== undefined;
 }
 
-/** @throws UsageError when the flags do not make one task. */
+/** @throws UsageError when the flags do not describe one task. */
 export function buildRequest(options: RequestOptions, words: readonly string[]): TaskSubmission {
   if (isWholeRequest(options)) return wholeRequest(options, words);
   return {
     ...(options.id === undefined ? {} : { task_id: options.id }),
     execution: execution(options, words),
     ...group('limits', {
-      // Who starts a command at a shell expects it to run as long as it takes.
+      // Somebody who starts a command at a shell expects it to run as long as it needs.
       wall_time_ms: NO_WALL_TIME,
       ...limitsOf(options),
       stdout_max_bytes: options.stdoutMax,
@@ -108,7 +108,7 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
   };
 }
 
-/** Flags that may stand beside a whole request: they do not describe the task. */
+/** Flags that are allowed beside a whole request, because they do not describe the task. */
 const BESIDE_WHOLE = new Set([
   'json',
   'file',
@@ -152,7 +152,7 @@ function execution(options: RequestOptions, words: readonly string[]): TaskSubmi
   return { kind: 'command', program, args, ...common };
 }
 
-/** `{ [name]: values }` without what was not given; nothing at all when nothing was. */
+/** `{ [name]: values }` without the values that are undefined; an empty object when all are. */
 function group<N extends string, T extends object>(name: N, values: T): Partial<Record<N, T>> {
   const given = Object.entries(values).filter(([, value]) => value !== undefined);
   return given.length === 0 ? {} : ({ [name]: Object.fromEntries(given) } as Partial<Record<N, T>>);

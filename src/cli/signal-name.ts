@@ -3,7 +3,7 @@ import { UsageError } from './usage-error.js';
 
 /**
  * `TERM`, `SIGTERM`, `term` or `15` → 15.
- * @throws UsageError for what this system has no signal for
+ * @throws UsageError for a word that is no signal of this system
  */
 export function parseSignal(text: string): number {
   const upper = text.toUpperCase();
@@ -15,7 +15,10 @@ export function parseSignal(text: string): number {
   return number;
 }
 
-/** What `--signal` is to be given for a word that kill(1) takes for a signal: `-9`, `-KILL`, `-SIGKILL`; else undefined. */
+/**
+ * The value for `--signal` that means the same as a signal flag of kill(1): `-9`, `-KILL`, `-SIGKILL`; undefined for other
+ * words.
+ */
 export function signalFlag(word: string): string | undefined {
   if (!/^-[A-Za-z0-9+]+$/.test(word)) return undefined;
   try {

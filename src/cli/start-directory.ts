@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { isLocal } from './command.js';
 import { UsageError } from './usage-error.js';
 
-/** The flags that say where a task starts. */
+/** The flags that say in which directory a task starts. */
 export interface StartDirectoryOptions {
   server: string;
   cwd?: string;
@@ -11,10 +11,10 @@ export interface StartDirectoryOptions {
 }
 
 /**
- * Where a command starts that is given at a shell: where it was called, as any other would, unless a flag says otherwise.
- * A daemon on another machine does not know that directory, and gives the task one of its own.
+ * The directory in which a command given at a shell starts: the current one, as with any local command, unless a flag says
+ * otherwise. A daemon on another machine does not have that directory; there the task starts in its workspace.
  * @returns `execution.cwd`; undefined for the task's workspace
- * @throws UsageError for flags that contradict each other, and for a directory that cannot be told
+ * @throws UsageError for flags that contradict each other, and when the current directory has been removed
  */
 export function startDirectory(options: StartDirectoryOptions, here = currentDirectory): string | undefined {
   const { cwd, workspace, workspaceSubdir } = options;
@@ -33,7 +33,7 @@ export function startDirectory(options: StartDirectoryOptions, here = currentDir
   return resolve(here(), cwd);
 }
 
-/** @throws UsageError where the directory was removed */
+/** @throws UsageError when the directory has been removed */
 function currentDirectory(): string {
   try {
     return process.cwd();

@@ -6,15 +6,18 @@ import { note, ReaderGone, write } from './write.js';
 export interface StreamOptions {
   stream?: OutputStream | 'both' | undefined;
   offset?: number | undefined;
-  /** Give up after so many milliseconds. */
+  /** Stop after this many milliseconds. */
   timeoutMs?: number | undefined;
-  /** Go on to the task's end without output when its reader has gone; without it, that is thrown. */
+  /**
+   * Called when the reader of our output has closed it; the task's end is then awaited without output. Without this function
+   * the error is thrown.
+   */
   onReaderGone?: ((error: ReaderGone) => void) | undefined;
 }
 
 /**
- * Writes a task's output to our own standard output and error as it comes, byte for byte, until the task has ended.
- * @throws ExecgoTimeoutError, ReaderGone; what the client throws
+ * Writes a task's output to our own standard output and error as it is written, byte for byte, until the task has ended.
+ * @throws ExecgoTimeoutError, ReaderGone; errors of the client
  */
 export async function streamOutput(
   client: ExecgoClient,
@@ -57,7 +60,7 @@ async function show(event: Exclude<OutputEvent, { type: 'end' }>): Promise<void>
   else await noteOmitted(event.stream, event.to - event.from);
 }
 
-/** Says that bytes are missing where they are missing. */
+/** Says on standard error that bytes are missing at this point of the output. */
 export function noteOmitted(stream: OutputStream, bytes: number): Promise<void> {
   return note(`${stream}: ${String(bytes)} bytes were not kept and are left out here`);
 }

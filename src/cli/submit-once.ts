@@ -5,9 +5,9 @@ import { typedCommand } from './typed-command.js';
 import { MAX_TIMER_MS } from './units.js';
 
 /**
- * Submits exactly once also when the connection is lost before the answer came: the task gets its id here, so that one
- * that was accepted can be told from one that was not. A request with an idempotency key stays as it is, since the id
- * would make it another request.
+ * Submits exactly once, even if the connection is lost before the answer arrives. The task gets its id here, so that a
+ * second try finds out whether the first was accepted. A request with an idempotency key needs no id, and is sent unchanged:
+ * an id would make it a different request.
  */
 export async function submitOnce(
   client: ExecgoClient,
@@ -19,20 +19,20 @@ export async function submitOnce(
   try {
     return await client.submit(named, { signal });
   } catch (error) {
-    // An id that somebody else chose may be another task's: only one of ours tells that it was this request.
+    // An id chosen by the user may be that of another task, so finding it would not prove that this request was accepted.
     if (typeof request.task_id === 'string' || !isLost(error)) throw error;
     return resubmit(client, named, newId, signal);
   }
 }
 
-/** No answer came in time; the task may have been accepted all the same. */
+/** No answer came in time; the task may still have been accepted. */
 export class SubmitTimeout extends Error {
   override readonly name = 'SubmitTimeout';
 }
 
 /**
- * As {@link submitOnce}, but not for longer than `timeoutMs`.
- * @throws SubmitTimeout, which says how to find out whether there is a task
+ * As {@link submitOnce}, with a limit of `timeoutMs` milliseconds.
+ * @throws SubmitTimeout, which says how to find out whether the task was accepted
  */
 export async function submitWithin(
   client: ExecgoClient,

@@ -6,7 +6,10 @@ export interface Cell {
   paint?: (padded: string) => string;
 }
 
-/** Columns as wide as their widest cell; the last one is cut at the terminal's edge. @param width in characters */
+/**
+ * The lines of a table. Columns are as wide as their widest cell; the last one is cut at the terminal's edge. @param width
+ * in characters
+ */
 export function table(
   header: readonly string[],
   rows: readonly (readonly Cell[])[],

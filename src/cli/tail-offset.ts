@@ -1,16 +1,16 @@
 import type { OutputRange } from '../client/index.js';
 
-/** Bytes looked at first; four times as many each time that is too few. */
+/** Bytes to read first; four times as many after each read that was too short. */
 const FIRST_WINDOW = 65_536;
-/** How far back lines are looked for, in bytes; also the longest range that the daemon answers. */
+/** How far back to look for lines, in bytes; also the longest range that the daemon answers. */
 const MAX_WINDOW = 4_194_304;
 const NEWLINE = 0x0a;
 
 type ReadRange = (offset: number, limit: number) => Promise<OutputRange>;
 
 /**
- * Where the last `lines` lines of a stream begin. A last line without newline counts as one; what lies before a gap, or
- * more than 4 MiB before the end, is not looked at.
+ * The offset at which the last `lines` lines of a stream begin. A last line without newline counts as one. Lines before a
+ * gap in the kept output, or more than 4 MiB before the end, are not counted.
  */
 export async function findTail(read: ReadRange, lines: number): Promise<number> {
   const { total_bytes: total } = await read(0, 1);
@@ -24,7 +24,7 @@ export async function findTail(read: ReadRange, lines: number): Promise<number> 
   }
 }
 
-/** The bytes from `from` up to `to`, or those after the last gap between them. */
+/** The bytes from `from` up to `to`; if some were not kept, only those after the last gap. */
 async function readWhole(
   read: ReadRange,
   from: number,
@@ -45,7 +45,7 @@ async function readWhole(
   return { offset, data: Buffer.concat(parts) };
 }
 
-/** Index of the first byte of the last `lines` lines; undefined when there are fewer newlines than that takes. */
+/** Index of the first byte of the last `lines` lines; undefined when there are not enough newlines. */
 function startOfLines(data: Buffer, lines: number): number | undefined {
   let at = data.length - (data.at(-1) === NEWLINE ? 1 : 0);
   for (let found = 0; found < lines; found++) {

@@ -1,7 +1,7 @@
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const;
 type Style = keyof typeof CODES;
 
-/** True when people read standard output. */
+/** True when standard output is a terminal. */
 export function isTerminal(): boolean {
   return process.stdout.isTTY;
 }
@@ -28,18 +28,18 @@ export function paintStatus(status: string, width = 0): string {
 }
 
 /**
- * What drives a terminal or makes text read as something else: controls, C1 among them, and what has no shape of its own:
- * marks that turn the direction of writing, joiners, tags, separators of lines and paragraphs.
+ * Characters that control a terminal or make text read as something else: control characters (C1 included) and invisible
+ * ones, such as marks that change the direction of writing, joiners, tags and separators of lines and paragraphs.
  */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 const UNSEEN_RUN = new RegExp(`${UNSEEN.source}+`, 'gu');
 
-/** Text of a task on one line and without what could drive the terminal or deceive its reader. */
+/** A text of a task on one line, without characters that could control the terminal or deceive its reader. */
 export function plain(text: string): string {
   return text.replace(UNSEEN_RUN, ' ');
 }
 
-/** The same JSON in characters that can all be seen, but for the line feeds between them. */
+/** The same JSON with all invisible characters escaped, except line feeds between its parts. */
 export function visibleJson(json: string): string {
   return json.replace(UNSEEN, (character) =>
     character === '\n'

@@ -1,16 +1,15 @@
 import { shellWord } from '../files/shell-quote.js';
 import { DEFAULT_SERVER } from './command.js';
 
-/** Whom a command talks to, and as whom, where that is known. */
+/** The daemon and the owner that a command used, if known. */
 export interface Whereabouts {
   server?: string | undefined;
   owner?: string | null | undefined;
 }
 
 /**
- * A command of execgo for a person to type as it stands: where its environment names neither the daemon nor the owner, they
- * are written out.
- * @param name of the command. @param rest its other arguments, quoted where they must be
+ * A command of execgo that a person can type as it is: daemon and owner are written out unless the environment names them.
+ * @param name of the command. @param rest its other arguments, which are quoted if necessary
  */
 export function typedCommand(
   name: string,
@@ -25,7 +24,7 @@ export function typedCommand(
   return ['execgo', name, ...[...flags, ...rest].map(shellWord)].join(' ');
 }
 
-/** True where a command that names no daemon asks the one at `server`. */
+/** True when a command that names no daemon would ask the one at `server`. */
 function isSame(server: string, given = ''): boolean {
   const bare = (url: string) => url.replace(/\/+$/, '');
   return bare(server) === bare(given === '' ? DEFAULT_SERVER : given) || server === '';

@@ -1,6 +1,6 @@
 import { UsageError } from './usage-error.js';
 
-/** The longest that Node's timers take, in milliseconds: 24 days. */
+/** The longest time that Node's timers accept, in milliseconds: 24 days. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const MILLISECONDS: Readonly<Record<string, number>> = {
@@ -13,7 +13,7 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
 const BYTES: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 
 /**
- * `250ms`, `10s`, `1.5h` → milliseconds. A bare number is refused, but for 0: seconds and milliseconds are too easily
+ * `250ms`, `10s`, `1.5h` → milliseconds. A number without unit is refused, except 0: seconds and milliseconds are too easily
  * confused.
  * @throws UsageError
  */
@@ -26,7 +26,7 @@ export function parseDuration(text: string): number {
   return value;
 }
 
-/** As {@link parseDuration}, for what the wire counts in seconds; a part of a second counts as a whole one. */
+/** As {@link parseDuration}, in seconds, which the wire counts in; part of a second counts as a whole one. */
 export function parseSeconds(text: string): number {
   return Math.ceil(parseDuration(text) / 1000);
 }
@@ -54,7 +54,7 @@ export function parseInteger(text: string): number {
   return value;
 }
 
-/** A whole number from 0. @throws UsageError */
+/** A whole number, at least 0. @throws UsageError */
 export function parseCount(text: string): number {
   const value = parseInteger(text);
   if (value < 0) throw new UsageError(`"${text}" must not be negative`);

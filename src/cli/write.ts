@@ -1,13 +1,17 @@
 import type { Writable } from 'node:stream';
 import { plain, visibleJson } from './terminal.js';
 
-/** Our standard output or error takes no more: its reader has gone, or, as the message then says, its disk is full. */
+/**
+ * Our standard output or error cannot be written any more: its reader has closed it, or, as the message then says, its disk
+ * is full.
+ */
 export class ReaderGone extends Error {
   override readonly name = 'ReaderGone';
 }
 
 /**
- * Writes and waits until the bytes are out, so that nothing is lost at exit and a slow reader slows its source.
+ * Writes and waits until the bytes are written, so that nothing is lost at exit, and a slow reader slows down what produces
+ * them.
  * @throws ReaderGone when it cannot be written any more
  */
 export function write(stream: Writable, data: string | Uint8Array): Promise<void> {
@@ -36,7 +40,7 @@ export function printLines(lines: readonly string[]): Promise<void> {
   return write(process.stdout, lines.map((line) => `${line}\n`).join(''));
 }
 
-/** Says something to the person, on one line of standard error. Nobody listening is no reason to stop. */
+/** Writes one line to standard error for the person at the terminal. A failure is ignored: it is no reason to stop. */
 export async function note(message: string): Promise<void> {
   try {
     await write(process.stderr, `execgo: ${plain(message)}\n`);

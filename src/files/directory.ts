@@ -7,12 +7,12 @@ import { IS_LINUX, O_PATH, openLookedAt, regular, renamed, type OpenFile } from 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 
 /**
- * A directory that is held open. What is in it is reached through its descriptor, name by name, so that nobody can lead
- * the way elsewhere by putting a link or another directory in the place of this one: on Linux `/proc/self/fd/<n>/<name>`
- * is what openat(2) does. No method follows a link, and none waits for what it meets: what is opened is a directory or a
- * regular file, and none in another mount than the directory itself. Node opens everything close-on-exec.
+ * A directory that is held open. Its entries are reached through its descriptor, one name at a time, so that a task cannot
+ * lead us elsewhere by putting a link or another directory in its place: on Linux, `/proc/self/fd/<n>/<name>` does what
+ * openat(2) does. No method follows a link or waits for the file it opens. Only directories and regular files in the same
+ * mount as this directory are opened. Node opens everything close-on-exec.
  *
- * Elsewhere than on Linux names go through the directory's path, and only the last of them is kept from being a link.
+ * On other systems the directory's path is used, and only the last name of a path is protected from being a link.
  */
 export class Directory {
   readonly #fd: number;
@@ -20,9 +20,9 @@ export class Directory {
   #mount: number | undefined | 'unread' | 'any';
 
   /**
-   * @param path for messages: where it was when it was opened.
-   * @param mount that everything below it must be in; `unread` while nobody has asked; `any` where the way begins, so that its
-   * first step may lead into another one, as an operator mounts them.
+   * @param path for messages: where the directory was when it was opened.
+   * @param mount the mount that everything below must be in; `unread` until it is first needed; `any` for the first
+   *   directory of a path, whose entries may be in another mount, as an operator mounts them.
    */
   private constructor(
     fd: number,
@@ -35,7 +35,7 @@ export class Directory {
   }
 
   /**
-   * Opens where a way begins. Links are followed: only for a path that no task can change.
+   * Opens the first directory of a path. Links are followed: only for a path that no task can change.
    * @throws a system error
    */
   static open(absolutePath: string): Directory {
@@ -43,8 +43,8 @@ export class Directory {
   }
 
   /**
-   * Opens a directory in one where a way begins, as {@link open} and then {@link directory} would, in one step.
-   * @throws a system error: ENOENT, or ENOTDIR for anything else, a link to a directory included
+   * Opens `name` in the directory at `absolutePath`, as {@link open} and then {@link directory} would, in one step.
+   * @throws a system error: ENOENT, or ENOTDIR for anything that is not a directory, such as a link to one
    */
   static openIn(absolutePath: string, name: string): Directory {
     checkName(name);
@@ -54,8 +54,8 @@ export class Directory {
 
   /**
    * Opens a directory in this one.
-   * @throws MountedError for a mount point; a system error: ENOENT, or ENOTDIR for anything else, a link to a directory
-   * included
+   * @throws MountedError for a mount point; a system error: ENOENT, or ENOTDIR for anything that is not a directory, such as
+   *   a link to one
    */
   directory(name: string | Buffer): Directory {
     const fd = this.#do(name, (entry) => fs.openSync(entry, forDirectory() | O_NOFOLLOW));
@@ -67,7 +67,7 @@ export class Directory {
   /**
    * Makes a directory in this one.
    * @param mode less what the umask takes away
-   * @throws a system error: EEXIST whatever has the name
+   * @throws a system error: EEXIST when the name is taken, by whatever kind of file
    */
   addDirectory(name: string, mode: number): void {
     this.#do(name, (entry) => {
@@ -75,7 +75,7 @@ export class Directory {
     });
   }
 
-  /** As {@link addDirectory}, and opens it: it is new, nobody has been in it. */
+  /** As {@link addDirectory}, and opens the new directory, which nobody else has used yet. */
   makeDirectory(name: string, mode: number): Directory {
     this.addDirectory(name, mode);
     return this.directory(name);
@@ -83,8 +83,8 @@ export class Directory {
 
   /**
    * Opens a regular file for reading, or for writing too.
-   * @throws NotAFileError for anything else, MountedError for a mount point; a system error: ENOENT, EACCES, EAGAIN for a file
-   * that somebody has a lease on
+   * @throws NotAFileError for anything else, MountedError for a mount point; a system error: ENOENT, EACCES, EAGAIN for a
+   *   file on which another process has a lease
    */
   file(name: string, access: 'read' | 'write' = 'read'): OpenFile {
     const flags = (access === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK;
@@ -98,16 +98,16 @@ export class Directory {
   }
 
   /**
-   * Makes a file that was not there and opens it for reading and writing.
+   * Makes a new file and opens it for reading and writing.
    * @param mode less what the umask takes away
-   * @throws a system error: EEXIST whatever has the name
+   * @throws a system error: EEXIST when the name is taken, by whatever kind of file
    */
   makeFile(name: string, mode: number): number {
     return this.#do(name, (entry) => fs.openSync(entry, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode));
   }
 
   /**
-   * What has this name, a link itself where it is one; undefined for nothing.
+   * The stats of the entry with this name, of the link itself if it is a link; undefined when there is no such entry.
    * @throws MountedError for a mount point; a system error
    */
   stat(name: string | Buffer): fs.Stats | undefined {
@@ -128,12 +128,12 @@ export class Directory {
     }
   }
 
-  /** Names in this directory as they are on disk. @throws a system error: EACCES where it may not be read */
+  /** The names in this directory, as they are on disk. @throws a system error: EACCES when it may not be read */
   names(): Buffer[] {
     return this.#named(() => fs.readdirSync(this.#prefix, { encoding: 'buffer' }));
   }
 
-  /** Removes a name that is not a directory's. @throws a system error: EISDIR */
+  /** Removes an entry that is not a directory. @throws a system error: EISDIR */
   unlink(name: string): void {
     this.#do(name, (entry) => {
       fs.unlinkSync(entry);
@@ -141,9 +141,9 @@ export class Directory {
   }
 
   /**
-   * Renames an entry, whatever it is, over what has the other name.
-   * @param to where; this directory unless given
-   * @throws a system error: EISDIR, ENOTEMPTY, EEXIST where a directory is in the way
+   * Renames an entry of any kind; an entry that has the new name already is replaced.
+   * @param to the directory to move it to, by default this one
+   * @throws a system error: EISDIR, ENOTEMPTY, EEXIST when a directory has the new name
    */
   rename(name: string | Buffer, newName: string, to: Directory = this): void {
     to.#named(() => {
@@ -153,33 +153,36 @@ export class Directory {
     });
   }
 
-  /** Gives this directory to somebody, by its descriptor. @throws a system error */
+  /** Changes the owner of this directory, through its descriptor. @throws a system error */
   chown(uid: number, gid: number): void {
     this.#named(() => {
       fs.chownSync(this.#prefix, uid, gid);
     });
   }
 
-  /** @throws a system error */
+  /** Changes the mode of this directory, through its descriptor. @throws a system error */
   chmod(mode: number): void {
     this.#named(() => {
       fs.chmodSync(this.#prefix, mode);
     });
   }
 
-  /** The mount that this directory is in, see {@link mountId}; undefined where nobody tells. @throws a system error */
+  /**
+   * The mount that this directory is in, see {@link mountId}; undefined when the system does not tell. @throws a system
+   * error
+   */
   mountId(): number | undefined {
     return IS_LINUX ? mountId(this.#fd) : undefined;
   }
 
-  /** Owner, mode and the rest of this directory itself. @throws a system error */
+  /** The stats of this directory itself: owner, mode and so on. @throws a system error */
   self(): fs.Stats {
     return this.#named(() => fs.fstatSync(this.#fd));
   }
 
   /**
-   * The path of an entry for a call that follows no link in its last component; of this directory itself without a name.
-   * It holds as long as this directory is open.
+   * A path for system calls that do not follow a link in the last name of a path: that of an entry, or without `name` of
+   * this directory itself. Valid as long as this directory is open.
    * @throws Error when `name` is not the name of one entry
    */
   entry(name?: string): string {
@@ -188,7 +191,7 @@ export class Directory {
     return `${this.#prefix}/${name}`;
   }
 
-  /** Another handle of the same directory, to be closed by itself. @throws a system error */
+  /** A second handle of the same directory, which has to be closed separately. @throws a system error */
   duplicate(): Directory {
     return new Directory(
       this.#named(() => fs.openSync(this.#prefix, forDirectory())),
@@ -202,8 +205,8 @@ export class Directory {
   }
 
   /**
-   * Looks at what was just opened in this directory before anything is asked of it.
-   * @throws MountedError when it is in another mount; it is closed then
+   * Checks the mount of an entry that was just opened, before anything else is done with it.
+   * @throws MountedError when it is in another mount than this directory; `fd` is closed then
    */
   #refuseMounted(fd: number, shown: string): void {
     if (this.#mount === 'any' || !IS_LINUX) return;
@@ -232,9 +235,9 @@ export class Directory {
 }
 
 /**
- * Opens directory after directory on the way down, for the time of `use`.
- * @param base where the way begins; links to it are followed
- * @throws a system error: ENOENT, ENOTDIR for anything else on the way than a directory, a link to one included
+ * Opens a directory below `base`, one name at a time, and calls `use` with it.
+ * @param base the first directory; links in its path are followed
+ * @throws a system error: ENOENT, or ENOTDIR when anything on the way is not a directory, such as a link to one
  */
 export function withDirectory<T>(
   base: string | Directory,
@@ -256,12 +259,12 @@ export function withDirectory<T>(
   }
 }
 
-/** What opening a directory asks for: on Linux a handle that needs no right to read it. */
+/** The flags to open a directory with. On Linux: a handle for which no right to read the directory is needed. */
 function forDirectory(): number {
   return IS_LINUX ? O_PATH | O_DIRECTORY : O_RDONLY | O_DIRECTORY;
 }
 
-/** @throws Error for what could lead out of a directory */
+/** @throws Error for a name that could lead out of a directory */
 function checkName(name: string): void {
   if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name))
     throw new Error(`not the name of a directory entry: ${JSON.stringify(name)}`);

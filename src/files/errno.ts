@@ -9,7 +9,7 @@ export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.Err
   return error instanceof Error && codes.includes(errnoOf(error) ?? '');
 }
 
-/** What an error of the system says, without its code, the call and the path that Node puts around it. */
+/** The message of a system error without the code, system call and path that Node puts around it. */
 export function systemWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code, syscall } = error as NodeJS.ErrnoException;
@@ -19,7 +19,7 @@ export function systemWords(error: unknown): string {
   return end === -1 ? words : words.slice(0, end);
 }
 
-/** True for a disk, or the share of it that a user or project may have, with no room left. */
+/** True for an error that says that the disk, or the quota of a user or project on it, is full. */
 export function isDiskFull(error: unknown): boolean {
   return isErrno(error, 'ENOSPC', 'EDQUOT');
 }

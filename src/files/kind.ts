@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 
-/** What stands under a name, in words: `a FIFO`, `a directory`, … */
+/** The kind of a file in words: `a FIFO`, `a directory`, … */
 function kindOf(stat: Stats): string {
   if (stat.isFile()) return 'a file';
   if (stat.isDirectory()) return 'a directory';
@@ -9,7 +9,7 @@ function kindOf(stat: Stats): string {
   return stat.isSocket() ? 'a socket' : 'a device';
 }
 
-/** Something else stands where a file of ours should be. Carries a code like a system error. */
+/** A path that should name a regular file of ours names something else. Has a `code` like a system error. */
 export class NotAFileError extends Error {
   readonly code = 'ENOTFILE';
 
@@ -20,8 +20,8 @@ export class NotAFileError extends Error {
 }
 
 /**
- * Another file system, or another part of one, is mounted where something of a task's directory should be: what is behind
- * it is not the task's, and may never answer. Carries the code that a rename across mounts has.
+ * Something in a task's directory is in another mount: what is mounted there does not belong to the task, and may never
+ * answer. Has the code EXDEV, as a rename across mounts.
  */
 export class MountedError extends Error {
   readonly code = 'EXDEV';

@@ -3,10 +3,10 @@ import path from 'node:path';
 import { isErrno } from './errno.js';
 
 /**
- * Makes a directory and those above it that are missing. Node's own way goes round for ever where a directory that is there
- * says ENOENT to whoever wants to make another in it, as /proc does.
+ * Makes a directory and all missing directories above it. Node's own `recursive` option loops forever in /proc, where a
+ * directory that exists answers ENOENT to the attempt to make another one in it.
  * @param mode less what the umask takes away
- * @throws a system error for the first that cannot be made: EEXIST where something else has its name
+ * @throws a system error for the first directory that cannot be made: EEXIST when something else has its name
  */
 export function makeDirectories(dir: string, mode = 0o777): void {
   const missing: string[] = [];
@@ -20,7 +20,7 @@ export function makeDirectories(dir: string, mode = 0o777): void {
     try {
       fs.mkdirSync(next, mode);
     } catch (error) {
-      // Somebody else may have made it in between.
+      // Another process may have made the directory in between.
       const isThere = isErrno(error, 'EEXIST') && fs.statSync(next, { throwIfNoEntry: false })?.isDirectory();
       if (isThere !== true) throw error;
     }

@@ -1,15 +1,15 @@
 import fs from 'node:fs';
 
-/** `/proc/<pid>/fdinfo/<n>` begins with four short lines; no more than them is wanted. */
+/** Bytes to read of `/proc/<pid>/fdinfo/<n>`: its first four lines are short, and only they are needed. */
 const HEAD_BYTES = 128;
 
 const head = Buffer.alloc(HEAD_BYTES);
 
 /**
- * The mount that an open file is reached through: each has a number of its own, also where a directory is mounted a second
- * time and nothing else tells the two apart. The file itself is asked nothing, so that one on a file system that does not
- * answer holds up nobody. Linux only.
- * @returns undefined where /proc does not tell, as some that are not the kernel's own do not
+ * The id of the mount through which an open file was reached. A directory that is mounted twice has two ids, and nothing
+ * else tells the two apart. Asks the kernel and not the file, so a file system that does not answer holds nobody up. Linux
+ * only.
+ * @returns undefined when /proc does not tell, as in some sandboxes that imitate /proc
  * @throws a system error
  */
 export function mountId(fd: number): number | undefined {

@@ -4,22 +4,22 @@ import { NotAFileError } from './kind.js';
 const { O_NONBLOCK, O_RDONLY } = fs.constants;
 
 /**
- * `O_PATH` of Linux, which Node does not name: a handle that opens nothing, so that nothing waits for it and no device
- * notices, and that needs no right on what it stands for.
+ * `O_PATH` of Linux, for which Node has no name: a handle to a file that is not opened, so that no open can block, no device
+ * is touched and no right on the file is needed.
  */
 export const O_PATH = 0o10000000;
 
 export const IS_LINUX = process.platform === 'linux';
 
-/** A file that is open, as it was when it was opened. */
+/** An open file, and its stats at the moment when it was opened. */
 export interface OpenFile {
   fd: number;
   stat: fs.Stats;
 }
 
 /**
- * Opens a regular file for reading, wherever links lead: for a path that somebody with the same rights has named. Nothing
- * is waited for.
+ * Opens a regular file for reading, without waiting. Links are followed: only for a path that somebody with our own rights
+ * has named.
  * @throws NotAFileError for anything else; a system error
  */
 export function openFile(filePath: string): OpenFile {
@@ -30,8 +30,8 @@ export function openFile(filePath: string): OpenFile {
 }
 
 /**
- * Looks at a thing before it is opened, and then opens that very thing, whatever has its name by now.
- * @param check what comes before anything is asked of it; closes it when it throws
+ * Looks at a file before it opens it, and then opens that same file, even if its name leads to another by now.
+ * @param check called with the handle before anything is asked of it; closes it when it throws
  */
 export function openLookedAt(
   entry: string | Buffer,
@@ -52,7 +52,7 @@ export function openLookedAt(
   }
 }
 
-/** @throws NotAFileError for what is no regular file; it is closed then */
+/** @throws NotAFileError when it is no regular file; `fd` is closed then */
 export function regular(fd: number, shown: string): OpenFile {
   const stat = fs.fstatSync(fd);
   if (stat.isFile()) return { fd, stat };
@@ -60,7 +60,7 @@ export function regular(fd: number, shown: string): OpenFile {
   throw new NotAFileError(shown, stat);
 }
 
-/** Says in an error where a thing is, and not by which descriptor it was reached. */
+/** The error with the path `shown` in place of the descriptor's path through which the file was reached. */
 export function renamed(error: unknown, prefix: string, shown: string): unknown {
   if (error instanceof Error && prefix !== shown) {
     error.message = error.message.replaceAll(prefix, shown);

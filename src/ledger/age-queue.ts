@@ -4,8 +4,9 @@ interface Aged {
 }
 
 /**
- * Items in the order of `submit_seq`. New ones nearly always go to the end and the oldest leaves first; removal elsewhere
- * leaves a gap that is closed once gaps outnumber items, so that each operation costs the same however many wait.
+ * Items in the order of `submit_seq`. New items are nearly always added at the end and the oldest is removed first. Removing
+ * another one leaves a gap; once there are more gaps than items they are all closed, so that an operation costs the same
+ * however many items wait.
  */
 export class AgeQueue<T extends Aged> {
   #slots: { item: T; gone: boolean }[] = [];
@@ -53,7 +54,7 @@ export class AgeQueue<T extends Aged> {
     return undefined;
   }
 
-  /** Index of the first slot that is not older, among those from the head on. */
+  /** Index of the first slot, counted from the head, whose item is not older. */
   #position(submitSeq: number): number {
     let low = this.#head;
     let high = this.#slots.length;

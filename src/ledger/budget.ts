@@ -1,8 +1,8 @@
 import { RESOURCE_KEYS, type ResourceKey, type Resources } from '../task/resources.js';
 
 /**
- * What is used of a set of limits. Sums are kept as bigint, because without a limit they may pass 2^53, and a sum that
- * was rounded once would never return to zero.
+ * What is used of a set of limits. Sums are bigint: without a limit they may pass 2^53, and a sum that was rounded once
+ * would never return to zero.
  */
 export class Budget {
   readonly #used: Record<ResourceKey, bigint> = {
@@ -11,7 +11,7 @@ export class Budget {
     memory_bytes: 0n,
     pids: 0n,
   };
-  /** What is left of each limit, infinite where there is none; negative when a limit was lowered under what is used. */
+  /** What is left of each limit: infinite when there is none, negative when the limit was lowered below what is used. */
   readonly #free: Record<ResourceKey, number>;
 
   constructor(readonly limits: Partial<Resources>) {
@@ -27,12 +27,12 @@ export class Budget {
     return this.#free[key];
   }
 
-  /** The first resource of which more is asked than the limit is, used or not. */
+  /** The first resource of which `asked` exceeds the whole limit, whatever is in use. */
   exceeding(asked: Resources): ResourceKey | undefined {
     return RESOURCE_KEYS.find((key) => (asked[key] ?? 0) > (this.limits[key] ?? Infinity));
   }
 
-  /** The first resource of which more is asked than is left. */
+  /** The first resource of which `asked` exceeds what is left. */
   lacking(asked: Resources): ResourceKey | undefined {
     for (const key of RESOURCE_KEYS) if ((asked[key] ?? 0) > Math.max(0, this.#free[key])) return key;
     return undefined;
@@ -56,14 +56,14 @@ export class Budget {
     for (const key of RESOURCE_KEYS) this.#change(key, -BigInt(amounts[key] ?? 0));
   }
 
-  /** What is used; a resource that is neither limited nor used is absent. Sums beyond 2^53−1 show as that. */
+  /** What is used; a resource that is neither limited nor used is absent. A sum above 2^53−1 is given as 2^53−1. */
   used(): Resources {
     return this.#show((key) =>
       this.#used[key] > 0n || this.limits[key] !== undefined ? this.#sum(key) : undefined,
     );
   }
 
-  /** What is left of each limit, at least 0; absent where there is none. */
+  /** What is left of each limit, at least 0; a resource without limit is absent. */
   available(): Resources {
     return this.#show((key) => (this.limits[key] === undefined ? undefined : Math.max(0, this.#free[key])));
   }

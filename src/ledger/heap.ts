@@ -1,4 +1,4 @@
-/** A binary heap: the item that `before` puts first is at hand, the others are half-sorted. */
+/** A binary heap: finds the item that `before` puts first without sorting the others. */
 export class Heap<T> {
   readonly #items: T[];
 
@@ -10,7 +10,7 @@ export class Heap<T> {
     for (let i = (items.length >>> 1) - 1; i >= 0; i--) this.#sink(i);
   }
 
-  /** What {@link pop} would take. */
+  /** The item that {@link pop} would take. */
   get first(): T | undefined {
     return this.#items[0];
   }

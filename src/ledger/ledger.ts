@@ -1,16 +1,16 @@
 import type { ResourceKey, Resources } from '../task/resources.js';
 import { Budget } from './budget.js';
 
-/** Why a reservation can never be granted, whatever else ends. */
+/** Why a reservation can never be granted, even when nothing else is reserved. */
 export interface Shortage {
   resource: ResourceKey;
   requested: number;
-  /** What there is of it in all: of the machine, or of the tenant's quota. */
+  /** The whole amount of the resource: of the machine, or of the tenant's quota. */
   capacity: number;
   scope: 'capacity' | 'quota';
 }
 
-/** More of one resource was requested than is left of it. */
+/** Why a reservation is not granted now: more of one resource was requested than is left. */
 export interface Refusal {
   budget: Budget;
   resource: ResourceKey;
@@ -34,7 +34,7 @@ export interface TenantUse {
 }
 
 /**
- * What this machine has, what is reserved of it, and for whom: arithmetic only. At any moment it equals the sum over the
+ * What this machine has, what is reserved, and for whom: arithmetic only. At any moment it equals the sum over the
  * unreleased reservations in the database.
  */
 export class Ledger {
@@ -77,7 +77,7 @@ export class Ledger {
     return quota === undefined || quota.fits(reservation, held);
   }
 
-  /** What a reservation does not fit into now; undefined when it fits. It fits no sooner than that has room for it. */
+  /** What a reservation does not fit into now; undefined when it fits. It will not fit before there is room in that. */
   refusal(reservation: Resources, tenant: string | undefined): Refusal | undefined {
     for (const budget of [this.#machine, this.#tenantBudget(tenant)]) {
       const resource = budget?.lacking(reservation);
@@ -87,20 +87,20 @@ export class Ledger {
     return undefined;
   }
 
-  /** How often something was given back: as long as it stays, what does not fit will not fit. */
+  /** How many reservations have been released: until this changes, a reservation that did not fit still does not fit. */
   get releases(): number {
     return this.#releases;
   }
 
-  /** Slots that are left, infinite without limit; 0 or less means that no task can start. */
+  /** Slots that are left, infinite without a limit; when it is 0 or less, no task can start. */
   freeSlots(): number {
     return this.#machine.free('task_slots');
   }
 
   /**
-   * Records that the task holds the reservation. Does not ask whether it fits: what was reserved before a restart is a
-   * fact, also when the capacity was lowered since.
-   * @throws Error when the task holds one already
+   * Records that the task holds the reservation, whether it fits or not: what was reserved before a restart is a fact, even
+   * if the capacity has been lowered since.
+   * @throws Error when the task holds a reservation already
    */
   reserve(taskId: string, tenant: string | undefined, reservation: Resources, atMs: number): void {
     if (this.#entries.has(taskId)) throw new Error(`task ${taskId} holds a reservation already`);
@@ -117,7 +117,7 @@ export class Ledger {
     budget.add(reservation);
   }
 
-  /** Gives a reservation back. False when the task holds none, which is harmless. */
+  /** Gives a reservation back. False, and nothing happens, when the task holds none. */
   release(taskId: string): boolean {
     const entry = this.#entries.get(taskId);
     if (entry === undefined) return false;
@@ -135,12 +135,12 @@ export class Ledger {
     return this.#machine.used();
   }
 
-  /** What is left, at least 0 each; amounts without capacity are absent. */
+  /** What is left of each amount, at least 0; an amount without capacity is absent. */
   available(): Resources {
     return this.#machine.available();
   }
 
-  /** Every tenant that has a quota, at zero use too, or holds something; sorted by name. */
+  /** Every tenant that has a quota or holds something, sorted by name. */
   tenantUse(): TenantUse[] {
     const tenants = [...this.#tenants].sort(([a], [b]) => (a < b ? -1 : 1));
     return tenants.map(([tenant, budget]) => {
@@ -152,7 +152,7 @@ export class Ledger {
     });
   }
 
-  /** What is held, in the order in which it was reserved. */
+  /** All reservations, in the order in which they were made. */
   entries(): LedgerEntry[] {
     return [...this.#entries.values()];
   }

@@ -1,6 +1,6 @@
 /**
- * Items in an order that goes by a part of them, `P`. Each keeps its place until it is taken out: that part may change
- * only while it is out.
+ * A sorted list of items, compared by a part of them, `P`. That part of an item must not change while the item is in the
+ * list.
  */
 export class Ordered<T extends P, P = T> {
   readonly #items: T[] = [];
@@ -14,17 +14,17 @@ export class Ordered<T extends P, P = T> {
     else this.#items.splice(this.position(item), 0, item);
   }
 
-  /** Takes out an item that is in it, and as it was when it was added. */
+  /** Removes an item, which must be in the list and compare as it did when it was added. */
   remove(item: T): void {
     this.#items.splice(this.position(item), 1);
   }
 
-  /** From the first on; must not change meanwhile. */
+  /** All items in order; the list must not change while they are read. */
   get items(): readonly T[] {
     return this.#items;
   }
 
-  /** Index of the first item that does not come before this one, which need not be in it. */
+  /** Index of the first item that does not come before `item`. `item` need not be in the list. */
   position(item: P): number {
     let low = 0;
     let high = this.#items.length;

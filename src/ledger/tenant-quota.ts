@@ -1,6 +1,6 @@
 import type { ResourceKey, Resources } from '../task/resources.js';
 
-/** What `--tenant-quota` calls the four resources. */
+/** The four resources under the names that `--tenant-quota` uses. */
 const KEYS: Readonly<Record<string, ResourceKey>> = {
   slots: 'task_slots',
   cpu: 'cpu_millis',
@@ -8,15 +8,15 @@ const KEYS: Readonly<Record<string, ResourceKey>> = {
   pids: 'pids',
 };
 
-/** What is wrong with the text of a tenant quota. */
+/** The text of a tenant quota is wrong; the message says how. */
 export class TenantQuotaError extends Error {
   override readonly name = 'TenantQuotaError';
 }
 
 /**
- * Parses `name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS]`, in any order; spaces are trimmed and of a repeated key the
- * last one wins. An amount may be 0.
- * @throws TenantQuotaError, saying what is wrong
+ * Parses `name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS]`, in any order. Spaces are trimmed; when a key is repeated, the
+ * last one counts. An amount may be 0.
+ * @throws TenantQuotaError
  */
 export function parseTenantQuota(text: string): { tenant: string; quota: Resources } {
   const at = text.indexOf('=');

@@ -4,10 +4,10 @@ import { DATABASE_FILE } from '../store/open.js';
 import { requireDatabase } from './readable.js';
 
 /**
- * Copies the database of a data directory, as of one moment, to a new file; a daemon may be at work there.
+ * Copies the database of a data directory, as it is at one moment, to a new file; a daemon may be running.
  * @returns the size of the copy in bytes
- * @throws ExecgoError `conflict` when `target` exists, `internal` when there is nothing sound to copy, `not_found` or
- * `permission_denied` when there is nothing to read, `invalid_input` when the copy cannot be made there
+ * @throws ExecgoError `conflict` when `target` exists, `internal` when the database is damaged, `not_found` or
+ *   `permission_denied` when there is none or it cannot be read, `invalid_input` when the copy cannot be made there
  */
 export async function backUp(dataDir: string, target: string): Promise<number> {
   requireDatabase(dataDir);

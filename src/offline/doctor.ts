@@ -23,14 +23,14 @@ import { unreadableDir, unreadableFile } from './readable.js';
 const ANSWER_MS = 10_000;
 
 export interface DoctorOptions {
-  /** Absolute. */
+  /** An absolute path. */
   dataDir: string;
   cgroupRoot: string;
 }
 
 /**
- * Looks at everything and changes nothing, beside a daemon or without one. A check that cannot be made is a problem, too;
- * none of them throws.
+ * Runs all checks, without changing anything, with or without a daemon at work. A check that cannot be made is reported as a
+ * problem; none throws.
  */
 export async function examine({ dataDir, cgroupRoot }: DoctorOptions): Promise<Finding[]> {
   const unreadable = unreadableDir(dataDir);
@@ -63,7 +63,7 @@ export async function examine({ dataDir, cgroupRoot }: DoctorOptions): Promise<F
 
 async function host(dataDir: string, cgroupRoot: string): Promise<Finding[]> {
   const launcher = await launcherKind('auto');
-  // Cgroup directories are named for the data directory: those of a daemon must be left alone.
+  // The names of cgroup directories contain the data directory's: those of a running daemon must be left alone.
   const trash = path.join(dataDir, 'trash');
   const { capabilities, layout } = await probeCapabilities({
     dataDir: fs.existsSync(trash) ? trash : dataDir,
@@ -87,7 +87,7 @@ function databaseFindings(dataDir: string): Finding[] {
       { check: 'database', level: 'note', message: `${file} is not there yet: the first start makes it` },
     ];
   const owner = fs.statSync(file, { throwIfNoEntry: false })?.uid;
-  // Whose it is, and what to do about that, has been told with the permissions.
+  // Its owner, and what to do about that, has been reported with the permissions.
   if (owner !== undefined && owner !== (process.geteuid?.() ?? owner))
     return [{ check: 'database', level: 'note', message: `${file} is not checked: it is another user's` }];
   const problems = checkDatabase(file);

@@ -4,13 +4,13 @@ import { isErrno, systemWords } from '../files/errno.js';
 import { DATABASE_FILE } from '../store/open.js';
 import { ExecgoError } from '../task/errors.js';
 
-/** Why something cannot be looked at, and what to do. */
+/** Why something cannot be read, and what to do. */
 export interface Unreadable {
   problem: string;
   advice: string;
 }
 
-/** @returns why a data directory cannot be looked at; undefined when it can be */
+/** @returns why a data directory cannot be read; undefined when it can be */
 export function unreadableDir(dataDir: string): Unreadable | undefined {
   try {
     if (!fs.statSync(dataDir).isDirectory())
@@ -28,7 +28,7 @@ export function unreadableDir(dataDir: string): Unreadable | undefined {
   return unreadableFile(dataDir) ?? unreadableFile(path.join(dataDir, DATABASE_FILE));
 }
 
-/** @returns what is wrong with the rights of a file or directory; undefined for one that may be read or is not there */
+/** @returns what is wrong with the permissions of a file or directory; undefined when it can be read or does not exist */
 export function unreadableFile(file: string): Unreadable | undefined {
   try {
     const { R_OK, X_OK } = fs.constants;
@@ -39,7 +39,7 @@ export function unreadableFile(file: string): Unreadable | undefined {
   }
 }
 
-/** @throws ExecgoError where `dataDir` is none that a daemon has worked in, or may not be read */
+/** @throws ExecgoError when no daemon has worked in `dataDir`, or it cannot be read */
 export function requireDatabase(dataDir: string): void {
   const unreadable = unreadableDir(dataDir);
   if (unreadable !== undefined)
@@ -59,7 +59,7 @@ function notAllowed(file: string): Unreadable {
   };
 }
 
-/** The owner of a file, or of the first directory above it of which it is told. */
+/** The owner of a file; if that cannot be found out, of the nearest directory above it of which it can. */
 function ownerOf(file: string): number {
   for (let at = file; ; at = path.dirname(at))
     try {

@@ -2,9 +2,9 @@ import type { HostCapabilities } from '../task/capabilities.js';
 import type { CapabilityMode } from '../task/request.js';
 
 export interface PlanDefaults {
-  /** For requests that name none. */
+  /** For requests that do not name one. */
   capabilityMode: CapabilityMode;
-  /** How long a task may run whose request does not say, in milliseconds; 0: as long as it takes. */
+  /** How long a task may run when its request does not say, in milliseconds; 0: without limit. */
   wallTimeMs: number;
   /** Name or number of the user that tasks run as; the daemon's own when absent. */
   taskUser?: string | undefined;
@@ -12,7 +12,7 @@ export interface PlanDefaults {
   allowRootfs?: readonly string[] | undefined;
 }
 
-/** What a plan gives up, each with its reason, and what its reader should know. */
+/** What a plan cannot enforce, each with its reason, and remarks for its reader. */
 export interface Notes {
   fallbacks: string[];
   warnings: string[];

@@ -31,7 +31,7 @@ export function resolvePlan(
   const requested = requestedSandbox(request);
   const effective = effectiveSandbox(requested, caps, defaults, notes);
   if (effective.chroot) refuseForeignRoot(effective.rootfs ?? '', defaults.allowRootfs ?? []);
-  // A requested isolation is never dropped silently, and what cannot run inside it is not accepted.
+  // Requested isolation is never dropped silently, and what cannot run in it is refused.
   if (effective.chroot && request.execution.interpreter !== undefined && request.execution.kind === 'script')
     throw unsupported([
       'a script with an interpreter cannot run in a chroot, because its file lies outside: leave the interpreter out, or give the text to a command as an argument',
@@ -50,7 +50,7 @@ export function resolvePlan(
   return { plan, reservation: reservationOf(request) };
 }
 
-/** Whoever names the root file system names what runs in it, and what its paths mean. */
+/** A request that names its own root file system decides which programs run and what all paths mean. */
 function refuseForeignRoot(rootfs: string, allowed: readonly string[]): void {
   const refused = whyNotAllowed(rootfs, allowed);
   if (refused !== undefined)

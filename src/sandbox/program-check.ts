@@ -1,21 +1,22 @@
 /**
- * Texts for a shell that cannot execute the program itself, because a tool comes in between: env(1), or chroot(1) into a root
- * without a shell. Whatever such a tool says or exits with, the program could say and exit with too. So the shell looks before:
- * only what is certainly not there, or certainly no executable file, is told as one that cannot be launched.
+ * Scripts with which a shell checks a program that another tool will execute: env(1), or chroot(1) into a root without a
+ * shell. That tool cannot report a failure, because the program could print and exit with the same. So the shell checks
+ * before, and reports only a program that is certainly missing, or certainly no executable file.
  */
 
 /**
  * Arguments: the new root, or empty; the program.
- * @param prefix of variables that are nobody's
+ * @param prefix of the script's own variables, which no variable of the task has
  */
 export function keepProgram(prefix: string): string {
   return `${prefix}root=$1 ${prefix}program=$2; shift 2`;
 }
 
 /**
- * Functions with a root and a path. `linked` is true where a link or `..` may lead elsewhere than it would in the new root; `look`
- * returns 127 for what is not there, 126 for what is no executable file, and 0 also for what cannot be told. Without another root
- * the interpreter that a `#!` names must be there as well; in one, root would have to open what a task may have put there.
+ * Functions with a root and a path. `linked` is true when a link or `..` may lead elsewhere than it would in the new root;
+ * `look` returns 127 for a missing program, 126 for one that is no executable file, and 0 otherwise, also when it cannot
+ * tell. Without another root the interpreter that a `#!` names is checked as well; in another root that would mean that root
+ * opens a file which a task may have put there.
  */
 const LOOK = (prefix: string) => `
 linked() {
@@ -53,7 +54,7 @@ search() {
   return "$4"
 }`;
 
-/** Looks at what {@link keepProgram} has kept, with the directory and the PATH that the program will have. */
+/** Checks the program that {@link keepProgram} has stored, with the directory and the PATH that it will have. */
 export function checkProgram(prefix: string): string {
   const [root, program] = [`"$${prefix}root"`, `"$${prefix}program"`];
   return [

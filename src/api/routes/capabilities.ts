@@ -1,7 +1,7 @@
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** What this host was seen to be able to do. */
+/** Answers which limits and isolation this host can enforce. */
 export const capabilities: Route = {
   method: 'get',
   path: '/api/v1/runtime/capabilities',

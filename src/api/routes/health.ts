@@ -2,7 +2,7 @@ import { ExecgoError } from '../../task/errors.js';
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** Says that the process lives. */
+/** Says that the process is alive. */
 export const health: Route = {
   method: 'get',
   path: '/healthz',
@@ -12,7 +12,7 @@ export const health: Route = {
   },
 };
 
-/** Says that the storage serves, after touching it. */
+/** Says that the storage works, after reading and writing it. */
 export const ready: Route = {
   method: 'get',
   path: '/readyz',
@@ -21,7 +21,7 @@ export const ready: Route = {
     try {
       await ctx.service.ready();
     } catch (error) {
-      // Whatever the reason, the answer that probes understand is 503.
+      // Probes understand 503, whatever the reason.
       if (!(error instanceof ExecgoError)) ctx.log.error({ err: error }, 'readiness check failed');
       throw new ExecgoError(
         'unavailable',

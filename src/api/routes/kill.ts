@@ -7,7 +7,7 @@ import type { Route } from '../route.js';
 /** The highest signal number of Linux. */
 const SIGNAL_MAX = 64;
 
-/** The longest that a first signal may be given, in milliseconds: a day. */
+/** The longest time to let a task end after the first signal, in milliseconds: a day. */
 const GRACE_MAX_MS = 86_400_000;
 
 const query = z.object({
@@ -24,7 +24,7 @@ const query = z.object({
   wait_ms: waitMs,
 });
 
-/** Cancels a task. A body is not read: existing clients send none, and no content type either. */
+/** Cancels a task. A body is not read: existing clients send neither one nor a content type. */
 export const kill: Route = {
   method: 'post',
   path: '/api/v1/tasks/:id/kill',

@@ -3,7 +3,7 @@ import type { Route } from '../route.js';
 
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Counters for Prometheus. */
+/** Answers the counters for Prometheus. */
 export const metrics: Route = {
   method: 'get',
   path: '/metrics',

@@ -74,7 +74,7 @@ export const output: Route = {
   },
 };
 
-/** Answers an object with texts that are JSON already: to encode 4 MiB that are not text would take 150 ms here. */
+/** Answers an object whose texts are encoded as JSON already: encoding 4 MiB of binary output here would block for 150 ms. */
 function sendTexts(res: Response, about: object, texts: Readonly<Record<string, Buffer>>): void {
   const head = Buffer.from(JSON.stringify(about).slice(0, -1));
   const fields = Object.entries(texts).flatMap(([name, text]) => [Buffer.from(`,"${name}":`), text]);

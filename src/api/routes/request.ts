@@ -2,7 +2,7 @@ import { taskIdOf } from '../query.js';
 import { sendEncoded } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** Answers what a client asked for when it submitted the task. */
+/** Answers the request of a task, as the client sent it. */
 export const request: Route = {
   method: 'get',
   path: '/api/v1/tasks/:id/request',

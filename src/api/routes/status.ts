@@ -5,7 +5,7 @@ import type { Route } from '../route.js';
 
 const query = z.object({ wait_ms: waitMs });
 
-/** Answers how a task is, at once or as soon as it is terminal. */
+/** Answers the status of a task, at once or when it has ended. */
 export const status: Route = {
   method: 'get',
   path: '/api/v1/tasks/:id',

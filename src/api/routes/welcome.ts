@@ -1,7 +1,7 @@
 import { sendJson, sendText } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** Says where to go. */
+/** Answers `/` with where to find the API. */
 export const welcome: Route = {
   method: 'get',
   path: '/',

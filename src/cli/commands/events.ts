@@ -6,9 +6,9 @@ import { parseCount } from '../units.js';
 import { UsageError } from '../usage-error.js';
 import { printJson, printJsonLine, printLines } from '../write.js';
 
-/** Event types after which a task has no further ones, but for its reservation. */
+/** After one of these events a task has no more, except for the release of its reservation. */
 const LAST = new Set(['finished', 'failed', 'cancelled']);
-/** Events asked for at a time: the longest page there is. */
+/** Events per request: the longest page that the API allows. */
 const PAGE = 1000;
 
 interface Options {
@@ -50,7 +50,7 @@ async function showTask(client: ExecgoClient, taskId: string, options: Options):
     return;
   }
   for (const event of past) await print(event, options);
-  // With --after-seq the last event may lie before what was asked for.
+  // With --after-seq, the task's last event may have come before the first one asked for.
   const known = afterSeq === undefined ? past : await client.taskEvents(taskId);
   if (known.some(isLast)) return;
   for await (const event of client.followEvents({ afterSeq: known.at(-1)?.seq ?? 0 })) {
@@ -63,7 +63,7 @@ async function showTask(client: ExecgoClient, taskId: string, options: Options):
 async function showFeed(client: ExecgoClient, options: Options): Promise<void> {
   const { afterSeq } = options;
   if (options.follow === true) {
-    // A daemon that is not there is told at once; following bears a restart.
+    // Following waits for a daemon that restarts, so first report one that is not there at all.
     await client.health();
     for await (const event of client.followEvents({ afterSeq })) await print(event, options);
     return;

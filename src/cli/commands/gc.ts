@@ -14,10 +14,13 @@ interface Options {
   json?: boolean;
 }
 
-/** A collection without a daemon says what it cannot do in its report. */
+/** A collection without a daemon reports its failures in its result. */
 const NO_LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** `execgo gc`: removes ended tasks that are due, through the daemon where there is one. Quiet when nobody looks. */
+/**
+ * `execgo gc`: removes ended tasks that are due, through the daemon if there is one. Prints nothing when output is no
+ * terminal and nothing went wrong.
+ */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = clientCommand(
     'gc',

@@ -19,7 +19,7 @@ interface Options {
   json?: boolean;
 }
 
-/** `execgo kill`: cancels tasks; those that have ended already stay as they are. */
+/** `execgo kill`: cancels tasks; those that have ended stay as they are. */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = clientCommand(
     'kill',
@@ -57,7 +57,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   return failed ? EXIT.failed : EXIT.ok;
 }
 
-/** kill(1) takes `-9` and `-KILL`, which here would be an id, or several flags. @throws UsageError with the right way */
+/** kill(1) accepts `-9` and `-KILL`, which would be read as flags here. @throws UsageError that says what to type instead */
 function refuseSignalFlags(argv: readonly string[]): void {
   const end = argv.indexOf('--');
   for (const word of end === -1 ? argv : argv.slice(0, end)) {

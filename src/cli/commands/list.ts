@@ -18,9 +18,9 @@ import { note, printJson, printLines, write } from '../write.js';
 
 /** Tasks shown without `-n`. */
 const DEFAULT_LIMIT = 50;
-/** Tasks asked for at a time with `--all`: the longest page there is. */
+/** Tasks per request with `--all`: the longest page that the API allows. */
 const PAGE = 1000;
-/** Characters a line where the terminal does not tell. */
+/** Line width when the terminal does not tell its own. */
 const DEFAULT_WIDTH = 100;
 
 interface Options {
@@ -83,7 +83,7 @@ function listCommand(): Command {
 function filterOf(options: Options): ListFilter {
   const { cause, tenant, owner, queue, lane, session, label, text, order, cursor } = options;
   const limit = options.all === true ? PAGE : (options.limit ?? DEFAULT_LIMIT);
-  // The daemon knows the words, and names them when one is wrong.
+  // The daemon knows the allowed words, and its error names them.
   const status = options.status?.split(',').map((word) => word.trim()) as TaskStatus[] | undefined;
   return {
     status,
@@ -129,7 +129,7 @@ function cells(task: TaskSummary, now: number): { text: string; paint?: (s: stri
   ];
 }
 
-/** `{"tasks": […]}` written as the pages come, so that a long history does not have to fit into memory. */
+/** Writes `{"tasks": […]}` page by page, so that a long history need not fit into memory. */
 async function printAllJson(client: ExecgoClient, filter: ListFilter): Promise<void> {
   let separator = '{"tasks":[\n';
   for await (const task of client.listAll(filter)) {

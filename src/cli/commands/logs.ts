@@ -8,7 +8,7 @@ import { parseCount } from '../units.js';
 import { UsageError } from '../usage-error.js';
 import { write } from '../write.js';
 
-/** Bytes asked for at a time. */
+/** Bytes per request. */
 const RANGE_BYTES = 1_048_576;
 
 interface Options {
@@ -19,7 +19,7 @@ interface Options {
   headTail?: boolean;
 }
 
-/** `execgo logs`: a task's output, byte for byte, each stream to our own of that name. */
+/** `execgo logs`: writes a task's output byte for byte, its standard output to ours and its standard error to ours. */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = clientCommand('logs', "Shows a task's output: exact bytes, each stream to its own.", [
     'execgo logs my-task',
@@ -50,11 +50,11 @@ async function show(client: ExecgoClient, taskId: string, options: Options): Pro
     for (const name of streams)
       await showRange(client, taskId, name, await startOf(client, taskId, name, tail));
   } else if (tail === undefined) {
-    // A task that is unknown, or a daemon that is not there, is told at once; following bears a restart.
+    // Following waits for a daemon that restarts, so first report an unknown task, or a daemon that is not there at all.
     await client.status(taskId);
     await streamOutput(client, taskId, { stream });
   } else {
-    // Each stream begins at an offset of its own.
+    // Each stream starts at an offset of its own.
     const offsets = await Promise.all(streams.map((name) => startOf(client, taskId, name, tail)));
     await Promise.all(
       streams.map((name, i) => streamOutput(client, taskId, { stream: name, offset: offsets[i] })),

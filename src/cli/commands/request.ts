@@ -2,7 +2,7 @@ import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { printJson } from '../write.js';
 
-/** `execgo request`: what was asked for when a task was submitted. */
+/** `execgo request`: prints the request with which a task was submitted. */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = clientCommand(
     'request',

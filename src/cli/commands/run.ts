@@ -21,7 +21,7 @@ interface Options extends RequestOptions {
   timeoutMs?: number;
 }
 
-/** `execgo run`: submits a task, shows its output as it comes, and exits as the task does. */
+/** `execgo run`: submits a task, shows its output as it is written, and exits as the task does. */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = addRequestOptions(
     clientCommand(
@@ -52,7 +52,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const client = connect(options);
 
   const json = options.output === 'json' || (isWholeRequest(options) && options.output !== 'stream');
-  // From here on a signal is the task's: it may be accepted at any moment, also before its id is known here.
+  // From here on a signal is meant for the task: it may be accepted at any moment, even before its id is known here.
   const owner = request.control_context?.owner ?? options.owner;
   const interruption = new Interruption(client, owner);
   try {
@@ -109,7 +109,7 @@ async function streamed(
   return end;
 }
 
-/** What a person can do about a command that did not start. */
+/** What a person can do about a command that could not be started. */
 function hint({ cause, error }: TaskView, { program, env }: TaskSubmission['execution']): string {
   if (cause !== 'launch' || error === undefined) return '';
   if (error.message.includes('working directory'))

@@ -6,7 +6,7 @@ import { UsageError } from '../usage-error.js';
 import { settingList } from '../../settings/settings.js';
 import { helpOf } from '../../settings/words.js';
 
-/** `execgo serve`: reads flags by name only; what they hold is judged by the configuration. */
+/** `execgo serve`: only collects the flags; the configuration checks their values. */
 export async function main(argv: readonly string[]): Promise<number> {
   const built = serveCommand();
   if (!parsed(built, argv)) return EXIT.ok;
@@ -19,7 +19,10 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 const append = (value: string, previous: string[] = []): string[] => [...previous, value];
 
-/** npm takes flags for its own, and passes on what is left of them. @throws UsageError as {@link parse} does */
+/**
+ * npm removes the flags that it knows from a command line and passes on what is left. @throws UsageError as {@link parse}
+ * does
+ */
 function parsed(built: Command, argv: readonly string[]): boolean {
   try {
     return parse(built, argv);
@@ -31,7 +34,7 @@ function parsed(built: Command, argv: readonly string[]): boolean {
   }
 }
 
-/** No defaults here: a flag that is not given may come from the environment, and both end in `loadConfig`. */
+/** The flags have no defaults here: one that is missing may be in the environment, and `loadConfig` decides. */
 function serveCommand(): Command {
   const built = command('serve', 'Runs the daemon.', [
     'execgo serve',

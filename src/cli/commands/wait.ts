@@ -14,7 +14,7 @@ interface Options {
   json?: boolean;
 }
 
-/** `execgo wait`: returns once all the tasks have ended, and exits as the first of them that did not succeed. */
+/** `execgo wait`: returns once all the tasks have ended, with the exit code of the first of them that did not succeed. */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = clientCommand(
     'wait',
@@ -36,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const views = await Promise.all(
       command.args.map(async (id) => {
-        // A daemon that was never there, or does not know the task, is told at once; a wait bears a restart.
+        // Waiting goes on while a daemon restarts, so first report an unknown task, or a daemon that is not there at all.
         await client.status(id);
         return client.wait(id, { timeoutMs });
       }),
@@ -52,7 +52,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** One status as the API's object, several as an array of them; a line for each on a terminal. */
+/** Prints one status as an object, several as an array of them; on a terminal, one line each. */
 export async function printStatuses(views: readonly TaskView[], json: boolean): Promise<void> {
   if (!json && isTerminal()) await printLines(views.map(summaryLine));
   else await printJson(views.length === 1 ? views[0] : views);

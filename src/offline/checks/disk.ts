@@ -3,14 +3,17 @@ import path from 'node:path';
 import { WAL_MAX_BYTES } from '../../runtime/upkeep/wal-keeper.js';
 import type { Finding } from '../../task/health.js';
 
-/** Below this share of blocks or inodes, or this many bytes, submits will soon be refused. */
+/** With less than this share of blocks or inodes left, or this many bytes, submits will soon be refused. */
 const LOW_SHARE = 0.02;
 const LOW_BYTES = 256 * 1024 * 1024;
 const MIB = 1024 * 1024;
-/** A log that a moment of work has filled is no problem: it is one when it stays above twice its bound. */
+/** A moment of work may fill the log up to its bound; it is a problem when it stays above twice that. */
 const WAL_PROBLEM_BYTES = 2 * WAL_MAX_BYTES;
 
-/** Room on the disk of the data directory, length of the write-ahead log, and what could not be deleted. */
+/**
+ * Checks the free space on the disk of the data directory, the length of the write-ahead log, and the files that could not
+ * be deleted.
+ */
 export function diskFindings(dataDir: string): Finding[] {
   const { bsize, bavail, blocks, ffree, files } = fs.statfsSync(dataDir);
   const free = bavail * bsize;

@@ -11,12 +11,12 @@ import { isTerminal } from '../../task/states.js';
 
 /** Rows read at a time. */
 const PAGE = 1000;
-/** Names told of each kind. */
+/** How many names to list of each kind of problem. */
 const NAMED = 5;
 
 /**
- * Compares files and rows. What looks wrong is looked at again at the end, because a daemon may be at work: only what is
- * wrong both times counts.
+ * Compares files and rows. A daemon may be changing both meanwhile, so what looks wrong is checked again at the end, and
+ * only what is wrong both times is reported.
  */
 export function fileFindings(dataDir: string, store: Store): Finding[] {
   const orphans = namesIn(path.join(dataDir, TASKS)).filter((name) => !store.has(name));
@@ -80,7 +80,7 @@ function whatIsWrong(dataDir: string, store: Store, id: string): string | undefi
   if (state.dir === 'there' && state.result === 'whole' && state.temporary.length === 0) return undefined;
   const status = store.status(id);
   if (status === undefined) return undefined;
-  // Waiting tasks get their files back when they are dispatched, and results come with the end.
+  // A waiting task gets missing files back when it is dispatched, and `result.json` is written at a task's end.
   if (!isTerminal(status))
     return status === 'running' && state.dir !== 'there' ? 'running tasks without a directory' : undefined;
   if (state.dir !== 'there') return LOST;

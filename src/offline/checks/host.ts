@@ -1,7 +1,7 @@
 import type { HostCapabilities } from '../../task/capabilities.js';
 import type { Finding } from '../../task/health.js';
 
-/** What a daemon here can enforce, and why not what it cannot. */
+/** What a daemon on this host can enforce, and for the rest why not. */
 export function hostFindings(host: HostCapabilities): Finding[] {
   const { platform } = host;
   const missing = Object.entries(host.reasons).map(([capability, reason]): Finding => ({

@@ -1,21 +1,21 @@
 import type { LiveRecord } from '../../store/records.js';
 import type { Finding } from '../../task/health.js';
 
-/** As much of the answer of `GET /api/v1/runtime/resources` as is compared. */
+/** The part of the answer of `GET /api/v1/runtime/resources` that is compared. */
 export interface LedgerView {
   active_reservations: { task_id: string }[];
 }
 
-/** Tasks whose reservation the rows say is held. */
+/** Tasks whose reservation is held, according to the rows. */
 function heldBy(live: readonly LiveRecord[]): Set<string> {
   const holds = (t: LiveRecord) => t.status === 'running' && t.reserved_at_ms !== undefined;
   return new Set(live.filter(holds).map((t) => t.task_id));
 }
 
 /**
- * What the rows and the daemon's ledger disagree on. A task may begin or end between the two readings: only what rows
- * read before and after both say counts.
- * @param ledger undefined where no daemon runs: then only the rows are looked at
+ * Finds tasks about which the rows and the daemon's ledger disagree. A task may start or end meanwhile, so rows are read
+ * before and after the ledger, and only what both readings say counts.
+ * @param ledger undefined when no daemon runs: then only the rows are checked
  */
 export function ledgerFindings(
   before: readonly LiveRecord[],
@@ -32,7 +32,7 @@ export function ledgerFindings(
     const waitingAfter = new Set(after.filter((t) => t.status === 'accepted').map((t) => t.task_id));
     const known = new Set(after.map((t) => t.task_id));
     for (const id of inLedger) {
-      // Claimed and not yet committed, or committed as ended and not yet released.
+      // The task is being started and its row is not committed yet, or its end is committed and the release comes next.
       const settling = waitingAfter.has(id) || (heldBefore.has(id) && !known.has(id));
       if (!heldBefore.has(id) && !heldAfter.has(id) && !settling)
         found.push(problem(`the ledger holds a reservation for ${id}, which no row does`));

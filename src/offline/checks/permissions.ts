@@ -5,21 +5,21 @@ import { DATABASE_FILE } from '../../store/open.js';
 import { whyNotOwn } from '../../store/database/own-data-dir.js';
 import type { Finding } from '../../task/health.js';
 
-/** What the daemon makes in its data directory; some of it comes with its first start only. */
+/** Directories that the daemon makes in its data directory, some only at its first start. */
 const DIRECTORIES = ['.', 'tasks', 'trash', 'supervisor', 'sessions'];
 const FILES = ['runtime.db', 'runtime.db-wal', 'daemon.json'];
 
-/** Through these a daemon that is root lets the group of `--task-user`, on the way to the workspaces. */
+/** Directories that a daemon run as root opens to the group of `--task-user`, because they lead to the workspaces. */
 const LET_THROUGH = ['.', 'tasks', 'sessions'];
 
 /**
- * Whether a start would trust the data directory, and the modes of what the daemon keeps.
- * @param taskGroup the group that the last daemon let through; null: none, undefined: not known
+ * Checks whether a daemon would trust the data directory, and the modes of the daemon's own files.
+ * @param taskGroup the group to which the last daemon opened the way; null: none, undefined: not known
  */
 export function permissionFindings(dataDir: string, taskGroup: number | null | undefined): Finding[] {
   const distrust = whyNotOwn(dataDir);
   if (distrust !== undefined) return [problem(distrust.problem, distrust.advice)];
-  // The first start makes a new directory private, whatever git or mkdir has made of it.
+  // The first start of a daemon makes a new data directory private itself, whatever mode it has.
   const isNew = !fs.existsSync(path.join(dataDir, DATABASE_FILE));
   const directories = isNew ? DIRECTORIES.slice(1) : DIRECTORIES;
   const found = [
@@ -40,7 +40,7 @@ function tooOpen(
   taskGroup: number | null | undefined,
 ): Finding[] {
   const file = path.join(dataDir, name);
-  // The data directory itself may be reached through a link.
+  // The path of the data directory may be a link.
   const stat = fs.statSync(file, { throwIfNoEntry: false });
   if (stat === undefined || (stat.mode & 0o777 & ~mode) === 0) return [];
   if (LET_THROUGH.includes(name) && isLetThrough(stat, taskGroup)) return [];
@@ -48,7 +48,7 @@ function tooOpen(
   return [problem(`${file} can be used by others (mode ${shown})`, `chmod ${mode.toString(8)} ${file}`)];
 }
 
-/** What a daemon that is root sets with `--task-user`. Its next start without it closes them again. */
+/** True for the mode that a daemon run as root sets for `--task-user`. Its next start without that flag removes it. */
 function isLetThrough({ mode, gid }: fs.Stats, taskGroup: number | null | undefined): boolean {
   return (mode & 0o777) === PASSABLE && (taskGroup === undefined || gid === taskGroup);
 }

@@ -5,10 +5,10 @@ import type { LiveRecord, SupervisorRecord } from '../../store/records.js';
 import type { Finding } from '../../task/health.js';
 
 /**
- * Whether the supervisors that the rows rely on are alive. One that has nothing to do ends with its daemon, and its row
- * stays until the next start.
+ * Checks whether the supervisors that running tasks need are alive. A supervisor without tasks ends with its daemon, but its
+ * row stays until the next start.
  * @param bootId of the present boot
- * @param served whether a daemon is at work
+ * @param served whether a daemon is running
  */
 export function supervisorFindings(
   dataDir: string,

@@ -5,13 +5,14 @@ import { CONTROLLERS } from '../limits/controllers.js';
 import { procsFile } from './cgroup.js';
 import { cgroupVersionOf } from './cgroup-mounts.js';
 
-/** Where the daemon moves when its own cgroup is to have children: processes live in leaves only. */
+/** The cgroup to which the daemon moves when its own is to have children: on v2, a cgroup with children holds no processes. */
 const DAEMON_LEAF = 'execgo-daemon';
 
 /**
- * Makes a v2 directory whose children can have limits, as far as it is allowed: makes missing parents
- * and passes the controllers down through each.
- * @throws Error when the directory cannot be made; a controller that cannot be had is simply not there afterwards
+ * Makes a v2 directory whose children can have limits, as far as we are allowed to: makes missing parents and enables the
+ * controllers in each.
+ * @throws Error when the directory cannot be made; a controller that cannot be enabled is missing in the directory
+ *   afterwards
  */
 export function makeDelegated(path: string): void {
   const parent = dirname(path);
@@ -27,7 +28,7 @@ function isMountRoot(path: string): boolean {
   return cgroupVersionOf(path) === 'v2' && cgroupVersionOf(dirname(path)) !== 'v2';
 }
 
-/** Enables what is available and not enabled yet in the children of `path`. */
+/** Enables the controllers that are available and not yet enabled in the children of `path`. */
 function passDown(path: string): void {
   const enabled = words(join(path, 'cgroup.subtree_control'));
   const wanted = words(join(path, 'cgroup.controllers')).filter(
@@ -47,7 +48,10 @@ function enable(path: string, controller: string): boolean {
   }
 }
 
-/** Moves this process to a leaf when it is the only one in `path`: with others there, it is not ours to arrange. */
+/**
+ * Moves this process to a cgroup below `path` if it is the only one in `path`. With other processes there, it is not for us
+ * to rearrange.
+ */
 function leaveFor(path: string): boolean {
   const own = String(process.pid);
   const processes = words(procsFile(path));

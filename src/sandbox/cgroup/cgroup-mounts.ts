@@ -9,11 +9,11 @@ const CGROUP_MAGIC = 0x27e0eb;
 export interface CgroupMount {
   path: string;
   version: 'v1' | 'v2';
-  /** v1 controllers of this mount; empty for v2, whose directories say themselves. */
+  /** v1 controllers of this mount; empty for v2, where each directory lists its own. */
   controllers: string[];
 }
 
-/** Cgroup mounts in the text of /proc/self/mounts; spaces in paths are octal there. */
+/** The cgroup mounts in the text of /proc/self/mounts, where spaces in paths are written in octal. */
 export function parseCgroupMounts(mounts: string): CgroupMount[] {
   return mounts.split('\n').flatMap((line): CgroupMount[] => {
     const [, path = '', type, options = ''] = line.split(' ');
@@ -30,7 +30,10 @@ export function readCgroupMounts(): CgroupMount[] {
   return parseCgroupMounts(readText('/proc/self/mounts'));
 }
 
-/** @returns what the file system of a path, or of its nearest existing parent, says it is. */
+/**
+ * @returns the cgroup version of the file system that a path, or its nearest existing parent, is on; undefined when it is on
+ *   another file system.
+ */
 export function cgroupVersionOf(path: string): 'v1' | 'v2' | undefined {
   for (let at = path; ; at = dirname(at)) {
     try {
@@ -42,7 +45,7 @@ export function cgroupVersionOf(path: string): 'v1' | 'v2' | undefined {
   }
 }
 
-/** @returns this process's own directory under the v2 hierarchy, relative to its mount; undefined without one. */
+/** @returns this process's own directory in the v2 hierarchy, relative to its mount; undefined when there is none. */
 export function ownCgroup(): string | undefined {
   return /^0::(\/.*)$/m.exec(readText('/proc/self/cgroup'))?.[1];
 }

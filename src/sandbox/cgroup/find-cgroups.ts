@@ -13,8 +13,8 @@ import { cgroupSpec, type CgroupLayout } from './cgroup-layout.js';
 import { cgroupVersionOf, ownCgroup, readCgroupMounts } from './cgroup-mounts.js';
 
 /**
- * Makes the directories that launches would get theirs in, wherever cgroup file systems let us, and names what their files
- * promise. Whether that holds is for the caller to try.
+ * Makes the directories below which attempts get theirs, in every cgroup file system where we may, and tells from their
+ * files what should work. The caller tries whether it does.
  * @param reasons gets `cgroup` when nothing was found
  */
 export function findCgroups(
@@ -115,7 +115,7 @@ function makeBase(path: string, version: 'v1' | 'v2', reasons: Record<string, st
   }
 }
 
-/** Controller files of a directory show in its children only once they are passed down. */
+/** A controller's file appears in new children of a directory once the controller is enabled for them. */
 function existsInChild(path: string, file: string): boolean {
   const spec = cgroupSpec(
     { kind: 'v2', track: { path, kill_file: false } },

@@ -5,19 +5,19 @@ import type { CgroupSpec, ChainSpec } from '../launch.js';
 import { checkProgram, keepProgram } from '../program-check.js';
 import { requireTool, SHELL } from '../process/tools.js';
 
-/** env(1) inside a root file system. */
+/** Path of env(1) in a root file system. */
 const ENV_INSIDE = '/usr/bin/env';
 
-/** What a chain ends in. */
+/** The program at the end of a chain. */
 export interface ChainedProgram {
   argv: readonly string[];
   /** The program's whole environment. */
   env: Readonly<Record<string, string>>;
-  /** Where it starts; absolute, and inside of the new root where there is one. */
+  /** The directory it starts in; absolute, and in the new root if there is one. */
   cwd: string;
 }
 
-/** What is spawned, with descriptor 3 as the write end of a pipe. */
+/** The command to spawn, with descriptor 3 as the write end of a pipe. */
 export interface ChainLaunch {
   argv: string[];
   env: Readonly<Record<string, string>>;
@@ -26,8 +26,8 @@ export interface ChainLaunch {
 
 /**
  * The launch chain: a row of exec's that joins the cgroups, goes through the wrappers, becomes another user, sets limits,
- * enters the directory and ends in the program, which so keeps the pid that was spawned. README.md beside this file says who
- * controls what at each of them.
+ * enters the directory and ends in the program, which so keeps the pid that was spawned. README.md in this directory says
+ * who controls what at each step.
  * @throws Error for people when a tool is needed that is not installed, or a variable cannot be set
  */
 export function chainLaunch(
@@ -65,8 +65,8 @@ function hostEnd(chain: ChainSpec, packed: PackedEnvironment, program: ChainedPr
 }
 
 /**
- * The new root's own shell, which is the task's user already, enters the directory and sets the variables. Without one chroot(1)
- * runs the program itself, in `/`.
+ * The end of a chain into another root. The new root's own shell, which runs as the task's user, enters the directory and
+ * sets the variables. If the root has none, chroot(1) runs the program itself, in `/`.
  */
 function chrootEnd(chain: ChainSpec, packed: PackedEnvironment, program: ChainedProgram): LastShell {
   const { chroot = [] } = chain;
@@ -79,7 +79,7 @@ function chrootEnd(chain: ChainSpec, packed: PackedEnvironment, program: Chained
   return { texts: [LIMIT, NEXT], args: [...limitArguments(chain), ...chroot, ...inside] };
 }
 
-/** Sets the variables, through env(1) where a name is odd, and becomes the program. */
+/** Sets the variables, through env(1) if a name is odd, and executes the program. */
 function throughEnv(
   packed: PackedEnvironment,
   program: ChainedProgram,
@@ -91,7 +91,10 @@ function throughEnv(
   return packed.odd === 0 ? { texts: [...texts, RUN], args } : checked(packed.prefix, texts, args, []);
 }
 
-/** @param chroot what comes before the program, with the new root as its last word; or nothing */
+/**
+ * Looks whether the program is there before another tool executes it.
+ * @param chroot the command before the program, with the new root as its last word; or nothing
+ */
 function checked(
   prefix: string,
   texts: string[],
@@ -108,7 +111,7 @@ function set({ prefix, exported, odd }: PackedEnvironment, fixed: boolean, env?:
   return [unpack(prefix, exported, odd, fixed, env ?? (odd === 0 ? '' : requireTool('env')))];
 }
 
-/** env(1) would take such a program for one more variable. */
+/** env(1) would take a program with `=` in its name for a variable. */
 function programArguments({ odd }: PackedEnvironment, { argv }: ChainedProgram): readonly string[] {
   if (odd > 0 && argv[0]?.includes('=') === true)
     throw new Error('a program with "=" in its name cannot be given variables with such names');

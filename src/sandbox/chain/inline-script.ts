@@ -2,8 +2,8 @@ import { shellQuote } from '../../files/shell-quote.js';
 import { SHELL } from '../process/tools.js';
 
 /**
- * How a script without an interpreter is run: as `sh -c <text>` would, but for the text, which stands on no command line where
- * everybody could read it. `$0` is the shell's, there are no arguments, and what fails in it fails the shell.
+ * The command that runs a script without an interpreter, as `sh -c <text>` would, but without the text on a command line,
+ * where everybody could read it. `$0` is the shell, there are no arguments, and a failure in the script is the shell's.
  * @param path absolute; the file that holds the text
  */
 export function scriptFromFile(path: string): [string, ...string[]] {
@@ -11,8 +11,8 @@ export function scriptFromFile(path: string): [string, ...string[]] {
 }
 
 /**
- * The same where the file is out of reach, in another root: the text comes in a variable, which takes 128 KiB at most and is gone
- * when the script begins.
+ * The same when the shell cannot reach the file, because it is in another root: the text is passed in a variable, which has
+ * at most 128 KiB and is removed when the script begins.
  * @param env the task's own variables
  */
 export function scriptFromVariable(

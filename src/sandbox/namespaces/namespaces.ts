@@ -1,7 +1,7 @@
 import type { Namespaces } from '../../task/plan.js';
 import { requireTool, SHELL } from '../process/tools.js';
 
-/** What a request that asks for `linux_sandbox` and names no namespaces gets. */
+/** The namespaces for a request that asks for `linux_sandbox` and names none. */
 export const DEFAULT_NAMESPACES: Readonly<Namespaces> = {
   mount: true,
   pid: true,
@@ -18,20 +18,23 @@ export const NO_NAMESPACES: Readonly<Namespaces> = {
 };
 export const NAMESPACE_KINDS = ['mount', 'pid', 'uts', 'ipc', 'net'] as const;
 
-/** Processes that a pid namespace needs besides the program: leader, init, init's child, and the ended keeper of descriptor 3. */
+/**
+ * Processes that a pid namespace needs besides the program: leader, init, init's child, and the ended keeper of descriptor
+ * 3.
+ */
 export const PID_NAMESPACE_PROCESSES = 4;
 
 /**
- * In a pid namespace the program is the second process, because the first ignores signals that it does not handle, and
- * because orphans need somebody to reap them. unshare(1) forks it, waits, and ends by the same signal or exit code;
- * waiting, it would keep descriptor 3 open. So a keeper process holds 3 meanwhile, until the forked side has opened it
- * again through /proc and ended the keeper. A socket at 3 cannot be opened again: then the end of file comes with the end
- * of the program.
+ * Starts the program in a pid namespace, as its second process: the first one ignores signals that it does not handle, and
+ * orphans need a process that reaps them. unshare(1) forks it, waits for it, and ends by the same signal or exit code. While
+ * it waits unshare would keep descriptor 3 open; so a keeper process holds 3 instead, until the forked side has opened it
+ * again through /proc and ended the keeper. A socket at 3 cannot be opened again: then the end of file comes only with the
+ * end of the program.
  *
- * unshare before util-linux 2.39 cannot pass on SIGKILL: it exits with 1 and says so. So that the program cannot say it in its
- * place, such a one has 3 as its own stderr, at the price of the early end of file.
+ * Before util-linux 2.39 unshare cannot pass on SIGKILL: it exits with 1 and says so. Such a version gets 3 as its stderr,
+ * so that the program cannot imitate the message; the price is again that the end of file comes late.
  *
- * Arguments: `told` where unshare is to say it, sleep, unshare, sh, {@link TAKE}, then what follows.
+ * Arguments: `told` if unshare is to report SIGKILL, sleep, unshare, sh, {@link TAKE}, then the rest of the chain.
  */
 const INIT = [
   'told=$1; shift',
@@ -44,8 +47,8 @@ const INIT = [
 ].join('\n');
 
 /**
- * Arguments: `told` as above; the keeper's directory in the outer /proc, or nothing where 3 is still there. `NSpid` is the keeper's
- * number here, the last of the line.
+ * Arguments: `told` as above; the keeper's directory in the outer /proc, or nothing when 3 is still open. `NSpid` is the
+ * keeper's number in this namespace, the last of the line.
  */
 const TAKE = [
   '[ -z "$1" ] || exec 2>&4 4>&-',
@@ -59,7 +62,7 @@ const TAKE = [
 
 /**
  * The commands, outermost first, that enter the namespaces through unshare(1); needs root.
- * @param proc where a pid namespace gets its own /proc
+ * @param proc the directory on which a pid namespace mounts its own /proc
  * @param passesKill whether unshare ends by SIGKILL when the program did
  */
 export function unshareWrappers(
@@ -75,7 +78,7 @@ export function unshareWrappers(
   return [...wrappers, init, [unshare, `--mount-proc=${proc}`, '--']];
 }
 
-/** @returns the command that enters the namespaces through bubblewrap, which brings an init of its own; needs no root. */
+/** @returns the command that enters the namespaces through bubblewrap, which has an init of its own; needs no root. */
 export function bubblewrapWrappers(namespaces: Namespaces): string[][] {
   const kinds = NAMESPACE_KINDS.filter((kind) => kind !== 'mount' && namespaces[kind]).map(
     (kind) => `--unshare-${kind}`,

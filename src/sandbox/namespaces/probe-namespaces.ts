@@ -4,11 +4,11 @@ import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
 import { findTool, SHELL } from '../process/tools.js';
 import { chrootArguments, findUser, setprivArguments } from '../process/user.js';
 
-/** What entering namespaces, chroot and another user came to; a reason for each that does not work. */
+/** Which namespaces work, and whether chroot and another user do; a reason for each that does not. */
 export interface SandboxProbe {
   namespaces: Namespaces;
   bubblewrap: boolean;
-  /** False also where unshare is not used. */
+  /** Whether unshare(1) ends by SIGKILL when the program did; false when unshare is not used. */
   unshare_passes_kill: boolean;
   chroot: boolean;
   switch_user: boolean;
@@ -18,10 +18,10 @@ export interface SandboxProbe {
 type Kind = (typeof NAMESPACE_KINDS)[number];
 
 /**
- * Enters each namespace, a chroot and another user in throwaway processes: one process for all namespaces, and only when
- * that fails one for each.
+ * Tries each namespace, a chroot and another user in short-lived processes: one process for all namespaces, and only if that
+ * fails one for each.
  * @param root whether the daemon has user id 0
- * @param taskUser whom to try, and whether it can enter `dataDir`; some unprivileged user when absent
+ * @param taskUser the user to try, and whether it can enter `dataDir`; an unprivileged user when absent
  */
 export async function probeSandbox(
   root: boolean,
@@ -85,7 +85,7 @@ function tryBubblewrap(kinds: readonly Kind[]): Promise<string | undefined> {
   return probeTool('bwrap', ['--dev-bind', '/', '/', ...flags, ...proc, '--']);
 }
 
-/** unshare before util-linux 2.39 says that it cannot end so, and exits with 1. */
+/** Before util-linux 2.39 unshare says that it cannot end by SIGKILL, and exits with 1. */
 async function probeKill(): Promise<boolean> {
   const unshare = findTool('unshare');
   if (unshare === undefined) return false;

@@ -6,9 +6,9 @@ import { whyNotRootsOwn } from '../process/root-owned.js';
 const LINKS_MAX = 40;
 
 /**
- * @param allowed absolute directories of `--allow-rootfs`
- * @returns why a request may not have this root file system, by its name alone; undefined when it may. One that is allowed is
- * one of the directories, or lies below one
+ * @param allowed the directories given with `--allow-rootfs`, absolute
+ * @returns why a request may not have this root file system, judged by its path alone; undefined when it is one of the
+ *   allowed directories, or lies below one
  */
 export function whyNotAllowed(rootfs: string, allowed: readonly string[]): string | undefined {
   if (!isAbsolute(rootfs)) return 'it must be an absolute path that --allow-rootfs allows';
@@ -20,9 +20,10 @@ export function whyNotAllowed(rootfs: string, allowed: readonly string[]): strin
 }
 
 /**
- * To be called right before it is used: what it finds stays true, because only root can change it.
+ * Checks a root file system. To be called right before it is used; the result stays true, because only root can change it.
  * @returns the directory, normalized
- * @throws Error for people when it is not allowed, not there, or not root's alone on the whole way from `/`
+ * @throws Error for people when it is not allowed, does not exist, or users other than root can change it or a directory
+ *   above
  */
 export function checkedRootfs(rootfs: string, allowed: readonly string[]): string {
   const refused = whyNotAllowed(rootfs, allowed);
@@ -38,7 +39,7 @@ export function checkedRootfs(rootfs: string, allowed: readonly string[]): strin
   return path;
 }
 
-/** True when `path` is a file that can be executed once `root` is `/`: links in there count from `root`. */
+/** True when `path` is a file that can be executed once `root` is `/`: links are resolved as in the new root. */
 export function hasExecutable(root: string, path: string): boolean {
   const rest = path.split('/').filter((part) => part !== '');
   let at: string[] = [];

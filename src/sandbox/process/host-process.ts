@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 
-/** A probe that takes longer counts as failed. Milliseconds. */
+/** A probe that takes longer has failed. In milliseconds. */
 const PROBE_TIMEOUT_MS = 2000;
 
 /**
- * Runs a command for its success alone.
- * @returns undefined when it exits with 0, else why not: the last line of its stderr, or what ended it
+ * Runs a command only to see whether it succeeds.
+ * @returns undefined when it exits with 0; else the last line of its stderr, or how it ended
  */
 export function tryCommand(file: string, args: string[]): Promise<string | undefined> {
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** What names a process for good: a pid is used again, a pid with its start time within one boot is not. */
+/** Identifies a process for good: pids are used again, but no two processes of one boot have the same pid and start time. */
 export interface ProcessIdentity {
   boot_id: string;
   pid: number;
@@ -8,7 +8,7 @@ export interface ProcessIdentity {
   start_ticks: number;
 }
 
-/** Variable that carries a launch's token in the environment of all its processes. */
+/** The variable that carries the token of an attempt in the environment of all its processes. */
 const TOKEN_VARIABLE = 'EXECGO_LAUNCH';
 /** `num_threads` in `/proc/<pid>/stat`. */
 const THREADS_FIELD = 20;
@@ -18,17 +18,17 @@ export function readBootId(): string {
   return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
 }
 
-/** @returns start time of a process in clock ticks since boot (zombies have one too); undefined when it is gone. */
+/** @returns the start time of a process, zombies included, in clock ticks since boot; undefined when it is gone. */
 export function startTicks(pid: number): number | undefined {
   const stat = readText(`/proc/${pid}/stat`);
   return stat === undefined ? undefined : parseStartTicks(stat);
 }
 
-/** What is known of a child that was just made. */
+/** The state of a child that was just started. */
 export interface ChildState {
   /** Clock ticks from boot to its start. */
   startTicks: number;
-  /** It is a zombie, which nothing can be done to. */
+  /** It is a zombie: nothing can be changed about it. */
   hasEnded: boolean;
 }
 
@@ -42,8 +42,8 @@ export function childState(pid: number): ChildState | undefined {
 }
 
 /**
- * Field 22 of a stat line. The second field is the command in parentheses, which may itself hold spaces, parentheses
- * and line ends: what counts begins after the last `)`.
+ * Field 22 of a stat line. The second field is the command in parentheses, which may itself contain spaces, parentheses and
+ * line ends, so the fields are counted from the last `)` on.
  */
 export function parseStartTicks(stat: string): number | undefined {
   const field = afterCommand(stat)[22 - 3];
@@ -60,14 +60,17 @@ export function isSameProcess(identity: ProcessIdentity, bootId: string): boolea
   return identity.boot_id === bootId && startTicks(identity.pid) === identity.start_ticks;
 }
 
-/** True while the process that `identity` names runs: nobody may ever reap its zombie. `bootId` is the present boot's. */
+/**
+ * True while the process that `identity` names runs. A zombie does not count: nobody may ever reap it. `bootId` is the
+ * present boot's.
+ */
 export function isRunning(identity: ProcessIdentity, bootId: string): boolean {
   const stat = identity.boot_id === bootId ? readText(`/proc/${identity.pid}/stat`) : undefined;
   if (stat === undefined || parseStartTicks(stat) !== identity.start_ticks) return false;
   return !isEnded(stat);
 }
 
-/** A process whose first thread alone has ended looks like a zombie, and runs. */
+/** A process of which only the first thread has ended looks like a zombie, but runs. */
 function isEnded(stat: string): boolean {
   const fields = afterCommand(stat);
   return ['Z', 'X'].includes(fields[0] ?? '') && Number(fields[THREADS_FIELD - 3]) <= 1;
@@ -99,12 +102,15 @@ export function descendantsOf(pid: number): number[] {
   return [...found];
 }
 
-/** True when the environment that `pid` was started with names the launch `token`. */
+/** True when the environment that `pid` was started with names the attempt with `token`. */
 export function carriesToken(pid: number, token: string): boolean {
   return tokensOf(pid).includes(token);
 }
 
-/** @returns the launches that the environment names that `pid` was started with; more than one only where a task means to. */
+/**
+ * @returns tokens of all attempts that the environment of `pid`, as it was started, names; more than one only if a task set
+ *   them on purpose.
+ */
 export function tokensOf(pid: number): string[] {
   const prefix = `${TOKEN_VARIABLE}=`;
   const environment = environmentOf(pid);
@@ -117,7 +123,7 @@ export function tokensOf(pid: number): string[] {
 function environmentOf(pid: number): string {
   const own = readText(`/proc/${pid}/environ`) ?? '';
   if (own !== '') return own;
-  // The memory of a process whose first thread has ended is only found through the others.
+  // When the first thread of a process has ended, its memory can only be read through the other threads.
   const threads = threadsOf(pid);
   const others = threads.length > 1 ? threads : [];
   for (const tid of others) {
@@ -127,12 +133,12 @@ function environmentOf(pid: number): string {
   return '';
 }
 
-/** @returns pids of all processes of this machine that carry `token`: reads every environment, so only for rare use. */
+/** @returns pids of all processes of this machine that carry `token`. Reads every environment, so it is for rare use. */
 export function findByToken(token: string): number[] {
   return findTokens().get(token) ?? [];
 }
 
-/** @returns for each token that any process of this machine carries, the pids of those: one look at every environment. */
+/** @returns the pids of the processes that carry a token, for each token on this machine. Reads every environment once. */
 export function findTokens(): Map<string, number[]> {
   const found = new Map<string, number[]>();
   for (const pid of readNames('/proc').filter(isPid).map(Number))
@@ -144,7 +150,7 @@ function isPid(name: string): boolean {
   return /^[1-9]\d*$/.test(name);
 }
 
-/** Undefined for whatever went away meanwhile, is not ours to read, or does not exist on this system. */
+/** Undefined for a file that has gone, may not be read, or does not exist on this system. */
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

@@ -2,14 +2,14 @@ import { lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const WRITABLE_BY_OTHERS = 0o022;
-/** In a directory with it, names can be taken away or replaced by their owner and root only. */
+/** The sticky bit: in such a directory only their owner and root can remove or rename entries. */
 const STICKY = 0o1000;
 
 /**
- * Looks at `path` and every directory above it, none through a link. Where all belong to root and nobody else may write to
- * them, only root can make the path mean something else later: what was looked at is what will be used.
+ * Checks `path` and every directory above it, without following links. When all belong to root and no other user may write
+ * to them, only root can make the path lead elsewhere later: what was checked is what will be used.
  * @param path absolute and normalized
- * @returns why others can change what it means, or undefined when only root can
+ * @returns why other users can change what it means, or undefined when only root can
  */
 export function whyNotRootsOwn(path: string): string | undefined {
   for (let at = path; ; at = dirname(at)) {

@@ -9,9 +9,9 @@ const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/
 export const SHELL = '/bin/sh';
 
 /**
- * Finds a system tool. The answer is absolute, because a task's own PATH must not choose what runs before the task does. The
- * system's directories come first; of the others, a daemon that is root takes only what nobody but root can change.
- * @param searchPath directories separated by `:`; the daemon's PATH unless told
+ * Finds a system tool. Returns an absolute path, because a task's PATH must not choose what runs before the task. The
+ * system's directories come first; from others, a daemon run as root takes only tools that nobody but root can change.
+ * @param searchPath directories separated by `:`; by default the daemon's PATH
  */
 export function findTool(name: string, searchPath = process.env.PATH ?? ''): string | undefined {
   const system = SYSTEM_DIRECTORIES.map((directory) => join(directory, name)).find(isExecutableFile);
@@ -40,7 +40,10 @@ function isExecutableFile(path: string): boolean {
   }
 }
 
-/** Without links, which others might turn. busybox and its like go by the name they are called by: that link is kept. */
+/**
+ * Resolves links, which others might change. Multi-call programs like busybox go by the name they are called by, so that a
+ * link to one is kept.
+ */
 function ownedByRoot(path: string): string | undefined {
   try {
     const directory = realpathSync(join(path, '..'));

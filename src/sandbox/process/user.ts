@@ -11,7 +11,7 @@ export interface TaskUser {
 const PASSWD = '/etc/passwd';
 
 /**
- * Finds a user by name or number in `passwd` (passwd(5) text). A number that no entry has is a user too: its group has the
+ * Finds a user by name or number in `passwd` (passwd(5) text). A number without an entry is a user too: its group has the
  * same number and its home is `/`.
  * @returns undefined for an unknown name, and for anything that is neither a name nor a whole number
  */
@@ -45,17 +45,20 @@ function readPasswd(): string {
   }
 }
 
-/** Arguments of setpriv that become `user` for good: no set-user-id program gives anything back. */
+/** Arguments of setpriv that become `user` for good: no set-user-id program gives rights back. */
 export function setprivArguments(user: TaskUser): string[] {
   return ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups', '--no-new-privs'];
 }
 
-/** Arguments of chroot(1) that become `user`. With the `+` nothing is looked up: the new root's own passwd(5) does not count. */
+/**
+ * Arguments of chroot(1) that become `user`. The `+` before numbers keeps it from looking them up in the new root's
+ * passwd(5).
+ */
 export function chrootArguments(user: TaskUser): string[] {
   return [`--userspec=+${user.uid}:+${user.gid}`, '--groups='];
 }
 
-/** `HOME` and `USER` of the task user, except where the request names them itself. */
+/** `HOME` and `USER` of the task user, unless the request sets them itself. */
 export function userEnvironment(
   environment: Readonly<Record<string, string>>,
   requested: Readonly<Record<string, string>>,

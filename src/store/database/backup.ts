@@ -5,15 +5,15 @@ import { isErrno, systemWords } from '../../files/errno.js';
 import { ExecgoError, invalidInput } from '../../task/errors.js';
 import { openForReading, problemAt } from './inspect.js';
 
-/** All pages in one step: between two steps a writer could change what was copied, and it would begin again. */
+/** All pages in one step: when a writer changes the database between two steps, SQLite begins the copy again. */
 const ALL_PAGES = 2 ** 31 - 1;
 
 /**
- * Copies a database that may be in use, as of one moment, to a new file with mode 0600. The file appears under its name
- * once it is complete and on disk. A writer is not held up; its write-ahead log cannot be emptied meanwhile.
+ * Copies a database, which may be in use, as it is at one moment, to a new file with mode 0600. The file gets its name once
+ * it is complete and on disk. Writers are not held up, but the write-ahead log cannot be emptied meanwhile.
  * @returns the size of the copy in bytes
- * @throws ExecgoError `conflict` when `target` exists, `internal` when there is nothing sound to copy; nothing is left
- * behind then, nor after any other failure
+ * @throws ExecgoError `conflict` when `target` exists, `internal` when `source` is missing or damaged; after any failure
+ *   nothing is left behind
  */
 export async function backupDatabase(source: string, target: string): Promise<number> {
   const file = resolve(target);

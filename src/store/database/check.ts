@@ -2,17 +2,20 @@ import fs from 'node:fs';
 import type Database from 'better-sqlite3';
 import { corruption, isDamage, openForReading, problemAt } from './inspect.js';
 
-/** At most this many findings are listed; a damaged database can have millions. */
+/** At most this many problems are listed; a damaged database can have millions. */
 const MAX_FINDINGS = 100;
 
-/** Problems of a database that lie in its owner, rights or version have the way out with them, and need no backup. */
+/**
+ * True when a problem is damage for which a backup is needed. Problems with owner, rights or version say themselves how to
+ * mend them.
+ */
 export function saysDamage(problem: string): boolean {
   return isDamage(problem) || !problem.startsWith('it ');
 }
 
 /**
- * Reads the whole database and says what is wrong with it, a sentence each; empty when nothing is. Takes time in
- * proportion to its size. Changes nothing, and may run beside a daemon.
+ * Reads the whole database and says what is wrong with it, one sentence for each problem; empty when nothing is wrong. The
+ * time it takes grows with the size of the database. Changes nothing, and may run beside a daemon.
  */
 export function checkDatabase(path: string): string[] {
   if (!fs.existsSync(path)) return ['it does not exist'];

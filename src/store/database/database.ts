@@ -11,13 +11,13 @@ import { DISK_FULL, sqliteCode } from './sqlite-error.js';
 /** Name of the database file inside the data directory. */
 export const DATABASE_FILE = 'runtime.db';
 
-/** How long a statement waits for a lock that another process holds, in milliseconds: the event loop waits with it. */
+/** How long a statement waits for a lock that another process holds, in milliseconds. The event loop is blocked meanwhile. */
 const BUSY_TIMEOUT_MS = 250;
 
 /**
- * Opens the database of a data directory, makes it where there is none, and brings its schema up to date.
- * @param asItIs refuse a database that is missing or not up to date, instead
- * @throws ExecgoError `internal`, saying what is wrong with which file and what to do; that file is left as it was
+ * Opens the database of a data directory, makes it when there is none, and brings its schema up to date.
+ * @param asItIs instead refuses a database that is missing or not up to date
+ * @throws ExecgoError `internal`, saying what is wrong with which file and what to do; the file is left as it was
  */
 export function openDatabase(dataDir: string, now: () => number, asItIs = false): Database.Database {
   const path = join(dataDir, DATABASE_FILE);

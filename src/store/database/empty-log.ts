@@ -1,15 +1,20 @@
 import Database from 'better-sqlite3';
 
-/** Steps in which the log is moved into the database beside writers, who make it longer meanwhile. */
+/** In how many steps the log is moved into the database. Writers run between the steps and make the log longer. */
 const STEPS = 8;
-/** Tries to cut the log off between two transactions of others, and the pause between them in milliseconds. */
+/**
+ * How often it is tried to truncate the log between two transactions of other connections, and the pause between two tries
+ * in milliseconds.
+ */
 const TRIES = 20;
 const PAUSE_MS = 10;
 
 /**
- * Moves the write-ahead log into the database at `path` and cuts it off, through a connection of its own. Takes as long as
- * the disk does: not for an event loop. Writers are held up for what came since the last step only, and nobody for a reader.
- * @returns false when somebody was in the way all the time: who reads an old view, or writes without a pause
+ * Moves the write-ahead log into the database at `path` and truncates it, through a connection of its own. Takes as long as
+ * the disk needs, so it must not run in an event loop. Writers are blocked only while the part is moved that came since the
+ * last step, and readers never block them.
+ * @returns false when other connections were in the way all the time: with a reader of an old snapshot, or a writer that
+ *   never pauses
  * @throws Error of SQLite when the database cannot be read or written
  */
 export function emptyLog(path: string): boolean {
@@ -30,7 +35,7 @@ export function emptyLog(path: string): boolean {
   }
 }
 
-/** Pages in the log, and how many of them are in the database. */
+/** Runs a checkpoint. @returns how many pages the log has, and how many of them are in the database */
 function checkpoint(db: Database.Database, mode: 'PASSIVE' | 'TRUNCATE') {
   const [result] = db.pragma(`wal_checkpoint(${mode})`) as {
     busy: number;

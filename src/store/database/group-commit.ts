@@ -2,13 +2,15 @@ import type Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
 import { storageError } from './sqlite-error.js';
 
-/** State in memory that follows the transaction: it must forget what was rolled back and show only what was committed. */
+/**
+ * A cache in memory of what the transaction changes: it must forget what was rolled back, and show only what was committed.
+ */
 export interface TransactionMember {
-  /** A point to {@link rewind} to. */
+  /** A point that {@link rewind} can go back to. */
   mark(): number;
   /** Forgets everything since the mark. */
   rewind(mark: number): void;
-  /** Writes what has gathered; runs last inside the transaction. */
+  /** Writes the changes gathered so far; called last inside the transaction. */
   flush(): void;
   committed(): void;
   rolledBack(): void;
@@ -20,10 +22,13 @@ interface Job {
   reject: (error: unknown) => void;
 }
 
-/** How long {@link GroupCommit.writeAlong} waits for company by default, in milliseconds. */
+/** How long {@link GroupCommit.writeAlong} waits for another transaction by default, in milliseconds. */
 const ALONG_MS = 50;
 
-/** After this the rest of a long queue goes into another transaction, in milliseconds: the event loop stands still meanwhile. */
+/**
+ * How long one transaction may take, in milliseconds; the rest of a long queue goes into the next, because the event loop is
+ * blocked meanwhile.
+ */
 const TRANSACTION_MS = 15;
 
 /** Commits writes that arrive together in one transaction, so that they share one fsync. */
@@ -42,7 +47,7 @@ export class GroupCommit {
   #aloneAt = Infinity;
   #closed = false;
 
-  /** @param transactionMs how long a transaction may take before the rest of a long queue goes into another */
+  /** @param transactionMs how long one transaction may take before the rest of a long queue goes into the next */
   constructor(
     db: Database.Database,
     members: readonly TransactionMember[],
@@ -59,11 +64,11 @@ export class GroupCommit {
   }
 
   /**
-   * Queues `fn`, which must be synchronous. The functions queued in one turn of the event loop run in order of arrival in
-   * one transaction, each in its own savepoint, or in several when they take longer than {@link TRANSACTION_MS}; each
-   * promise resolves after its COMMIT is durable, in the same order.
+   * Queues `fn`, which must be synchronous. The functions queued in one turn of the event loop run in the order of arrival
+   * in one transaction, each in its own savepoint; if they take longer than {@link TRANSACTION_MS} the rest goes into
+   * another. Each promise resolves after its COMMIT is durable, in the same order.
    *
-   * Rejects with what `fn` threw, then only its own writes are undone. Rejects all of the transaction with
+   * Rejects with what `fn` threw; then only the writes of `fn` are undone. Rejects all functions of the transaction with
    * `insufficient_storage` when the disk is full or failing, with `unavailable` when the database is locked or closed.
    */
   write<T>(fn: () => T): Promise<T> {
@@ -73,8 +78,8 @@ export class GroupCommit {
   }
 
   /**
-   * As {@link write}, for what is in no hurry: it goes along with the next transaction that comes anyway, after the others
-   * in it, and costs no fsync of its own; alone when none has come for `withinMs`.
+   * As {@link write}, for writes that can wait: `fn` joins the next transaction, after all others in it, and so costs no
+   * fsync of its own. If no transaction comes within `withinMs`, it gets one of its own.
    */
   writeAlong<T>(fn: () => T, withinMs = ALONG_MS): Promise<T> {
     return this.#enqueue(this.#along, fn, () => {
@@ -106,7 +111,7 @@ export class GroupCommit {
     return this.#closed;
   }
 
-  /** Commits what is queued now and refuses everything after it. */
+  /** Commits what is queued and refuses all later writes. */
   close(): void {
     this.#closed = true;
     while (this.#queue.length + this.#along.length > 0) this.#flush();
@@ -142,13 +147,13 @@ export class GroupCommit {
     for (const job of ran) job.resolve();
   };
 
-  /** What did not fit in is first in the next transaction. */
+  /** Jobs for which the transaction had no time left come first in the next one. */
   #putBack(rest: Job[]): void {
     this.#queue.unshift(...rest);
     setImmediate(this.#flush);
   }
 
-  /** False when the job failed and its own writes were undone; throws when that takes the whole transaction down. */
+  /** False when the job failed and its own writes were undone. Throws when the failure rolls back the whole transaction. */
   #run(job: Job, sharesTransaction: boolean): boolean {
     if (!sharesTransaction) {
       job.run();
@@ -159,7 +164,7 @@ export class GroupCommit {
     try {
       job.run();
     } catch (error) {
-      // SQLite itself may have rolled back everything, the other jobs' writes included.
+      // SQLite itself may have rolled back everything, the writes of the other jobs included.
       if (!this.#db.inTransaction) throw error;
       this.#rollbackTo.run();
       this.#release.run();

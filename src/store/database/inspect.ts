@@ -6,7 +6,7 @@ import { sqliteCode } from './sqlite-error.js';
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
 const RESTORE = 'restore a backup, or move it and tasks/ away to start empty';
 
-/** What the older runtime's tables have at least; the five columns it added late may be missing. */
+/** The columns that every version of the older runtime has; the five it added later may be missing. */
 const REQUIRED_COLUMNS: Record<string, readonly string[]> = {
   tasks: [
     'task_id',
@@ -21,8 +21,8 @@ const REQUIRED_COLUMNS: Record<string, readonly string[]> = {
 };
 
 /**
- * Why the database at `path` must not be opened for writing, with what to do about it; undefined when nothing is wrong
- * that a cheap look can see. Changes no byte of it.
+ * Why the database at `path` must not be opened for writing, and what to do about it; undefined when a quick look finds
+ * nothing wrong. Changes no byte of it.
  */
 export function problemAt(path: string): string | undefined {
   const stat = fs.lstatSync(path);
@@ -35,7 +35,8 @@ export function problemAt(path: string): string | undefined {
     db = openForReading(path);
     return contentProblem(db);
   } catch (error) {
-    // A crashed writer's rollback journal can only be played back by a writer, which is what opening does next.
+    // A writer that crashed left a rollback journal, which a read-only connection cannot play back; opening it for writing,
+    // which comes next, can.
     if (sqliteCode(error)?.startsWith('SQLITE_READONLY')) return undefined;
     return corruption(error);
   } finally {
@@ -43,7 +44,7 @@ export function problemAt(path: string): string | undefined {
   }
 }
 
-/** Why the database at `path`, which is sound, is not ready for this version as it is; undefined when it is. */
+/** Why a sound database cannot be used by this version as it is; undefined when it can. */
 export function outdatedAt(path: string): string | undefined {
   const db = openForReading(path);
   try {
@@ -56,8 +57,9 @@ export function outdatedAt(path: string): string | undefined {
 }
 
 /**
- * A connection that writes nothing. One that may write leaves no file behind when it closes, but plays an existing
- * write-ahead log into the database; one that may not write leaves that log alone, but would leave an empty one behind.
+ * Opens a connection that writes nothing itself. Both modes of SQLite have a side effect: a writable connection leaves no
+ * file behind, but when it closes moves an existing write-ahead log into the database; a read-only one leaves that log
+ * alone, but makes an empty one where there is none.
  */
 export function openForReading(path: string): Database.Database {
   const readonly = [`${path}-wal`, `${path}-journal`].some((p) => fs.existsSync(p));
@@ -66,12 +68,12 @@ export function openForReading(path: string): Database.Database {
   return db;
 }
 
-/** The sentence for whatever SQLite threw while reading a database that should be fine. */
+/** The sentence for an error that SQLite threw while reading a database. */
 export function corruption(error: unknown): string {
   return `it is damaged (${sqliteCode(error) ?? 'error'}: ${error instanceof Error ? error.message : String(error)}): ${RESTORE}`;
 }
 
-/** True for a problem that {@link problemAt} or {@link corruption} has found in what a database holds. */
+/** True when a problem that {@link problemAt} or {@link corruption} found is damage to the content of the database. */
 export function isDamage(problem: string): boolean {
   return problem.endsWith(RESTORE);
 }
@@ -101,7 +103,7 @@ function startsWithMagic(path: string): boolean {
   }
 }
 
-/** SQLite itself notices a header that does not fit the file; the root of each table is read here. */
+/** SQLite itself refuses a header that does not fit the file, so only the root page of each table is read here. */
 function contentProblem(db: Database.Database): string | undefined {
   const tables = db
     .prepare<[], string>(

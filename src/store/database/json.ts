@@ -1,7 +1,7 @@
-/** What is nested more deeply nobody of ours wrote; to write it as JSON again would take more stack than there is. */
+/** Our own JSON is never nested more deeply; writing deeper JSON again could overflow the stack. */
 const MAX_DEPTH = 200;
 
-/** The value of a JSON column; null where the column is empty or was written by something that broke it. */
+/** The value of a JSON column; null when the column is empty or damaged. */
 export function parseJson(text: string | null): unknown {
   if (text === null || isDeep(text)) return null;
   try {
@@ -11,12 +11,12 @@ export function parseJson(text: string | null): unknown {
   }
 }
 
-/** JSON for a column that is empty when there is no value. */
+/** The JSON for a column; null, an empty column, when there is no value. */
 export function jsonOrNull(value: unknown): string | null {
   return value === undefined || value === null ? null : JSON.stringify(value);
 }
 
-/** Looks for open brackets outside of texts. */
+/** Counts the open brackets outside of strings. */
 function isDeep(text: string): boolean {
   if (text.length < 2 * MAX_DEPTH) return false;
   let [depth, isText] = [0, false];

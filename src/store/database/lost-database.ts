@@ -2,18 +2,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 const TASKS = 'tasks';
-/** What a task has left that ran to its end; a crash within a submit leaves a directory without. */
+/** A file that every task has that ran to its end. A directory without it may come from a crash during a submit. */
 const RESULT = 'result.json';
 
 /**
- * Files of tasks whose rows are nowhere would be removed as orphans: beside a database that has never held a task they are
- * all that is left of one that was lost.
- * @param isNew there was no database, so that nothing can have been made below `tasks/` by a daemon of this one
- * @returns what to say about it, with what to do; undefined where nothing is lost
+ * Tells an empty database beside the files of earlier tasks from a new data directory. With an empty database all those
+ * files would be removed as files without a row, although they are all that is left of a database that was lost.
+ * @param isNew there was no database, so no daemon has made files below `tasks/` with this one
+ * @returns what to tell the operator, with what to do; undefined when no database was lost
  */
 export function lostDatabase(dataDir: string, isNew: boolean): string | undefined {
   const tasks = path.join(dataDir, TASKS);
-  // Another kind of thing in its place is refused elsewhere.
+  // If `tasks` is not a directory, another check refuses the data directory.
   if (fs.lstatSync(tasks, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
   const directory = fs.opendirSync(tasks);
   try {
@@ -30,7 +30,7 @@ function hasResult(taskDir: string): boolean {
   try {
     return fs.lstatSync(path.join(taskDir, RESULT), { throwIfNoEntry: false }) !== undefined;
   } catch {
-    // Not a directory, or closed.
+    // It is not a directory, or may not be read.
     return false;
   }
 }

@@ -1,10 +1,10 @@
 import type Database from 'better-sqlite3';
 import { parseJson } from './json.js';
 
-/** Group of `--task-user`; null without one. */
+/** The group of the user given with `--task-user`; null without one. */
 export const TASK_GROUP = 'task_group';
 
-/** Single values that one daemon leaves to the next, by name. */
+/** Named values that a daemon leaves for the next one. */
 export class Meta {
   readonly #read: Database.Statement<[string], string>;
   readonly #write: Database.Statement<[string, string]>;
@@ -14,7 +14,7 @@ export class Meta {
     this.#write = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   }
 
-  /** Undefined for one that was never written. Null is a value. */
+  /** Undefined when the key was never written. Null is a value. */
   read(key: string): unknown {
     const text = this.#read.get(key);
     return text === undefined ? undefined : parseJson(text);

@@ -10,7 +10,7 @@ interface AppliedMigration {
   checksum: string;
 }
 
-/** The migrations that a database says it has; none for one of the older runtime or an empty one. */
+/** The migrations that the database records as applied; empty for a new one, and for one of the older runtime. */
 function appliedMigrations(db: Database.Database): AppliedMigration[] {
   const recorded = db.prepare(
     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'",
@@ -21,7 +21,7 @@ function appliedMigrations(db: Database.Database): AppliedMigration[] {
     .all();
 }
 
-/** Why this version cannot use the database's schema, and what to do; undefined when it can. Reads only. */
+/** Why this version cannot use the database's schema, and what to do; undefined when it can. Only reads. */
 export function schemaProblem(db: Database.Database): string | undefined {
   const applied = appliedMigrations(db);
   const newest = applied.at(-1);
@@ -47,8 +47,8 @@ export function isUpToDate(db: Database.Database): boolean {
 }
 
 /**
- * Applies what is missing, each migration in one transaction: an interrupted one leaves the state before it. Foreign keys
- * are off meanwhile and checked before each commit.
+ * Applies the missing migrations, each in one transaction: an interrupted one changes nothing. Foreign keys are off
+ * meanwhile and checked before each commit.
  * @throws ExecgoError `internal` that names the migration; the database is as it was before that one
  */
 export function migrate(db: Database.Database, now: () => number): void {
@@ -84,7 +84,7 @@ function apply(db: Database.Database, migration: Migration, nowMs: number): void
     checksum(migration),
     nowMs,
   );
-  // Before our schema the older runtime may have left events without their task.
+  // The older runtime may have left events whose task is gone; those were there before our first migration.
   const dangling =
     migration.id > 1 ? db.prepare('SELECT count(*) FROM pragma_foreign_key_check').pluck().get() : 0;
   if (dangling !== 0) throw new Error(`${String(dangling)} rows refer to rows that do not exist`);

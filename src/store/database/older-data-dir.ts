@@ -2,13 +2,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DATABASE_FILE } from './database.js';
 
-/** The data directory of the older runtime where nobody named one, below its working directory. */
+/** The default data directory of the older runtime, relative to its working directory. */
 const OLDER_DEFAULT = 'data';
 
 /**
- * Whoever changes over from the older runtime may start beside its tasks without seeing them.
+ * Finds the data directory of the older runtime that somebody who changes over to this one may have forgotten to name:
+ * without it they would not see their tasks.
  * @param cwd where the daemon was started
- * @returns the older runtime's default data directory, when it is there and has a database, and `dataDir` has none yet
+ * @returns the older runtime's default data directory if it has a database and `dataDir` has none yet
  */
 export function olderDataDir(cwd: string, dataDir: string): string | undefined {
   const older = path.join(cwd, OLDER_DEFAULT);
@@ -17,7 +18,7 @@ export function olderDataDir(cwd: string, dataDir: string): string | undefined {
   try {
     return !hasDatabase(dataDir) && hasDatabase(older) ? older : undefined;
   } catch {
-    // What may not be looked at, or leads nowhere, is nobody's to take over.
+    // It cannot be read, or is a link to nothing: there is nothing to take over.
     return undefined;
   }
 }

@@ -5,18 +5,18 @@ import { ExecgoError } from '../../task/errors.js';
 import { DATABASE_FILE } from './database.js';
 import { weakPlaceAbove } from './way-to-data-dir.js';
 
-/** Directories that hold what is trusted, or what is removed by name. */
+/** Directories of whose contents the daemon trusts some and removes others by name. */
 const DIRECTORIES = ['tasks', 'trash', 'supervisor', 'sessions'];
 const FILES = [
   ...['', '-wal', '-shm', '-journal'].map((end) => `${DATABASE_FILE}${end}`),
   'daemon.lock',
   'daemon.json',
 ];
-/** The rights by which group and others may put something of theirs in. */
+/** The permission bits with which group or others may add entries. */
 const WRITE_OF_OTHERS = 0o022;
 const PRIVATE = 0o700;
 
-/** Why a data directory cannot be trusted, and what to do. */
+/** A data directory cannot be trusted; the message says why, and what to do. */
 export class Distrust extends ExecgoError {
   constructor(
     readonly problem: string,
@@ -27,10 +27,10 @@ export class Distrust extends ExecgoError {
 }
 
 /**
- * Makes sure that nobody else can put anything into a data directory, and that nobody has: what the daemon trusts there,
- * and removes there by name, is real and its own. Looks without following links. A new one, and one of its own that others
- * may write to, as a umask of 002 leaves it, is closed when all that is in it is its own. With the directory itself all
- * that lies deeper is out of reach.
+ * Makes sure that no other user can add anything to a data directory, and that none has: the daemon trusts some of what it
+ * finds there and removes other things by name. Does not follow links. A new directory, and one of this user's that others
+ * may write to (as a umask of 002 leaves it), is closed to others once everything in it has been found to be this user's.
+ * Everything below it is then out of others' reach as well.
  * @throws Distrust; nothing is changed then. A system error
  */
 export function ensureOwn(dataDir: string): void {
@@ -39,12 +39,12 @@ export function ensureOwn(dataDir: string): void {
   const isOpen = checkOwn(dataDir, uid);
   withDirectory(dataDir, [], (data) => {
     if (isOpen || data.stat(DATABASE_FILE) === undefined) close(data);
-    // What was put in between is found once nothing can be put in any more.
+    // Entries that others added while we looked are found now that they cannot add more.
     if (isOpen) refuseForeign(data, uid);
   });
 }
 
-/** What {@link ensureOwn} would refuse; changes nothing. @throws a system error */
+/** What {@link ensureOwn} would throw; changes nothing. @throws a system error */
 export function whyNotOwn(dataDir: string): Distrust | undefined {
   const uid = process.geteuid?.();
   if (uid === undefined) return undefined;
@@ -69,7 +69,10 @@ function checkOwn(dataDir: string, uid: number): boolean {
   });
 }
 
-/** To be called before the directory is made, too. @throws Distrust where others decide where the way to it leads */
+/**
+ * Also to be called before the directory is made.
+ * @throws Distrust when another user could replace a directory or link in its path
+ */
 export function refuseWeakWay(dataDir: string, uid = process.geteuid?.()): void {
   if (uid === undefined) return;
   const weak = weakPlaceAbove(dataDir, uid);
@@ -115,9 +118,9 @@ function checkFile(data: Directory, name: string, uid: number): void {
 }
 
 /**
- * Looks one level deep, and so at a history of any length once only; deeper where it is the daemon that trusts what lies
- * there: in the directories of its supervisors. What else lies deeper is a task's, which is taken for hostile anyway.
- * @throws Distrust that names the first entry of somebody else
+ * Looks one level deep, so that it is quick with any number of tasks; one level deeper in the directories of supervisors,
+ * whose files the daemon trusts. Everything else below belongs to a task, which is never trusted.
+ * @throws Distrust that names the first entry of another user
  */
 function refuseForeign(data: Directory, uid: number): void {
   const look = (directory: Directory): void => {
@@ -133,7 +136,7 @@ function refuseForeign(data: Directory, uid: number): void {
   }
 }
 
-/** Nothing where there is no such directory. */
+/** Calls `use` with the directory, if there is one of that name. */
 function inDirectory(parent: Directory, name: string | Buffer, use: (directory: Directory) => void): void {
   if (parent.stat(name)?.isDirectory() !== true) return;
   const directory = parent.directory(name);
@@ -147,9 +150,9 @@ function inDirectory(parent: Directory, name: string | Buffer, use: (directory: 
 function refuseForeignIn(directory: Directory, uid: number, dataDir: string): void {
   for (const name of directory.names()) {
     const stat = directory.stat(name);
-    // A second name of a file may be anybody's doing, whosever the file is.
+    // Another user may have made a second name (a hard link) for a file that is ours.
     const linked = stat?.isFile() === true && stat.nlink > 1;
-    // Root needs no open directory to put something in: the lost+found of a file system, for one.
+    // Entries of root are accepted, such as the lost+found of a file system: root can write anywhere anyway.
     if (stat === undefined || ((stat.uid === uid || stat.uid === 0) && !linked)) continue;
     throw refused(
       path.join(directory.path, name.toString()),

@@ -7,9 +7,9 @@ import { Meta, TASK_GROUP } from './meta.js';
 import { DATABASE_FILE } from './database.js';
 
 /**
- * Ids of the tasks of the older runtime that are not terminal, read without changing the database or leaving a file beside it:
- * for what must be known before it is opened and brought up to date. Empty when there is no database, or none that would be
- * opened, and once it has our schema: nothing of the older runtime has worked on it since.
+ * Ids of the older runtime's tasks that have not ended, which must be known before the database is opened and migrated.
+ * Reads without changing the database or leaving a file beside it. Empty when there is no database, when it cannot be
+ * opened, and when it has our schema already: then the older runtime has not used it since.
  */
 export function peekOlderLiveTaskIds(dataDir: string): string[] {
   const ids = peek(dataDir, (db) => {
@@ -23,8 +23,8 @@ export function peekOlderLiveTaskIds(dataDir: string): string[] {
 }
 
 /**
- * The group that the last daemon let through to the tasks of its `--task-user`, read in the same way.
- * @returns null: it had no such user; undefined: no daemon has said, or the database cannot be read
+ * The task group that the last daemon wrote down (see {@link TASK_GROUP}), read in the same way.
+ * @returns null: the last daemon had no `--task-user`; undefined: no daemon wrote it down, or the database cannot be read
  */
 export function peekTaskGroup(dataDir: string): number | null | undefined {
   return peek(dataDir, (db) => new Meta(db).read(TASK_GROUP) as number | null | undefined);

@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
 
-/** What is said of a full disk where nobody can try again but the person who starts the daemon. */
+/** The message for a full disk at start-up, where only the operator can try again. */
 export const DISK_FULL = 'its disk is full: make room there and start again';
 
 /** The extended SQLite code (`SQLITE_FULL`, `SQLITE_IOERR_FSYNC`, …) of an error that SQLite raised. */
@@ -10,8 +10,8 @@ export function sqliteCode(error: unknown): string | undefined {
 }
 
 /**
- * What a client is told when SQLite could not write: `insufficient_storage` for a full, failing or read-only disk, `unavailable`
- * for a database that somebody else keeps locked. Every other error is returned as it is.
+ * The error to give a client when SQLite could not write: `insufficient_storage` for a full, failing or read-only disk,
+ * `unavailable` for a database that another process keeps locked. Any other error is returned as it is.
  */
 export function storageError(error: unknown): unknown {
   const code = sqliteCode(error);

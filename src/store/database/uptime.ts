@@ -1,11 +1,12 @@
 import os from 'node:os';
 
-/** For how long an answer of the system is counted on from by the process's own clock, in milliseconds. */
+/** How long the process's own clock is added to the last answer of the system before it is asked again, in milliseconds. */
 const TRUSTED_MS = 1000;
 
 /**
- * Milliseconds since boot, also those that the machine slept. The system is asked at most once a second, because that
- * reads a file of /proc (15 µs, and each task that ends needs the time): after a sleep it may be that much behind.
+ * Milliseconds since boot, including those that the machine slept. The system is asked at most once a second, because that
+ * reads a file of /proc (15 µs, and the time is needed at each task's end): after a sleep the answer may be up to that much
+ * too low.
  */
 export function uptimeMs(): () => number {
   let asked = -Infinity;

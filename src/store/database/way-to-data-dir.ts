@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** Where the way can be changed by others. */
+/** A directory or link in the path that another user can change. */
 export interface Weakness {
   path: string;
   problem: string;
@@ -10,17 +10,17 @@ export interface Weakness {
 
 /** As many links as Linux follows in one path. */
 const LINKS_MAX = 40;
-/** In a directory with it, names can be taken away or replaced by their owner and root only. */
+/** The sticky bit: in such a directory only their owner and root can remove or rename entries. */
 const STICKY = 0o1000;
 const WRITE_OF_GROUP = 0o020;
 const WRITE_OF_OTHERS = 0o002;
 
 /**
- * Looks at every directory and link on the way to a data directory, itself left out. Where each belongs to root or this
- * user, and nobody else may put another name in the place of the next, nobody else decides where the way leads.
- * @param dataDir absolute and normalized; what is not there is left out
+ * Checks every directory and link in the path of a data directory, except the data directory itself. When each belongs to
+ * root or this user and no other user may replace the next one, no other user decides where the path leads.
+ * @param dataDir absolute and normalized; parts that do not exist are skipped
  * @param uid this user
- * @returns the first place where others decide, or undefined
+ * @returns the first part that another user can change, or undefined
  * @throws a system error
  */
 export function weakPlaceAbove(dataDir: string, uid: number): Weakness | undefined {
@@ -63,7 +63,7 @@ function adviceFor(uid: number): string {
   return `whoever may do that could put other files in the place of the daemon's: choose a --data-dir that only root and user ${uid} can change the way to`;
 }
 
-/** Why others may decide what a name in this directory is. */
+/** Why other users can change the entries of this directory; undefined when they cannot. */
 function problemOf({ uid: owner, gid, mode }: fs.Stats, uid: number): string | undefined {
   if (isForeign(owner, uid)) return `is on the way to it and belongs to user ${owner}`;
   if ((mode & STICKY) !== 0) return undefined;
@@ -76,7 +76,7 @@ function isForeign(owner: number, uid: number): boolean {
   return owner !== uid && owner !== 0 && !isUnmapped(owner);
 }
 
-/** True for the number that stands for everybody outside of this user namespace: they are not who could be guarded against. */
+/** True for the number that stands for all users outside of this user namespace, against whom nothing can be guarded. */
 function isUnmapped(uid: number): boolean {
   const [first = '', ...more] = read('/proc/self/uid_map').trim().split('\n');
   const isWhole = more.length === 0 && /^\s*0\s+0\s+4294967295$/.test(first);
@@ -84,9 +84,9 @@ function isUnmapped(uid: number): boolean {
 }
 
 /**
- * Whether nobody but root and this user is in a group, as far as the files of this machine tell: with such a group for each
- * user, home directories are often writable for it. A group that they do not know counts as such where its number is the
- * user's own, as such groups have it.
+ * Whether a group has no member but root and this user, as far as passwd(5) and group(5) tell. On systems with a group for
+ * each user, home directories are often writable for that group. A group that is not in those files counts as private when
+ * its number is the user's own, as it is there.
  */
 function isPrivate(gid: number, uid: number): boolean {
   const users = entries('/etc/passwd').map(([name = '', , id, primary]) => ({ name, id, primary }));

@@ -6,9 +6,9 @@ import { TAIL_BYTES } from './tail-format.js';
 import { TailRing } from './tail-ring.js';
 
 /**
- * Keeps the first `max_bytes` of a stream in its log file, counts the rest, and keeps the last 64 KiB of a stream that
- * has lost bytes in its tail file. Takes every byte at once and never throws: a disk that is full, or a file that the task
- * has replaced, costs output, never the task. What is in the log file is always a prefix of what was produced.
+ * Keeps the first `max_bytes` of a stream in its log file, counts the rest, and when bytes are left out keeps the last 64
+ * KiB in the tail file. Accepts every byte at once and never throws: a full disk, or a file that the task has replaced,
+ * costs output, never the task. The log file always holds a prefix of what was produced.
  */
 export class OutputCapture {
   readonly #spec: StreamSpec;
@@ -25,9 +25,9 @@ export class OutputCapture {
   }
 
   /**
-   * Makes the log file, empty. A stream that says nothing holds no descriptor: every spawn costs in proportion to what is
-   * open, and with thousands of tasks that is most of its cost.
-   * @param directory the one of the log file, where it is open already
+   * Makes the empty log file. Its descriptor is closed until the first byte comes: a spawn takes longer the more descriptors
+   * are open, and with thousands of tasks that is most of its cost.
+   * @param directory the directory of the log file, if it is open already
    */
   open(directory?: Directory): void {
     try {
@@ -51,7 +51,7 @@ export class OutputCapture {
     this.#bytes += chunk.length - kept;
   }
 
-  /** Writes the tail, closes the files. @returns what the stream came to. */
+  /** Writes the tail and closes the files. @returns the counts of the stream. */
   close(): StreamOutcome {
     this.#tail?.close();
     this.#error ??= this.#tail?.error;
@@ -62,12 +62,12 @@ export class OutputCapture {
     return { bytes: this.#bytes, kept_bytes: this.#kept, ...lost };
   }
 
-  /** @returns how many bytes at the start of `chunk` are in the log file now. */
+  /** @returns how many bytes at the start of `chunk` were written to the log file. */
   #keep(chunk: Buffer): number {
     const wanted = Math.min(chunk.length, this.#spec.max_bytes - this.#kept);
     let written = 0;
     try {
-      // By position, as the task may have made the file longer or shorter.
+      // At a fixed position, because the task may have made the file longer or shorter.
       while (this.#error === undefined && written < wanted)
         written += writeSync(this.#file(), chunk, written, wanted - written, this.#kept + written);
     } catch (error) {

@@ -5,12 +5,12 @@ import { withDirectory } from '../../files/directory.js';
 import type { Directory } from '../../files/directory.js';
 import { isErrno } from '../../files/errno.js';
 
-/** How many directories above a file are opened one by one: `tasks/<id>`; the data directory above them is trusted. */
+/** The directories above a file that are opened one by one: `tasks/<id>`. The data directory above them is trusted. */
 const BELOW_DATA_DIR = 2;
 
 /**
- * A file of a task's output, `<data-dir>/tasks/<id>/<name>`. The task can put anything in its place, at any time: what is
- * written to is the file that was made here, or nothing.
+ * A file for a task's output, `<data-dir>/tasks/<id>/<name>`. The task can replace it at any time; we write only to the file
+ * that was made here.
  */
 export class OutputFile {
   readonly #path: string;
@@ -22,15 +22,15 @@ export class OutputFile {
   }
 
   /**
-   * Makes it, empty; what has its name is removed.
+   * Makes the empty file; anything else with its name is removed.
    * @returns its descriptor, for reading and writing.
-   * @throws a system error: EISDIR for a directory in its place, ENOTDIR for something else in that of the task's.
+   * @throws a system error: EISDIR when a directory has its name, ENOTDIR when the task's directory is something else.
    */
   make(): number {
     return inTaskDirectory(this.#path, (directory) => this.makeIn(directory));
   }
 
-  /** As {@link make}. @param directory the one that it is in, as {@link inTaskDirectory} opens it */
+  /** As {@link make}. @param directory the file's directory, as {@link inTaskDirectory} opens it */
   makeIn(directory: Directory): number {
     const fd = makeAnew(directory, basename(this.#path));
     this.#made = fstatSync(fd);
@@ -38,9 +38,9 @@ export class OutputFile {
   }
 
   /**
-   * Opens again what was made.
+   * Opens the file again that was made here.
    * @returns its descriptor, for reading and writing.
-   * @throws Error when it is not there any more, or something else is.
+   * @throws Error when it has been removed or replaced.
    */
   reopen(): number {
     const { fd, stat } = inTaskDirectory(this.#path, (directory) =>
@@ -53,9 +53,9 @@ export class OutputFile {
 }
 
 /**
- * Opens the directory that a file of a task's output is in, for the time of `use`.
+ * Calls `use` with the directory of an output file.
  * @param filePath absolute
- * @throws a system error: ENOENT, or ENOTDIR for anything else on the way than a directory, a link to one included
+ * @throws a system error: ENOENT, or ENOTDIR when anything on the way is not a directory, such as a link to one
  */
 export function inTaskDirectory<T>(filePath: string, use: (directory: Directory) => T): T {
   const names: string[] = [];
@@ -77,7 +77,7 @@ function makeAnew(directory: Directory, name: string): number {
   }
 }
 
-/** The number of a file that was removed is soon given to another one. */
+/** The inode number alone does not do: that of a removed file is soon used again. */
 function isSame(a: Stats, b: Stats): boolean {
   return a.dev === b.dev && a.ino === b.ino && a.birthtimeMs === b.birthtimeMs;
 }

@@ -5,7 +5,7 @@ export const TAIL_HEADER_BYTES = 16;
 
 const MAGIC = Buffer.from('EXGOTAIL', 'latin1');
 
-/** @returns the header of a tail file; the ring follows, in which the byte at offset o of the stream stands at o % 65536. */
+/** @returns the header of a tail file. The ring comes after it: the byte at offset o of the stream is at o % 65536. */
 export function encodeTailHeader(total: number): Buffer {
   const header = Buffer.alloc(TAIL_HEADER_BYTES);
   MAGIC.copy(header);

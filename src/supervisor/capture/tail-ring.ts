@@ -3,10 +3,10 @@ import { isDiskFull } from '../../files/errno.js';
 import { OutputFile } from './output-file.js';
 import { TAIL_BYTES, TAIL_HEADER_BYTES, encodeTailHeader } from './tail-format.js';
 
-/** The file is rewritten at most this often while the stream flows. */
+/** The file is written at most this often while output comes. */
 const FLUSH_INTERVAL_MS = 100;
 
-/** The last bytes of one stream: in memory, and copied to a file that a reader can open at any time. */
+/** The last bytes of one stream, in memory and copied to a file that can be read at any time. */
 export class TailRing {
   readonly #output: OutputFile;
   readonly #file = Buffer.alloc(TAIL_HEADER_BYTES + TAIL_BYTES);
@@ -16,7 +16,7 @@ export class TailRing {
   #error: Error | undefined;
 
   /**
-   * @param before the last bytes of what came before this ring was made, at most 65,536.
+   * @param before the last bytes of the stream before this ring was made, at most 65,536.
    * @param offset how many bytes came before.
    */
   constructor(path: string, before: Buffer, offset: number) {
@@ -25,7 +25,7 @@ export class TailRing {
     this.push(before);
   }
 
-  /** Why the file does not hold what it should. */
+  /** Why the file is not up to date. */
   get error(): Error | undefined {
     return this.#error;
   }
@@ -43,7 +43,7 @@ export class TailRing {
     }, FLUSH_INTERVAL_MS);
   }
 
-  /** Writes what is there and closes the file. */
+  /** Writes the rest and closes the file. */
   close(): void {
     clearTimeout(this.#timer);
     this.#flush();
@@ -52,7 +52,7 @@ export class TailRing {
 
   #flush(): void {
     encodeTailHeader(this.#total).copy(this.#file);
-    // A full disk costs the tail, never the task, and the next flush tries again; nothing else gets better by itself.
+    // After a full disk the next flush tries again, because there may be room by then; after other errors it does not.
     if (this.#error !== undefined && !isDiskFull(this.#error)) return;
     try {
       this.#fd ??= this.#output.make();

@@ -5,7 +5,7 @@ import { OutputCapture } from './output-capture.js';
 import { inTaskDirectory } from './output-file.js';
 import type { LaunchSpec, StreamOutcome } from '../wire/protocol.js';
 
-/** The two streams of one launch, as far as they are kept. */
+/** The two output streams of one attempt, as far as they are kept. */
 export class TaskOutput {
   readonly stdout: OutputCapture;
   readonly stderr: OutputCapture;
@@ -18,7 +18,7 @@ export class TaskOutput {
     this.stderr = new OutputCapture(stderr);
   }
 
-  /** Makes the log files; one that cannot be made costs its output, not the task. */
+  /** Makes the log files. If one cannot be made, its output is not kept, and the task runs all the same. */
   open(launchId: number, log: Log): void {
     this.#makeFiles();
     for (const capture of [this.stdout, this.stderr]) {

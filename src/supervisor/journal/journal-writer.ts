@@ -11,23 +11,24 @@ import {
 import { encodeRecord } from './journal.js';
 import type { JournalRecord } from './journal.js';
 
-/** Below this the journal is left as it is: emptying it costs more than its bytes. */
+/** A journal smaller than this is not emptied: that would cost more than its bytes. */
 const EMPTY_ABOVE_BYTES = 65_536;
-/** Above this it is rewritten although some of it is still needed. */
+/** A journal larger than this is rewritten even if some of it is still needed. */
 const REWRITE_ABOVE_BYTES = 1_048_576;
 
 const { O_WRONLY, O_CREAT, O_APPEND, O_TRUNC } = constants;
 
 /**
- * The supervisor's append-only file. Written without fsync: it has to outlive this process, and what a crash of the
- * machine takes away is `lost` by the boot id in any case. A record that cannot be written leaves no trace.
+ * The supervisor's append-only file. Written without fsync: it only has to outlive this process, because after a crash of
+ * the machine the boot id tells that all attempts are lost anyway. A record that cannot be written completely is removed
+ * again.
  */
 export class JournalWriter {
   readonly #path: string;
   #fd: number;
   #size: number;
   #rewriteAbove = REWRITE_ABOVE_BYTES;
-  /** True while a part of a record may stand behind the last whole one. */
+  /** True while there may be part of a record after the last whole one. */
   #torn = false;
 
   /** @throws Error when the file cannot be opened. */
@@ -47,21 +48,21 @@ export class JournalWriter {
       try {
         this.#cutOff();
       } catch {
-        // The next record tries again.
+        // The next record will try to cut it off again.
       }
       throw error;
     }
     this.#torn = false;
   }
 
-  /** Half a line would hide every line that follows it, and look like damage to whoever reads it. */
+  /** Removes part of a record: it would hide every line after it, and look like damage to a reader. */
   #cutOff(): void {
     ftruncateSync(this.#fd, this.#size);
   }
 
   /**
-   * Forgets what nobody will ask for, where that is worth it.
-   * @param live makes the records of all launches that run or are not acknowledged.
+   * Drops records that nobody will need, when that is worth the effort.
+   * @param live makes the records of all attempts that run or are not acknowledged.
    * @throws Error when the disk is full or broken; the journal is then as before.
    */
   compact(live: () => JournalRecord[]): void {
@@ -87,7 +88,7 @@ export class JournalWriter {
       this.#fd = fd;
       this.#size = size;
       this.#torn = false;
-      // Rewriting again only when as much again has been added keeps its cost in proportion to what is written.
+      // With the limit at twice the new size, the cost of rewriting stays in proportion to what is written.
       this.#rewriteAbove = Math.max(REWRITE_ABOVE_BYTES, 2 * size);
     } catch (error) {
       closeSync(fd);
@@ -97,7 +98,7 @@ export class JournalWriter {
   }
 }
 
-/** @returns how many bytes the records took. */
+/** @returns how many bytes were written. */
 function writeRecords(fd: number, records: readonly JournalRecord[]): number {
   const bytes = Buffer.from(records.map(encodeRecord).join(''));
   for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);

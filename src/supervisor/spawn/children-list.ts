@@ -1,15 +1,15 @@
 import { closeSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
 
 const THREADS = '/proc/self/task';
-/** What the kernel gives of a list at once. */
+/** The most that the kernel returns of a list in one read. */
 const PAGE = Buffer.alloc(4096);
-/** Longer than a pid and the blank behind it: whoever is given so much less than a page has been given all. */
+/** More than a pid and the blank after it: when a read leaves this much of the page free, the list is complete. */
 const ENTRY_BYTES = 16;
 
 /**
- * Children of this process, as the kernel lists them: a list for each thread, whose children the thread spawned itself. A
- * child that makes another with CLONE_PARENT puts it beside itself. What loses its parent goes to the first thread, and so do
- * the children of a thread that ends.
+ * The children of this process, as the kernel lists them: one list for each thread, with the children that the thread
+ * spawned. A child's own child that is made with CLONE_PARENT is added to the same list. A process that loses its parent is
+ * added to the list of the first thread, and so are the children of a thread that ends.
  */
 export class ChildrenList {
   #fds = new Map<string, number>();
@@ -19,19 +19,19 @@ export class ChildrenList {
     try {
       this.#fds.set(String(process.pid), openSync(`${THREADS}/${process.pid}/children`, 'r'));
     } catch {
-      // A kernel without these lists.
+      // This kernel has no such lists.
     }
   }
 
-  /** False where the kernel keeps no such lists. */
+  /** False when the kernel has no such lists. */
   get isKept(): boolean {
     return this.#fds.size > 0;
   }
 
-  /** @returns pids, each with a blank behind it. */
+  /** @returns pids, each followed by a blank. */
   read(): string {
     if (!this.isKept) return '';
-    // Besides the two that every directory has there is a link for each thread.
+    // The directory has two links of its own, and one for each thread.
     const { nlink } = statSync(THREADS);
     if (nlink !== this.#links) this.#listThreads();
     this.#links = nlink;
@@ -49,7 +49,7 @@ export class ChildrenList {
     const known = this.#fds;
     this.#fds = new Map();
     const first = String(process.pid);
-    // The first thread's comes last: it then holds the children of a thread that has ended since its own was read.
+    // The first thread's list is read last: it then has the children of any thread that ended since its own list was read.
     for (const tid of [...readdirSync(THREADS).filter((name) => name !== first), first]) {
       const fd = known.get(tid) ?? tryOpen(`${THREADS}/${tid}/children`);
       known.delete(tid);
@@ -67,7 +67,7 @@ function tryOpen(path: string): number | undefined {
   }
 }
 
-/** @returns the list; an empty one when the thread has ended. */
+/** @returns the list; empty when the thread has ended. */
 function readList(fd: number): string {
   let text = '';
   for (;;) {

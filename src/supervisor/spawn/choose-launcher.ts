@@ -1,13 +1,13 @@
 import type { Launcher } from './launcher.js';
 
-/** `auto` takes libc where it serves and execa elsewhere. */
+/** `auto` takes libc if it works on this host, and execa otherwise. */
 export const LAUNCHER_CHOICES = ['auto', 'libc', 'execa'] as const;
 export type LauncherChoice = (typeof LAUNCHER_CHOICES)[number];
 
 /**
- * Loads the one launcher that is used and nothing of the other: they must not share a process's children.
- * @param refused told why libc does not serve, when `auto` falls back.
- * @throws Error when libc is asked for and does not serve.
+ * Loads the launcher that is used, and nothing of the other one: two launchers would reap each other's children.
+ * @param refused called with the reason why libc does not work, when `auto` falls back.
+ * @throws Error when libc is asked for and does not work.
  */
 export async function chooseLauncher(
   choice: LauncherChoice,

@@ -7,16 +7,16 @@ const EPOLL_CTL_DEL = 2;
 const EPOLLIN = 1;
 /** struct epoll_event is packed on x86-64 only. */
 const EVENT = process.arch === 'x64' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
-/** Descriptors served before the event loop has its next turn. */
+/** How many descriptors are served in one turn of the event loop. */
 const EVENTS_AT_ONCE = 64;
-/** How often descriptors are asked that the kernel would not watch, for want of memory or of watches. Milliseconds. */
+/** How often to check descriptors that the kernel refuses to watch because memory or watches ran out. In milliseconds. */
 const ASK_MS = 50;
 
 type Call = (...args: unknown[]) => number;
 
 /**
- * Watches any number of descriptors through one that Node's event loop watches. A watch of the loop's own for each pipe
- * costs some 30 µs a task, mostly for objects that the garbage collector has to finalise one by one.
+ * Watches any number of descriptors through one epoll descriptor, which Node's event loop watches. To have the event loop
+ * watch each pipe would cost some 30 µs a task, mostly for objects that the garbage collector finalises one by one.
  */
 export class Epoll {
   readonly #epollCtl: Call;
@@ -29,7 +29,7 @@ export class Epoll {
   readonly #unwatched = new Set<number>();
   #asking: NodeJS.Timeout | undefined;
 
-  /** @throws Error where the kernel or koffi does not offer what is needed. */
+  /** @throws Error when the kernel or koffi lacks what is needed. */
   constructor() {
     const library = koffi.load(null);
     this.#epollCtl = library.func('int epoll_ctl(int epoll, int operation, int fd, void *event)') as Call;
@@ -40,8 +40,8 @@ export class Epoll {
   }
 
   /**
-   * Calls back whenever `fd` can be read or has ended, until {@link unwatch}; while the kernel refuses to watch it, time
-   * and again, whether it can be read or not.
+   * Calls `readable` whenever `fd` can be read or has ended, until {@link unwatch}. While the kernel refuses to watch it,
+   * `readable` is called every {@link ASK_MS}, whether it can be read or not.
    */
   watch(fd: number, readable: () => void): void {
     this.#listeners.set(fd, readable);
@@ -50,11 +50,11 @@ export class Epoll {
     this.#asking ??= setInterval(() => this.#askUnwatched(), ASK_MS);
   }
 
-  /** To be called before `fd` is closed: copies of it may live on in a process that is being spawned. */
+  /** To be called before `fd` is closed: a process that is being spawned may still have copies of it. */
   unwatch(fd: number): void {
     this.#listeners.delete(fd);
     if (this.#unwatched.delete(fd)) this.#settle();
-    // Where it is watched this cannot fail.
+    // For a descriptor that is watched this cannot fail.
     else this.#epollCtl(this.#fd, EPOLL_CTL_DEL, fd, this.#event);
   }
 

@@ -4,8 +4,8 @@ import { closeSync, readFileSync, readdirSync } from 'node:fs';
 const CLOSE_ON_EXEC = 0o2000000;
 
 /**
- * Closes what whoever started this process left open: it is for no task. Everything that Node opens itself is closed by an
- * exec, which tells the two apart. Without /proc nothing is done.
+ * Closes the descriptors that the process which started this one left open: they are not meant for tasks. Descriptors that
+ * Node opens are all close-on-exec, which tells the two apart. Does nothing without /proc.
  */
 export function closeInherited(): void {
   for (const fd of listFds()) if (fd > 2 && (flagsOf(fd) & CLOSE_ON_EXEC) === 0) closeSync(fd);
@@ -19,7 +19,7 @@ function listFds(): number[] {
   }
 }
 
-/** Open flags of a descriptor; one that is closed already has every flag. */
+/** The open flags of a descriptor; all bits set for one that is closed already, so that it is left alone. */
 function flagsOf(fd: number): number {
   try {
     return parseInt(

@@ -1,6 +1,6 @@
 import type { LaunchSpec } from '../wire/protocol.js';
 
-/** True when something has to be set before the program runs. */
+/** True when something has to be set up before the program runs. */
 export function needsChain(spec: LaunchSpec): boolean {
   const { chain, cgroup } = spec;
   return (
@@ -9,7 +9,7 @@ export function needsChain(spec: LaunchSpec): boolean {
   );
 }
 
-/** True when a text holds what no argument, path or environment can. */
+/** True when a text contains a NUL, which no argument, path or variable can. */
 export function hasNul(spec: LaunchSpec): boolean {
   const texts = [...spec.argv, spec.cwd, ...Object.keys(spec.env), ...Object.values(spec.env)];
   return texts.some((text) => text.includes('\0'));

@@ -18,19 +18,19 @@ const REASONS: Readonly<Record<string, string>> = {
   ETXTBSY: 'the file is being written',
 };
 
-/** @returns what an errno name means, in words for people; the name itself where there are none. */
+/** @returns the meaning of an errno name in words for people; the name itself when it is not in the list. */
 export function describeErrno(name: string): string {
   return REASONS[name] ?? name;
 }
 
-/** @returns the message of a launch that failed. */
+/** @returns the message for an attempt whose program could not be launched. */
 export function cannotLaunch(program: string, reason: string): string {
   return `cannot launch ${JSON.stringify(program)}: ${reason}`;
 }
 
 /**
  * @param path the PATH of the task
- * @returns why a program without a slash in its name cannot be launched that is in none of the directories of PATH
+ * @returns the reason for a program without a slash in its name that is in no directory of PATH
  */
 export function notInPath(path: string | undefined): string {
   return path === undefined
@@ -44,7 +44,7 @@ const DIRECTORY_REASONS: Readonly<Record<string, string>> = {
   EACCES: 'may not be entered: permission denied',
 };
 
-/** @returns why a program cannot start in `cwd`, by the name of the error that entering it gave. */
+/** @returns why a program cannot start in `cwd`, by the name of the error from entering it. */
 export function cannotStartIn(cwd: string, name: string): string {
   const why = DIRECTORY_REASONS[name] ?? `cannot be entered: ${describeErrno(name)}`;
   return `working directory ${cwd} ${why}; it must exist where the task runs, and be open to its user`;

@@ -1,6 +1,6 @@
 import type { Orphan } from './orphan.js';
 
-/** `report` is descriptor 3, on which the launch chain tells how far it came. */
+/** `report` is descriptor 3, on which the launch chain reports how far it came. */
 export type StreamName = 'stdout' | 'stderr' | 'report';
 
 export interface SpawnRequest {
@@ -9,13 +9,13 @@ export interface SpawnRequest {
   /** The whole environment of the process. */
   env: Readonly<Record<string, string>>;
   cwd: string;
-  /** Gives the process a descriptor 3. */
+  /** Give the process a descriptor 3. */
   report: boolean;
-  /** Whom the pipes of stdout and stderr belong to; this user unless given. */
+  /** The user who shall own the pipes of stdout and stderr; by default this one. */
   outputOwner?: { uid: number; gid: number } | undefined;
 }
 
-/** CPU time in milliseconds and peak resident memory in bytes; empty where the launcher cannot know. */
+/** CPU time in milliseconds and peak resident memory in bytes; empty when the launcher cannot know. */
 export interface ProcessUsage {
   user_cpu_ms?: number;
   system_cpu_ms?: number;
@@ -30,18 +30,18 @@ export interface ExitStatus {
 }
 
 export interface SpawnEvents {
-  /** The process exists. Called before anything else is told of it. */
+  /** The process exists. Called before everything else. */
   spawned(process: LaunchedProcess): void;
-  /** `chunk` is a view of a shared buffer: it holds only during the call. */
+  /** `chunk` is a view of a shared buffer: it is valid only during the call. */
   data(stream: StreamName, chunk: Buffer): void;
-  /** The last writer of a stream is gone. Called once for each stream of the process. */
+  /** The last writer has closed a stream. Called once for each stream of the process. */
   end(stream: StreamName): void;
   /** The process ended; what was left of its process group has been sent SIGKILL. */
   exit(status: ExitStatus): void;
   /**
-   * No process was made. Nothing else is called for it.
+   * The process could not be made. Nothing else is called then.
    * @param reason in words for people.
-   * @param fileAtFault the first of the arguments is not there or cannot be executed.
+   * @param fileAtFault the file `argv[0]` does not exist or cannot be executed.
    */
   failed(reason: string, fileAtFault: boolean): void;
 }
@@ -49,34 +49,37 @@ export interface SpawnEvents {
 export interface LaunchedProcess {
   readonly pid: number;
   /**
-   * Keeps the pid from being given to another process: it is not waited for, and its end is not told, before the function
-   * that this returns is called.
+   * Keeps the pid from being given to another process: until the returned function is called the process is not waited for,
+   * and its end is not told.
    */
   keepPid(): () => void;
-  /** Processes that lost their parent and hold a stream that is still open; none where that cannot be seen. */
+  /** Processes that lost their parent and hold one of its streams open; empty when the launcher cannot see that. */
   holders(): number[];
-  /** Closes what is still open of its streams; `end` is called for each of them. */
+  /** Closes the streams that are still open; `end` is called for each. */
   closeStreams(): void;
 }
 
 /**
- * Makes processes, each the leader of a session and process group of its own with `/dev/null` on stdin, umask 022 and a
- * soft limit of 1024 open files, and tells how they end.
+ * Makes processes, each the leader of its own session and process group, with `/dev/null` on stdin, umask 022 and a soft
+ * limit of 1024 open files, and tells how they end.
  */
 export interface Launcher {
   readonly kind: 'libc' | 'execa';
-  /** True where only the launch chain can tell a failed launch from a program's own exit code. */
+  /** True when only the launch chain can tell a failed launch from the program's own exit code. */
   readonly alwaysChain: boolean;
-  /** How many spawns it has use for at a time. */
+  /** How many spawns it can work on at a time. */
   readonly spawnsAtOnce: number;
-  /** Either `events.spawned` or `events.failed` is called, before this returns or later. */
+  /** Calls either `events.spawned` or `events.failed`, before it returns or later. */
   spawn(request: SpawnRequest, events: SpawnEvents): void;
-  /** kill(2): a negative pid means a process group, signal 0 only asks. @returns false when there is no such process. */
+  /** kill(2): a negative pid is a process group, signal 0 only checks. @returns false when there is no such process. */
   signal(pid: number, signal: number): boolean;
-  /** Processes that carry a launch token, or belong to one that does, although no leader is above them. */
+  /** Processes that carry the token of an attempt, or descend from one that does, but not from a leader that still exists. */
   strays(token: string): number[];
-  /** Children of this process that it did not spawn, as far as that can be told: what lost its parent, or was made beside it. */
+  /**
+   * Children of this process that it did not spawn, as far as it can tell: processes that lost their parent, or that a
+   * leader made as its siblings.
+   */
   orphans(): readonly Orphan[];
-  /** Gives back what the launcher itself holds. Call when no process of it is left. */
+  /** Frees the launcher's own resources. To be called when none of its processes is left. */
   close(): void;
 }

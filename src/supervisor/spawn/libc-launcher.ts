@@ -21,7 +21,7 @@ const SOFT_FILES = 1024;
 interface Leader {
   events: SpawnEvents;
   readers: PipeReader[];
-  /** How many need its pid to stay its own. */
+  /** How many callers of `keepPid` need the pid to stay reserved. */
   keepers: number;
 }
 
@@ -30,7 +30,7 @@ interface End {
   status: ExitStatus;
 }
 
-/** A stream of a process to be, with both ends of its pipe. */
+/** A stream for a process that is not made yet, with both ends of its pipe. */
 interface Stream {
   name: StreamName;
   read: number;
@@ -38,8 +38,8 @@ interface Stream {
 }
 
 /**
- * Launches through posix_spawn(3) on libuv's threads, and reaps through waitid(2) on the main thread. The process becomes a
- * child subreaper: what loses its parent becomes a child of this one. Nothing else in the process may have children.
+ * Launches with posix_spawn(3) on libuv's threads, and reaps with waitid(2) on the main thread. Makes this process a child
+ * subreaper: a process that loses its parent becomes a child of this one. Nothing else in this process may have children.
  */
 export class LibcLauncher implements Launcher {
   readonly kind = 'libc';
@@ -50,7 +50,7 @@ export class LibcLauncher implements Launcher {
   readonly #epoll = new Epoll();
   readonly #spawner = new Spawner(this.#libc);
   readonly #leaders = new Map<number, Leader>();
-  /** A child has ended that may be the process of a spawn under way. */
+  /** A child has ended that may be the process of a spawn that is not finished; reaping waits for that spawn. */
   #isHeldUp = false;
   #openStreams = 0;
   readonly #devNull = openSync('/dev/null', 'r');
@@ -58,10 +58,10 @@ export class LibcLauncher implements Launcher {
   readonly #peakFloor = new PeakFloor();
   readonly #onChild = () => this.#reapAll();
 
-  /** @throws Error where this machine's C library does not offer what is needed. */
+  /** @throws Error when this machine's C library lacks what is needed. */
   constructor() {
     process.umask(0o022);
-    // What was left open by whoever started the daemon is not for tasks.
+    // Descriptors that the starter of the daemon left open are not meant for tasks.
     for (const fd of readdirSync('/proc/self/fd').map(Number)) if (fd > 2) this.#libc.keepPrivate(fd);
     process.on('SIGCHLD', this.#onChild);
   }
@@ -92,7 +92,7 @@ export class LibcLauncher implements Launcher {
     this.#orphans.close();
   }
 
-  /** Open here for tasks: their pipes, and two log files each once they have written. */
+  /** How many descriptors are open here for tasks: their pipes, and two log files for each task that has written something. */
   get #descriptors(): number {
     return this.#openStreams + 2 * (this.#leaders.size + this.#orphans.spawning);
   }
@@ -112,7 +112,7 @@ export class LibcLauncher implements Launcher {
         getSystemErrorName(-result.errno),
         result.file,
         request.cwd,
-        // An empty name is not looked for.
+        // An empty name is not searched in PATH.
         request.argv[0] === '' ? undefined : { path: request.env.PATH },
       );
       events.failed(failure.reason, failure.fileAtFault);
@@ -120,7 +120,7 @@ export class LibcLauncher implements Launcher {
     if (this.#isHeldUp) this.#reapAll();
   }
 
-  /** @returns 0, or the errno that keeps one from being made. */
+  /** @returns 0, or the errno for which a pipe could not be made. */
   #makeStreams({ report, outputOwner: owner }: SpawnRequest, streams: Stream[]): number {
     const names: StreamName[] = report ? ['stdout', 'stderr', 'report'] : ['stdout', 'stderr'];
     for (const name of names) {
@@ -148,7 +148,7 @@ export class LibcLauncher implements Launcher {
     let pid = 0;
     let tried: string | undefined;
     const attempt = async (file: string): Promise<number> => {
-      // Asking first spares a process for every directory of PATH that does not have the program.
+      // Checking first saves a process for every directory of PATH that does not have the program.
       if (file !== program) {
         const refused = this.#libc.executable(file);
         if (refused !== 0) return refused;
@@ -205,13 +205,13 @@ export class LibcLauncher implements Launcher {
 
   #reapAll(): void {
     const ends = this.#waitForEnded();
-    // All of them had ended before the first is told: one look at what they left behind serves all.
+    // All of them had ended before the first end is told, so that one look at the list of orphans is enough for all.
     this.#orphans.hold(() => {
       for (const end of ends) {
         try {
           tellEnd(end);
         } catch (error) {
-          // Nobody waits for the others a second time.
+          // The others are reaped already and must be told too, so this error is thrown later.
           setImmediate(() => {
             throw error;
           });
@@ -224,10 +224,10 @@ export class LibcLauncher implements Launcher {
     const ends: End[] = [];
     for (let pid = this.#libc.endedChild(); pid !== undefined; pid = this.#libc.endedChild()) {
       const leader = this.#leaders.get(pid);
-      // Reaping goes on with the end of what holds it up.
+      // Reaping goes on when that spawn is finished, or the pid is no longer kept.
       this.#isHeldUp = leader === undefined && this.#orphans.mayLead(pid);
       if (this.#isHeldUp || (leader?.keepers ?? 0) > 0) return ends;
-      // Until it is waited for, the pid of the leader, and so the name of its group, cannot be given to another.
+      // Until it is waited for, the leader's pid, and so the number of its group, cannot be given to another.
       if (leader !== undefined) this.#libc.kill(-pid, constants.signals.SIGKILL);
       const reaped = this.#libc.reap(pid);
       this.#leaders.delete(pid);
@@ -252,7 +252,9 @@ function tellEnd({ leader, status }: End): void {
   leader.events.exit(status);
 }
 
-/** True when a thread of `pid` has one of `files` open, as /proc names them: each may have descriptors of its own. */
+/**
+ * True when a thread of `pid` has one of `files` open, by their names in /proc: each thread may have descriptors of its own.
+ */
 function holds(pid: number, files: ReadonlySet<string>): boolean {
   return threadsOf(pid).some((tid) => {
     try {

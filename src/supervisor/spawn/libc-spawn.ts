@@ -16,27 +16,27 @@ type Spawn = KoffiFunc<
 >;
 type Args = (string | null)[];
 
-/** A pid, or the errno of what failed. */
+/** A pid, or the errno for which no process was made. */
 export type SpawnResult = { pid: number } | { errno: number };
 
-/** What posix_spawn(3) is given. */
+/** The arguments of posix_spawn(3). */
 export interface Program {
   path: string;
   argv: readonly string[];
   /** `NAME=value`. */
   env: readonly string[];
   cwd: string;
-  /** Descriptors of ours that become 0, 1, 2 … of the process. */
+  /** Descriptors of this process that become 0, 1, 2 … of the new one. */
   fds: readonly number[];
 }
 
-/** What the C library writes to during one call: no two calls may share it. */
+/** Memory that the C library writes to during a call: two calls must not share it. */
 interface CallBuffers {
   actions: Buffer;
   pid: Buffer;
 }
 
-/** posix_spawn(3): every process gets a session of its own, the default action for every signal, and none blocked. */
+/** posix_spawn(3). Every process gets a session of its own, with the default action for every signal and none blocked. */
 export class LibcSpawn {
   readonly #spawn: Spawn;
   readonly #actionsInit: Call;
@@ -46,12 +46,12 @@ export class LibcSpawn {
   readonly #attributes = Buffer.alloc(OPAQUE_BYTES);
   readonly #unused: CallBuffers[] = [];
 
-  /** @throws Error where the C library does not offer what is needed. */
+  /** @throws Error when the C library lacks what is needed. */
   static check(): void {
     koffi.load(null).func(ADD_CHDIR);
   }
 
-  /** @throws Error where the C library does not offer what is needed. */
+  /** @throws Error when the C library lacks what is needed. */
   constructor() {
     const library = koffi.load(null);
     const declare = (declaration: string): Call => library.func(declaration) as Call;
@@ -62,7 +62,8 @@ export class LibcSpawn {
     this.#spawn = library.func(
       'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
     );
-    // sigfillset(3) leaves out the two signals of the C library itself, which a spawn would then let the task ignore.
+    // sigfillset(3) leaves out the two signals that the C library uses itself, and the task would then inherit that they are
+    // ignored.
     const signals = Buffer.alloc(OPAQUE_BYTES, 0xff);
     declare('int posix_spawnattr_init(void *attributes)')(this.#attributes);
     declare('int posix_spawnattr_setsigdefault(void *attributes, void *set)')(this.#attributes, signals);
@@ -75,8 +76,8 @@ export class LibcSpawn {
   }
 
   /**
-   * @param around sets for the call what the process is to take over; by then everything else is prepared, which the C
-   * library refuses for descriptors above the limit of open files.
+   * Spawns on this thread. @param around sets during the call what the process is to inherit. Everything else is prepared
+   * before, because the C library refuses descriptors above the limit of open files.
    * @returns once the program is reached, which takes as long as everything else about a short task.
    */
   now(program: Program, around: (spawn: () => number) => number): SpawnResult {
@@ -86,7 +87,9 @@ export class LibcSpawn {
     return this.#finish(buffers, errno);
   }
 
-  /** Holds up a thread of libuv's pool instead. The process is a child of all threads; only /proc tells them apart. */
+  /**
+   * Spawns on a thread of libuv's pool. The process is a child of this whole process; only /proc tells which thread made it.
+   */
   onThread(program: Program): Promise<SpawnResult> {
     const buffers = this.#takeBuffers();
     return new Promise((resolve) => {

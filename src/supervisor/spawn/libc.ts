@@ -35,7 +35,7 @@ export interface Reaped {
   max_rss_bytes: number;
 }
 
-/** The calls of the C library that Node lacks, each without allocation of its own. Made once per process. */
+/** The calls of the C library that Node lacks, each without allocating memory. Made once per process. */
 export class Libc {
   readonly #pipe2: Call;
   readonly #read: Call;
@@ -55,8 +55,8 @@ export class Libc {
   readonly #taskLimit = Buffer.alloc(16);
 
   /**
-   * Looks for what not every C library has, and changes nothing in this process.
-   * @throws Error where the C library or koffi does not offer what is needed.
+   * Checks for functions that not every C library has; changes nothing in this process.
+   * @throws Error when the C library or koffi lacks what is needed.
    */
   static check(): void {
     if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch))
@@ -67,8 +67,8 @@ export class Libc {
   }
 
   /**
-   * @param softFiles soft RLIMIT_NOFILE of what is spawned; its hard limit stays.
-   * @throws Error where the C library or koffi does not offer what is needed.
+   * @param softFiles the soft RLIMIT_NOFILE of spawned processes; the hard limit stays.
+   * @throws Error when the C library or koffi lacks what is needed.
    */
   constructor(softFiles: number) {
     Libc.check();
@@ -94,8 +94,8 @@ export class Libc {
   }
 
   /**
-   * Sets the soft limit of open files, of this process and so of what it spawns from now on. Descriptors above it stay open
-   * and can be duplicated, but none is made.
+   * Sets the soft limit of open files for this process, and so for what it spawns from now on. Descriptors above the limit
+   * stay open and can be duplicated, but no new ones are made.
    */
   limitFiles(whose: 'own' | 'task'): void {
     this.#setrlimit(RLIMIT_NOFILE, whose === 'own' ? this.#ownLimit : this.#taskLimit);
@@ -107,7 +107,7 @@ export class Libc {
     return { read: this.#pair.readInt32LE(0), write: this.#pair.readInt32LE(4) };
   }
 
-  /** @returns bytes read, 0 at the end, -1 when there is nothing now. */
+  /** @returns bytes read, 0 at the end, -1 when there is nothing to read now. */
   read(fd: number, buffer: Buffer): number {
     for (;;) {
       const count = this.#read(fd, buffer, buffer.length);
@@ -118,9 +118,9 @@ export class Libc {
     }
   }
 
-  /** Gives the file behind a descriptor to somebody. @returns 0 or an errno. */
+  /** Changes the owner of the file behind a descriptor. @returns 0 or an errno. */
   chown(fd: number, uid: number, gid: number): number {
-    // The C type is unsigned, and the numbers wrap as it does.
+    // The C type is unsigned; `| 0` gives the signed number with the same bits.
     return this.#fchown(fd, uid | 0, gid | 0) === 0 ? 0 : koffi.errno();
   }
 
@@ -128,12 +128,12 @@ export class Libc {
     this.#close(fd);
   }
 
-  /** Keeps a descriptor from every process that is spawned. One that is not open is none of their business. */
+  /** Makes a descriptor close-on-exec. Does nothing when it is not open. */
   keepPrivate(fd: number): void {
     this.#fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
 
-  /** Lets reading return at once when there is nothing. */
+  /** Makes reads return at once when there is nothing to read. */
   unblock(fd: number): void {
     this.#fcntl(fd, F_SETFL, O_NONBLOCK);
   }
@@ -148,7 +148,10 @@ export class Libc {
     return this.#kill(pid, signal) === 0 || koffi.errno() !== constants.errno.ESRCH;
   }
 
-  /** @returns a child that has ended and is still to be waited for, which pins its pid; undefined when there is none. */
+  /**
+   * @returns a child that has ended and was not waited for, so that its pid cannot be given to another; undefined when there
+   *   is none.
+   */
   endedChild(): number | undefined {
     this.#info.writeInt32LE(0, SI_PID_OFFSET);
     if (this.#waitid(P_ALL, 0, this.#info, WEXITED | WNOHANG | WNOWAIT) !== 0) return undefined;
@@ -156,7 +159,7 @@ export class Libc {
     return pid === 0 ? undefined : pid;
   }
 
-  /** Waits for a child that {@link endedChild} has told. */
+  /** Waits for a child that {@link endedChild} returned. */
   reap(pid: number): Reaped {
     this.#wait4(pid, this.#int, WNOHANG, this.#rusage);
     const status = this.#int.readInt32LE(0);

@@ -3,13 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const OOM_SCORE = '/proc/self/oom_score_adj';
 
 /**
- * Protection from the kernel's out-of-memory killer is for the supervisor, not for tasks, which take over what holds at
- * their spawn. A process may always return to the score that it was started with.
+ * The supervisor may be protected from the kernel's out-of-memory killer; tasks, which inherit that score when they are
+ * spawned, must not be. A process may always return to the score that it was started with.
  */
 export class OomScore {
   readonly #own = ownScore();
 
-  /** True where tasks must not take over this process's own. */
+  /** True when tasks must not inherit this process's score. */
   get isSet(): boolean {
     return this.#own !== '0';
   }
@@ -38,6 +38,6 @@ function setScore(score: string): void {
   try {
     writeFileSync(OOM_SCORE, score);
   } catch {
-    // A /proc that may not be written to.
+    // /proc is read-only.
   }
 }

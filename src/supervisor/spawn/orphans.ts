@@ -3,44 +3,47 @@ import { ChildrenList } from './children-list.js';
 import { Orphan } from './orphan.js';
 
 /**
- * Tells the children of this process apart: leaders that it spawned, processes of spawns under way, and orphans. Those are
- * what lost its parent, and what a leader made as a child of its own parent (CLONE_PARENT).
+ * Tells the children of this process apart: leaders that it spawned, processes of unfinished spawns, and orphans. Orphans
+ * are processes that lost their parent, and those that a leader made as children of its own parent (CLONE_PARENT).
  */
 export class Orphans {
   readonly #children = new ChildrenList();
   readonly #leaders = new Set<number>();
-  /** What the leaders take up in the list. */
+  /** How many characters of the list the leaders take. */
   #leadersLength = 0;
   readonly #pending = new Set<object>();
-  /** Every child that was seen and neither led nor was waited for. */
+  /** Every child seen so far that is no leader and was not waited for. */
   readonly #seen = new Map<number, Orphan>();
-  /** Those of them that may be of a spawn under way. */
+  /** Those of them that may be the process of an unfinished spawn. */
   readonly #unsettled = new Set<Orphan>();
   #isHeld = false;
   #held: readonly Orphan[] | undefined;
 
-  /** False where the kernel does not list children. */
+  /** False when the kernel has no lists of children. */
   get isKept(): boolean {
     return this.#children.isKept;
   }
 
-  /** How many spawns are under way. */
+  /** How many spawns are unfinished. */
   get spawning(): number {
     return this.#pending.size;
   }
 
-  /** A spawn is under way: whatever child turns up may be its. */
+  /** To be called when a spawn begins: a child that turns up now may be its process. */
   begin(spawn: object): void {
     this.#pending.add(spawn);
   }
 
-  /** The C library has waited for the process of a spawn, which could not become the program: its pid may be another's. */
+  /**
+   * To be called when the process of a spawn could not execute the program. The C library has waited for it, so its pid may
+   * be another's by now.
+   */
   failed(spawn: object): void {
     for (const orphan of this.#unsettled) if (orphan.mayBeOf.has(spawn)) this.#forget(orphan.pid);
     this.changed();
   }
 
-  /** A spawn is over. @param pid the process that it has made, which leads. */
+  /** To be called when a spawn is finished. @param pid of the process that it made, a leader. */
   end(spawn: object, pid?: number): void {
     if (pid !== undefined) this.#lead(pid);
     this.#pending.delete(spawn);
@@ -50,23 +53,23 @@ export class Orphans {
     }
   }
 
-  /** A child was waited for. */
+  /** To be called when a child was waited for. */
   reaped(pid: number): void {
     this.#forget(pid);
     if (this.#leaders.delete(pid)) this.#leadersLength -= lengthOf(pid);
     this.changed();
   }
 
-  /** True while a child that does not lead may be the process of a spawn under way. */
+  /** True while a child that is not known as a leader may be the process of an unfinished spawn. */
   mayLead(pid: number): boolean {
     return this.#orphan(pid).mayBeOf.size > 0;
   }
 
-  /** @returns all children that do not lead; those with `mayBeOf` may yet turn out to. */
+  /** @returns all children that are not known as leaders; those with `mayBeOf` may still turn out to be. */
   all(): readonly Orphan[] {
     if (this.#held !== undefined) return this.#held;
     const list = this.#children.read();
-    // All leaders are in the list: where nothing else fits in, nothing else is there.
+    // All leaders are in the list: if it is exactly as long as they are, there is nothing else in it.
     const hasOthers = list !== '' && list.length !== this.#leadersLength;
     const pids = hasOthers ? list.trimEnd().split(' ').map(Number) : [];
     const orphans = pids.filter((pid) => !this.#leaders.has(pid)).map((pid) => this.#orphan(pid));
@@ -74,19 +77,19 @@ export class Orphans {
     return orphans;
   }
 
-  /** @returns pids of the orphans that belong to the launch `token`, and of what is below them. */
+  /** @returns pids of the orphans of the attempt with `token`, and of their descendants. */
   carrying(token: string): number[] {
     return withDescendants(this.all().filter((orphan) => orphan.carries(token)));
   }
 
-  /** @returns pids of the orphans that are no spawn's, and of what is below them. */
+  /** @returns pids of the orphans that are certainly no leaders, and of their descendants. */
   settled(): number[] {
     return withDescendants(this.all().filter(({ mayBeOf }) => mayBeOf.size === 0));
   }
 
   /**
-   * Lets all of `looks` see the list as it is at the first of them: it grows with the processes that run, so that looking
-   * anew at each of many ends would cost in proportion to the square of them.
+   * Keeps the list as it is at the first of `looks` for all of them. The list grows with the number of running processes, so
+   * reading it anew for each of many ends would cost in proportion to the square of that number.
    */
   hold(looks: () => void): void {
     this.#isHeld = true;
@@ -95,7 +98,7 @@ export class Orphans {
     this.#held = undefined;
   }
 
-  /** The list may have changed: a process was killed, whose children lose their parent. */
+  /** To be called when the list may have changed: a process was killed, and its children lose their parent. */
   changed(): void {
     this.#held = undefined;
   }
@@ -131,7 +134,7 @@ function withDescendants(orphans: readonly Orphan[]): number[] {
   return orphans.flatMap(({ pid }) => [pid, ...descendantsOf(pid)]);
 }
 
-/** Of a pid and the blank behind it. */
+/** The length of a pid and the blank after it. */
 function lengthOf(pid: number): number {
   return String(pid).length + 1;
 }

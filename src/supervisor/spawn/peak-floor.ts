@@ -1,13 +1,13 @@
 /**
- * A process that shares our memory until its exec starts with our peak: what it is said to have used at most tells nothing
- * up to that.
+ * Decides whether a reported memory peak is the process's own. A process that shares our memory until its exec begins with
+ * our peak, so a reported peak up to that says nothing.
  */
 export class PeakFloor {
   #bytes = 0;
 
-  /** @returns `bytes` where they are the process's own. */
+  /** @returns `bytes` if that is the process's own peak. */
   above(bytes: number): number | undefined {
-    // Ours only grows: the last one that was asked for refuses all but a few without asking again.
+    // Our peak only grows: a value below the last one needs no further call.
     if (bytes > this.#bytes) this.#bytes = process.resourceUsage().maxRSS * 1024;
     return bytes > this.#bytes ? bytes : undefined;
   }

@@ -2,12 +2,12 @@ import { readlinkSync } from 'node:fs';
 import type { Epoll } from './epoll.js';
 import type { Libc } from './libc.js';
 
-/** One read's worth; also what a pipe of Linux holds. All readers share it: its contents hold only during a call back. */
+/** The size of one read, and of a Linux pipe. All readers share the buffer: its contents are valid only during a callback. */
 const CHUNK = Buffer.alloc(65_536);
-/** Bytes taken from one stream before others have their turn. */
+/** How many bytes are read from one stream before others have their turn. */
 const TURN_BYTES = 1_048_576;
 
-/** Reads a pipe as data comes and closes it at its end. */
+/** Reads a pipe whenever data comes, and closes it at its end. */
 export class PipeReader {
   readonly #libc: Libc;
   readonly #epoll: Epoll;
@@ -27,12 +27,12 @@ export class PipeReader {
     epoll.watch(fd, () => this.drain());
   }
 
-  /** The pipe as /proc names it, e.g. `pipe:[123]`; undefined once it is closed. */
+  /** The pipe's name in /proc, e.g. `pipe:[123]`; undefined once it is closed. */
   get file(): string | undefined {
     return this.#isOpen ? readlinkSync(`/proc/self/fd/${this.#fd}`) : undefined;
   }
 
-  /** Reads what is there now, up to a turn's worth. */
+  /** Reads what is there now, up to {@link TURN_BYTES}. */
   drain(): void {
     for (let taken = 0; this.#isOpen && taken < TURN_BYTES;) {
       const count = this.#libc.read(this.#fd, CHUNK);
@@ -43,7 +43,7 @@ export class PipeReader {
     }
   }
 
-  /** Ends the stream here, whoever may still write to it. */
+  /** Closes the pipe, even if somebody still writes to it. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;

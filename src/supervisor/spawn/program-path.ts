@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 
-/** What execvp(3) searches when the environment has no PATH. */
+/** The directories that execvp(3) searches when the environment has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 const { ENOENT, ENOTDIR, EACCES } = constants.errno;
@@ -9,7 +9,7 @@ const { ENOENT, ENOTDIR, EACCES } = constants.errno;
 const NEXT = [ENOENT, ENOTDIR, EACCES];
 
 /**
- * Runs a program as execvp(3) finds it: one with a slash is that file, any other is searched in `path`, whose relative
+ * Finds and runs a program as execvp(3) does: a name with a slash is a path, any other is searched in `path`, whose relative
  * entries count from `cwd`.
  * @param attempt tries one file; returns 0 or an errno.
  * @returns 0, or the errno that execvp would give: EACCES wins over ENOENT.

@@ -3,13 +3,13 @@ import { LibcSpawn } from './libc-spawn.js';
 import type { Program, SpawnResult } from './libc-spawn.js';
 import { OomScore } from './oom-score.js';
 
-/** Descriptors of tasks up to which those of the process itself fit below the limit that tasks get, 1024. */
+/** Up to this many descriptors for tasks, all descriptors of this process are below the limit that tasks get, 1024. */
 const MAX_DESCRIPTORS = 768;
 
 /**
- * Spawns on other threads as long as this process can have the limits that are for tasks. With very many descriptors open,
- * or protected from the out-of-memory killer, it cannot: then each spawn is made on this thread, alone, with the task's
- * limits around it.
+ * Spawns on other threads while this process can have the limits that are meant for tasks. It cannot while very many
+ * descriptors are open, or while it is protected from the out-of-memory killer: then each spawn is made on this thread, one
+ * at a time, with the task's limits set during the call.
  */
 export class Spawner {
   readonly #libc: Libc;
@@ -24,8 +24,8 @@ export class Spawner {
   }
 
   /**
-   * @param descriptors how many are open here for all tasks, this one included.
-   * @returns once the program is reached or known not to be.
+   * @param descriptors how many are open here for all tasks, including this one.
+   * @returns once the program is reached, or known not to be.
    */
   async spawn(program: Program, descriptors: number): Promise<SpawnResult> {
     const isCrowded = descriptors > MAX_DESCRIPTORS;
@@ -41,7 +41,7 @@ export class Spawner {
   }
 
   async #alone(program: Program, isCrowded: boolean): Promise<SpawnResult> {
-    // Launches that come in thousands must not keep all else in this process waiting.
+    // With thousands of launches at once, other work of this process must still have its turn.
     await new Promise(setImmediate);
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     return this.#spawn.now(program, (spawn) => {

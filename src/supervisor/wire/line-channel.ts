@@ -1,34 +1,41 @@
 import type { Socket } from 'node:net';
 
-/** A launch carries a whole script, request bodies end at 2 MiB, and JSON can make six bytes of one. What is longer is dropped. */
+/**
+ * A launch message carries a whole script; request bodies are at most 2 MiB, and JSON can make six bytes of one. Longer
+ * lines are dropped.
+ */
 export const MAX_LINE_BYTES = 32 * 1_048_576;
-/** What a peer that does not read has kept for it of {@link LineChannel.send}; then the connection closes, and the next one tells all again. */
+/**
+ * How many bytes of {@link LineChannel.send} may wait for a peer that does not read. Above that the connection is closed,
+ * and the next one tells everything again.
+ */
 const MAX_UNSENT_BYTES = 32 * 1_048_576;
-/** So much is handed to the socket at a time; the rest waits until the peer has read it. */
+/** How much is given to the socket at a time; the rest waits until the peer has read it. */
 const BATCH_BYTES = 1_048_576;
 
 const NEWLINE = 0x0a;
 
-/** A message that is made when there is room for it; undefined when it is no longer wanted. */
+/** Makes the message when there is room for it; returns undefined if it is no longer wanted. */
 export interface LaterMessage {
-  /** What other messages are about that must not come before it. */
+  /** The subject of the message: later messages with the same topic must not be sent before it. */
   topic: number | undefined;
   encode: () => string | undefined;
 }
 
-/** What a channel tells its owner. */
+/** What a channel calls. */
 export interface ChannelEvents {
-  /** Each message, whatever it holds, until the channel is closed. */
+  /** Called with each message, whatever it is, until the channel is closed. */
   message: (message: unknown) => void;
-  /** A line was dropped, for this reason; the channel goes on. */
+  /** A line was dropped for this reason; the channel goes on. */
   garbled: (reason: string) => void;
   /** Called once, with the reason. */
   closed: (reason: string) => void;
 }
 
 /**
- * One JSON message a line over a socket. What is sent in one turn goes out in one write, as far as the other side reads:
- * large messages are made only when there is room for them, and small ones go before them.
+ * Sends and receives JSON messages, one a line, over a socket. Messages sent in one turn of the event loop go out in one
+ * write, if the peer reads fast enough. Large messages are made only when there is room for them; small ones are sent before
+ * those.
  */
 export class LineChannel {
   readonly #socket: Socket;
@@ -65,8 +72,8 @@ export class LineChannel {
   }
 
   /**
-   * Sends a small message before all that waits for room, but for what it is about.
-   * @param topic keeps it behind a message of {@link sendLater} with the same topic
+   * Sends a small message, before the messages of {@link sendLater} that wait for room.
+   * @param topic keeps it behind a waiting message with the same topic
    */
   send(message: object, topic?: number): void {
     if (!this.#open) return;
@@ -84,7 +91,7 @@ export class LineChannel {
     this.#flushSoon();
   }
 
-  /** Sends a message once there is room for it. What is not made when the channel closes is dropped. */
+  /** Sends a message once there is room for it. Messages that are not made when the channel closes are dropped. */
   sendLater(message: LaterMessage): void {
     if (!this.#open) return;
     this.#later.push(message);
@@ -92,13 +99,13 @@ export class LineChannel {
     this.#flushSoon();
   }
 
-  /** Closes at once; what was received and not yet handled is dropped. */
+  /** Closes at once; received messages that are not handled yet are dropped. */
   close(reason: string): void {
     if (!this.#open) return;
     if (this.#outgoing.length > 0) this.#socket.write(this.#outgoing.join(''));
     this.#open = false;
     this.#reason = reason;
-    // What the kernel has taken is still delivered; only what the peer does not read is lost.
+    // What the kernel has accepted is still delivered; only what the peer does not read is lost.
     this.#socket.destroySoon();
     this.#socket.removeAllListeners('data');
     this.#socket.resume();
@@ -152,7 +159,7 @@ export class LineChannel {
     if (this.#open && start < chunk.length) this.#keep(chunk.subarray(start));
   }
 
-  /** Keeps a piece of a line; of one that is too long nothing, up to its end. */
+  /** Keeps a part of a line; of a line that is too long, nothing is kept up to its end. */
   #keep(piece: Buffer): void {
     if (this.#isSkipping) return;
     this.#incoming.push(piece);

@@ -1,7 +1,7 @@
 import { isPlainObject } from '../../task/plain-object.js';
 import type { DaemonMessage, SupervisorMessage } from './protocol.js';
 
-/** Says whether a value that came over the socket has a shape. Unknown fields pass: the other side may be newer. */
+/** Checks the shape of a value that came over the socket. Unknown fields are allowed: the other side may be newer. */
 type Check = (value: unknown) => boolean;
 
 const text: Check = (value) => typeof value === 'string';
@@ -119,8 +119,8 @@ const SUPERVISOR_MESSAGES: Record<SupervisorMessage['type'], Check> = {
 };
 
 /**
- * @param launchVersion the version of launches that are understood here: the specification of any other is not looked at.
- * @returns the message, or undefined when it is none.
+ * @param launchVersion the version of launch messages that is understood here: the spec of any other version is not checked.
+ * @returns the message, or undefined when the value is not a valid one.
  */
 export function parseDaemonMessage(value: unknown, launchVersion: number): DaemonMessage | undefined {
   if (!matches(value, DAEMON_MESSAGES)) return undefined;
@@ -130,23 +130,23 @@ export function parseDaemonMessage(value: unknown, launchVersion: number): Daemo
   return message;
 }
 
-/** @returns the message, or undefined when it is none. */
+/** @returns the message, or undefined when the value is not a valid one. */
 export function parseSupervisorMessage(value: unknown): SupervisorMessage | undefined {
   return matches(value, SUPERVISOR_MESSAGES) ? (value as SupervisorMessage) : undefined;
 }
 
-/** What a message that is not understood says it is about: who it concerns can be told by it. */
+/** The attempt that an invalid message is about, so that its sender can be answered. */
 export interface GarbledSubject {
   launch_id: number;
   token: string | undefined;
 }
 
-/** @returns the launch that a message is for that is none, if it is meant to be a launch and says that much. */
+/** @returns the attempt that an invalid launch message is about, if it says that much. */
 export function subjectOfLaunch(value: unknown): GarbledSubject | undefined {
   return isPlainObject(value) && value.type === 'launch' ? subjectOf(value) : undefined;
 }
 
-/** @returns the launch that a message tells the end of that is none, if it is meant to do that and says that much. */
+/** @returns the attempt that an invalid outcome message is about, if it says that much. */
 export function subjectOfOutcome(value: unknown): GarbledSubject | undefined {
   return isPlainObject(value) && value.type === 'outcome' ? subjectOf(value.outcome) : undefined;
 }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SUPERVISOR_FILES } from './protocol.js';
 
-/** Bytes of the secret that a supervisor shares with its daemon, and of a nonce. */
+/** Length in bytes of a nonce, and of the secret that a supervisor shares with its daemon. */
 const RANDOM_BYTES = 32;
 
 /** @returns a nonce for one hello. */

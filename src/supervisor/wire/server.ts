@@ -9,7 +9,10 @@ import { launchVersion, PROTOCOL } from './protocol.js';
 import type { DaemonHello, DaemonMessage, SupervisorMessage } from './protocol.js';
 import { findSocketPath } from './socket-path.js';
 
-/** How often the socket's path is looked at: once its directory is deleted, nobody can ever reach this process. */
+/**
+ * How often to check the path of the socket, in milliseconds: once its directory is deleted, nobody can reach this process
+ * any more.
+ */
 const PATH_CHECK_MS = 2000;
 
 export interface ServerOptions {
@@ -20,17 +23,17 @@ export interface ServerOptions {
   incarnation: string;
   version: string;
   log: Log;
-  /** A message of the daemon that said hello last. */
+  /** A message of the connected daemon. */
   message: (message: Exclude<DaemonMessage, DaemonHello>) => void;
-  /** What that daemon has said and is no message. */
+  /** Something from that daemon that is not a valid message. */
   garbled: (value: unknown) => void;
-  /** A daemon has come, or the last one has gone. */
+  /** A daemon has connected, or the last one has disconnected. */
   connected: (connected: boolean) => void;
-  /** The path of the socket does not lead here any more, or the directory does not lead to the socket. */
+  /** The path of the socket does not lead to this process any more. */
   unreachable: () => void;
 }
 
-/** The supervisor's socket. One daemon at a time is listened to: the one that said hello last. */
+/** The supervisor's socket. Only one daemon at a time is listened to: the one that said hello last. */
 export class SupervisorServer {
   readonly #options: ServerOptions;
   readonly #server: Server;
@@ -60,12 +63,12 @@ export class SupervisorServer {
     }, PATH_CHECK_MS);
   }
 
-  /** Sends to the daemon; without one the message is dropped, and the next daemon asks for all that matters. */
+  /** Sends to the daemon. Without one the message is dropped: the next daemon asks for everything that matters. */
   tell(message: SupervisorMessage): void {
     this.#daemon?.send(message);
   }
 
-  /** As {@link tell}, for many at once: each is made when the daemon has read those before it. */
+  /** As {@link tell}, for many messages: each is made when the daemon has read those before it. */
   tellLater(make: () => SupervisorMessage | undefined): void {
     const encode = () => {
       const message = make();
@@ -76,7 +79,7 @@ export class SupervisorServer {
 
   close(): void {
     clearInterval(this.#pathCheck);
-    // Closing unlinks the path, which by now may be another's.
+    // Closing the server removes the file at its path, which may be another process's socket by now.
     if (inodeOf(this.#options.socketPath) === this.#inode) this.#server.close();
     for (const channel of this.#channels) channel.close('the supervisor exits');
   }
@@ -98,7 +101,10 @@ export class SupervisorServer {
     else this.#options.message(message);
   }
 
-  /** A daemon would say the same again on its next connection: what it says is dropped, and whoever is none is left. */
+  /**
+   * A line that is no message. From the daemon it is dropped, because on its next connection the daemon would only send it
+   * again; any other peer is disconnected.
+   */
   #garbled(channel: LineChannel, value: unknown, reason: string): void {
     if (channel === this.#daemon) {
       this.#options.log('a message of the daemon is dropped', { reason });
@@ -139,7 +145,7 @@ export class SupervisorServer {
   }
 }
 
-/** @returns what names the file at a path; empty when there is none. */
+/** @returns device and inode of the file at a path; empty when there is none. */
 function inodeOf(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat === undefined ? '' : `${stat.dev}:${stat.ino}`;

@@ -62,7 +62,7 @@ const COPIED = [
   ...['execution_plan_json', 'execution_json', 'result_json'],
 ];
 
-/** What the counters would be, had they been kept from the start. */
+/** Sets the counters to what they would be if they had been kept from the start. */
 const SEED_COUNTERS = `
 INSERT INTO counters (name, value)
   SELECT 'entered.accepted', count(*) FROM tasks
@@ -81,11 +81,11 @@ INSERT INTO counters (name, value)
 `;
 
 /**
- * Our schema: the older runtime's tables with the same column names, our columns beside them, and the invariants as
- * CHECKs. Rules that only our rows keep are limited to rows with a launch id, which no row of the older runtime has.
+ * Our schema: the older runtime's tables with the same column names, our columns beside them, and the invariants as CHECKs.
+ * Rules that older rows may break hold only for rows with a launch id, which no row of the older runtime has.
  *
- * `submit_seq` is the rowid, so that the order of submission needs no index of its own; the long texts come last, so that
- * reading the short columns of a row never follows its overflow pages.
+ * `submit_seq` is the rowid, so that the order of submission needs no index of its own. The long texts come last, so that
+ * reading the short columns of a row never reads its overflow pages.
  */
 export const execgoSchema: Migration = {
   id: 2,

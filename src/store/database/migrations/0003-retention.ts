@@ -1,12 +1,12 @@
 import type { Migration } from './migration.js';
 
 /**
- * What garbage collection goes by. `ages_from_ms` is the reading of the retention clock when the task ended, null until
- * then; `disk_bytes` is null until its files were measured; `pinned` tasks are never collected.
+ * The columns that garbage collection decides by. `ages_from_ms` is the retention clock when the task ended, null until
+ * then; `disk_bytes` is null until the files were measured; `pinned` tasks are never collected.
  *
- * What had ended before gets its whole time from now on: to open an older data directory must not empty it.
+ * Tasks that have ended already count as ended now: opening an older data directory must not empty it.
  *
- * The index holds all that choosing the next tasks reads, oldest first; it takes the place of the one by end time.
+ * The index has every column that choosing the next tasks reads, oldest first, and replaces the one by end time.
  */
 export const retention: Migration = {
   id: 3,

@@ -1,8 +1,8 @@
 import type { Migration } from './migration.js';
 
 /**
- * Idempotency keys end. `ages_from_ms` is the reading of the retention clock when a key was first used; those that are
- * there already get their whole time from now on.
+ * Idempotency keys expire. `ages_from_ms` is the retention clock when a key was first used; existing keys count as first
+ * used now.
  */
 export const keysEnd: Migration = {
   id: 5,

@@ -1,6 +1,6 @@
 import type { Migration } from './migration.js';
 
-/** What of a task's files could not be kept is told with its end. */
+/** The warnings of a task that has ended: which of its files could not be kept. */
 export const warnings: Migration = {
   id: 8,
   name: 'warnings',

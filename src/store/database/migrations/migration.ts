@@ -7,7 +7,7 @@ export interface Migration {
   name: string;
   /** May call `now_ms()`, Unix time in milliseconds. */
   sql: string;
-  /** What SQL alone cannot decide; runs before {@link sql} in the same transaction. */
+  /** Changes that SQL alone cannot make; runs before {@link sql} in the same transaction. */
   before?: (db: Database.Database) => void;
 }
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type Database from 'better-sqlite3';
 
-/** Columns that may not be empty, and what stands there for what is missing. */
+/** Columns that may not be empty, and the value to write where one is. */
 const REQUIRED = {
   ...{ handle_id: "''", execution_json: "''", limits_json: "''", sandbox_json: "''", metadata_json: "''" },
   ...{ created_at_ms: '0', updated_at_ms: '0', task_dir: "''", workspace_dir: "''", request_path: "''" },
@@ -17,15 +17,15 @@ const REQUIRED = {
 const MISSING = Object.keys(REQUIRED).map((column) => `${column} IS NULL`);
 const FILLED = Object.entries(REQUIRED).map(([column, value]) => `${column} = coalesce(${column}, ${value})`);
 
-/** Above it numbers are not exact any more, and none would be left for the next event. */
+/** Numbers above it are not exact any more, and would leave none for the next event. */
 const LAST_SEQ = 2 ** 52;
-/** 30 years in milliseconds: the sum of all durations must fit a number. */
+/** 30 years in milliseconds: the sum of several durations must still be an exact number. */
 const LONGEST = 10 ** 12;
 
 /**
- * Makes rows that the older runtime cannot have written, but that its schema, or one that only looks like it, takes all the
- * same, into such as our schema takes: one of them must not keep the daemon from opening all others. No row is lost. What
- * the schema takes stays as it is; whoever reads it says what of it makes no sense.
+ * Changes rows that our schema refuses into rows that it accepts. The older runtime cannot have written such rows, but its
+ * schema allows them, and one of them must not keep the daemon from opening the database. No row is removed. A value that
+ * makes no sense but is allowed stays; the code that reads it reports it.
  */
 export function tameOlderRows(db: Database.Database): void {
   db.function('is_utf8', { deterministic: true }, (bytes) => (isUtf8(bytes as Buffer) ? 1 : 0));
