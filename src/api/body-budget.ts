@@ -1,31 +1,31 @@
-/** So much of each body is not counted: the many small ones must not wait for a few large ones. Bytes. */
+/** This much of each body is not counted, so that many small bodies need not wait for a few large ones. Bytes. */
 const UNCOUNTED_BYTES = 65_536;
 
-/** A body that has been coming for so long has to leave when there is no room for another. Milliseconds. */
+/** A body that has been arriving for this long is dropped when another one needs its room. Milliseconds. */
 const PATIENCE_MS = 10_000;
 
-/** What one body holds. */
+/** The room that one body takes. */
 interface Share {
   counted: number;
   sinceMs: number;
-  /** Drops what has come of it; undefined once all of it has. */
+  /** Drops the part that has arrived; undefined once the body is complete. */
   cut: (() => void) | undefined;
 }
 
-/** Bytes of all bodies that are held at once, those that have not come in full among them: at most `maxBytes` are. */
+/** Limits the bytes of all bodies that are held at once, including those that are still arriving, to `maxBytes`. */
 export class BodyBudget {
   readonly #maxBytes: number;
   readonly #patienceMs: number;
   readonly #shares = new Set<Share>();
   #counted = 0;
 
-  /** @param patienceMs how long a body may be coming before it leaves for others; 10,000 by default */
+  /** @param patienceMs how long a body may be arriving before it can be dropped for others; 10,000 by default */
   constructor(maxBytes: number, patienceMs = PATIENCE_MS) {
     this.#maxBytes = maxBytes;
     this.#patienceMs = patienceMs;
   }
 
-  /** @param cut drops what has come, when others need the room */
+  /** @param cut drops the part that has arrived, when others need the room */
   open(cut: () => void): Share {
     const share = { counted: 0, sinceMs: performance.now(), cut };
     this.#shares.add(share);
@@ -47,12 +47,12 @@ export class BodyBudget {
     return true;
   }
 
-  /** All of it has come; from now on it stays until it is {@link close}d. */
+  /** To be called when the body is complete: from now on it is kept until {@link close}. */
   complete(share: Share): void {
     share.cut = undefined;
   }
 
-  /** It is held no longer. */
+  /** To be called when the body is not needed any more. */
   close(share: Share): void {
     this.#shares.delete(share);
     this.#counted -= share.counted;

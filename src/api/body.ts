@@ -6,14 +6,14 @@ import type { BodyBudget } from './body-budget.js';
 import type { ApiContext } from './context.js';
 import { JsonMeter, type JsonBounds } from './json-bounds.js';
 
-/** Bounds of the body of one submit. Its keys and values are far more than a command line can have. */
+/** Limits for the body of one submit. Far more keys and values than a command line can have. */
 const BODY_BOUNDS: JsonBounds = { bytes: 2_097_152, depth: 64, keys: MAX_KEYS, values: MAX_VALUES };
 
-/** How much of a body that is too large is read and dropped, so that its sender gets to read the refusal. */
+/** How much of a body that is too large is read and dropped, so that its sender reads the refusal. */
 const DRAIN_MAX_BYTES = 67_108_864;
 
 /**
- * Reads a JSON body; until its request has been answered it counts against the daemon's budget.
+ * Reads a JSON body, which counts against the daemon's budget until the request has been answered.
  * @throws ExecgoError `unsupported_media_type`, `payload_too_large`, `invalid_input`; `unavailable` when there is no room
  */
 export async function readJson(
@@ -61,9 +61,9 @@ function readBytes(
 ): Promise<Buffer> {
   const announced = Number(req.headers['content-length'] ?? 0);
   if (req.headers.expect !== undefined) {
-    // The client waits for a word before it sends anything.
+    // The client waits for `100 Continue` before it sends the body.
     if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes));
-    // A client of HTTP/1.0 does not know that word, and reads until the connection ends.
+    // A client of HTTP/1.0 does not know `100 Continue`, and reads until the connection ends.
     if (req.httpVersion !== '1.0') {
       res.writeContinue();
       res.shouldKeepAlive = req.headers.connection?.toLowerCase() !== 'close';
@@ -81,7 +81,7 @@ function readBytes(
     res.once('close', () => {
       budget.close(share);
     });
-    /** From here on what comes is read and thrown away. */
+    /** From here on the rest of the body is read and thrown away. */
     const drop = (why: ExecgoError): void => {
       refusal = why;
       chunks = [];

@@ -2,32 +2,35 @@ import type { Socket } from 'node:net';
 
 /**
  * What a connection is doing: sending its first head; between two requests; being sent an answer; sending a body; waiting
- * for something to happen; and `working`, which takes no longer than the daemon does.
+ * for something to happen; and `working`, when only the daemon has something to do.
  */
 export type ConnectionState = 'opening' | 'idle' | 'answering' | 'receiving' | 'holding' | 'working';
 
-/** Whom a newcomer takes the place of, the one that costs its client least first; of each kind the longest there. */
+/**
+ * Which connection is closed for a new one: first those whose loss costs the client least; of each kind the one that has
+ * been in that state the longest.
+ */
 const LEAVING = ['opening', 'idle', 'answering', 'receiving', 'holding'] as const;
 
 /**
- * An answer and a body get at least this long, in milliseconds, before their connection has to leave; unless there are
- * {@link OVERFLOW} times as many connections as there may be.
+ * How long an answer or a body may take before its connection can be closed for a new one, in milliseconds; unless there are
+ * {@link OVERFLOW} times as many connections as allowed.
  */
 const IN_PROGRESS_MS = 1_000;
 const OVERFLOW = 1.25;
 
 interface Entry {
   state: ConnectionState;
-  /** On the clock of `performance.now()`. */
+  /** In the time of `performance.now()`. */
   sinceMs: number;
-  /** Ends what it waits for, so that it is answered as things are. */
+  /** Ends the wait, so that the request is answered with what there is. */
   release: (() => void) | undefined;
 }
 
 /**
- * All connections there are: at most `max`, and a quarter more while some are on their way out. One more always gets in,
- * so that nobody can keep an operator out by holding connections: in the place of one that has not sent a request, else of
- * one that is idle, slow or waits.
+ * All connections: at most `max`, and a quarter more while some are being closed. A new one always gets in, so that nobody
+ * can keep an operator out by holding connections: another one is closed for it, one that has not sent a request yet, or
+ * else one that is idle, slow or waiting.
  */
 export class Connections {
   readonly #max: number;
@@ -45,7 +48,7 @@ export class Connections {
     this.#max = max;
   }
 
-  /** Takes a new connection in. Only where all others, and a quarter more, are being worked for it is cut off. */
+  /** Accepts a new connection. It is closed only when all others, and a quarter more, are `working`. */
   admit(socket: Socket): void {
     if (this.#entries.size >= this.#max && !this.#makeRoom() && this.#isCrowded()) {
       socket.destroy();
@@ -58,7 +61,7 @@ export class Connections {
     });
   }
 
-  /** Says what a connection does from now on. @param release needed for `holding` */
+  /** Records what a connection does from now on. @param release needed for `holding` */
   enter(socket: Socket, state: ConnectionState, release?: () => void): void {
     const entry = this.#entries.get(socket);
     if (entry === undefined) return;
@@ -82,7 +85,7 @@ export class Connections {
         this.enter(socket, 'answering');
         release?.();
       } else {
-        // Its end is told in a later turn; by then it must not have made room for several.
+        // Its `close` event comes in a later turn; it must not make room for several connections until then.
         this.#forget(socket);
         socket.destroy();
       }

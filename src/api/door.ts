@@ -2,13 +2,13 @@ import { isIP } from 'node:net';
 import type { NextFunction, Request, Response } from 'express';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 
-/** What this server speaks: a page that came over https is not one of its own, though its host is the same. */
+/** The protocol of this server: a page that was loaded over https is of another origin, even if its host is the same. */
 const PROTOCOL = 'http:';
 
 /**
- * Lets a request in only when it was meant for this machine: a web page that a user of this machine has open must not
- * be able to run a command by talking to localhost, also not under a name of its own that resolves to it.
- * @param names host names that count as this machine's, beside `localhost` and IP literals
+ * Lets a request in only if it was meant for this machine. A web page that a user of this machine has open must not be able
+ * to run a command by sending requests to localhost, not even under a name of its own that resolves to it.
+ * @param names host names that count as this machine's, besides `localhost` and IP addresses
  */
 export function door(names: readonly string[]): (req: Request, res: Response, next: NextFunction) => void {
   const known = new Set(['localhost', ...names.map((name) => hostName(name.toLowerCase()))]);
@@ -21,12 +21,12 @@ export function door(names: readonly string[]): (req: Request, res: Response, ne
 
 function checkHost(req: Request, known: ReadonlySet<string>): void {
   const { host } = req.headers;
-  // Whoever passed the request on may have gone by another of them than is looked at here.
+  // A proxy in between may have gone by another of the repeated headers than the one that is checked here.
   if (req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1)
     throw invalidInput('host: the header must be given once');
   checkTarget(req);
   if (host === undefined) {
-    // Health checks of HTTP/1.0 send none; no browser leaves it out.
+    // Health checks with HTTP/1.0 send no host header; browsers always do.
     if (req.httpVersion === '1.0') return;
     throw invalidInput('host: the header is required');
   }
@@ -35,7 +35,7 @@ function checkHost(req: Request, known: ReadonlySet<string>): void {
   throw refused(`host "${host}" is not this machine's; start the daemon with --allow-host ${name} if it is`);
 }
 
-/** A target that names a host of its own, as proxies are sent, must name the one that the header does. */
+/** A target with a host in it, as sent to proxies, must name the same host as the header. */
 function checkTarget({ originalUrl: url, headers }: Request): void {
   if (url.startsWith('/') || url === '*') return;
   const target = URL.canParse(url) ? new URL(url) : undefined;
@@ -47,13 +47,13 @@ function checkOrigin(req: Request): void {
   const { origin } = req.headers;
   if (origin !== undefined && !isOwnOrigin(origin, req.headers.host))
     throw refused(`requests from the web page ${origin} are not allowed`);
-  // Repeated headers come as one, joined by commas.
+  // Repeated headers are joined by commas.
   const isCrossSite = req.get('sec-fetch-site')?.includes('cross-site') === true;
   if (isCrossSite && !isFollowedLink(req))
     throw refused('requests from web pages of other sites are not allowed');
 }
 
-/** A link that a person has clicked opens the page as its own document, which the other page cannot read. */
+/** A link that a person has clicked opens the answer as a page of its own, which the other page cannot read. */
 function isFollowedLink(req: Request): boolean {
   const { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = req.headers;
   return req.method === 'GET' && mode === 'navigate' && destination === 'document';

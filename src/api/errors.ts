@@ -4,14 +4,17 @@ import type { Logger } from 'pino';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 import { sendJson } from './respond.js';
 
-/** When to try again where the queue is full or the daemon is. Nobody knows when that ends; a second is soon, and no rush. */
+/**
+ * When to try again if the queue or the daemon is busy, in seconds. Nobody knows how long that takes; a second is soon
+ * enough and no burden.
+ */
 const RETRY_AFTER_SECS = 1;
 
-/** Answers whatever was thrown: an {@link ExecgoError} as it is, anything else as `internal` without its internals. */
+/** The error handler: answers an {@link ExecgoError} as it is, and anything else as `internal` without details. */
 export function errorHandler(
   log: Logger,
 ): (error: unknown, req: Request, res: Response, next: NextFunction) => void {
-  // express tells an error handler by its four parameters.
+  // Express recognizes an error handler by its four parameters.
   return (error, req, res, _next) => {
     const known = asExecgoError(error);
     const where = { method: req.method, path: req.path };
@@ -23,13 +26,13 @@ export function errorHandler(
   };
 }
 
-/** Answers an error in the one form there is. */
+/** Answers an error as `{ error }`, the only form there is. */
 function sendError(res: Response, error: ExecgoError): void {
   if (error.httpStatus === 429 || error.httpStatus === 503) res.setHeader('retry-after', RETRY_AFTER_SECS);
   sendJson(res, { error: error.toBody() }, error.httpStatus);
 }
 
-/** @returns what is said to a request whose target has no path. */
+/** @returns the error for a request whose target has no path. */
 export function noPath(): ExecgoError {
   return invalidInput('request target: has no path');
 }
@@ -55,6 +58,6 @@ export function wrongMethod(allowed: readonly string[]): (req: Request, res: Res
 
 function asExecgoError(error: unknown): ExecgoError | undefined {
   if (error instanceof ExecgoError) return error;
-  // A path with a broken %-escape is the one thing that express itself refuses.
+  // Express itself refuses only a path with an invalid %-escape.
   return error instanceof URIError ? invalidInput('path: is not valid percent-encoding') : undefined;
 }

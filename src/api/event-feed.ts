@@ -3,23 +3,23 @@ import type { Service } from '../runtime/service.js';
 import { MAX_WAIT_MS } from './query.js';
 import { encodeSse } from './sse.js';
 
-/** Most events read at once. */
+/** How many events are read at once, at most. */
 const PAGE_EVENTS = 1_000;
 
 /**
- * After a page that was not full the next one comes no sooner than this, in milliseconds: while tasks flow, each of many
- * commits would otherwise be a write to every reader. The first event after a silence is passed on at once.
+ * After a page that was not full the next one is read no sooner than this, in milliseconds: otherwise each of many commits
+ * would be a write to every reader. The first event after a silence is passed on at once.
  */
 const PACE_MS = 10;
 
-/** How many pages, and bytes of them, are kept for readers that come a little later. */
+/** How many pages, and how many bytes of them, are kept for readers that come a little later. */
 const KEPT_PAGES = 16;
 const KEPT_BYTES = 4_194_304;
 
-/** What follows one seq, as it goes over the wire. */
+/** The events after one seq, encoded as they are sent. */
 export interface EventPage {
   text: Buffer;
-  /** Seq of the last event; the one that was asked with where none came in time. */
+  /** The seq of the last event; if none came in time, the one it was asked for. */
   lastSeq: number;
 }
 
@@ -31,7 +31,7 @@ interface Reader {
 interface Reading {
   /** Undefined while it is being read. */
   page: EventPage | undefined;
-  /** Those who ask for it and have not gone; nothing of one who has stays here. */
+  /** The readers that wait for it; one that has gone is removed. */
   readers: Set<Reader>;
   /** 0 while it is being read. */
   bytes: number;
@@ -39,8 +39,8 @@ interface Reading {
 }
 
 /**
- * The events of all tasks for any number of readers: what follows a seq is read and encoded once for all of them, and
- * waited for once.
+ * The events of all tasks for any number of readers: the events after a seq are awaited, read and encoded once for all of
+ * them.
  */
 export class EventFeed {
   readonly #readings = new Map<number, Reading>();
@@ -49,9 +49,9 @@ export class EventFeed {
   constructor(private readonly service: Pick<Service, 'events' | 'lastSeq'>) {}
 
   /**
-   * The events with `seq > afterSeq`; waits for the first one, up to a minute.
+   * The events with `seq > afterSeq`; waits up to a minute for the first one.
    * @param signal aborts when the reader has gone; when all have, reading ends
-   * @throws what reading throws
+   * @throws errors of reading
    */
   after(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
     const reading = this.#readings.get(afterSeq) ?? this.#read(afterSeq);

@@ -6,32 +6,32 @@ import { ExecgoError, invalidInput } from '../task/errors.js';
 import type { Connections } from './connections.js';
 import { InOrder } from './in-order.js';
 
-/** Long enough that a client's connections outlive a restart's pause between two of its polls. */
+/** Long enough for a client to keep its connection between two polls while a daemon restarts. */
 const KEEP_ALIVE_MS = 120_000;
-/** How long the head of a request may take, and all of it with its body: 32 MiB at some 2 Mbit/s. */
+/** How long the head of a request may take, and how long the whole request: 32 MiB at some 2 Mbit/s. */
 const HEAD_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 120_000;
-/** How often that is looked at. */
+/** How often Node checks those two. */
 const TIMEOUT_CHECK_MS = 2_000;
-/** After this long of silence the kernel begins to ask whether the peer is still there. */
+/** After this long without data the kernel begins to ask whether the peer is still there. */
 const TCP_PROBE_MS = 30_000;
 
-/** Node's code for a request that took longer than it may. */
+/** Node's error code for a request that took too long. */
 const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT';
-/** Its parser's code for what follows a request that said `connection: close`. */
+/** The parser's error code for data after a request that said `connection: close`. */
 const AFTER_LAST = 'HPE_CLOSED_CONNECTION';
 
 export interface ServerOptions {
   connections: Connections;
   log: Logger;
-  /** How long a client may take nothing of its answer, in milliseconds; 60,000 by default. */
+  /** How long a client may read nothing of its answer, in milliseconds; 60,000 by default. */
   unreadMs?: number | undefined;
 }
 
-/** What requests and answers are made as. */
+/** The classes that requests and answers are made of. */
 export type MessageKinds = Pick<http.ServerOptions, 'IncomingMessage' | 'ServerResponse'>;
 
-/** An HTTP server for `handle`, not listening yet. None of its events is left without a listener. */
+/** An HTTP server for `handle`, which does not listen yet. All its error events have listeners. */
 export function createHttpServer(
   handle: http.RequestListener,
   { connections, log, unreadMs }: ServerOptions,
@@ -44,7 +44,7 @@ export function createHttpServer(
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     keepAlive: true,
     keepAliveInitialDelay: TCP_PROBE_MS,
-    // The door refuses it, in the form that all refusals have.
+    // Middleware refuses a missing host header, with an error in our own form.
     requireHostHeader: false,
     ...kinds,
   });
@@ -56,7 +56,7 @@ export function createHttpServer(
     requests.take(req, res);
   });
   server.on('checkContinue', (req: http.IncomingMessage, res: http.ServerResponse) => {
-    // Until the body is asked for, it may or may not follow: the connection cannot be used again.
+    // The body may or may not be sent while nobody asks for it, so the connection cannot be used for another request.
     res.shouldKeepAlive = false;
     requests.take(req, res);
   });
@@ -66,9 +66,9 @@ export function createHttpServer(
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const { count, isComing } = requests.unanswered(socket);
-    // The last answer of a connection is on its way; what was sent behind its request is not read.
+    // The last answer of this connection is being sent; data after its request is ignored.
     if (error.code === AFTER_LAST && count > 0) return;
-    // What is written must be the answer to what is wrong, and not to a request before it.
+    // The refusal may be written only when no answer to an earlier request is still to be sent.
     const isItsTurn = count === 0 || (count === 1 && isComing);
     if (socket.writable && error.code !== 'ECONNRESET' && isItsTurn) refuse(refusalFor(error), socket);
     else socket.destroy();
@@ -76,7 +76,7 @@ export function createHttpServer(
   server.on('connect', (req, socket) => {
     refuse(new ExecgoError('method_not_allowed', `method not allowed: ${req.method ?? ''}`), socket);
   });
-  // Descriptors may run out while it listens; whoever could not be accepted then comes again.
+  // Accepting may fail when descriptors run out; the client then tries again.
   server.once('listening', () => {
     server.on('error', (err) => {
       log.error({ err }, 'cannot accept a connection');
@@ -91,7 +91,7 @@ function refusalFor(error: NodeJS.ErrnoException): ExecgoError {
     : invalidInput(`request: ${error.message}`);
 }
 
-/** Answers what is not HTTP, or came too slowly, as other bad input is answered. */
+/** Answers something that is not HTTP, or came too slowly, in the form of all other refusals. */
 function refuse(refusal: ExecgoError, socket: Duplex): void {
   const body = JSON.stringify({ error: refusal.toBody() });
   socket.end(

@@ -3,18 +3,18 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Connections } from './connections.js';
 
-/** Most requests of one connection that may be unanswered; a client that sends more before it reads is cut off. */
+/** How many requests of one connection may be unanswered; a client that sends more is disconnected. */
 const UNANSWERED_MAX = 100;
 
-/** A client that takes nothing of the rest of an answer for so long, in milliseconds, is cut off. */
+/** A client that reads nothing of an answer for this long, in milliseconds, is disconnected. */
 const UNREAD_MS = 60_000;
 const LONG_ANSWER_BYTES = 65_536;
 
 type Handle = (req: IncomingMessage, res: ServerResponse) => void;
 
 /**
- * Has the requests of one connection handled one after another. So each has its connection while it is handled, and
- * whatever it holds ends with that: one that waits behind another holds nothing but its head.
+ * Handles the requests of one connection one after another. So a request that is being handled has the connection for
+ * itself, and what it holds is freed when the connection ends; a request that waits holds nothing but its head.
  */
 export class InOrder {
   readonly #handle: Handle;
@@ -22,7 +22,7 @@ export class InOrder {
   readonly #unreadMs: number;
   readonly #unanswered = new WeakMap<Duplex, [IncomingMessage, ServerResponse][]>();
 
-  /** @param unreadMs how long a client may take nothing of an answer that has been sent; 60,000 by default */
+  /** @param unreadMs how long a client may read nothing of an answer that has been sent; 60,000 by default */
   constructor(handle: Handle, connections: Connections, unreadMs = UNREAD_MS) {
     this.#handle = handle;
     this.#connections = connections;
@@ -30,8 +30,8 @@ export class InOrder {
   }
 
   /**
-   * The requests of the connection that have not been answered in full, and whether the first of them is still coming and
-   * its answer has not begun.
+   * How many requests of the connection have not been fully answered; `isComing` when the first of them is still arriving
+   * and its answer has not begun.
    */
   unanswered(socket: Duplex): { count: number; isComing: boolean } {
     const queue = this.#unanswered.get(socket) ?? [];
@@ -41,7 +41,7 @@ export class InOrder {
 
   /** Handles a request now, or once those before it have been answered. */
   take(req: IncomingMessage, res: ServerResponse): void {
-    // Whoever writes to an answer sees that it has closed; without a listener the error would end the daemon as well.
+    // The code that writes the answer notices that it is closed; without a listener the error would end the daemon.
     req.on('error', () => undefined);
     res.on('error', () => undefined);
     const queue = this.#unanswered.get(req.socket) ?? [];
@@ -53,7 +53,7 @@ export class InOrder {
 
   #begin(socket: Socket, queue: [IncomingMessage, ServerResponse][]): void {
     const [current] = queue;
-    // What follows the last answer of a connection never gets it.
+    // Requests after the last answer of a connection are never answered.
     if (current === undefined || current[1].socket === null) {
       queue.length = 0;
       this.#connections.enter(socket, 'idle');
@@ -63,7 +63,7 @@ export class InOrder {
     this.#connections.enter(socket, 'working');
     res.once('prefinish', () => {
       this.#connections.enter(socket, 'answering');
-      // Most answers are out by then, and need no timer.
+      // Most answers have been sent completely by then, and need no timer.
       if (socket.writableLength > LONG_ANSWER_BYTES) socket.setTimeout(this.#unreadMs);
     });
     res.once('close', () => {

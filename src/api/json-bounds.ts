@@ -1,13 +1,13 @@
 import { invalidInput, type ExecgoError } from '../task/errors.js';
 
-/** How large a JSON text may be. */
+/** Limits for a JSON text. */
 export interface JsonBounds {
   bytes: number;
-  /** Levels of objects and arrays. */
+  /** Levels of nested objects and arrays. */
   depth: number;
   /** Keys of all objects together. */
   keys: number;
-  /** Values of all kinds together, those of keys among them. */
+  /** Values of all kinds together, including the values of keys. */
   values: number;
 }
 
@@ -15,8 +15,8 @@ const [QUOTE, COMMA, COLON, BACKSLASH] = [0x22, 0x2c, 0x3a, 0x5c];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Measures JSON as it comes, without parsing it: what is nested deeply or has very many values costs far more time and
- * memory once it is parsed than its bytes do. What is no JSON is left to the parser.
+ * Measures JSON while it arrives, without parsing it: parsing deeply nested JSON or very many values takes far more time and
+ * memory than its bytes suggest. Text that is no JSON is left to the parser.
  */
 export class JsonMeter {
   readonly #bounds: JsonBounds;
@@ -30,9 +30,9 @@ export class JsonMeter {
     this.#bounds = bounds;
   }
 
-  /** @throws ExecgoError `invalid_input` that says which bound was passed */
+  /** @throws ExecgoError `invalid_input` that says which limit was passed */
   read(chunk: Buffer): void {
-    // In local variables: a batch has tens of millions of bytes.
+    // In local variables, for speed: a batch has tens of millions of bytes.
     let [depth, keys, values] = [this.#depth, this.#keys, this.#values];
     let [inString, escaped] = [this.#inString, this.#escaped];
     let deepest = depth;

@@ -1,12 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { Request } from 'express';
 
-/** What the specification says about it. */
+/** The header's entry in the specification. */
 export const OWNER_HEADER = {
   'x-execgo-owner': "Must equal the task's owner, where it has one; in UTF-8.",
 };
 
-/** Who asks. Node reads a header as Latin-1; clients send UTF-8, and what is none is taken as it is. */
+/**
+ * The owner in whose name the request is made. Node reads a header as Latin-1, clients send UTF-8; anything else is taken as
+ * it is.
+ */
 export function ownerOf(req: Request): string | undefined {
   const text = req.get('x-execgo-owner');
   if (text === undefined) return undefined;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { taskNotFound } from '../task/errors.js';
 import { invalidInputFrom } from '../task/validate.js';
 
-/** The longest that a request is held, in milliseconds. */
+/** The longest time that a request may wait, in milliseconds. */
 export const MAX_WAIT_MS = 60_000;
 
 const once = (what: string) => z.string(`must be given once, as ${what}`);
@@ -12,7 +12,7 @@ interface WholeNumber {
   description: string;
   min?: number;
   max?: number;
-  /** Beyond `max` means `max` rather than an error. */
+  /** A value above `max` counts as `max` instead of being an error. */
   clamp?: boolean;
 }
 
@@ -39,19 +39,19 @@ export function oneOf<const T extends [string, ...string[]]>(words: T, descripti
   return z.enum(words, `must be given once, as ${words.join(' or ')}`).describe(description);
 }
 
-/** A query parameter that is any text but the empty one. */
+/** A query parameter that is any text except the empty one. */
 export function word(description: string) {
   return once('text').min(1, 'must not be empty').describe(description);
 }
 
-/** `wait_ms`, as several routes have it. */
+/** The `wait_ms` of several routes. */
 export const waitMs = wholeNumber({
   description: `Milliseconds to wait for what is asked for; more than ${MAX_WAIT_MS} means ${MAX_WAIT_MS}.`,
   max: MAX_WAIT_MS,
   clamp: true,
 }).default(0);
 
-/** `after_seq`, as the event routes have it. */
+/** The `after_seq` of the event routes. */
 export const afterSeq = wholeNumber({ description: 'Only events with a greater seq.' });
 
 /**
@@ -65,8 +65,8 @@ export function parseQuery<T extends z.ZodObject>(schema: T, req: Request): z.ou
 }
 
 /**
- * The task id in the path: any text, as tasks of an older runtime may have ids that a new task may not.
- * @throws ExecgoError `not_found` where there is none
+ * The task id in the path: any text, because tasks of the older runtime may have ids that a new task may not.
+ * @throws ExecgoError `not_found` when there is none
  */
 export function taskIdOf(req: Request): string {
   const { id } = req.params;

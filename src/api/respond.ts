@@ -9,10 +9,10 @@ export function sendJson(res: Response, value: unknown, status = 200): void {
   res.writeHead(status, { 'content-type': JSON_TYPE, 'content-length': body.length }).end(body);
 }
 
-/** Below this, one copy costs less than further writes to the connection. */
+/** In bytes: up to this size, joining the pieces costs less than one write for each. */
 const COPY_BYTES = 65_536;
 
-/** Answers JSON that is already encoded; long texts are not copied. */
+/** Answers JSON that is encoded already; long texts are not copied. */
 export function sendEncoded(res: Response, pieces: EncodedJson): void {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length });

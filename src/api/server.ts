@@ -6,23 +6,23 @@ import { errorHandler, noPath } from './errors.js';
 import { createHttpServer, type MessageKinds, type ServerOptions } from './http-server.js';
 import type { Waiters } from './waiters.js';
 
-/** How long `stop` lets answers in progress take. */
+/** How long `stop` waits for answers in progress, in milliseconds. */
 const STOP_GRACE_MS = 5_000;
 
-/** Where to listen: an address, a socket that somebody passed (systemd), or a Unix socket with these rights. */
+/** Where to listen: an address, a socket that systemd has passed, or a Unix socket with this mode. */
 export type ListenAddress =
   { host: string; port: number } | { fd: number } | { socketPath: string; mode: number };
 
 /**
  * Serves `app`.
- * @throws a system error when that address cannot be had (EADDRINUSE, EACCES, …)
+ * @throws a system error when it cannot listen there (EADDRINUSE, EACCES, …)
  */
 export async function listen(app: Express, address: ListenAddress, options: ServerOptions): Promise<Server> {
   const refuse = errorHandler(options.log);
   const server = createHttpServer(
     (req, res) => {
       const [request, response] = [req as Request, res as Response];
-      // A target without any path, such as "http://", is brought to no route and no other handler.
+      // A target without a path, such as "http://", matches no route and no other handler.
       app(request, response, (error: unknown) => {
         refuse(error ?? noPath(), request, response, () => undefined);
       });
@@ -43,8 +43,8 @@ export async function listen(app: Express, address: ListenAddress, options: Serv
 }
 
 /**
- * Express gives every request and every answer its own prototypes, and V8 is slow with what changes its prototype. Those
- * that are made with them stay as they are.
+ * Express changes the prototypes of every request and answer, which makes V8 slow. Objects that are made with those
+ * prototypes are not changed.
  */
 function messageKinds(app: Express): MessageKinds {
   class AppRequest extends IncomingMessage {}
@@ -58,7 +58,7 @@ function messageKinds(app: Express): MessageKinds {
 
 function bind(server: Server, address: ListenAddress): void {
   if ('socketPath' in address) {
-    // The socket is bound inside `listen`, with the rights that the umask of that moment leaves.
+    // `listen` makes the socket, with the mode that the present umask leaves.
     const umask = process.umask(0o777 & ~address.mode);
     try {
       server.listen(address.socketPath);
@@ -71,7 +71,7 @@ function bind(server: Server, address: ListenAddress): void {
 
 /** Removes a Unix socket on which nobody listens any more. */
 async function removeStale(socketPath: string): Promise<void> {
-  // Connecting to a file of another kind is refused, too.
+  // A regular file would refuse connections too, so its kind is checked first.
   const stat = lstatSync(socketPath, { throwIfNoEntry: false });
   if (stat?.isSocket() !== true || stat.uid !== (process.geteuid?.() ?? stat.uid)) return;
   const code = await new Promise<string | undefined>((resolve) => {
@@ -87,8 +87,8 @@ async function removeStale(socketPath: string): Promise<void> {
 }
 
 /**
- * Stops serving: what waits is answered as it is, streams end, answers in progress get `graceMs` milliseconds.
- * Resolves when no connection is left.
+ * Stops serving: waiting requests are answered with what there is, streams end, answers in progress get `graceMs`
+ * milliseconds. Resolves when no connection is left.
  */
 export async function stop(server: Server, waiters: Waiters, graceMs = STOP_GRACE_MS): Promise<void> {
   waiters.stop();

@@ -8,16 +8,16 @@ export interface ServerSentEvent {
   data: unknown;
 }
 
-/** As it goes over the wire. */
+/** The event as it is sent. */
 export function encodeSse({ id, event, data }: ServerSentEvent): string {
   const head = `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}`;
   return `${head}data: ${JSON.stringify(data)}\n\n`;
 }
 
 /**
- * Sends the headers of an answer that goes on.
- * @param heartbeatMs from one comment to the next in a silent stream
- * @returns undefined for HEAD, which asks for these headers only: its answer has ended
+ * Sends the headers of a stream.
+ * @param heartbeatMs time between two comments in a silent stream
+ * @returns undefined for HEAD, whose answer ends with the headers
  */
 export function openSse(res: Response, heartbeatMs: number): SseStream | undefined {
   res.writeHead(200, {
@@ -32,7 +32,7 @@ export function openSse(res: Response, heartbeatMs: number): SseStream | undefin
   return undefined;
 }
 
-/** An answer that goes on: `text/event-stream`, with a comment now and then while there is nothing to say. */
+/** A `text/event-stream` answer, with a comment from time to time while there is nothing to send. */
 export class SseStream {
   readonly #res: Response;
   readonly #heartbeat: NodeJS.Timeout;
@@ -48,27 +48,27 @@ export class SseStream {
     });
   }
 
-  /** Tells where a reader resumes that loses its connection before the first event. */
+  /** Tells a reader where to resume if it loses its connection before the first event. */
   position(id: string): void {
     if (this.#isOpen()) this.#res.write(`id: ${id}\n\n`);
   }
 
   /**
-   * Resolves once the reader has room for more, or is gone; not in this turn of the event loop, because a reader that takes
-   * everything at once would keep all others waiting (64 MB of output: 0.9 s).
+   * Resolves once the reader has room for more, or is gone. Never in the same turn of the event loop, because a reader that
+   * takes everything at once would keep all others waiting (64 MB of output: 0.9 s).
    */
   send(event: ServerSentEvent): Promise<void> {
     return this.sendEncoded(encodeSse(event));
   }
 
-  /** As {@link send}, for any number of events; nothing for none. */
+  /** As {@link send}, for any number of encoded events; sends nothing for none. */
   async sendEncoded(events: string | Buffer): Promise<void> {
     if (events.length === 0 || !this.#isOpen()) return;
     if (!this.#res.write(events)) await this.#room();
     await nextTurn();
   }
 
-  /** False once the answer has ended or its connection has: what is written then goes nowhere. */
+  /** False once the answer or its connection has ended: writing would have no effect. */
   #isOpen(): boolean {
     return !this.#res.writableEnded && !this.#res.destroyed;
   }
@@ -85,7 +85,7 @@ export class SseStream {
     });
   }
 
-  /** Ends the answer; the client may come back for more. */
+  /** Ends the answer; the client may connect again. */
   end(): void {
     clearInterval(this.#heartbeat);
     this.#res.end();

@@ -1,10 +1,10 @@
 import type { Response } from 'express';
 import type { Connections } from './connections.js';
 
-/** For what does not wait. */
+/** For requests that do not wait. */
 const NEVER = new AbortController().signal;
 
-/** The requests that wait for something: each ends when its client is gone, and all when the daemon stops. */
+/** The requests that wait for something. A wait ends when its client is gone, and all end when the daemon stops. */
 export class Waiters {
   readonly #open = new Set<AbortController>();
   #stopping = false;
@@ -16,9 +16,12 @@ export class Waiters {
     return this.#stopping;
   }
 
-  /** @returns a signal that aborts when the answer is finished, its client is gone, others need its place or the daemon stops */
+  /**
+   * @returns a signal that aborts when the answer is finished, its client is gone, another connection needs its place or the
+   *   daemon stops
+   */
   signal(res: Response): AbortSignal {
-    // Behind a body that nobody reads, the end of the connection would not be seen.
+    // While there is an unread body the end of the connection would not be noticed.
     res.req.resume();
     const controller = new AbortController();
     if (this.#stopping || res.closed) {
@@ -37,9 +40,9 @@ export class Waiters {
   }
 
   /**
-   * A long poll: asks with `waitMs`, and once more without waiting when the daemon stops meanwhile, or others need the connection's place.
+   * A long poll: calls `ask` with `waitMs`, and once more without waiting if the wait was ended early.
    * @returns undefined when the client has gone
-   * @throws what `ask` throws for other reasons than the signal
+   * @throws errors of `ask`, except for the signal's
    */
   async poll<T>(
     res: Response,
@@ -58,7 +61,7 @@ export class Waiters {
     }
   }
 
-  /** Ends all waiting, now and from now on. */
+  /** Ends all waits, now and from now on. */
   stop(): void {
     this.#stopping = true;
     for (const controller of this.#open) controller.abort();

@@ -5,11 +5,11 @@ import { nativePlaces, PLACE_VARIABLE } from './native-places.js';
 import { unpack } from './unpack.js';
 
 /**
- * Loads a native module that lies in the executable: it has to be a file for the system's loader. The build puts a call of
- * this in the place of what looks for that file in `node_modules`.
+ * Loads a native module that is inside the executable: the system's loader needs a file. The build replaces the code that
+ * looks for that file in `node_modules` by a call of this.
  * @param name of the asset. @param sha256 of its contents
  * @returns what the module exports
- * @throws Error that names every place that was tried, and why it does not serve
+ * @throws Error that names every directory that was tried, and why it cannot be used
  */
 export function loadNative(name: string, sha256: string): unknown {
   const uid = process.geteuid?.() ?? 0;
@@ -32,8 +32,8 @@ export function loadNative(name: string, sha256: string): unknown {
 }
 
 /**
- * Loads what is behind the descriptor, which is what was verified. It stays open: the loader takes two files that are
- * loaded under one name for the same, and the number of a closed descriptor is given out again.
+ * Loads the file behind the descriptor, which is the one that was verified. The descriptor stays open: its number is part of
+ * the file's name for the loader, which would take a second file with the same name for the first one.
  */
 function load(fd: number, path: string): unknown {
   const module = { exports: {} };

@@ -1,7 +1,7 @@
 import { getRawAsset } from 'node:sea';
 import { Script } from 'node:vm';
 
-/** A part of the program as the build wraps it: a function of what a CommonJS module is given. */
+/** A part of the program as the build wraps it: a function with the parameters of a CommonJS module. */
 type PartFunction = (
   module: { exports: unknown },
   exports: unknown,
@@ -10,10 +10,10 @@ type PartFunction = (
 ) => void;
 
 /**
- * Runs a part of the program that lies in the executable, with what V8 made of it when it was built; where flags of Node do
- * not fit that, it is compiled anew. The build puts a call of this in the place of an import of `supervisor/main`,
- * `run-daemon` and the like, so that a command does not pay for what it does not use.
- * @param name of the part. @param require that of the executable's main script: it knows the modules of Node
+ * Runs a part of the program that is inside the executable, with the code cache that V8 made when it was built; if flags of
+ * Node do not fit that cache, the part is compiled anew. The build replaces imports of `supervisor/main`, `run-daemon` and
+ * so on by a call of this, so that a command does not load what it does not use.
+ * @param name of the part. @param require that of the executable's main script, which knows Node's own modules
  * @returns what the part exports
  */
 export function loadPart(name: string, require: NodeJS.Require): unknown {
@@ -27,7 +27,7 @@ export function loadPart(name: string, require: NodeJS.Require): unknown {
   return part.exports;
 }
 
-/** The build escapes everything beyond ASCII, so that V8 keeps one byte for each character. */
+/** The build escapes all characters beyond ASCII, so that V8 needs one byte for each character. */
 function text(asset: string): string {
   return Buffer.from(getRawAsset(asset) as ArrayBuffer).toString('latin1');
 }

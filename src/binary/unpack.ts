@@ -10,29 +10,29 @@ import { replaceFile } from '../files/replace-file.js';
 const OTHERS_WRITE = 0o022;
 const OTHERS = 0o077;
 
-/** What is to be unpacked. */
+/** A file to unpack. */
 export interface Contents {
-  /** Ends in `.node`; the hash comes between. */
+  /** File name that ends in `.node`; the hash is put before that. */
   name: string;
-  /** Of the contents, in hexadecimal digits. */
+  /** Of the contents, in hexadecimal. */
   sha256: string;
-  /** Reads the contents; asked only when they have to be written. */
+  /** Reads the contents; called only when the file has to be written. */
   read: () => Buffer;
 }
 
-/** A file whose contents were verified: those of the open descriptor, whatever has its name by now. */
+/** A file whose contents were verified through the open descriptor, whatever has its name by now. */
 export interface Unpacked {
   fd: number;
   path: string;
 }
 
 /**
- * Opens the file of these contents in a directory of ours, which is made where it is missing (0700); so is the one above
- * it. A file that is missing, or is not what it should be, is written anew and renamed into place: several processes may
- * do so at once. Its name holds the hash, so that versions do not disturb each other.
+ * Opens the file with these contents in a directory of ours. A missing directory is made (0700), and so is the one above it.
+ * A file that is missing or has other contents is written and renamed into place; several processes may do so at once. The
+ * file's name contains the hash, so that versions do not disturb each other.
  * @param uid effective user of this process
- * @throws Error when the directory or the file is, or could be changed by, somebody else's; a system error: EROFS, EACCES,
- * ENOSPC
+ * @throws Error when the directory or the file belongs to another user, or another user could change it; a system error:
+ *   EROFS, EACCES, ENOSPC
  */
 export function unpack(place: string, contents: Contents, uid: number): Unpacked {
   const { name, ext } = path.parse(contents.name);
@@ -57,7 +57,7 @@ export function unpack(place: string, contents: Contents, uid: number): Unpacked
   }
 }
 
-/** @throws Error when it is not a directory of this user's that is closed to all others */
+/** @throws Error when it is not a directory of this user that is closed to all others */
 function privateDirectory(place: string, uid: number): Directory {
   const parentPath = path.dirname(place);
   makeIfMissing(() => {
@@ -90,7 +90,7 @@ function makeIfMissing(make: () => void): void {
   }
 }
 
-/** @returns undefined where nothing of that name can be trusted to be these contents */
+/** @returns undefined when there is no file of that name that certainly has these contents */
 function verified(directory: Directory, file: string, sha256: string, uid: number): number | undefined {
   let found;
   try {

@@ -1,13 +1,13 @@
 import type { Exchange, HttpTransport } from './http.js';
 
-/** How much longer than its own wait an answer may take, in milliseconds. */
+/** How much longer than its own wait a request may take, in milliseconds. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 60_000;
 
 export interface Abortable {
   signal?: AbortSignal | undefined;
 }
 
-/** What one question says besides where it goes. */
+/** The part of a request besides its method and path. */
 interface Call extends Abortable {
   query?: Exchange['query'];
   headers?: Exchange['headers'];
@@ -17,11 +17,11 @@ interface Call extends Abortable {
 }
 
 /**
- * Questions to a daemon, each with a time limit for its answer. All throw as {@link HttpTransport} does. What the answer is
- * the caller says; nothing checks it.
+ * Requests to a daemon, each with a time limit. All throw as {@link HttpTransport} does. The type of an answer is what the
+ * caller says; nothing checks it.
  */
 export class Calls {
-  /** @param timeoutMs how long an answer may take beyond what the question itself asks to wait; 60,000 by default */
+  /** @param timeoutMs how much longer than its own wait a request may take; 60,000 by default */
   constructor(
     private readonly http: HttpTransport,
     private readonly timeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,

@@ -7,14 +7,14 @@ import { SseParser, type ServerSentEvent } from './sse.js';
 export interface FollowOptions {
   path: string;
   query: Record<string, string | number | undefined>;
-  /** How long the daemon may be out of reach at a stretch, in milliseconds. */
+  /** How long the daemon may be out of reach without interruption, in milliseconds. */
   reconnectMs: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Server-sent events that go on, by `Last-Event-ID`, where a lost connection left off. Ends only when the caller stops
- * reading, and reads no faster than the caller does.
+ * Reads server-sent events; after a lost connection it goes on where it was, by `Last-Event-ID`. Ends only when the caller
+ * stops reading, and reads no faster than the caller does.
  * @throws ExecgoApiError, ExecgoConnectionError when the daemon stays away, the signal's reason when it aborts.
  */
 export async function* follow(

@@ -1,33 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isTransient } from './errors.js';
 
-/** First pause between two attempts, in milliseconds; it doubles up to {@link MAX_PAUSE_MS}. */
+/** First pause between two tries, in milliseconds; it doubles up to {@link MAX_PAUSE_MS}. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1000;
 
-/** Decides after each failure whether to try again, and waits before that. One per series of attempts. */
+/** Decides after each failure whether to try again, and waits before that. One for each series of tries. */
 export class Patience {
   readonly #limitMs: number;
   #pauseMs = FIRST_PAUSE_MS;
   #lostAt: number | undefined;
 
-  /** @param limitMs how long the daemon may be out of reach at a stretch. */
+  /** @param limitMs how long the daemon may be out of reach without interruption. */
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
   }
 
-  /** The daemon answered. */
+  /** To be called when the daemon has answered. */
   reached(): void {
     this.#lostAt = undefined;
   }
 
-  /** The daemon sent something new, so that the next loss is one of its own. */
+  /** To be called when the daemon has sent something new: the next lost connection starts a series of its own. */
   progressed(): void {
     this.reached();
     this.#pauseMs = FIRST_PAUSE_MS;
   }
 
-  /** Pauses. @throws the error itself when it is not transient or patience is over; the signal's reason when it aborts. */
+  /**
+   * Waits before the next try. @throws the error itself when it is not transient or the limit has passed; the signal's
+   * reason when it aborts.
+   */
   async afterFailure(error: unknown, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const now = performance.now();

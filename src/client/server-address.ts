@@ -1,11 +1,11 @@
-/** Where a daemon listens, in the form that node:http takes, and as people write it. */
+/** The address of a daemon, in the form that node:http needs and in the form that people write. */
 export interface ServerAddress {
   /** For messages. */
   display: string;
   connect: { host: string; port: number } | { socketPath: string };
   /** Value of the Host header. */
   hostHeader: string;
-  /** Put before every path; empty or `/prefix`. */
+  /** Path prefix; empty or `/prefix`. */
   prefix: string;
 }
 
@@ -32,8 +32,8 @@ export function parseServerAddress(server: string): ServerAddress {
 }
 
 /**
- * True for a daemon on this machine, as far as its address tells: a Unix socket, or an address of the loopback. What a
- * tunnel leads to cannot be known.
+ * True when the daemon's address is one of this machine: a Unix socket, or a loopback address. Where a tunnel leads cannot
+ * be known.
  * @throws TypeError when `server` is not an address
  */
 export function isLocalServer(server: string): boolean {

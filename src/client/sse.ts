@@ -1,11 +1,11 @@
-/** One server-sent event. `id` is the last one that was seen, as the standard has it; empty before the first. */
+/** One server-sent event. `id` is that of the last event with one, as the standard says; empty before the first. */
 export interface ServerSentEvent {
   event: string;
   data: string;
   id: string;
 }
 
-/** Parses an event stream as WHATWG HTML 9.2.6 says, whatever way its bytes are cut into chunks. */
+/** Parses an event stream as in WHATWG HTML 9.2.6, however its bytes are cut into chunks. */
 export class SseParser {
   readonly #decoder = new TextDecoder('utf-8');
   #line = '';
@@ -14,7 +14,7 @@ export class SseParser {
   #data: string[] = [];
   #id = '';
 
-  /** Also an id that came without data, which tells where to resume before anything has happened. */
+  /** Includes an id that came without data, which tells where to resume before the first event. */
   get lastEventId(): string {
     return this.#id;
   }

@@ -5,21 +5,20 @@ import type { Settings } from '../settings/settings.js';
 import { invalidInput } from '../task/errors.js';
 
 /**
- * Everything the daemon is told, checked and frozen: the settings, with paths absolute, and what follows from them. An absent
- * capacity is detected.
+ * The settings, checked and frozen, with absolute paths, and what follows from them. A capacity that is absent is detected.
  */
 export interface Config extends Settings {
-  /** `host:port`, or `unix:/path` where there is a {@link listenSocket}. */
+  /** `host:port`, or `unix:/path` if there is a {@link listenSocket}. */
   readonly listenAddr: string;
   readonly host: string;
   readonly port: number;
   readonly runtimeId: string;
-  /** The runtime id of a daemon that really listens there: the same where it was given. */
+  /** The runtime id of a daemon that listens on this address; the setting, if it is given. */
   readonly runtimeIdAt: (listenAddr: string) => string;
 }
 
 /**
- * Flags and environment → one frozen value.
+ * Makes one frozen value of flags and environment.
  * @param flags by their camel-case names, as commander gives them
  * @throws ExecgoError `invalid_input` that names the flag or variable and what it must be
  */
@@ -57,7 +56,7 @@ export function loadConfig(
   });
 }
 
-/** What the kernel takes for the path of a socket, in bytes, without the final NUL; less elsewhere than on Linux. */
+/** The longest path of a socket that the kernel accepts, in bytes, without the final NUL. */
 const SOCKET_PATH_MAX = process.platform === 'linux' ? 107 : 103;
 
 /** @throws ExecgoError `invalid_input` for a path that the kernel would cut off */

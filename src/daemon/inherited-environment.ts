@@ -4,8 +4,8 @@ import path from 'node:path';
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'USER'] as const;
 
 /**
- * What every task has of the environment that the daemon was started with, before what its request names. What npm has put
- * in front of PATH is not part of it: under `npm start` tasks would find the tools of the package that was started.
+ * The variables of the daemon's environment that every task has; its request may override them. The directories that npm
+ * puts at the front of PATH are removed: under `npm start` tasks would find the tools of the package that was started.
  */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const own: NodeJS.ProcessEnv = { ...env, PATH: withoutNpm(env) };

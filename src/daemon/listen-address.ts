@@ -9,7 +9,9 @@ import { ExecgoError, invalidInput } from '../task/errors.js';
 /** The descriptor of the first socket that systemd passes. */
 const FIRST_PASSED = 3;
 
-/** A socket passed by systemd (`LISTEN_FDS`) goes before the address: connections queue in it while the daemon restarts. */
+/**
+ * A socket passed by systemd (`LISTEN_FDS`) is preferred to the address: connections queue in it while the daemon restarts.
+ */
 export function listenAddress(config: Config, env: NodeJS.ProcessEnv): ListenAddress {
   const passed = env['LISTEN_PID'] === String(process.pid) && Number(env['LISTEN_FDS']) > 0;
   if (passed) return { fd: FIRST_PASSED };
@@ -18,15 +20,15 @@ export function listenAddress(config: Config, env: NodeJS.ProcessEnv): ListenAdd
     : { socketPath: config.listenSocket, mode: config.listenSocketMode };
 }
 
-/** Where a daemon really listens. */
+/** The address of a daemon that listens. */
 export interface Served {
-  /** `http://host:port`, or `unix:/path`: what `--server` takes. */
+  /** `http://host:port`, or `unix:/path`: a value for `--server`. */
   url: string;
-  /** `host:port` with the port that port 0 has become, or `unix:/path`. */
+  /** `host:port` with the port that was chosen for port 0, or `unix:/path`. */
   listenAddr: string;
 }
 
-/** @returns where a server that listens can be reached */
+/** @returns the address of a server that listens */
 export function whereServed(server: http.Server, config: Config): Served {
   const address = server.address();
   if (address === null || typeof address === 'string') {
@@ -39,7 +41,7 @@ export function whereServed(server: http.Server, config: Config): Served {
   return { url: `http://${listenAddr}`, listenAddr };
 }
 
-/** The path of the Unix socket that was passed: Node does not know the name of a descriptor, the kernel does. */
+/** The path of the Unix socket that was passed: Node cannot tell it from a descriptor, the kernel can. */
 function passedSocketPath(): string | undefined {
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(fs.readlinkSync(`/proc/self/fd/${FIRST_PASSED}`))?.[1];
@@ -51,10 +53,10 @@ function passedSocketPath(): string | undefined {
   }
 }
 
-/** The first port that a user who is not root may listen on, unless the system says otherwise. */
+/** Below this port only root may listen, unless the system says otherwise. */
 const FIRST_FREE_PORT = 1024;
 
-/** What stands in the way of listening, in words. @param env tells whether npm has started this process */
+/** The error for people when the daemon cannot listen. @param env tells whether npm has started this process */
 export function whyNotListening(error: unknown, config: Config, env: NodeJS.ProcessEnv): unknown {
   const code = errnoOf(error);
   const { listenSocket, listenAddr, port } = config;
@@ -80,7 +82,7 @@ export function whyNotListening(error: unknown, config: Config, env: NodeJS.Proc
   return error;
 }
 
-/** Node says EACCES for a directory that is not there, and EADDRINUSE for whatever has the name. */
+/** Node reports EACCES for a directory that does not exist, and EADDRINUSE for any file with that name. */
 function whyNoSocket(code: string, socketPath: string): ExecgoError | undefined {
   const dir = path.dirname(socketPath);
   const there = look(() => fs.lstatSync(socketPath, { throwIfNoEntry: false }));
@@ -104,7 +106,7 @@ function whyNoSocket(code: string, socketPath: string): ExecgoError | undefined 
     : undefined;
 }
 
-/** What may not be looked at is `hidden`. */
+/** `hidden` when it may not be looked at. */
 function look(at: () => fs.Stats | undefined): fs.Stats | 'hidden' | undefined {
   try {
     return at();

@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 
 /**
- * A destination for a log that must neither hold up nor end the daemon: a line that cannot be written, on a full disk
- * say, is lost, and the next one that can is followed by how many were.
+ * A destination for a log that must neither block nor end the daemon: a line that cannot be written, for example on a full
+ * disk, is dropped, and after the next line that can be written the number of dropped ones is logged.
  */
 export function lossyDestination(fd: number): DestinationStream {
   let lost = 0;

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 
-/** Connections take at most this share of the descriptors that this process may open. */
+/** The share of the descriptors of this process that connections may take. */
 const CONNECTIONS_SHARE = 0.5;
 
-/** How many connections are taken in: what was asked for, or what the limit on open files leaves room for. */
+/** How many connections to accept: the setting, or less if the limit on open files leaves no room for that. */
 export function maxConnections(config: Config, log: Logger): number {
   const openFiles = openFilesMax();
   const room = Math.max(1, Math.floor(openFiles * CONNECTIONS_SHARE));
@@ -17,7 +17,7 @@ export function maxConnections(config: Config, log: Logger): number {
   return room;
 }
 
-/** The soft limit on open files of this process, which Node has raised to the hard one; Infinity where it is not told. */
+/** The soft limit on open files of this process, which Node has raised to the hard one; Infinity when it is unknown. */
 function openFilesMax(): number {
   if (!existsSync('/proc/self/limits')) return Infinity;
   const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];

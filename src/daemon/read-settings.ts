@@ -7,7 +7,7 @@ import { invalidInput } from '../task/errors.js';
 import type { Resources } from '../task/resources.js';
 
 /**
- * Flags, else environment variables that are not empty, else defaults → values.
+ * The values of the settings: from flags, otherwise from environment variables that are not empty, otherwise the defaults.
  * @param flags by their camel-case names, as commander gives them
  * @throws ExecgoError `invalid_input` that names the flag or variable and what it must be
  */
@@ -29,7 +29,7 @@ function read(setting: Setting, flag: unknown, env: NodeJS.ProcessEnv): unknown 
   );
 }
 
-/** As it would have been given. */
+/** The default as it would have been given. */
 function defaultOf(setting: Setting): unknown {
   if (setting.kind === 'flag') return false;
   if (setting.repeatable) return [];
@@ -74,16 +74,16 @@ const wholeNumber = z
 
 const count = (min: number) => wholeNumber.refine((n) => n >= min, `must be at least ${min}`);
 
-/** A flag, or an environment variable with one of the words people use for a flag. */
+/** A flag, or an environment variable with a word that people use for yes or no. */
 const flag = z.union([z.boolean(), z.stringbool()], 'must be one of 1, true, yes, on, 0, false, no, off');
 
-/** Rights on a socket: its owner may connect, and whoever else may write. */
+/** The mode of a socket: its owner may connect, and those others who may write to it. */
 const mode = z
   .string()
   .regex(/^0?6[0246]{2}$/, 'must be an octal mode from 0600 to 0666, e.g. 0660')
   .transform((text) => parseInt(text, 8));
 
-/** @throws ExecgoError `invalid_input`, from within, in the words of what is wrong with the quota */
+/** @throws ExecgoError `invalid_input` that says what is wrong with the quota */
 const quotas = (name: string) =>
   z.array(z.string()).transform((texts): ReadonlyMap<string, Resources> => {
     try {

@@ -50,7 +50,7 @@ async function firstSignal(): Promise<string> {
   }
 }
 
-/** Where the client looks for a daemon by itself. */
+/** The address that the client uses by default. */
 const DEFAULT_URL = `http://${LISTEN_ADDR}`;
 
 function greet(url: string): void {

@@ -28,17 +28,17 @@ export interface HttpParts {
   env: NodeJS.ProcessEnv;
 }
 
-/** A daemon's HTTP side. */
+/** The HTTP side of a daemon. */
 export interface HttpSide {
   /** Where it listens: `http://host:port`, or `unix:/path`. */
   url: string;
   runtimeId: string;
-  /** Ends what waits and streams; resolves when no connection is left. */
+  /** Ends waits and streams; resolves when no connection is left. */
   stop: () => Promise<void>;
 }
 
 /**
- * Has a daemon answer. What is told of its address is where it really listens, which is known last.
+ * Starts to answer requests. The address that answers tell is the one it really listens on, which is known last.
  * @throws ExecgoError saying why it cannot listen there
  */
 export async function serveHttp(parts: HttpParts): Promise<HttpSide> {

@@ -1,27 +1,27 @@
 import { EventEmitter, once } from 'node:events';
 import type { TaskEvent } from '../task/events.js';
 
-/** Tells those who wait, after the commit, that something happened. Holds no history: readers go to the store. */
+/** Tells waiting requests, after a commit, that something happened. Keeps no history: they read the store. */
 export class Announcer {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
 
-  /** Call after the commit that wrote `events`. */
+  /** To be called after the commit that wrote `events`. */
   events(events: readonly TaskEvent[]): void {
     if (events.length > 0) this.emitter.emit('events');
   }
 
-  /** Call after the commit that made the task terminal, or deleted it. */
+  /** To be called after the commit that made the task terminal, or deleted it. */
   ended(taskId: string): void {
     this.emitter.emit(`ended:${taskId}`);
     this.emitter.emit('ended', taskId);
   }
 
-  /** Calls back after every end: a share of the ledger is free. */
+  /** Calls back after every end, when its share of the ledger is free. */
   onAnyEnd(listener: (taskId: string) => void): void {
     this.emitter.on('ended', listener);
   }
 
-  /** Call after the commit that recorded that the task's process runs. */
+  /** To be called after the commit that recorded that the task's process runs. */
   started(taskId: string): void {
     this.emitter.emit(`started:${taskId}`);
   }

@@ -11,21 +11,21 @@ import type { LiveTask, LiveTasks } from './live-tasks.js';
 import type { TaskOwner } from './files/task-owner.js';
 import type { Executor } from '../executor/executor.js';
 
-/** What the runtime is told. Milliseconds, bytes; paths are absolute. */
+/** Settings of the runtime. Milliseconds, bytes; paths are absolute. */
 export interface RuntimeSettings {
   dataDir: string;
   maxQueuedTasks: number;
-  /** For requests that name none; 0: as long as it takes. */
+  /** For requests that do not name one; 0: without limit. */
   defaultWallTimeMs: number;
-  /** What is kept of a stream from its start, where the request does not say and does not want to see more. */
+  /** How much of a stream is kept from its start, when the request does not say and its view is not larger. */
   outputKeepBytes: number;
   defaultCapabilityMode: 'adaptive' | 'strict';
   taskUser: string | undefined;
-  /** What demands of tasks are matched against. */
+  /** The machine that the demands of tasks are compared with. */
   machine: Machine;
   /** The numbers of `taskUser`; undefined also where the daemon may not switch users, and so refuses every task. */
   taskOwner: TaskOwner | undefined;
-  /** Directories in or below which a task's root file system may be. */
+  /** The directories in or below which a task's root file system may be. */
   allowRootfs: readonly string[];
   capabilities: HostCapabilities;
 }
@@ -40,19 +40,21 @@ export interface Core {
   readonly announcer: Announcer;
   readonly executor: Executor;
   readonly inlineTexts: InlineTexts;
-  /** Removes, measures and inspects files away from the event loop. */
+  /** Removes, measures and inspects files in a worker thread. */
   readonly files: FileThread;
   readonly log: Logger;
   /** Unix time in milliseconds. */
   readonly now: () => number;
-  /** Unix time in milliseconds as it was at the start, counted on by a clock that is never set: for all durations. */
+  /** Unix time at the start, plus the time since by a clock that is never set; for all durations. Milliseconds. */
   readonly steady: () => number;
-  /** What nobody can guess. */
+  /** Makes random tokens. */
   readonly newToken: () => string;
-  /** Tasks that wait and demand what this machine does not have: they are not looked at for room, and take none. */
+  /** Waiting tasks that demand what this machine does not have: the scheduler does not look at them. */
   readonly unmatched: Set<string>;
-  /** Tasks that are committed as running and whose launch never began: they get another one before anything new starts. */
+  /**
+   * Tasks that are committed as running but whose attempt never began: they get another attempt before anything new starts.
+   */
   readonly unlaunched: Set<LiveTask>;
-  /** False once the daemon is on its way out: nothing is accepted or started any more. */
+  /** False once the daemon is stopping: nothing is accepted or started any more. */
   accepting: boolean;
 }

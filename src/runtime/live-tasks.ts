@@ -39,7 +39,7 @@ export type Stop =
   /** Its wall time passed; a kill may have come after that. */
   | { first: 'timeout'; kill: KillRequest | undefined };
 
-/** How to kill: signal number and milliseconds; absent values are the launch's own. */
+/** How to kill: signal number and milliseconds; absent values are the attempt's own. */
 export interface KillRequest {
   signal?: number | undefined;
   grace_ms?: number | undefined;
@@ -52,7 +52,7 @@ interface Refusal {
   times: number;
 }
 
-/** A task that is not terminal. The record says what is committed; the rest is what is under way. */
+/** A task that has not ended. `record` is what is committed; the other fields are about what is under way. */
 export class LiveTask {
   phase: Phase;
   underWay: UnderWay | undefined;
@@ -108,7 +108,7 @@ export class LiveTask {
   }
 }
 
-/** The tasks that are accepted or running. Changed only after the database was. */
+/** The tasks that are accepted or running. Changed only after the database has been changed. */
 export class LiveTasks {
   private readonly byId = new Map<string, LiveTask>();
   private readonly launches = new Map<number, LiveTask>();

@@ -5,8 +5,8 @@ export interface Clocks {
 }
 
 /**
- * The moment on the steady clock that the wall clock dates at `atMs`: what is measured from there does not change when the
- * wall clock is set. What lies in the future for a clock that was set back is taken for now.
+ * The time on the steady clock at which the wall clock showed `atMs`: durations measured from there do not change when the
+ * wall clock is set. A time in the future, after the clock was set back, counts as now.
  * @param atMs Unix time in milliseconds
  */
 export function onSteadyClock(clocks: Clocks, atMs: number): number {

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** For how long the event loop may stand still at a time, in milliseconds. */
+/** How long the event loop may be blocked at a time, in milliseconds. */
 const TURN_MS = 10;
 
-/** Calls `each` with all items in order, in several turns of the event loop when that takes long. It must not throw. */
+/** Calls `each`, which must not throw, with all items in order; in several turns of the event loop if that takes long. */
 export async function inTurns<T, R>(items: readonly T[], each: (item: T) => R): Promise<R[]> {
   const results: R[] = [];
   let until = performance.now() + TURN_MS;

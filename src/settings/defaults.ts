@@ -1,7 +1,7 @@
-/** Defaults that every command of the client needs as well: they are read from here without the table that holds the rest. */
+/** Defaults that client commands need too; from here they can be read without loading the whole table. */
 
-/** Where a daemon listens, and is looked for. */
+/** The address on which a daemon listens, and at which clients look for it. */
 export const LISTEN_ADDR = '127.0.0.1:8080';
 
-/** Where a daemon keeps everything. */
+/** The data directory. */
 export const DATA_DIR = 'runtime-data';

@@ -1,70 +1,70 @@
 interface Common {
-  /** As it is typed, with a word for its value: `--data-dir <path>`. */
+  /** The flag and a word for its value: `--data-dir <path>`. */
   readonly flag: string;
-  /** The environment variable that stands for the flag where that is not given. */
+  /** The environment variable that is used when the flag is not given. */
   readonly env?: string;
-  /** What holds where neither is given, as it would be typed. A setting without one may be absent. */
+  /** The value when neither is given, as it would be typed. A setting without default may be absent. */
   readonly default?: string | number;
-  /** In words: what holds where there is no default, or what the default means. */
+  /** In words: the value when there is no default, or what the default means. */
   readonly otherwise?: string;
   /** May be given several times. */
   readonly repeatable?: true;
-  /** What the documentation adds to what the help says, with what joins the two. */
+  /** What the documentation adds to the help, with the text that joins the two. */
   readonly more?: string;
 }
 
-/** Words for people. What stands in backticks is typed so; what is no markdown shows them without. */
+/** Words for people. Text in backticks is to be typed; outside of markdown it is shown without them. */
 interface Explained {
-  /** What it decides. */
+  /** What the setting does. */
   readonly help: string;
 }
 
 /** A whole number, at most 2^53-1. */
 interface Count extends Common, Explained {
   readonly kind: 'count';
-  /** The least that it may be; 0 where it is not said. */
+  /** The smallest value; 0 if absent. */
   readonly min?: number;
 }
 
-/** Off unless it is given. */
+/** False unless it is given. */
 interface Flag extends Common, Explained {
   readonly kind: 'flag';
-  /** The config tells its opposite, under this name. */
+  /** The config shows the opposite value, under this name. */
   readonly opposite?: string;
 }
 
-/** One of several words, which are what its help says. */
+/** One of several words; the help lists them. */
 interface Choice extends Common {
   readonly kind: 'choice';
   readonly choices: readonly string[];
-  /** What another word is told to be, where that is not the list of them. */
+  /** The message for any other word, if it is not the list of words. */
   readonly must?: string;
 }
 
 /**
- * - `text`: anything, judged by what uses it
+ * - `text`: anything; the code that uses it checks it
  * - `word`: not empty
- * - `name`: not empty, without the blanks around it
+ * - `name`: not empty, without blanks at its ends
  * - `absolute`: an absolute path
  */
 interface Text extends Common, Explained {
   readonly kind: 'text' | 'word' | 'name' | 'absolute';
 }
 
-/** The rights on a socket, in octal. */
+/** The mode of a socket, in octal. */
 interface Mode extends Common, Explained {
   readonly kind: 'mode';
-  /** What names the socket: the config tells the rights only where there is one. */
+  /** The setting that names the socket: without a socket the config shows no mode. */
   readonly goesWith: 'listenSocket';
 }
 
-/** What one tenant may have. */
+/** The quota of one tenant. */
 interface Quota extends Common, Explained {
   readonly kind: 'quota';
   readonly repeatable: true;
 }
 
-/** Everything that is known of a setting. */
+/** Everything that is known about a setting. */
 export type Setting = Count | Flag | Choice | Text | Mode | Quota;
 
 /** The flag alone: `--data-dir`. */
@@ -72,14 +72,14 @@ export function flagOf(setting: Setting): string {
   return setting.flag.split(' ', 1)[0] ?? setting.flag;
 }
 
-/** Under which name commander hands over what was given: `dataDir`. */
+/** The name under which commander stores the value: `dataDir`. */
 export function optionOf(setting: Setting): string {
   return flagOf(setting)
     .slice('--'.length)
     .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** What the config calls it: `data_dir`. @param key its name in the table */
+/** The name in the config: `data_dir`. @param key its name in the table */
 export function toldAs(key: string, setting: Setting): string {
   return (
     (setting.kind === 'flag' ? setting.opposite : undefined) ??

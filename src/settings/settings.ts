@@ -3,8 +3,8 @@ import { DATA_DIR, LISTEN_ADDR } from './defaults.js';
 import type { Setting } from './setting.js';
 
 /**
- * The settings of `execgo serve`, each told here and nowhere else. The command line and its help, the configuration,
- * `GET /api/v1/runtime/config` and the table in `docs/operation.md` are made from it, in this order.
+ * The settings of `execgo serve`, all of which are defined here and nowhere else. The command line and its help, the
+ * configuration, `GET /api/v1/runtime/config` and the table in `docs/operation.md` are made from this table, in this order.
  */
 export const SETTINGS = {
   listenAddr: {
@@ -58,7 +58,7 @@ export const SETTINGS = {
   maxBodyBytes: {
     flag: '--max-body-bytes <n>',
     kind: 'count',
-    // The largest body there may be, that of a batch.
+    // The limit of the largest body, that of a batch.
     min: 33_554_432,
     default: 134_217_728,
     help: 'what the bodies of all requests may hold at once',
@@ -254,7 +254,7 @@ export const SETTINGS = {
   },
 } as const satisfies Readonly<Record<string, Setting>>;
 
-/** The settings with the names of their values, in their order. */
+/** The settings and the names of their values, in order. */
 export const settingList = Object.entries(SETTINGS) as readonly (readonly [keyof Settings, Setting])[];
 
 type Item<S extends Setting> = S extends { kind: 'count' | 'mode' }
@@ -273,5 +273,5 @@ type Value<S extends Setting> = S extends { kind: 'flag' }
         ? Item<S>
         : Item<S> | undefined;
 
-/** What the settings hold. */
+/** The types of the settings' values. */
 export type Settings = { readonly [Key in keyof typeof SETTINGS]: Value<(typeof SETTINGS)[Key]> };

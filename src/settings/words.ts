@@ -1,6 +1,6 @@
 import type { Setting } from './setting.js';
 
-/** What the help says of a setting, for a terminal: what it decides, its default and its environment variable. */
+/** The help of a setting, for a terminal: what it does, its default and its environment variable. */
 export function helpOf(setting: Setting): string {
   const origin = [
     ...labelled('default', [setting.default, setting.otherwise]),
@@ -10,7 +10,10 @@ export function helpOf(setting: Setting): string {
   return plain(origin === '' ? text : `${text} (${origin})`);
 }
 
-/** What the documentation says of a setting, in markdown, but for its default: more than {@link helpOf}, and its bounds. */
+/**
+ * The explanation of a setting for the documentation, in markdown, without its default: more than {@link helpOf}, and its
+ * limits.
+ */
 export function explanationOf(setting: Setting): string {
   const { more = '', env } = setting;
   const min = setting.kind === 'count' ? (setting.min ?? 0) : 0;
@@ -22,7 +25,7 @@ export function explanationOf(setting: Setting): string {
   ].join('; ');
 }
 
-/** What holds where a setting is not given, in markdown; empty for what is off then. */
+/** The value when a setting is not given, in markdown; empty for a flag that is off then. */
 export function defaultOf(setting: Setting): string {
   if (setting.kind === 'flag') return '';
   const value = typeof setting.default === 'string' ? `\`${setting.default}\`` : setting.default;

@@ -2,25 +2,25 @@ import type Database from 'better-sqlite3';
 import type { TransactionMember } from './database/group-commit.js';
 import { TASK_STATUSES, type TaskStatus } from '../task/states.js';
 
-/** Upper bounds of the duration histogram in milliseconds; a last bucket without bound follows. */
+/** Upper bounds of the buckets of the duration histogram, in milliseconds; there is one more bucket above the last. */
 export const DURATION_BUCKETS_MS = [100, 250, 500, 1000, 5000, 10_000, 30_000, 60_000, 300_000] as const;
 
-/** Totals since the database was made; none of them but `kept` ever goes down. */
+/** Totals since the database was made; only `kept` can decrease. */
 export interface Counters {
-  /** How often a status was entered. */
+  /** How many times a task entered this status. */
   entered: Record<TaskStatus, number>;
   /** Ends by error code. */
   errors: Record<string, number>;
   /** `buckets` is cumulative, one for each of {@link DURATION_BUCKETS_MS}; `sum` is milliseconds. */
   duration: { buckets: number[]; sum: number; count: number };
-  /** Tasks that have ended, are not pinned and are still there, and the bytes of those that were measured. */
+  /** Tasks that have ended, are not pinned and still exist, and the bytes of those that were measured. */
   kept: { tasks: number; bytes: number };
 }
 
 const ENTERED = 'entered.';
 const ERROR = 'error.';
 const DURATION_SUM = 'duration.sum';
-/** What is kept is what was added less what was removed. */
+/** The names of the counters for `kept`: what was added, and what was removed. */
 const KEPT = {
   tasksAdded: 'kept.tasks.added',
   tasksRemoved: 'kept.tasks.removed',
@@ -30,7 +30,7 @@ const KEPT = {
 const bucketName = (bound: number | undefined) =>
   `duration.le.${bound === undefined ? 'inf' : String(bound)}`;
 
-/** Counters in memory that are written once for each transaction, not once for each task. */
+/** Counters in memory that are written once per transaction, not once per task. */
 export class CounterTable implements TransactionMember {
   readonly #totals = new Map<string, number>();
   readonly #add: Database.Statement<[string, number]>;
@@ -56,22 +56,22 @@ export class CounterTable implements TransactionMember {
     this.#pending.push([bucketName(DURATION_BUCKETS_MS.find((bound) => ms <= bound)), 1], [DURATION_SUM, ms]);
   }
 
-  /** A task has ended that may be collected. */
+  /** To be called when a task has ended that may be collected. */
   kept(): void {
     this.#pending.push([KEPT.tasksAdded, 1]);
   }
 
-  /** The files of such a task were measured. */
+  /** To be called when the files of such a task were measured. */
   measured(bytes: number): void {
     this.#pending.push([KEPT.bytesAdded, bytes]);
   }
 
-  /** Such a task is gone. @param bytes as they were measured */
+  /** To be called when such a task was removed. @param bytes as they were measured */
   removed(bytes: number): void {
     this.#pending.push([KEPT.tasksRemoved, 1], [KEPT.bytesRemoved, bytes]);
   }
 
-  /** What is committed, from memory. */
+  /** The committed values, from memory. */
   read(): Counters {
     const total = (name: string) => this.#totals.get(name) ?? 0;
     const entered = Object.fromEntries(TASK_STATUSES.map((s) => [s, total(ENTERED + s)]));

@@ -5,7 +5,7 @@ import { parseJson } from './database/json.js';
 import { RowReader } from './row-reader.js';
 import type { EventType, NewEvent, TaskEvent } from '../task/events.js';
 
-/** Columns as they are: an older database may hold anything in those without a type. */
+/** Columns as they were stored: an older database may hold anything in those typed `unknown`. */
 interface EventRow {
   seq: number;
   task_id: string;
@@ -20,7 +20,7 @@ const COLUMNS = 'seq, task_id, event_type, timestamp_ms, message, data_json';
 /** The events of all tasks, in one sequence that never reuses a number. */
 export class EventLog implements TransactionMember {
   readonly #db: Database.Database;
-  /** Statement that inserts n events at once, at index n. */
+  /** The statement that inserts n events at once is at index n. */
   readonly #inserts: (Database.Statement | undefined)[] = [];
   readonly #ofTask: Database.Statement<[string, number, number], EventRow>;
   readonly #ofAll: Database.Statement<[number, number], EventRow>;
@@ -35,7 +35,7 @@ export class EventLog implements TransactionMember {
     this.#ofAll = db.prepare(`SELECT ${COLUMNS} FROM task_events WHERE seq > ? ORDER BY seq LIMIT ?`);
     const ever = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").pluck().get();
     const last = db.prepare('SELECT max(seq) FROM task_events').pluck().get();
-    // Whatever became of SQLite's own count: a number that is there cannot be given again.
+    // Even if SQLite's own count is wrong: a number that is in the table must not be given again.
     this.#written = this.#committed = Math.max(0, ...[ever, last].filter((seq) => typeof seq === 'number'));
     if (this.#committed >= Number.MAX_SAFE_INTEGER)
       throw new ExecgoError(
@@ -97,7 +97,7 @@ export class EventLog implements TransactionMember {
   }
 
   flush(): void {
-    // Events are written where they happen.
+    // Events are written when they are appended.
   }
 
   committed(): void {

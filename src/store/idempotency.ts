@@ -3,19 +3,21 @@ import { ExecgoError } from '../task/errors.js';
 import type { NewTask, RequestHash } from './records.js';
 import type { RetentionClock } from './retention-clock.js';
 
-/** What a key stood for when it was first used. */
+/** The use that a key was first made of. */
 interface UsedKey {
   task_id: string;
   request_hash: string;
 }
 
-/** Where a key stands in its table. */
+/** The primary key of its table. */
 interface KeyName {
   tenant: string;
   key: string;
 }
 
-/** Idempotency keys, per tenant. They outlive their tasks: a replay gets the first answer also after collection. */
+/**
+ * Idempotency keys, per tenant. They outlive their tasks: a replay gets the first answer even after the task was collected.
+ */
 export class IdempotencyKeys {
   readonly #find: Database.Statement<[string, string], UsedKey>;
   readonly #insert: Database.Statement<[string, string, string, string, number, number]>;
@@ -41,8 +43,8 @@ export class IdempotencyKeys {
   }
 
   /**
-   * The id of the task that this key and this request were first used for; undefined for a key that is free. A read.
-   * @throws ExecgoError `conflict` when the key stands for another request
+   * The id of the task for which this key was first used; undefined for a key that is free. Only reads.
+   * @throws ExecgoError `conflict` when the key was used with another request
    */
   lookUp(tenant: string | undefined, key: string, hash: RequestHash): string | undefined {
     const used = this.#find.get(tenant ?? '', key);
@@ -52,7 +54,7 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Takes the task's key, if it has one and it is free.
+   * Records the task's key, if it has one and the key is free.
    * @returns as {@link lookUp}, with its error
    */
   claim(task: NewTask): string | undefined {
@@ -68,14 +70,14 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Keys that were first used so long ago or earlier, oldest first. A read.
+   * Keys that were first used this long ago or earlier, oldest first. Only reads.
    * @param ageMs by the retention clock
    */
   olderThan(ageMs: number, limit: number): KeyName[] {
     return this.#oldest.all(this.clock.now() - ageMs, limit);
   }
 
-  /** Ends a key: it is free from then on. To be called inside of a transaction. */
+  /** Deletes a key, which can be used again then. To be called in a transaction. */
   delete({ tenant, key }: KeyName): void {
     this.#delete.run(tenant, key);
   }

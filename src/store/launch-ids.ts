@@ -2,8 +2,8 @@ import type Database from 'better-sqlite3';
 import type { TransactionMember } from './database/group-commit.js';
 
 /**
- * The sequence of launch ids. It may skip numbers, which a failed transaction leaves behind, but never gives one twice:
- * an id leaves the daemon only after the transaction that recorded it.
+ * The sequence of launch ids, the ids of attempts. A failed transaction may leave a gap, but no number is given twice: an id
+ * leaves the daemon only after the transaction that recorded it.
  */
 export class LaunchIds implements TransactionMember {
   readonly #save: Database.Statement<[number]>;
@@ -25,7 +25,7 @@ export class LaunchIds implements TransactionMember {
   }
 
   rewind(): void {
-    // A number that was given stays given.
+    // After a rollback, numbers that were given are not given again.
   }
 
   flush(): void {

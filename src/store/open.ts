@@ -12,16 +12,16 @@ export interface StoreOptions {
   now: () => number;
   /** Time since boot, in milliseconds; the system's own by default. */
   uptimeMs?: (() => number) | undefined;
-  /** Differs from boot to boot; without it, boots are told apart by the uptime alone. */
+  /** Differs from boot to boot; if it is missing, a reboot is recognized by the uptime. */
   bootId?: string | undefined;
-  /** Refuse a database that is missing or must be brought up to date, rather than make or change it. */
+  /** Refuse a database that is missing or must be brought up to date, instead of making or changing it. */
   asItIs?: boolean | undefined;
 }
 
 /**
- * Opens the store of a data directory, making or migrating its database.
+ * Opens the store of a data directory; makes or migrates its database.
  * @throws ExecgoError `internal` with a message for people: a newer database, a changed checksum, a damaged or read-only
- * file, another owner. The file is left as it was.
+ *   file, another owner. The file is left as it was.
  */
 export function openStore(options: StoreOptions): Store {
   const { now, uptimeMs = systemUptime(), bootId = '', asItIs = false } = options;

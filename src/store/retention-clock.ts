@@ -1,4 +1,4 @@
-/** A reading of the retention clock with what stood on the other clocks then. Milliseconds. */
+/** A time of the retention clock, with the times of the other clocks at that moment. Milliseconds. */
 export interface ClockMark {
   clock_ms: number;
   wall_ms: number;
@@ -10,16 +10,16 @@ export interface ClockMark {
 export interface ClockSources {
   /** Unix time; may be set at any moment. */
   wallMs: () => number;
-  /** Time since boot, also the part that was slept; nobody can set it. */
+  /** Time since boot, including the time that the machine slept; nobody can set it. */
   uptimeMs: () => number;
-  /** Differs from boot to boot; empty where there is none. */
+  /** Differs from boot to boot; empty if there is none. */
   bootId: string;
 }
 
 /**
- * The clock by which the age of results is told. It begins with the wall clock and then goes on with the uptime of the
- * machine, also while no daemon runs, so that setting the wall clock makes nothing older. Across a boot only the wall
- * clock can tell how long the machine was off; it is believed as far as it went forward. Never goes back.
+ * The clock that measures the age of results. It starts with the wall clock's time and then advances with the uptime of the
+ * machine, even while no daemon runs, so that setting the wall clock makes nothing older. After a reboot only the wall clock
+ * can tell how long the machine was off, and it is believed if it went forward. The clock never goes back.
  */
 export class RetentionClock {
   #clockMs: number;
@@ -34,7 +34,7 @@ export class RetentionClock {
     this.#clockMs = mark === undefined ? sources.wallMs() : mark.clock_ms + this.#passedSince(mark);
   }
 
-  /** Milliseconds; only the difference of two readings means anything. */
+  /** In milliseconds; only differences between two times have a meaning. */
   now(): number {
     const uptime = this.sources.uptimeMs();
     this.#clockMs += Math.max(0, uptime - this.#uptimeMs);
@@ -42,7 +42,7 @@ export class RetentionClock {
     return Math.floor(this.#clockMs);
   }
 
-  /** What the next {@link RetentionClock} goes on from. */
+  /** The mark to save, from which the next {@link RetentionClock} goes on. */
   mark(): ClockMark {
     const clock_ms = this.now();
     const { wallMs, bootId } = this.sources;

@@ -2,29 +2,29 @@ import type { Logger } from 'pino';
 import { isDiskFull, isErrno } from '../files/errno.js';
 import { ExecgoError } from '../task/errors.js';
 
-/** How long until the second try, and at most between two tries. Milliseconds. */
+/** How long to wait before the second try, and at most between two tries. Milliseconds. */
 const FIRST_MS = 100;
 const LONGEST_MS = 2000;
-/** Tries while descriptors, memory or processes are short: half a minute. */
+/** How often to try while descriptors, memory or processes are short: half a minute. */
 const SHORTAGE_TRIES = 18;
 
 export interface RetryOptions {
   log: Pick<Logger, 'info' | 'error'>;
-  /** What cannot be done, in words: `cannot write down how a task ended`. */
+  /** What failed, in words: `cannot write down how a task ended`. */
   what: string;
-  /** Of what it is told in the log. */
+  /** Fields for the log. */
   about?: object;
-  /** False once nobody needs it any more. */
+  /** False once the action is not needed any more. */
   lasts: () => boolean;
-  /** Called when a try has failed and there will be another. */
+  /** Called when a try has failed and another one will follow. */
   onDelay?: (() => void) | undefined;
-  /** Which errors another try may get over, by default {@link mayPass}. @param tries how many there were */
+  /** Whether to try again after this error, by default {@link mayPass}. @param tries how many there were */
   counts?: (error: unknown, tries: number) => boolean;
 }
 
 /**
- * True for what passes by itself: a full disk and a busy store, however long that takes; a shortage of descriptors, memory
- * or processes, for a while. Anything else is the same at the next try.
+ * True for failures that pass by themselves: a full disk and a busy store, however long that takes; a shortage of
+ * descriptors, memory or processes, for a while. After any other error the next try would fail too.
  */
 export function mayPass(error: unknown, tries: number): boolean {
   if (error instanceof ExecgoError) return ['insufficient_storage', 'unavailable'].includes(error.code);
@@ -38,8 +38,9 @@ export function backOffMs(tries: number): number {
 }
 
 /**
- * Tries until it is done. The first failure is logged with its stack, and that it could be done in the end.
- * @throws what the last try failed with, once that does not count or nobody needs it any more; it is logged then
+ * Repeats an action until it succeeds. Logs the first failure with its stack, and a success after failures.
+ * @throws the error of the last try, when it is not to be repeated or the action is not needed any more; it has been logged
+ *   then
  */
 export async function retry<T>(action: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { log, what, about, lasts, onDelay, counts = mayPass } = options;

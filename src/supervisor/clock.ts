@@ -1,4 +1,4 @@
-/** Unix time to tell people, and a clock that never jumps to measure with. Both in milliseconds. */
+/** Unix time, to tell people, and a clock that never jumps, to measure durations. Both in milliseconds. */
 export interface Clock {
   now(): number;
   monotonic(): number;

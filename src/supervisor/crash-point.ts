@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 
-/** Where a test can make the supervisor die: the moments between which a crash must lose nothing. */
+/** Steps at which a test can make the supervisor die. A crash at any of them must lose nothing. */
 export type CrashPoint =
   | 'before_began'
   | 'after_began'
@@ -11,16 +11,16 @@ export type CrashPoint =
   | 'before_ack_journal';
 
 /**
- * Kills this process with SIGKILL when `EXECGO_SUPERVISOR_CRASH_AT` names this point. A daemon passes that variable on to
- * the supervisors that it starts and takes no notice of it; tasks never inherit it.
+ * Kills this process with SIGKILL when `EXECGO_SUPERVISOR_CRASH_AT` names this step. The daemon only passes the variable on
+ * to the supervisors that it starts; tasks never inherit it.
  */
 export function crashPoint(point: CrashPoint): void {
   dieAt(point, process.env['EXECGO_SUPERVISOR_CRASH_AT']);
 }
 
 /**
- * Kills this process with SIGKILL when `where` is `<point>`, or `<point>@<file>` and that file is still there: it is
- * removed first, so that only one of several processes dies.
+ * Kills this process with SIGKILL when `where` is `<point>`, or `<point>@<file>` and the file exists. The file is removed
+ * first, so that only one of several processes dies.
  */
 export function dieAt(point: string, where: string | undefined): void {
   if (where === undefined) return;

@@ -11,13 +11,13 @@ import { SupervisorServer } from './wire/server.js';
 import { makeSocketPlace } from './wire/socket-path.js';
 import { Supervisor } from './run/supervisor.js';
 
-/** How long a supervisor that has nothing to do waits for a daemon, in milliseconds. */
+/** How long a supervisor without tasks waits for a daemon, in milliseconds. */
 const DEFAULT_IDLE_EXIT_MS = 5000;
-/** How long tasks whose data directory was deleted are waited for beyond their own grace. */
+/** How much longer than their grace to wait for the ends of tasks whose data directory was deleted, in milliseconds. */
 const LAST_LOOK_MS = 100;
 
 interface SupervisorProcessOptions {
-  /** `<data-dir>/supervisor/<incarnation>`, absolute, with the secret in it. */
+  /** The supervisor's directory, `<data-dir>/supervisor/<incarnation>`, absolute, which holds the secret. */
   dir: string;
   incarnation: string;
   version: string;
@@ -26,10 +26,10 @@ interface SupervisorProcessOptions {
 }
 
 /**
- * Is the supervisor until it exits by itself: when nothing runs, nothing is unacknowledged and no daemon has been connected
- * for `idleExitMs`; when it was told to drain and everything is acknowledged; or when its socket's path no longer leads to
- * it, after ending its tasks. SIGTERM, SIGINT and SIGHUP end it as soon as it has nothing to do, and not before: stopping a
- * service must not end tasks, which its daemon may come back for.
+ * Runs the supervisor until it exits by itself: when no task runs, every end is acknowledged and no daemon has been
+ * connected for `idleExitMs`; when it was told to drain and every end is acknowledged; or, after ending its tasks, when the
+ * path of its socket does not lead to it any more. On SIGTERM, SIGINT and SIGHUP it ends as soon as it has nothing to do,
+ * and not before: stopping a service must not end tasks, because its next daemon will look for them.
  * @returns once it listens.
  * @throws Error when it cannot start.
  */
@@ -93,14 +93,14 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
       if (supervisor.isIdle) exit();
     });
   await server.listen();
-  // The tasks outweigh whatever one handler could not deal with.
+  // An error in one handler must not end the tasks.
   process.on('uncaughtException', (error) => log('uncaught error', { error: error.stack ?? String(error) }));
   reconsider();
 }
 
 /**
  * The command line of `execgo internal-supervisor`.
- * @throws Error on arguments that {@link startSupervisor} does not give, and when it cannot start.
+ * @throws Error for arguments that the daemon does not give, and when it cannot start.
  */
 export async function supervisorMain(argv: string[]): Promise<void> {
   const { values } = parseArgs({

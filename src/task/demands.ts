@@ -1,6 +1,6 @@
 import type { TaskRequest } from './request.js';
 
-/** What this machine is to a task that demands something of it. */
+/** The properties of this machine that a task can demand. */
 export interface Machine {
   hostname: string;
   /** `--profile`. */
@@ -14,14 +14,14 @@ export interface UnmetDemand {
   demand: 'hostname' | 'profile' | 'tags';
   wanted: string | string[];
   has: string | readonly string[] | undefined;
-  /** The demand and what this machine has, in words. */
+  /** In words: the demand, and what this machine has instead. */
   detail: string;
 }
 
 /**
  * The first demand of a request that this machine does not meet; undefined when it meets all of them. Host names are
- * compared without letter case, and a name without a dot also meets the first part of the machine's. Profiles and tags are
- * compared as they are; every tag is wanted.
+ * compared without regard to case, and a name without a dot also matches the first part of the machine's. Profiles and tags
+ * are compared exactly; the machine must have every tag.
  */
 export function unmetDemand({ policy }: TaskRequest, machine: Machine): UnmetDemand | undefined {
   const { hostname, profile, tags = [] } = policy.demands ?? {};
@@ -44,7 +44,7 @@ export function unmetDemand({ policy }: TaskRequest, machine: Machine): UnmetDem
   };
 }
 
-/** Names that are shown of a longer list. */
+/** How many names of a longer list are shown. */
 const SHOWN = 10;
 
 function shortList(names: readonly string[]): string {

@@ -2,7 +2,7 @@ import type { EventType, TaskEvent } from './events.js';
 import { isPlainObject } from './plain-object.js';
 import { RESOURCE_KEYS, type ResourceKey } from './resources.js';
 
-/** What a resource is called in a sentence, behind its number. */
+/** What to call a resource after its number. */
 const UNITS: Readonly<Record<ResourceKey, string>> = {
   task_slots: 'slots',
   cpu_millis: 'thousandths of a core',
@@ -10,7 +10,7 @@ const UNITS: Readonly<Record<ResourceKey, string>> = {
   pids: 'processes',
 };
 
-/** What each kind of event says when nothing better is known of it. */
+/** The sentence for each type of event, used when there is nothing more specific. */
 const SENTENCES: Readonly<Record<EventType, string>> = {
   submitted: 'task submitted',
   accepted: 'task accepted: it is written down and waits for room',
@@ -28,8 +28,8 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
 };
 
 /**
- * What an event says in words, for people and for clients that show it: the message that was stored with it, else one
- * made of its type and data. Events of the older runtime, and most of ours, are stored without one.
+ * An event in words, for people and for clients that show it: the message stored with it, or else one made from its type and
+ * data. Events of the older runtime, and most of ours, are stored without a message.
  */
 export function eventMessage({
   event_type,
@@ -38,14 +38,14 @@ export function eventMessage({
 }: Pick<TaskEvent, 'event_type' | 'message' | 'data'>): string {
   if (message !== null && message !== '') return message;
   const detail = detailOf(event_type, data);
-  // An older database may hold types that nobody knows.
+  // An older database may hold unknown types.
   const sentence = Object.hasOwn(SENTENCES, event_type) ? SENTENCES[event_type] : event_type;
   return detail === undefined ? sentence : `${sentence}: ${detail}`;
 }
 
 /**
- * The data of an event as it is told. A reservation stands there by itself; earlier versions stored it as the one member
- * of an object.
+ * The data of an event as it is sent. Earlier versions stored a reservation as the only member of an object; it is sent
+ * without that object.
  */
 export function eventData({ event_type, data }: Pick<TaskEvent, 'event_type' | 'data'>): unknown {
   if (event_type !== 'resource_reserved' && event_type !== 'resource_released') return data;

@@ -25,7 +25,7 @@ export interface TaskEvent {
   data: unknown;
 }
 
-/** An event that has no `seq` yet: the store gives it one as it is written. */
+/** An event that has no `seq` yet: the store assigns it when it writes the event. */
 export interface NewEvent {
   event_type: EventType;
   timestamp_ms: number;
@@ -33,7 +33,7 @@ export interface NewEvent {
   data?: unknown;
 }
 
-/** The Go client's word for each event type; `task_progressed` for what has none of its own. */
+/** The name that the Go client has for each event type; `task_progressed` for types it does not know. */
 export const CLIENT_EVENT_WORD: Readonly<Record<EventType, string>> = {
   submitted: 'task_submitted',
   accepted: 'task_accepted',

@@ -1,8 +1,8 @@
-/** One thing that `execgo doctor` has looked at. */
+/** The result of one check of `execgo doctor`. */
 export interface Finding {
-  /** What was looked at, such as `database`. */
+  /** What was checked, such as `database`. */
   check: string;
-  /** `note`: something this host cannot do, or that is worth knowing; only a `problem` needs somebody to act. */
+  /** `note`: something this host cannot do, or that is worth knowing. Only a `problem` needs somebody to act. */
   level: 'ok' | 'note' | 'problem';
   message: string;
   /** What to do about it. */

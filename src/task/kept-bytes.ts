@@ -1,8 +1,8 @@
 import type { TaskRequest } from './request.js';
 
 /**
- * How much of a stream is kept from its start, in bytes: at least what a status shows of it.
- * @param byDefault where the request does not say: one that an earlier version accepted never does
+ * How many bytes of a stream are kept from its start: at least as many as a status shows.
+ * @param byDefault used when the request does not say, which requests of earlier versions never do
  */
 export function keptBytes(
   limits: TaskRequest['limits'],

@@ -1,7 +1,7 @@
 import type { Cause } from './causes.js';
 import type { TaskStatus } from './states.js';
 
-/** Which tasks a list shows, and in which order. All given conditions hold at once. */
+/** Which tasks a list shows, and in which order. All conditions that are given must hold. */
 export interface ListQuery {
   status?: TaskStatus[] | undefined;
   cause?: Cause | undefined;

@@ -1,4 +1,4 @@
-/** Metadata key that keeps a task from being collected while its value is `true`. */
+/** A task with this metadata key set to `true` is not collected. */
 const PIN_KEY = 'execgo.pin';
 
 /** True for a task that garbage collection must leave alone. */

@@ -1,11 +1,11 @@
 import { invalidInput } from './errors.js';
 
-/** Bounds of one request; a command line has far fewer of any of them. */
+/** Limits for one request; a command line has far fewer of any of these. */
 const MAX_DEPTH = 64;
 export const MAX_KEYS = 10_000;
 export const MAX_VALUES = 50_000;
 
-/** A value on the way from the body to what is looked at. */
+/** A value that is still to be checked. */
 interface Step {
   value: unknown;
   key: string;
@@ -14,9 +14,9 @@ interface Step {
 }
 
 /**
- * Checks what no schema does, before one is asked: that a body is not nested deeply and has not too many keys and values,
- * and that no key is `__proto__`, which is one like others in JSON but is lost when an object is copied.
- * @throws ExecgoError `invalid_input`, naming the bound or the key
+ * Checks what no schema does, before validation: that a body is not nested too deeply and has not too many keys and values,
+ * and that no key is `__proto__`, which JSON allows but copying an object drops.
+ * @throws ExecgoError `invalid_input`, naming the limit or the key
  */
 export function checkShape(body: unknown): void {
   const steps: Step[] = [{ value: body, key: '', depth: 0, parent: undefined }];

@@ -1,4 +1,4 @@
-/** The five statuses the outside world sees. Any other word makes an existing client poll forever. */
+/** The five statuses that clients see. An existing client that sees any other word polls forever. */
 export const TASK_STATUSES = ['accepted', 'running', 'success', 'failed', 'cancelled'] as const;
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 

@@ -3,24 +3,24 @@ import path from 'node:path';
 import { canNameDirectory } from './ids.js';
 import type { Execution, TaskRequest } from './request.js';
 
-/** Names inside the data directory. */
+/** Names in the data directory. */
 export const TASKS = 'tasks';
 export const TRASH = 'trash';
 
-/** Names inside a task's directory. */
+/** Names in a task's directory. */
 export const TASK_FILES = { workspace: 'workspace', request: 'request.json', result: 'result.json' } as const;
 
-/** File names of scripts, by a word in the interpreter's name. */
+/** File name endings of scripts, by a word in the interpreter's name. */
 const SCRIPT_ENDINGS: readonly (readonly [word: string, ending: string])[] = [
   ['python', 'py'],
   ['zsh', 'zsh'],
   ['node', 'js'],
 ];
 
-/** Where a task's files are. Absolute. */
+/** The paths of a task's files, absolute. */
 export interface TaskPaths {
   task_dir: string;
-  /** Where the program starts, unless the request names a directory. */
+  /** The directory in which the program starts, unless the request names another. */
   workspace_dir: string;
   request_path: string;
   result_path: string;
@@ -30,7 +30,7 @@ export interface TaskPaths {
 }
 
 /**
- * Where a task's files are: `tasks/<id>/…`. It follows from the id, wherever the data directory is moved to.
+ * The paths of a task's files, `tasks/<id>/…`. They follow from the id, so that the data directory can be moved.
  * @param dataDir absolute, without a `/` at its end
  */
 export function taskPaths(dataDir: string, taskId: string, request: TaskRequest): TaskPaths {
@@ -54,7 +54,7 @@ export function logName(stream: 'stdout' | 'stderr'): string {
   return `${stream}.log`;
 }
 
-/** The ring file with the last bytes of a stream that is not kept whole. */
+/** The ring file with the last bytes of a stream of which some were not kept. */
 export function tailName(stream: 'stdout' | 'stderr'): string {
   return `${stream}.tail`;
 }
@@ -67,7 +67,10 @@ export function scriptName(execution: Execution): string | undefined {
   return `script.${ending}`;
 }
 
-/** A task whose id can name no directory has no files: nothing is ever made at the place that stands for them. */
+/**
+ * The name of a task's directory. A task whose id cannot name a directory has no files: it gets a name under which nothing
+ * is ever made.
+ */
 export function directoryName(taskId: string): string {
   return canNameDirectory(taskId) ? taskId : `%${createHash('sha256').update(taskId).digest('hex')}`;
 }

@@ -4,7 +4,7 @@ import { descendantsOf } from '../../sandbox/process/process-identity.js';
 import { launchName } from './launch-spec.js';
 import type { Attempt } from '../executor.js';
 
-/** The processes of an attempt that runs. @param pid its first */
+/** The processes of a running attempt. @param pid of its first process */
 export function attemptPids(
   { incarnation, launch_id }: Attempt,
   pid: number,
@@ -12,6 +12,6 @@ export function attemptPids(
 ): number[] {
   const cgroup = cgroupSpec(layout, launchName(incarnation, launch_id), {});
   const inside = cgroup === undefined ? [] : cgroupPids(cgroup);
-  // It is moved into its cgroup soon after its start only, and with bad luck never.
+  // The first process is moved into the attempt's cgroup only soon after its start, and sometimes never.
   return inside.includes(pid) ? inside : [...new Set([pid, ...descendantsOf(pid), ...inside])];
 }

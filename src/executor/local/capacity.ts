@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import type { Resources } from '../../task/resources.js';
 
-/** What was set by hand; the rest is detected. */
+/** Amounts that the operator has set; the others are detected. */
 export interface CapacitySettings {
   taskSlots: number;
   cpuMillis: number | undefined;
@@ -20,14 +20,14 @@ export function detectCapacity(set: CapacitySettings): Resources {
   };
 }
 
-/** The smaller of what the machine has and what the daemon's own cgroup allows. */
+/** The memory of the machine, or the limit of the daemon's own cgroup if that is lower. */
 function memory(): number {
   const total = os.totalmem();
   const constrained = process.constrainedMemory();
   return constrained > 0 && constrained < total ? constrained : total;
 }
 
-/** The kernel's bound on process ids; undefined where there is no /proc. */
+/** The highest process id of the kernel; undefined without /proc. */
 function kernelPids(): number | undefined {
   try {
     const max = Number(fs.readFileSync('/proc/sys/kernel/pid_max', 'utf8'));

@@ -4,12 +4,12 @@ import { launchVersion, type DaemonMessage, type Outcome } from '../../superviso
 import type { Attempt } from '../executor.js';
 import { launchSpec, type LaunchSettings } from './launch-spec.js';
 
-/** Why an attempt was never begun. */
+/** Why an attempt could not begin. */
 type Failure = NonNullable<Outcome['failure']>;
 
 /**
- * The message that launches an attempt, as one line.
- * @returns why no supervisor can be told, where that is so: it would have to be sent for ever
+ * The launch message of an attempt, as one line.
+ * @returns the reason if there can be no such message: it would have to be sent for ever
  */
 export function encodeLaunch(attempt: Attempt, settings: LaunchSettings): string | Failure {
   const { launch_id, launch_token: token, task_id } = attempt;
@@ -18,7 +18,7 @@ export function encodeLaunch(attempt: Attempt, settings: LaunchSettings): string
   try {
     message = { type: 'launch', version, launch_id, task_id, token, spec: launchSpec(attempt, settings) };
   } catch (error) {
-    // A tool or user that the plan counted on has gone since.
+    // A tool or user that the plan needs has gone since.
     return { stage: 'sandbox', message: error instanceof Error ? error.message : String(error) };
   }
   if (parseDaemonMessage(message, version) === undefined)
@@ -33,7 +33,7 @@ function cannotLaunch(why: string): Failure {
   return { stage: 'launch', message: `cannot launch the task: ${why}` };
 }
 
-/** How an attempt ended that was never begun. @param nowMs Unix time in milliseconds */
+/** The outcome of an attempt that never began. @param nowMs Unix time in milliseconds */
 export function neverBegun({ launch_id, launch_token }: Attempt, failure: Failure, nowMs: number): Outcome {
   const nothing = { bytes: 0, kept_bytes: 0 };
   return {

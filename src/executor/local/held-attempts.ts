@@ -1,14 +1,14 @@
 import type { AdoptedAttempt, Attempt, KillOrder, ProcessFacts } from '../executor.js';
 
-/** An attempt that a supervisor was or will be told of, and of whose end the runtime was not. */
+/** An attempt that a supervisor was told of, or will be, and whose end was not yet told to the runtime. */
 export interface HeldAttempt {
   readonly attempt: Attempt;
   /** Its process, once its start was told. */
   started: ProcessFacts | undefined;
-  /** An earlier daemon has launched it, and nothing was heard of it since. */
+  /** An earlier daemon has launched it, and this one has heard nothing of it yet. */
   adopted: boolean;
   kill: KillOrder | undefined;
-  /** Its end is being told; settles with whether it was written down. */
+  /** Its end is being told; resolves with whether it was written down. */
   ending: Promise<boolean> | undefined;
 }
 
@@ -28,14 +28,14 @@ export class HeldAttempts {
     return this.#byId.get(launchId);
   }
 
-  /** The attempt of this id that was given to this supervisor, with this token where one is given. */
+  /** The attempt with this id that was given to this supervisor; if a token is given, only with that token. */
   of(incarnation: string, launchId: number, token?: string): HeldAttempt | undefined {
     const held = this.#byId.get(launchId);
     if (held?.attempt.incarnation !== incarnation) return undefined;
     return token === undefined || held.attempt.launch_token === token ? held : undefined;
   }
 
-  /** What was given to one supervisor. */
+  /** All attempts that were given to one supervisor. */
   under(incarnation: string): HeldAttempt[] {
     return [...this.#byId.values()].filter(({ attempt }) => attempt.incarnation === incarnation);
   }

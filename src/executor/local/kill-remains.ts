@@ -8,25 +8,25 @@ import {
 } from '../../sandbox/process/process-identity.js';
 import { isErrno } from '../../files/errno.js';
 
-/** How long to wait for what was killed to be gone. */
+/** How long to wait until the killed processes have ended. */
 const GONE_TIMEOUT_MS = 2000;
 const CHECK_MS = 20;
-/** What was being spawned when its supervisor died shows its token only a moment later: one look is not enough. */
+/** A process that was being spawned when its supervisor died shows its token only a moment later: one look is not enough. */
 const LOOKS = 2;
 
-/** What may be left of a launch whose supervisor died. */
+/** What is known of an attempt whose supervisor died. */
 export interface Remains {
-  /** Of its cgroup directories. */
+  /** Name of its cgroup directories. */
   name: string;
   token: string;
-  /** The process that was started; `pid` 0 when that is not known. */
+  /** Its first process; `pid` is 0 when that is not known. */
   leader: ProcessIdentity;
 }
 
 /**
- * Kills what is left of launches whose supervisor died: the process group if its leader is still the one that was
- * started, the cgroup, and whatever carries the token. A recycled pid matches none of these.
- * @returns by token, pids that are still there after 2 s
+ * Kills what is left of attempts whose supervisor died: the process group if its leader is still the process that was
+ * started, the cgroup, and every process with the token. A pid that belongs to another process by now matches none of these.
+ * @returns by token, the pids that still exist after 2 s
  */
 export async function killRemains(
   layout: CgroupLayout,
@@ -41,7 +41,7 @@ export async function killRemains(
       if (leader.pid > 1 && isSameProcess(leader, leader.boot_id)) signal(-leader.pid);
       if (cgroup !== undefined) killCgroup(cgroup);
     }
-    // One look at all processes serves all launches: there may be a thousand of each.
+    // One search through all processes is enough for all attempts: there may be a thousand of each.
     const carriers = findTokens();
     const late = performance.now() > deadline;
     open = open.filter(({ token, cgroup }) => {

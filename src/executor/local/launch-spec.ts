@@ -8,34 +8,34 @@ import type { CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
 import type { Attempt } from '../executor.js';
 import { tailName, taskPaths, type TaskPaths } from '../../task/task-paths.js';
 
-/** What launches on this machine are made with. Paths are absolute. */
+/** Settings for launching attempts on this machine. Paths are absolute. */
 export interface LaunchSettings {
   dataDir: string;
   /** From TERM to KILL, in milliseconds. */
   terminationGraceMs: number;
-  /** What is kept of a stream from its start, in bytes, where the request does not say and does not want to see more. */
+  /** How many bytes of a stream are kept from its start, when the request does not say and its view is not larger. */
   outputKeepBytes: number;
   /** Directories in or below which a task's root file system may be. */
   allowRootfs: readonly string[];
-  /** `PATH HOME LANG TMPDIR USER` of the daemon: all of its environment that a task sees. */
+  /** `PATH HOME LANG TMPDIR USER` of the daemon: the only part of its environment that a task sees. */
   baseEnv: Readonly<Record<string, string>>;
   capabilities: HostCapabilities;
   cgroupLayout: CgroupLayout;
 }
 
-/** The name under which a launch's cgroup directories are found again. */
+/** The name of an attempt's cgroup directories, by which they are found again. */
 export function launchName(incarnation: string, launchId: number): string {
   return `${incarnation}-${launchId}`;
 }
 
-/** The supervisor that made the cgroup directories of this name. */
+/** The supervisor that made the cgroup directories with this name. */
 export function incarnationOf(name: string): string {
   return name.slice(0, name.lastIndexOf('-'));
 }
 
 /**
- * Everything the supervisor needs to run an attempt.
- * @throws Error for people when something that the plan counted on has gone
+ * The part of a launch message that says how to run an attempt.
+ * @throws Error for people when something that the plan needs has gone
  */
 export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSpec {
   const { task_id, request, launch_id, launch_token, incarnation, plan } = attempt;
@@ -73,7 +73,10 @@ function stream(paths: TaskPaths, name: 'stdout' | 'stderr', maxBytes: number) {
   };
 }
 
-/** What is executed; in a chroot, where no file of the task is seen, with one more variable for an inline script. */
+/**
+ * The program to execute. In a chroot, where the task's files cannot be seen, an inline script is passed in one more
+ * variable.
+ */
 function program(
   execution: Execution,
   script: string | undefined,

@@ -16,15 +16,18 @@ import { findSocketPath, removeSocketPlace } from '../../supervisor/wire/socket-
 const START_TIMEOUT_MS = 60_000;
 const RETRY_MS = 5;
 const LOG_TAIL_BYTES = 2000;
-/** A small young generation: what a supervisor allocates is either dead at once or lives as long as a task. */
+/** A small young generation: what a supervisor allocates is either garbage at once or lives as long as a task. */
 const NODE_FLAG = '--max-semi-space-size=2';
-/** This very program, in the child as in its parent: also when another has been put in the place of its file meanwhile. */
+/** The program of this process, even if another has been put in the place of its file meanwhile. */
 const ITSELF = '/proc/self/exe';
-/** Four launches at a time, and as many moves into cgroups, each of which keeps a thread waiting. */
+/** For four spawns at a time and as many moves into cgroups, each of which blocks a thread. */
 const UV_THREADPOOL_SIZE = '8';
-/** What only tests set. */
+/** Variables that only tests set. */
 const TEST_SWITCHES = ['EXECGO_SUPERVISOR_CRASH_AT', 'EXECGO_TEST_LAUNCH_VERSION'];
-/** What of the daemon's environment a supervisor sees. Tasks see none of it: theirs comes with each launch. */
+/**
+ * The daemon's variables that a supervisor inherits. Tasks see none of them: their environment comes with each launch
+ * message.
+ */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'NODE_EXTRA_CA_CERTS', ...PLACE_VARIABLES, ...TEST_SWITCHES];
 
 export interface StartOptions {
@@ -34,8 +37,8 @@ export interface StartOptions {
   incarnation?: string;
   version: string;
   /**
-   * Path of the program that is run by this Node as `<entry> internal-supervisor …`; undefined where this process is the
-   * program itself, the single executable.
+   * Path of the program that this Node runs as `<entry> internal-supervisor …`; undefined when this process is the single
+   * executable, which is the program itself.
    */
   entry: string | undefined;
   launcher?: LauncherChoice;
@@ -51,17 +54,17 @@ export interface StartedSupervisor {
   /** Field 22 of /proc/<pid>/stat; 0 where there is no /proc. */
   start_ticks: number;
   dir: string;
-  /** Calls back when the process ends while this one lives. */
+  /** Calls back when the process ends before this one. */
   onExit(listener: () => void): void;
-  /** Ends one that was never given anything to run, and removes its directory. */
+  /** Ends a supervisor that was never given an attempt, and removes its directory. */
   discard(): void;
 }
 
 /**
  * Starts a detached supervisor, which survives this process.
- * @returns once its socket accepts.
+ * @returns once its socket accepts connections.
  * @throws Error with the end of its log when it ends before that, or takes too long, and when its directory cannot be
- * written to; then neither process nor directory is left.
+ *   written to; then neither process nor directory is left.
  */
 export async function startSupervisor(options: StartOptions): Promise<StartedSupervisor> {
   const incarnation = options.incarnation ?? `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
@@ -118,7 +121,7 @@ function spawnDetached(options: StartOptions, dir: string, incarnation: string):
   const args = ['--dir', dir, '--incarnation', incarnation, '--version', version];
   if (launcher !== undefined) args.push('--launcher', launcher);
   if (idleExitMs !== undefined) args.push('--idle-exit-ms', String(idleExitMs));
-  // Its own words before it has opened its log, and those of Node when it crashes.
+  // It gets what the supervisor writes before it has opened its log, and what Node writes when it crashes.
   const log = openSync(join(dir, SUPERVISOR_FILES.log), 'a', 0o600);
   try {
     const command = ['internal-supervisor', ...args];

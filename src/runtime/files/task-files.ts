@@ -11,10 +11,10 @@ import { makeWorkspace, restoreWorkspace } from './workspace.js';
 const PRIVATE = 0o700;
 
 /**
- * Makes the directory of a task that has just been inserted, with request and script. With an owner the task can enter its
- * workspace, which belongs to it, and read its script; the other files are closed to it. What is there without a row is
- * moved into `trash/`, so that an id that is used again meets nothing old.
- * @throws a system error (ENOSPC, EACCES, …); what was made so far is then gone again
+ * Makes the directory of a task that has just been inserted, with request and script. With an owner, the task can enter its
+ * workspace, which belongs to it, and read its script; the other files are closed to it. A directory that is there without a
+ * row is moved into `trash/`, so that a task with the same id finds nothing old.
+ * @throws a system error (ENOSPC, EACCES, …); what was made so far has been removed then
  */
 export function createTaskFiles(
   dataDir: string,
@@ -37,7 +37,7 @@ export function createTaskFiles(
   });
 }
 
-/** Removes the directory of a task that was not inserted after all; no task has been in it. @throws a system error */
+/** Removes the directory of a task that was not inserted in the end; no task has used it. @throws a system error */
 export function removeTaskFiles(dataDir: string, taskId: string): void {
   withDirectory(dataDir, [TASKS], (tasks) => {
     remove(tasks, taskId);
@@ -49,9 +49,9 @@ function remove(tasks: Directory, taskId: string): void {
 }
 
 /**
- * Makes whatever a crash of the machine has eaten or somebody has spoilt: the row is the truth, the files are copies. The
- * program has not run yet, so a directory or a file of ours that is something else now goes into `trash/`.
- * @returns names of what is in the trash now
+ * Makes again what is missing after a crash of the machine, or was damaged: files are copies of the row. The program has not
+ * run yet, so anything else that is in the place of a directory or file of ours is moved into `trash/`.
+ * @returns names of what was moved to the trash
  * @throws a system error
  */
 export function restoreTaskFiles(
@@ -77,10 +77,10 @@ export function restoreTaskFiles(
 }
 
 /**
- * Writes `result.json` so that a reader sees all of it or nothing. A directory that the task has put in its place goes into
- * `trash/`, and a task's directory that was closed to the daemon, whose it is, is opened again.
- * @returns names of what is in the trash now
- * @throws a system error (ENOSPC, …) when it cannot be written all the same; nothing unfinished is left then
+ * Writes `result.json` so that a reader sees all of it or nothing. A directory in its place is moved into `trash/`. If the
+ * task has taken away the daemon's rights to the task's directory, which the daemon owns, they are set again.
+ * @returns names of what was moved to the trash
+ * @throws a system error (ENOSPC, …) when it cannot be written; nothing unfinished is left then
  */
 export function writeResult(dataDir: string, taskId: string, json: readonly Buffer[]): string[] {
   return inTaskDir(dataDir, taskId, (directory) => {
@@ -96,14 +96,14 @@ export function writeResult(dataDir: string, taskId: string, json: readonly Buff
 }
 
 /**
- * Opens a task's directory for the time of `use`. The task may have put anything there, and anything in its place.
- * @throws a system error: ENOENT, or ENOTDIR where something else has its name
+ * Calls `use` with a task's directory. The task may have put anything in it, or in its place.
+ * @throws a system error: ENOENT, or ENOTDIR when something else has its name
  */
 export function inTaskDir<T>(dataDir: string, taskId: string, use: (directory: Directory) => T): T {
   return withDirectory(dataDir, [TASKS, directoryName(taskId)], use);
 }
 
-/** A file that the daemon makes of a row. */
+/** A file that the daemon makes from a row. */
 interface OwnFile {
   name: string;
   text: Buffer;
@@ -138,7 +138,7 @@ function makeFile(directory: Directory, { name, text, mode, prepare }: OwnFile):
   }
 }
 
-/** @returns names of what is in the trash now: a directory is in the way of every file */
+/** @returns names of what was moved to the trash: a directory in the place of the file */
 function replace(
   dataDir: string,
   directory: Directory,

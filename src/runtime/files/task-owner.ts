@@ -3,16 +3,16 @@ import { withDirectory, type Directory } from '../../files/directory.js';
 import { findUser } from '../../sandbox/process/user.js';
 import { invalidInput } from '../../task/errors.js';
 
-/** User and group number that tasks run as, where that is not the daemon's own user. */
+/** User and group number of tasks, when they do not run as the daemon's own user. */
 export interface TaskOwner {
   uid: number;
   gid: number;
 }
 
 /**
- * @param user of `--task-user`
- * @returns whom tasks run as; undefined for the daemon's own user, and where it is not root and cannot become another: each
- * task is refused then
+ * @param user given with `--task-user`
+ * @returns the user of tasks; undefined for the daemon's own user, and when the daemon is not root and cannot switch: then
+ *   each task is refused
  * @throws ExecgoError `invalid_input` for a user that does not exist
  */
 export function taskOwnerOf(user: string | undefined): TaskOwner | undefined {
@@ -25,14 +25,14 @@ export function taskOwnerOf(user: string | undefined): TaskOwner | undefined {
   return found;
 }
 
-/** Search, without reading or writing: names inside cannot be listed, and each file keeps its own mode. */
+/** Others may pass through the directory but not list it; each file in it keeps its own mode. */
 export const PASSABLE = 0o710;
 const PRIVATE = 0o700;
 
 /**
- * Lets tasks of another user through a directory on the way to their workspace, and nobody else. Without such a user it is
- * closed again, where it was open.
- * @param directory one of the daemon's own, that no task can put another in the place of
+ * Lets tasks of another user, and nobody else, pass through a directory on the way to their workspace. Without such a user
+ * the directory is closed again if it was open.
+ * @param directory one of the daemon's own, which no task can replace
  * @throws a system error
  */
 export function letThrough(directory: Directory | string, owner: TaskOwner | undefined): void {
@@ -50,7 +50,7 @@ export function letThrough(directory: Directory | string, owner: TaskOwner | und
 }
 
 /**
- * Lets tasks of another user read and execute a script of theirs, and not change it.
+ * Lets tasks of another user read and execute their script, but not change it.
  * @param fd of a file that was just made
  * @throws a system error
  */

@@ -7,9 +7,9 @@ import { MountedError } from '../../files/kind.js';
 import { TASKS, TRASH } from '../../task/task-paths.js';
 
 /**
- * Renames an entry, whatever it is, into `trash/` under a unique name.
- * @param from the directory that it is in. @param name as bytes where it may be no text
- * @returns its name there, or undefined when there was none
+ * Moves an entry of any kind into `trash/` under a unique name.
+ * @param from the directory that it is in. @param name as bytes if it may not be valid text
+ * @returns its name there, or undefined when there was no such entry
  * @throws MountedError for a mount point; a system error
  */
 export function moveToTrash(dataDir: string, from: Directory, name: string | Buffer): string | undefined {
@@ -25,7 +25,7 @@ export function moveToTrash(dataDir: string, from: Directory, name: string | Buf
       if (isErrno(error, 'ENOENT')) return undefined;
       if (isErrno(error, 'EBUSY')) throw new MountedError(path.join(from.path, name.toString()));
       if (!isErrno(error, 'EACCES')) throw error;
-      // What changes its parent must be writable itself, and so must the parent.
+      // To move a directory to another parent, both it and its parent must be writable.
       openUp(from, name);
       move();
     }
@@ -33,7 +33,7 @@ export function moveToTrash(dataDir: string, from: Directory, name: string | Buf
   });
 }
 
-/** Renames a task's directory out of the trash again. @throws a system error */
+/** Moves a task's directory back out of the trash. @throws a system error */
 export function putBack(dataDir: string, taskId: string, trashed: string): void {
   withDirectory(dataDir, [TASKS], (tasks) => {
     withDirectory(dataDir, [TRASH], (trash) => {
@@ -42,7 +42,10 @@ export function putBack(dataDir: string, taskId: string, trashed: string): void 
   });
 }
 
-/** What tells people whose it was: an id of the older runtime may fill a name up by itself, and hold any blank. */
+/**
+ * The part of the name in the trash that tells people which task it was. Shortened and made plain, because ids of the older
+ * runtime may be as long as a name can be, and contain any blank.
+ */
 function nameInTrash(name: string): string {
   return name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 128);
 }

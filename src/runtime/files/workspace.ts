@@ -7,9 +7,9 @@ import { moveToTrash } from './trash.js';
 const PRIVATE = 0o700;
 
 /**
- * Makes the workspace of a task, which no task has been in yet, with the directory in it that the request names.
+ * Makes the workspace of a task that has not run yet, and in it the subdirectory that the request names.
  * @param subdir relative, without `..`
- * @param owner whose it becomes: by descriptors, the innermost first, so that nobody gets at one before its turn
+ * @param owner the new owner, set through descriptors and innermost directory first, so that nobody can use one too early
  * @throws a system error
  */
 export function makeWorkspace(
@@ -33,10 +33,11 @@ export function makeWorkspace(
 }
 
 /**
- * Makes a workspace that is missing or that is none. One that belongs to another user is not walked into: other tasks of
- * that user may be at work in it. The launch makes what is missing there, as that user.
- * @returns names of what is in the trash now
- * @throws a system error: ENOTDIR for a link or a file where a directory should be
+ * Makes a workspace that is missing, or in whose place is something else. A workspace that belongs to another user is not
+ * entered, because other tasks of that user may be changing it: launching the attempt makes the missing subdirectory as that
+ * user.
+ * @returns names of what was moved to the trash
+ * @throws a system error: ENOTDIR for a link or a file in the place of a directory
  */
 export function restoreWorkspace(
   dataDir: string,

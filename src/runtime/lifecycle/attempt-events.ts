@@ -8,9 +8,9 @@ import { completeFromOutcome, completeWithout } from './complete.js';
 import { launchAgain, pump } from './dispatch.js';
 import { recordStarted, recordTimeout } from './started.js';
 
-/** What becomes of a task when its attempt starts, ends, is refused or lost. */
+/** What the executor's events do to a task: its attempt starts, ends, is refused or lost. */
 export class AttemptEvents implements ExecutorEvents {
-  /** Those of which it is told in their history that they went on. */
+  /** Tasks that have their `recovered` event already. */
   private readonly recovered = new WeakSet<LiveTask>();
 
   constructor(private readonly core: () => Core) {}
@@ -77,7 +77,7 @@ export class AttemptEvents implements ExecutorEvents {
   private async recordRecovered(task: LiveTask): Promise<void> {
     const { store, announcer, now } = this.core();
     const events = await store.commits.write(() =>
-      // It may have ended since: nothing follows the event of an end.
+      // It may have ended since: no event may follow that of its end.
       task.ending === undefined
         ? store.appendEvents(task.record.task_id, [{ event_type: 'recovered', timestamp_ms: now() }])
         : [],
@@ -85,7 +85,7 @@ export class AttemptEvents implements ExecutorEvents {
     announcer.events(events);
   }
 
-  /** Tries again while this attempt lasts: what is not written down by its end is written with that. */
+  /** Tries again as long as this attempt lasts: what is not written down by then is written with its end. */
   private async guard(task: LiveTask, action: () => Promise<void>): Promise<void> {
     const core = this.core();
     const { launchId } = task;
@@ -99,7 +99,7 @@ export class AttemptEvents implements ExecutorEvents {
     await retry(action, { log: core.log, what, about: { task_id }, lasts }).catch(() => undefined);
   }
 
-  /** The task whose attempt this is now. One that was refused was already told of: another one takes its place. */
+  /** The task of an attempt, if it is still its current one. After a refusal another attempt takes its place. */
   private taskOf({ launch_id, launch_token }: Attempt): LiveTask | undefined {
     const task = this.core().live.byLaunch(launch_id);
     const own = task?.at(launch_id)?.attempt;

@@ -22,23 +22,23 @@ const END_EVENT = { success: 'finished', failed: 'failed', cancelled: 'cancelled
   string
 >;
 
-/** An end as the runtime decided it. */
+/** An end as the runtime will write it down. */
 interface Ending {
   verdict: Verdict;
   finished_at_ms: number;
   duration_ms: number;
   outcome?: Outcome | undefined;
-  /** Called when the first try to write it down failed, and it will be tried again. */
+  /** Called when the first try to write it down failed and will be repeated. */
   onDelay?: (() => void) | undefined;
 }
 
 /**
- * Commits the end that the supervisor saw: `result.json`, terminal state, release and events. Tries again while the
+ * Commits the end that the supervisor reported: `result.json`, terminal state, release and events. Tries again while the
  * disk is full; meanwhile the task stays running.
- * @returns true once an end is committed, this one or another that was first; false when the store was closed before
+ * @returns true once an end is committed, this one or an earlier one; false when the store was closed before
  */
 export function completeFromOutcome(core: Core, task: LiveTask, outcome: Outcome): Promise<boolean> {
-  // A supervisor kills what it is told to, also by a daemon that could not write it down any more.
+  // The supervisor was told to kill it, maybe by an earlier daemon that could not write that down.
   if (outcome.first_stop === 'kill') task.stopByKill({});
   else if (outcome.first_stop === 'timeout') task.stopByTimeout();
   return commitEnd(core, task, {
@@ -49,7 +49,7 @@ export function completeFromOutcome(core: Core, task: LiveTask, outcome: Outcome
   });
 }
 
-/** Commits an end that nobody saw or that needed no process: killed while waiting, lost, queue timeout, can never fit. */
+/** Commits an end without an outcome: killed while waiting, lost, queue timeout, can never fit. */
 export function completeWithout(
   core: Core,
   task: LiveTask,
@@ -74,8 +74,8 @@ function commitEnd(core: Core, task: LiveTask, ending: Ending): Promise<boolean>
 }
 
 /**
- * What is known is written down, and tried again while the disk is full. When something else is in the way, the end alone
- * is written, without the output and what was not told before.
+ * Writes down everything that is known, again and again while the disk is full. If something else keeps it from being
+ * written, only the end is, without output and without start or timeout.
  */
 async function untilCommitted(core: Core, task: LiveTask, ending: Ending): Promise<boolean> {
   const { task_id } = task.record;
@@ -93,7 +93,7 @@ async function untilCommitted(core: Core, task: LiveTask, ending: Ending): Promi
     );
   } catch {
     if (!lasts()) return false;
-    // The row stays as it is, for the next start; its share and who waits for it do not.
+    // The row stays as it is for the next start, but its share of the ledger is released, and those who wait for it go on.
     forget(core, task);
     return false;
   }
@@ -127,7 +127,7 @@ async function commitBare(core: Core, task: LiveTask, ending: Ending): Promise<v
   forget(core, task, events);
 }
 
-/** Its share is free, and who waits for its end goes on. */
+/** Releases its share of the ledger, and tells those who wait for its end. */
 function forget(core: Core, task: LiveTask, events: TaskEvent[] = []): void {
   const { task_id } = task.record;
   core.ledger.release(task_id);
@@ -141,8 +141,8 @@ function forget(core: Core, task: LiveTask, events: TaskEvent[] = []): void {
 
 /**
  * `result.json` is a copy of the row: what the task did to its directory must not keep it from ending.
- * @returns names of what is in the trash in its stead
- * @throws a system error of a full disk, which is waited for
+ * @returns names of what was in its place and is now in the trash
+ * @throws a system error for a full disk, for which the caller tries again
  */
 function writeResultCopy(core: Core, task: EndedTask, output: EncodedOutput): string[] {
   const { task_id, warnings } = task;
@@ -159,7 +159,10 @@ function writeResultCopy(core: Core, task: EndedTask, output: EncodedOutput): st
   }
 }
 
-/** What was never told, or could not be written when it was: the guards of the store see to it that it is once only. */
+/**
+ * Writes down start, timeout and kill if that has not been done before; the conditions in the store's statements make sure
+ * that each is written only once.
+ */
 function recordWhatWasNotYet(core: Core, task: LiveTask, outcome: Outcome | undefined): Changed<LiveRecord> {
   const { stop, kill } = task;
   const now: Changed<LiveRecord> = { task: task.record, events: [] };

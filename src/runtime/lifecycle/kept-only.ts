@@ -1,7 +1,7 @@
 import type { Machine } from '../../task/demands.js';
 import { DEFAULT_QUEUE, type TaskRequest } from '../../task/request.js';
 
-/** One sentence for each field of a request that is kept, shown and listed by, and steers nothing. */
+/** One sentence for each field of a request that is stored and shown, but has no effect. */
 export function keptOnly(
   { control_context: context }: TaskRequest,
   { profile }: Pick<Machine, 'profile'>,

@@ -8,9 +8,9 @@ import { killEvent } from './kill-event.js';
 import { waitAtMost } from './wait.js';
 
 /**
- * Cancels a task: one that waits ends at once, a running one gets TERM now and KILL after the grace time. The kill is
- * written down first, but delivered also when it cannot be. Racing with the exit is never an error: what is ending ends.
- * @returns when the kill is on its way; the task may still run
+ * Cancels a task: a waiting one ends at once, a running one gets TERM now and KILL after the grace. The kill is written down
+ * first, but carried out even if that fails. It is no error when the task is ending already.
+ * @returns when the executor was told; the task may still run
  */
 export async function killTask(core: Core, task: LiveTask, how: KillRequest): Promise<void> {
   if (task.ending !== undefined) return;
@@ -34,14 +34,15 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
   }
   const { launchId } = task;
   if (launchId === null) return;
-  // Nothing of it runs, and there may be no place for another launch for long.
+  // It has no process, and it may take long until there is a place for another attempt.
   if (task.refusal?.launch_id === launchId || core.unlaunched.has(task))
     void completeWithout(core, task, CANCELLED);
-  // The first one may still wait for the start, and be told after this one: it counts all the same.
+  // The first kill may still be waiting for the start and would be told after this one, although it counts: so both are told
+  // in order.
   else for (const order of new Set([firstOrder, how])) core.executor.kill(launchId, order);
 }
 
-/** How long a kill waits for the start of a task that has just been dispatched, so that history tells them in order. */
+/** How long a kill waits for the start of a task that has just been dispatched, so that both come in order in its history. */
 const START_PATIENCE_MS = 250;
 
 /** The supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill. */
@@ -73,7 +74,7 @@ async function recordKill(core: Core, task: LiveTask): Promise<void> {
   }
 }
 
-/** Read anew: it changes while a kill waits for a dispatch. */
+/** A function, because it may change while a kill waits for a dispatch. */
 function isEnding(task: LiveTask): boolean {
   return task.ending !== undefined;
 }

@@ -10,7 +10,7 @@ import type { Core, RuntimeSettings } from '../core.js';
 
 type PlanningCore = Pick<Core, 'settings'>;
 
-/** What a plan decides for a request that says nothing. */
+/** What a plan decides when the request does not. */
 interface Decided {
   mode: CapabilityMode;
   wallTimeMs: number;
@@ -18,7 +18,7 @@ interface Decided {
 
 /**
  * The plan of a request on this host, with this daemon's settings.
- * @param decided what an earlier plan of the same task decided, in the place of this daemon's defaults
+ * @param decided what an earlier plan of the same task decided, instead of this daemon's defaults
  * @throws ExecgoError `unsupported_capability`; `permission_denied` for a root file system that is not allowed
  */
 export function resolveTaskPlan(
@@ -31,7 +31,7 @@ export function resolveTaskPlan(
   return resolvePlan(request, capabilities, { capabilityMode: mode, wallTimeMs, taskUser, allowRootfs });
 }
 
-/** The request as it is accepted: what it left to this daemon is decided now, and stays when the defaults change. */
+/** The request as it is accepted: what it left open is decided now, and stays when the daemon's defaults change. */
 export function withDecisions(
   request: TaskRequest,
   { resource_enforcement }: ExecutionPlan,
@@ -49,7 +49,7 @@ export function withDecisions(
   };
 }
 
-/** The events that tell a plan. */
+/** The events that describe a plan. */
 export function planEvents(plan: ExecutionPlan, atMs: number): NewEvent[] {
   const planned: NewEvent = { event_type: 'planned', timestamp_ms: atMs, data: plan };
   if (!plan.degraded) return [planned];
@@ -61,12 +61,12 @@ export function planEvents(plan: ExecutionPlan, atMs: number): NewEvent[] {
 }
 
 /**
- * The plan that a task which has not begun must run by, where that is not the one it has. A plan names mechanisms of the
- * host and settings of the daemon as they were when it was made, and that of the older runtime names none: run by it,
- * the task would lack what it claims. Under `strict` it stays strict, whatever the default is now.
- * @returns undefined where the plan and the reservation that it has are right
- * @throws ExecgoError `unsupported_capability`, or `invalid_input` for a task that an older runtime accepted against our
- * rules: it must not run at all
+ * The plan that a task which has not begun must run by, if it is not the one it has. A plan names mechanisms of the host and
+ * settings of the daemon as they were when it was made, and a plan of the older runtime names none: run by it, the task
+ * would lack what the plan claims. A task accepted under `strict` stays strict, whatever the default is now.
+ * @returns undefined when its plan and reservation are still right
+ * @throws ExecgoError `unsupported_capability`, or `invalid_input` for a task of the older runtime that breaks our rules: it
+ *   must not run
  */
 export function planAnew(core: PlanningCore, record: TaskRecord): PlannedTask | undefined {
   if (!canNameDirectory(record.task_id))
@@ -78,7 +78,7 @@ export function planAnew(core: PlanningCore, record: TaskRecord): PlannedTask | 
   return same ? undefined : planned;
 }
 
-/** The older runtime kept nowhere else whether `strict` was asked for. */
+/** Only the plan of the older runtime says whether `strict` was requested. */
 function decidedBy(plan: ExecutionPlan | null): Partial<Decided> {
   const mode: unknown = plan?.capability_mode;
   return {
@@ -87,7 +87,7 @@ function decidedBy(plan: ExecutionPlan | null): Partial<Decided> {
   };
 }
 
-/** The request without what {@link withDecisions} has put into it. */
+/** The request without what {@link withDecisions} has added. */
 function asAsked({ request, plan }: TaskRecord): TaskRequest {
   return isDefaultWallTime(plan)
     ? { ...request, limits: { ...request.limits, wall_time_ms: undefined } }

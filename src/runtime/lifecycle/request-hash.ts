@@ -3,9 +3,9 @@ import type { TaskSubmission } from '../../task/request.js';
 import { canonicalHash } from './canonical-json.js';
 
 /**
- * By what two requests under one idempotency key are told apart: what was sent, and not what it was filled up with, so
- * that a default that changes from one version to the next turns no replay into a conflict. The order of keys does not
- * count, nor does whether a field is `null` or absent, which mean the same.
+ * The hash that tells whether two requests with the same idempotency key are the same. It is made of the body as it was
+ * sent, without defaults, so that a default that changes in a new version does not turn a replay into a conflict. The order
+ * of keys does not matter, nor does it whether a field is `null` or absent, which mean the same.
  * @param sent a body that was found valid
  */
 export function requestHash(sent: unknown): RequestHash {
@@ -16,8 +16,8 @@ export function requestHash(sent: unknown): RequestHash {
 }
 
 /**
- * A request with the defaults of the versions whose keys carry the hash of that. It never changes, whatever becomes of the
- * schema, and can go once the last of those keys has ended.
+ * A request with the defaults of the versions whose keys have a hash of that. It must never change, even if the schema does,
+ * and can be removed once the last of those keys has expired.
  */
 function filledUp(sent: TaskSubmission): object {
   const { execution, control_context: context } = sent;

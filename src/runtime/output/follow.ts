@@ -4,18 +4,18 @@ import { logName, tailName } from '../../task/task-paths.js';
 import { producedBytes } from './snapshot.js';
 import type { OutputSource } from './source.js';
 
-/** A safety net for file systems that report no changes. */
+/** For file systems that do not report changes. */
 const POLL_MS = 1_000;
 
 /**
- * Tells when a stream has grown: one watch of its directory for as long as somebody follows it. That a task has ended is
- * not seen here; who sees it calls {@link wake}.
+ * Tells when a stream has grown, with one watch of its directory for as long as somebody follows it. It does not notice the
+ * end of the task; the caller that does calls {@link wake}.
  */
 export class GrowthWatch {
   readonly #source: OutputSource;
   readonly #watcher: fs.FSWatcher | undefined;
   readonly #timer: NodeJS.Timeout;
-  /** Looks at the files for who waits; undefined while nobody does. */
+  /** Checks the files for the caller that waits; undefined while nobody does. */
   #look: (() => void) | undefined;
   #woken = false;
 
@@ -26,9 +26,7 @@ export class GrowthWatch {
     this.#timer = setInterval(changed, POLL_MS);
   }
 
-  /**
-   * Resolves when the stream has bytes past `offset`, and always once {@link wake} was called. One caller at a time.
-   */
+  /** Resolves when the stream has bytes past `offset`, or {@link wake} is or was called. For one caller at a time. */
   growth(offset: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
@@ -45,7 +43,7 @@ export class GrowthWatch {
     });
   }
 
-  /** Lets who waits go on, now and from now on: the task has ended, or nobody follows it any more. */
+  /** Lets the caller that waits go on, now and always: the task has ended, or nobody follows it any more. */
   wake(): void {
     this.#woken = true;
     this.#look?.();
@@ -58,7 +56,7 @@ export class GrowthWatch {
   }
 }
 
-/** Watches the directory rather than the files, because they may not be there yet. Undefined when that cannot be. */
+/** Watches the directory rather than the files, which may not exist yet. Undefined when it cannot be watched. */
 function watchBoth(source: OutputSource, changed: () => void): fs.FSWatcher | undefined {
   const names = new Set([logName(source.stream), tailName(source.stream)]);
   try {

@@ -6,10 +6,10 @@ import { TextCache } from './text-cache.js';
 import { JsonTextEncoder } from './text-encoder.js';
 import { strayBytes, unfinishedBytes } from './utf8.js';
 
-/** A status holds no more of a stream than this, whatever its cap. */
+/** A status shows no more of a stream than this, whatever the request says. */
 export const INLINE_MAX_BYTES = 4_194_304;
 
-/** Twice a default status with both streams full, encoded without much escaping. */
+/** Room for two statuses with default limits whose streams are both full and need little escaping. */
 const DEFAULT_CACHE_BYTES = 33_554_432;
 
 /** The longest UTF-8 character. */
@@ -19,26 +19,26 @@ const EMPTY = Buffer.from('""');
 
 /** One stream as a status shows it. Texts are JSON string literals, quotes included. */
 export interface InlineText {
-  /** The first bytes, lossy UTF-8. */
+  /** The first bytes; invalid UTF-8 is replaced. */
   text: Buffer;
-  /** The last bytes of a stream of which `text` does not hold all. */
+  /** The last bytes, when `text` does not hold all of them. */
   tail?: Buffer | undefined;
   /** Bytes the task wrote so far. */
   total_bytes: number;
-  /** Bytes in its middle that were not kept. */
+  /** Bytes in the middle that were not kept. */
   omitted_bytes: number;
   /** True when the task wrote more than `text` may hold. */
   truncated: boolean;
-  /** Why not all of it can be read that should be there. */
+  /** Why some of what should be there cannot be read. */
   problem?: string | undefined;
 }
 
-/** Reads and encodes the texts in a status; what was encoded once is kept for the next poll. */
+/** Reads and encodes the texts of a status; what was encoded is kept for the next poll. */
 export class InlineTexts {
   readonly #cache: TextCache;
   readonly #encoder = new JsonTextEncoder();
 
-  /** @param cacheBytes how many bytes of encoded texts are kept */
+  /** @param cacheBytes how many bytes of encoded texts to keep */
   constructor(cacheBytes = DEFAULT_CACHE_BYTES) {
     this.#cache = new TextCache(cacheBytes);
   }
@@ -51,7 +51,7 @@ export class InlineTexts {
       return await this.#readSnapshot(source, snapshot);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
-      // What could be looked at could not be opened: then it is gone.
+      // The file was there, but could not be opened: so its bytes are missing.
       return { text: EMPTY, ...sizesOf(snapshot.open(), 0), problem: snapshot.problem };
     } finally {
       snapshot.close();
@@ -101,19 +101,19 @@ function sizesOf({ total, omitted }: OutputSnapshot, shown: number) {
 }
 
 /**
- * Where the last bytes begin that are shown beside the first `shown`: up to 64 KiB, from the log file or from the ring.
- * The end of the stream where there is nothing to show.
+ * Where the bytes begin that are shown as the tail, beside the first `shown` ones: up to 64 KiB, from the log file or from
+ * the ring file. The end of the stream when there is nothing to show.
  */
 function tailStartOf({ total, tailFrom, omitted }: OutputSnapshot, shown: number): number {
   return Math.max(shown, total - TAIL_BYTES, omitted > 0 ? tailFrom : 0);
 }
 
-/** Bytes at the end of the text that belong to a character that goes on in the tail. */
+/** How many bytes at the end of the text belong to a character that is continued in the tail. */
 async function cutAtCap(snapshot: OutputSnapshot, shown: number): Promise<number> {
   return unfinishedBytes(await snapshot.read(Math.max(0, shown - UTF8_MAX_BYTES), shown));
 }
 
-/** A character that is not all there is left out, unless nothing can follow it. */
+/** Leaves out a last character that is incomplete, unless no more bytes can follow. */
 function withoutCutEnd(bytes: Buffer, final: boolean): Buffer {
   return final ? bytes : bytes.subarray(0, bytes.length - unfinishedBytes(bytes));
 }

@@ -11,19 +11,19 @@ import type { OutputSource } from './source.js';
 
 const readAsync = promisify(fs.read);
 
-/** Up to here a read from the page cache is cheaper than a trip through the thread pool. */
+/** Reads up to this size are made synchronously: from the page cache that is cheaper than the thread pool. */
 const SYNC_BYTES = 65_536;
 
 const EMPTY = Buffer.alloc(0);
 
-/** A tail that is being written is read until two reads agree, but no more often than this. */
+/** A tail that is being written is read until two reads agree, at most this often. */
 const TAIL_READS = 5;
 
 /**
- * One stream at one moment: `[0, kept)` is in the log file, `[tailFrom, total)` in the ring file, and what lies
- * between them is gone. The log is opened by the first read and held until this is closed; most polls of a status find
- * the text that they know and read nothing. A task can put anything in the place of its files: what cannot be read counts
- * as gone, and {@link problem} says why.
+ * One stream at one moment: `[0, kept)` is in the log file, `[tailFrom, total)` in the ring file, and what is between them
+ * was not kept. The log is opened at the first read and stays open until this is closed; most polls of a status have the
+ * text in the cache and read nothing. A task can put anything in the place of its files: what cannot be read counts as not
+ * kept, and {@link problem} says why.
  */
 export class OutputSnapshot {
   readonly total: number;
@@ -45,7 +45,7 @@ export class OutputSnapshot {
     this.#directory = this.#ifReadable(() => inTaskDir(source.dataDir, source.taskId, (d) => d.duplicate()));
     const stat = this.#regular(log);
     const size = stat?.size ?? 0;
-    // More than was written is not output.
+    // Bytes beyond what the task wrote are not its output.
     this.#kept = source.final ? Math.min(size, source.totalBytes ?? size) : size;
     this.stamp = `${stat?.ino ?? 0}:${size}:${stat?.mtimeMs ?? 0}`;
     const ring = this.#tailBeyond(source, tail);
@@ -56,12 +56,12 @@ export class OutputSnapshot {
       this.#problem ??= `${log} of task ${source.taskId} is gone`;
   }
 
-  /** Bytes at the beginning that are in the log file. */
+  /** Bytes from the start of the stream that are in the log file. */
   get kept(): number {
     return this.#kept;
   }
 
-  /** Why not all can be read that should be there; undefined when it can. */
+  /** Why some of what should be there cannot be read; undefined when all can. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -71,15 +71,15 @@ export class OutputSnapshot {
     return [...this.#known, ...(this.#problem === undefined ? [] : [this.#problem])];
   }
 
-  /** Bytes between head and tail that are gone. */
+  /** Bytes between head and tail that were not kept. */
   get omitted(): number {
     return this.tailFrom - this.#kept;
   }
 
   /**
-   * The bytes `[from, to)`. A range that crosses the gap ends at it; one that begins in it is empty.
-   * Shorter than asked for when the file has been cut meanwhile.
-   * @throws a system error when the log cannot be read any more, which {@link open} would have told
+   * The bytes `[from, to)`. A range that crosses the gap ends there; one that begins in the gap is empty. Shorter than
+   * requested when the file has been cut meanwhile.
+   * @throws a system error when the log cannot be read any more although {@link open} could open it
    */
   async read(from: number, to: number): Promise<Buffer> {
     const head = from < this.#kept ? await this.#readLog(from, Math.min(to, this.#kept)) : EMPTY;
@@ -89,7 +89,7 @@ export class OutputSnapshot {
     return head.length === 0 ? tail : Buffer.concat([head, tail]);
   }
 
-  /** Opens the log now. One that cannot be opened counts as gone from here on. */
+  /** Opens the log now. If that fails, its bytes count as missing from here on. */
   open(): this {
     if (this.#kept > 0 && this.#ifReadable(() => this.#openLog()) === undefined) this.#kept = 0;
     return this;
@@ -123,11 +123,11 @@ export class OutputSnapshot {
   }
   #tailBeyond(source: OutputSource, name: string): Tail | undefined {
     if (source.final && source.totalBytes !== undefined && source.totalBytes <= this.#kept) return undefined;
-    // Most streams have none, and to be told so by an exception takes longer than all else here.
+    // Most streams have no ring file, and finding that out by an exception would take longer than all else here.
     if (this.#regular(name) === undefined) return undefined;
     const tail = this.#ifReadable(() => this.#readTail(name, source.final));
     if (tail === undefined || !Number.isSafeInteger(tail.total) || tail.total <= this.#kept) return undefined;
-    // The count that was recorded at the end is the truth; a ring that says otherwise was tampered with.
+    // The total recorded at the task's end counts; a ring file with another one was changed by somebody else.
     if (source.totalBytes !== undefined && tail.total !== source.totalBytes) return undefined;
     return tail;
   }
@@ -156,7 +156,7 @@ export class OutputSnapshot {
     });
   }
 
-  /** @returns what `look` does; undefined when it throws a system error, which is told unless there is nothing */
+  /** @returns what `look` returns; undefined when it throws a system error, which is remembered unless it is ENOENT */
   #ifReadable<T>(look: () => T): T | undefined {
     try {
       return look();
@@ -169,7 +169,7 @@ export class OutputSnapshot {
   }
 }
 
-/** Opens a snapshot for the time of `use`. */
+/** Calls `use` with a snapshot and closes it. */
 export async function withSnapshot<T>(
   source: OutputSource,
   use: (s: OutputSnapshot) => Promise<T>,
@@ -182,19 +182,19 @@ export async function withSnapshot<T>(
   }
 }
 
-/** Bytes of the stream so far that can be read or are known to be gone. */
+/** How many bytes of the stream can be read, or are known not to have been kept. */
 export function producedBytes(source: OutputSource): number {
   const snapshot = new OutputSnapshot(source);
   try {
     const { kept } = snapshot;
-    // One that cannot be opened would else be looked at again and again.
+    // With bytes that cannot be opened counted, a follower would try to read them again and again.
     return snapshot.open().kept < kept ? 0 : snapshot.total;
   } finally {
     snapshot.close();
   }
 }
 
-/** What an answer says of it; nothing where all could be read. */
+/** The warnings for an answer; nothing when all could be read. */
 export function warningsOf({ warnings }: OutputSnapshot): { warnings?: string[] } {
   return warnings.length === 0 ? {} : { warnings };
 }
@@ -204,7 +204,7 @@ interface Tail {
   bytes: Buffer;
 }
 
-/** The ring file is a little over 64 KiB; more than twice that is not one. */
+/** The ring file is a little over 64 KiB; a file of more than twice that is not one. */
 function readWhole(fd: number): Buffer {
   const buffer = Buffer.allocUnsafe(2 * SYNC_BYTES);
   return buffer.subarray(0, fs.readSync(fd, buffer, 0, buffer.length, 0));

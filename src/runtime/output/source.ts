@@ -6,9 +6,9 @@ export interface OutputSource {
   stream: 'stdout' | 'stderr';
   /** How much of it a status shows: `stdout_max_bytes`, `stderr_max_bytes`. */
   maxBytes: number;
-  /** True once the task is terminal and no byte will follow. */
+  /** True once the task is terminal and no more bytes will follow. */
   final: boolean;
-  /** What the task wrote in all, where a final count was recorded. */
+  /** What the task wrote in all, if a final count was recorded. */
   totalBytes?: number | undefined;
   /** What is known to be missing, in words. */
   warnings?: readonly string[] | undefined;

@@ -1,4 +1,4 @@
-/** What an entry costs beside its text: key, stamp, map slot. */
+/** The memory an entry takes beside its text: key, stamp, map slot. */
 const ENTRY_BYTES = 256;
 
 interface Entry {
@@ -8,14 +8,14 @@ interface Entry {
   bytes: number;
 }
 
-/** Texts by key, the least recently used leaving first once more than `maxBytes` are held. */
+/** Texts by key; the least recently used are dropped when more than `maxBytes` are held. */
 export class TextCache {
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
 
   constructor(private readonly maxBytes: number) {}
 
-  /** The text of `key` as it was at `stamp`; made once, also for those who ask while it is being made. */
+  /** The text of `key` at `stamp`. It is made once, even if more callers ask while it is being made. */
   get(key: string, stamp: string, make: () => Promise<Buffer>): Promise<Buffer> {
     const found = this.#entries.get(key);
     if (found?.stamp === stamp) {

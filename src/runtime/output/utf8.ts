@@ -1,4 +1,4 @@
-/** Bytes that a UTF-8 character beginning with `lead` has; 0 when no character begins so. */
+/** How many bytes a UTF-8 character has that begins with `lead`; 0 when none begins so. */
 function lengthFrom(lead: number): number {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return 2;
@@ -45,7 +45,7 @@ export function unfinishedBytes(bytes: Buffer): number {
   return unfinishedEnd(bytes)?.have ?? 0;
 }
 
-/** How many bytes at the start of `after` (0 to 3) end a character that begins in `before`. */
+/** How many bytes at the start of `after` (0 to 3) complete a character that begins in `before`. */
 export function carriedBytes(before: Buffer, after: Buffer): number {
   const cut = unfinishedEnd(before);
   if (cut === undefined) return 0;
@@ -55,7 +55,7 @@ export function carriedBytes(before: Buffer, after: Buffer): number {
   return cut.have > 1 || maySecond(lead, rest[0] ?? 0) ? cut.missing : 0;
 }
 
-/** How many bytes at the start of `bytes` (0 to 3) cannot begin a character: what a gap before them has cut in half. */
+/** How many bytes at the start of `bytes` (0 to 3) cannot begin a character: the rest of one whose beginning was not kept. */
 export function strayBytes(bytes: Buffer): number {
   let count = 0;
   while (count < 3 && isContinuation(bytes[count])) count++;

@@ -4,8 +4,8 @@ import { ExecgoError } from '../../task/errors.js';
 
 /**
  * To be called before the database is opened for writing.
- * @throws ExecgoError `conflict`, naming the tasks, while a process of the older runtime still works on one of the rows:
- * it writes to the same database
+ * @throws ExecgoError `conflict`, naming the tasks, while a process of the older runtime still works on one of the rows: it
+ *   writes to the same database
  */
 export function refuseLiveShims(dataDir: string): void {
   const shims = shimTaskIds();
@@ -19,7 +19,10 @@ export function refuseLiveShims(dataDir: string): void {
     );
 }
 
-/** Task ids named by `internal-shim … --task-id <id>` on the command lines of this user: anybody can write such words on theirs. */
+/**
+ * Task ids from the command lines `internal-shim … --task-id <id>` of this user's processes. Those of others do not count:
+ * anybody can choose such words.
+ */
 function shimTaskIds(): Set<string> {
   const ids = new Set<string>();
   for (const args of commandLines()) {
@@ -41,7 +44,10 @@ function commandLines(): string[][] {
   }
 }
 
-/** Who began it, whoever it acts as now. A directory in /proc may belong to root although its process does not. */
+/**
+ * True when this user started the process, whichever user it runs as now. The owner of a directory in /proc does not tell:
+ * it may be root although the process does not run as root.
+ */
 function isOwn(pid: string): boolean {
   try {
     const uid = /^Uid:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

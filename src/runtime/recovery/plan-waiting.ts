@@ -10,9 +10,9 @@ import { retry } from '../../store/retry.js';
 import { inTurns } from '../turns.js';
 
 /**
- * Plans every waiting task for this start: by this host and these settings, which may not be those that it was accepted
- * under. Only what differs is written. A task that cannot run as it asks any more fails. To be called once the live tasks
- * are loaded, before anything is dispatched. To compare 10,000 plans takes 0.13 s.
+ * Plans every waiting task again: host and settings may not be those that it was accepted under. Only plans that differ are
+ * written; a task that cannot run as it requests any more fails. To be called once the live tasks are loaded, before
+ * anything is dispatched. Comparing 10,000 plans takes 0.13 s.
  */
 export async function planWaiting(core: Core): Promise<void> {
   const waiting = [...core.live.all()].filter((t) => t.record.status === 'accepted' && t.kill === undefined);
@@ -32,7 +32,7 @@ async function planOne(core: Core, task: LiveTask): Promise<void> {
   }
 }
 
-/** Commits another plan and queues the task again. While the disk is full that is tried again, and the task waits. */
+/** Commits another plan and queues the task again. While the disk is full it tries again, and the task waits. */
 async function replacePlan(core: Core, task: LiveTask, planned: PlannedTask): Promise<void> {
   const { task_id } = task.record;
   const lasts = () => !core.store.commits.closed && task.ending === undefined;
@@ -40,7 +40,7 @@ async function replacePlan(core: Core, task: LiveTask, planned: PlannedTask): Pr
     core.store.commits.write(() =>
       core.store.markPlanned(task.record, planned, planEvents(planned.plan, core.now())),
     );
-  // The start goes on without a task whose plan cannot be written yet.
+  // The start of the daemon does not wait for a plan that cannot be written yet.
   let onDelay: () => void = () => undefined;
   const delayed = new Promise<void>((resolve) => (onDelay = resolve));
   const what = 'cannot write down the plan of a waiting task';

@@ -7,7 +7,7 @@ import { enqueue, pump } from '../lifecycle/dispatch.js';
 import type { Stop } from '../live-tasks.js';
 import { planWaiting } from './plan-waiting.js';
 
-/** What a start found in the database. */
+/** What the daemon found in the database when it started. */
 interface Recovered {
   waiting: number;
   running: number;
@@ -58,7 +58,7 @@ function stopOf(core: Core, record: LiveRecord): Stop | undefined {
   return { first: first?.event_type === 'timeout_triggered' ? 'timeout' : 'kill', kill };
 }
 
-/** What the executor is to take over. Running tasks of the older runtime are nobody's: they end as lost. */
+/** The attempts for the executor to take over. Running tasks of the older runtime have none: they end as lost. */
 async function adoptAttempts(core: Core): Promise<AdoptedAttempt[]> {
   const running = [...core.live.all()].flatMap((task) =>
     task.phase.name === 'waiting' ? [] : [{ task, record: task.phase.record }],

@@ -5,12 +5,13 @@ import type { RemovalParts } from './remove-tasks.js';
 
 /** Tasks measured between two writes. */
 const BATCH = 64;
-/** Tasks looked at in one go in search of those that were not measured: about a millisecond. */
+/** How many tasks are looked at in one go to find unmeasured ones: about a millisecond. */
 const PAGE = 2000;
 
 /**
- * Keeps the sum of what ended tasks take on disk, which a bound on it needs: each is measured once, soon after its end
- * and away from the event loop. Those that ended unmeasured, without a bound or before a crash, are found after the start.
+ * Keeps the sum of the disk space of ended tasks, which a limit on it needs. Each task is measured once, soon after its end
+ * and in a worker thread. Tasks that ended without being measured, because there was no limit or a crash came, are found
+ * after the start.
  */
 export class DiskUsage {
   readonly #pending = new Set<string>();
@@ -18,7 +19,7 @@ export class DiskUsage {
 
   constructor(private readonly parts: Pick<RemovalParts, 'store' | 'files'>) {}
 
-  /** To be told of every end. */
+  /** To be called at every end. */
   ended(taskId: string): void {
     this.#pending.add(taskId);
   }

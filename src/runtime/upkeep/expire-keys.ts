@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Store } from '../../store/store.js';
 
-/** Keys ended in one transaction: about a millisecond of the event loop. */
+/** How many keys are deleted in one transaction: about a millisecond of the event loop. */
 const BATCH = 128;
 
 /**
- * Ends the idempotency keys that were first used `maxAgeMs` ago or earlier, some at a time, in no hurry.
- * @param signal stops after the batch under way
+ * Deletes idempotency keys that were first used `maxAgeMs` ago or earlier, in small batches that wait for other writes.
+ * @param signal stops after the current batch
  * @throws ExecgoError `insufficient_storage` or `unavailable` when the database cannot be written
  */
 export async function expireKeys(

@@ -4,24 +4,24 @@ import { errnoOf } from '../../files/errno.js';
 import type { OpenFile } from '../../files/open-file.js';
 import { unfinishedName } from '../../files/replace-file.js';
 
-/** What is in a task's directory, as far as the daemon wrote it. */
+/** What the daemon's own files in a task's directory look like. */
 export interface TaskDirState {
   /** `missing`: no directory of that name. `foreign`: something else has that name. */
   dir: 'there' | 'missing' | 'foreign';
-  /** `half`: it does not end as the daemon ends it, so a crash has cut it off, or it cannot be read. */
+  /** `half`: its end is not as the daemon writes it, so a crash has cut it off; or it cannot be read. */
   result: 'whole' | 'half' | 'missing';
-  /** Names of what was to be renamed once it was complete. */
+  /** Names of unfinished files, which would have been renamed once they were complete. */
   temporary: string[];
 }
 
-/** The name under which earlier versions wrote a result. */
+/** The name under which earlier versions wrote a result before they renamed it. */
 const OLD_TEMPORARY = 'result.json.tmp';
 /** Every result ends with a brace; the older runtime wrote no line end after it. */
 const LAST_BYTES = 2;
-/** A task can leave any number of names that look as if they were the daemon's. */
+/** At most so many are reported: a task can make any number of files with such names. */
 const MAX_TEMPORARY = 100;
 
-/** Looks at the directory of a task. @param tasks where it is. @param name of it */
+/** Looks at the directory of a task. @param tasks the directory that it is in. @param name of it */
 export function inspectTaskDir(tasks: Directory, name: string): TaskDirState {
   try {
     return withDirectory(tasks, [name], (directory) => ({

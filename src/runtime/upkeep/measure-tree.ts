@@ -2,28 +2,28 @@ import type fs from 'node:fs';
 import { withDirectory, type Directory } from '../../files/directory.js';
 import { errnoOf } from '../../files/errno.js';
 
-/** What `du` counts in: the unit of `st_blocks`, whatever the file system's own block size is. */
+/** The unit of `st_blocks`, whatever the file system's own block size is. */
 const BLOCK_BYTES = 512;
 
 /** How deep a tree is looked into: each directory on the way is held open, and a task decides how many there are. */
 const MAX_DEPTH = 256;
 
-/** The space that a file takes on disk, which for a sparse one is less than its length. */
+/** The space that a file takes on disk, which for a sparse file is less than its length. */
 export function diskBytes(stat: fs.Stats): number {
   return stat.blocks * BLOCK_BYTES;
 }
 
-/** A directory on the way down, and what of it is still to be looked at. */
+/** A directory on the way down, and the entries of it that are still to be looked at. */
 interface Level {
   directory: Directory;
   names: Buffer[];
 }
 
 /**
- * The disk space of the files below a directory, in bytes: what removing them would give back. Counted are the blocks of
- * files, of one with several names only when all of them are found; not the directories themselves, nor what is nested
- * more than 256 deep or lies on another file system. Links are not followed. What cannot be read counts nothing.
- * @param parent where the directory is. @param name of it
+ * The disk space of the files below a directory, in bytes: what removing them would free. Counts the blocks of files, of a
+ * file with several names only if all of them are found; neither directories themselves, nor files that are more than 256
+ * deep or on another file system. Links are not followed. What cannot be read counts as 0.
+ * @param parent the directory that it is in. @param name of it
  */
 export function measureTree(parent: Directory, name: string): number {
   try {
@@ -70,7 +70,7 @@ function namesIn(directory: Directory): Buffer[] {
   return ifReadable(() => directory.names()) ?? [];
 }
 
-/** Undefined for what is gone by now, or closed. @throws what is no system error */
+/** Undefined when it has gone or may not be read. @throws errors that are no system errors */
 function ifReadable<T>(look: () => T): T | undefined {
   try {
     return look();

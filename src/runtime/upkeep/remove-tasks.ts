@@ -19,7 +19,7 @@ export interface RemovalParts {
 /** A task that is gone from the database, with the name its directory has in the trash. */
 export interface RemovedTask {
   task_id: string;
-  /** Undefined where there was none. */
+  /** Undefined when it had no directory. */
   trashed: string | undefined;
 }
 
@@ -30,10 +30,10 @@ export interface FailedTask {
 }
 
 /**
- * Removes terminal tasks: each one's directory is renamed into the trash under a unique name and its row deleted, all of
- * them in one transaction. Their files are still to be removed, see {@link emptyOut}. One that is not terminal any more
- * or not there is left out; one that cannot be renamed stays as it is.
- * @param write how the database is written: at once, or along with what comes anyway
+ * Removes terminal tasks: renames each one's directory into the trash under a unique name and deletes its row, all in one
+ * transaction. The files are still to be removed, see {@link emptyOut}. A task that is gone or no longer terminal is
+ * skipped; one whose directory cannot be renamed stays as it is.
+ * @param write how to write to the database: at once, or with the next transaction
  */
 export async function removeRows(
   { dataDir, store }: Pick<RemovalParts, 'dataDir' | 'store'>,
@@ -61,7 +61,7 @@ export async function removeRows(
   return { removed, failed };
 }
 
-/** Removes what is in the trash under these names; what cannot be removed stays there and is logged. */
+/** Removes the trash entries with these names; what cannot be removed stays there and is logged. */
 export async function emptyOut(
   { files, log }: Pick<RemovalParts, 'files' | 'log'>,
   trashed: readonly string[],
@@ -79,14 +79,14 @@ export async function emptyOut(
   return all;
 }
 
-/** As {@link emptyOut}, for who does not wait for it. */
+/** As {@link emptyOut}, but returns at once. */
 export function emptyOutSoon(parts: Pick<RemovalParts, 'files' | 'log'>, trashed: readonly string[]): void {
   emptyOut(parts, trashed).catch((error: unknown) => {
     parts.log.warn({ err: error, trashed }, 'entries of trash/ stay there until the next start');
   });
 }
 
-/** The transaction failed after the rename: the row is still there, so its directory must be. */
+/** The transaction failed after the rename: the row is still there, so its directory is moved back. */
 function afterFailure(dataDir: string, taskId: string, trashed: string | undefined): unknown {
   if (trashed === undefined) return undefined;
   try {

@@ -8,11 +8,11 @@ import { mountId } from '../../files/mount-id.js';
 import { IS_LINUX, O_PATH } from '../../files/open-file.js';
 import { diskBytes } from './measure-tree.js';
 
-/** What came of a removal. */
+/** The result of a removal. */
 export interface Removal {
-  /** Disk space given back. A file that has another name elsewhere gives nothing back. */
+  /** Disk space freed. A file that has another name elsewhere frees nothing. */
   bytes: number;
-  /** Why something is still there, a sentence each and at most {@link MAX_PROBLEMS}; empty when all is gone. */
+  /** Why something is still there, one sentence each and at most {@link MAX_PROBLEMS}; empty when all is gone. */
   problems: string[];
 }
 
@@ -23,13 +23,13 @@ const MAX_PROBLEMS = 10;
 const MAX_READINGS = 100;
 
 /**
- * Removes one entry of `trash`, whatever a task made of it. Nobody but this process may change `trash` itself; below it
- * anybody may change anything at any time.
+ * Removes one entry of `trash`, whatever a task made of it. Only this process may change `trash` itself; below it any
+ * process of the task's user may change anything at any time.
  *
- * Nothing is ever reached through more than one component below `trash` that is not known to be a directory of its own:
- * a directory that is not empty is renamed up into `trash` and emptied there, and unlink, rmdir and rename never follow
- * a link in the last component. So no link leads out, no depth makes a path too long, and no stack grows with the depth.
- * Nothing on another mount is removed or even looked at: a mount point stays, with what it lies in, and is told.
+ * No path used here has more than one component below `trash` that is not known to be a directory of its own: a directory
+ * that is not empty is renamed up into `trash` and emptied there, and unlink, rmdir and rename never follow a link in the
+ * last component. So no link leads out, no depth makes a path too long, and no stack grows with the depth. Nothing on
+ * another mount is removed or even looked at: a mount point and the directories above it stay, and are reported.
  * @param name of the entry
  */
 export function removeTree(trash: Directory, name: string): Removal {
@@ -37,7 +37,7 @@ export function removeTree(trash: Directory, name: string): Removal {
   return { bytes, problems: problems.map((problem) => problem.replaceAll(trash.entry(), trash.path)) };
 }
 
-/** A removal under way. @property mount that all of it is in */
+/** A removal that is not finished. @property mount the mount that everything must be in */
 interface Work extends Removal {
   mount: number | undefined;
 }
@@ -68,9 +68,9 @@ function removeIn(trash: string, mount: number | undefined, name: string): Remov
   return removal;
 }
 
-/** Removes all children of a directory that is right in the trash; those that are not empty are handed to `moveAway`. */
+/** Removes all children of a directory that is directly in the trash; those that are not empty are given to `moveAway`. */
 function empty(removal: Work, dir: Buffer, moveAway: (child: Buffer) => void): void {
-  // Removing while reading may hide entries from the reader: it reads again until there is nothing left to be done.
+  // Entries that are removed while the directory is read may hide others, so it is read again until nothing is left to do.
   let progress = true;
   for (let reading = 0; progress && reading < MAX_READINGS; reading++) {
     progress = false;
@@ -117,7 +117,7 @@ function removeChild(removal: Work, child: Buffer, moveAway: (child: Buffer) => 
   }
 }
 
-/** A directory that changes its parent must be writable itself, because its `..` changes. */
+/** To move a directory to another parent it must be writable itself, because its `..` changes. */
 function moveUp(child: Buffer, up: Buffer): void {
   try {
     fs.renameSync(child, up);
@@ -129,7 +129,7 @@ function moveUp(child: Buffer, up: Buffer): void {
 }
 
 /**
- * What has a name, a link itself where it is one. A file system that does not answer is not asked.
+ * The stats of an entry, of the link itself if it is one. A file system that does not answer is not asked.
  * @throws MountedError for a mount point; a system error
  */
 function look({ mount }: Work, entry: Buffer): fs.Stats {
@@ -148,7 +148,7 @@ function unlink(removal: Removal, file: Buffer, stat: fs.Stats): void {
   if (stat.nlink === 1) removal.bytes += diskBytes(stat);
 }
 
-/** Runs `action`, which changes entries of `dir`; once more with rights on `dir` when they were what was missing. */
+/** Runs `action`, which changes entries of `dir`; if rights on `dir` were missing, gets them and runs it once more. */
 function withRights(dir: Buffer, action: () => void): void {
   try {
     action();
@@ -170,16 +170,16 @@ function makeAccessible(dir: Buffer): void {
   }
 }
 
-/** @returns false when it failed, which is written down. */
+/** @returns false when it failed, which is added to the problems. */
 function attempt(removal: Removal, file: Buffer, action: () => void): boolean {
   try {
     action();
     return true;
   } catch (error) {
-    // Gone, or swapped for something of another kind, since it was looked at: the next reading meets it as what it is.
+    // It has gone, or been replaced by something of another kind, since it was looked at: the next reading will see that.
     if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return true;
     const why = `${file.toString()}: ${error instanceof Error ? error.message : String(error)}`;
-    // A directory that is read again is met with the same.
+    // A directory that is read again gives the same problems again.
     if (removal.problems.length < MAX_PROBLEMS && !removal.problems.includes(why)) removal.problems.push(why);
     return false;
   }

@@ -14,22 +14,22 @@ import { TASKS, TRASH } from '../../task/task-paths.js';
 import { encodeTask } from '../views/task-view.js';
 import { moveToTrash } from '../files/trash.js';
 
-/** Directories or rows checked in one go: about a millisecond of the event loop. */
+/** How many directories or rows are checked in one go: about a millisecond of the event loop. */
 const BATCH = 128;
-/** Names that are logged of each kind of finding. */
+/** How many names of each kind of finding are logged. */
 const NAMED = 20;
 
-/** What was found and put right. */
+/** What was found and repaired. */
 export interface Repairs {
   /** Task directories looked at. */
   directories: number;
-  /** Entries of `trash/` that an earlier run had left. */
+  /** Entries of `trash/` that an earlier daemon left there. */
   trash: number;
-  /** Entries of `tasks/` without a row: moved to the trash. */
+  /** Entries of `tasks/` without a row, which were moved to the trash. */
   orphans: Tally;
   /** Ended tasks whose directory is gone: they keep their status, their output is lost. */
   without_directory: Tally;
-  /** Results that were missing or cut off: written again from the row. */
+  /** `result.json` was missing or cut off, and was written again from the row. */
   results: Tally;
   /** Half-written files that were removed. */
   temporary: Tally;
@@ -38,8 +38,8 @@ export interface Repairs {
 type RepairCore = Pick<Core, 'settings' | 'store' | 'live' | 'files' | 'log' | 'inlineTexts' | 'now'>;
 
 /**
- * Compares files and rows after a start and puts right what a crash has left: the row is the truth. Runs beside the
- * daemon's work in small steps, also over a million directories.
+ * Compares files and rows after a start and repairs what a crash has left; when they disagree the row is right. Runs beside
+ * the daemon's work in small steps, even with a million directories.
  * @param signal ends it early; the next start begins anew
  */
 export async function repairFiles(core: RepairCore, signal: AbortSignal): Promise<Repairs> {
@@ -77,14 +77,14 @@ async function emptyTrash(core: RepairCore, found: Repairs, signal: AbortSignal)
   }
 }
 
-/** Who has no row goes to the trash; who has one and has ended gets its result. */
+/** Moves directories without a row to the trash, and writes the missing `result.json` of tasks that have ended. */
 async function checkDirectories(core: RepairCore, names: Buffer[], found: Repairs): Promise<void> {
   const trashed: string[] = [];
   const ids: string[] = [];
   for (const name of names) {
     const id = name.toString();
-    // Row and directory of a new task come in one turn of the event loop: there is never one without the other here.
-    // A name that is no text is nobody's, whatever it looks like as text.
+    // The row and the directory of a new task are made in one turn of the event loop, so none is seen without the other
+    // here. A name that is no valid text belongs to no task, whatever it looks like as text.
     if (canNameDirectory(id) && Buffer.from(id).equals(name) && core.store.has(id)) {
       if (core.live.get(id) === undefined) ids.push(id);
     } else trashed.push(...orphan(core, name, found));
@@ -128,7 +128,7 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
     const result = encodeTask(record, await readOutput(core, record, undefined, true), core.now(), dataDir, {
       pretty: true,
     });
-    // It may have been collected while its output was read: what is written then would be an orphan.
+    // The task may have been collected while its output was read: a file written now would belong to no task.
     if (!core.store.has(id)) return;
     const spoilt = writeResult(dataDir, id, result);
     found.results.add(id);
@@ -138,7 +138,10 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
   }
 }
 
-/** Waiting tasks get their files back when they are dispatched; of those that have ended the output is gone. */
+/**
+ * Finds ended tasks whose directory, and with it their output, is gone. Waiting tasks get theirs back when they are
+ * dispatched.
+ */
 async function checkRows(core: RepairCore, taskIds: string[], found: Repairs): Promise<void> {
   const known = taskIds.filter((id) => canNameDirectory(id) && core.live.get(id) === undefined);
   const there = await core.files.ask('isDirectory', known);
@@ -160,7 +163,7 @@ function report(core: RepairCore, found: Repairs): void {
   core.log.warn(Object.fromEntries(summary), 'files and rows did not fit together; put right what could be');
 }
 
-/** The names in a directory as they are on disk, some at a time; nothing where there is none. */
+/** The names in a directory as they are on disk, in batches; none when there is no such directory. */
 async function* batchesOf(dir: string): AsyncGenerator<Buffer[]> {
   let batch: Buffer[] = [];
   const encoding = 'buffer' as BufferEncoding;

@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
 import type { Store } from '../../store/store.js';
 
-/** Above this the write-ahead log is emptied; SQLite by itself reuses it from about 4 MB on, but never makes it smaller. */
+/** A longer write-ahead log is emptied; SQLite by itself reuses it from about 4 MB on, but never makes it smaller. */
 export const WAL_MAX_BYTES = 64 * 1024 * 1024;
 
-/** A thread is started for each try: while somebody is in the way they come so far apart. Milliseconds. */
+/** Time between two tries while another process is in the way, in milliseconds: each try starts a thread. */
 const PAUSE_MS = 1000;
 
 /**
- * Keeps the write-ahead log small. It grows without bound only while somebody outside of the daemon holds an old view of
- * the database: that is said once, and the log is emptied as soon as they let go.
+ * Keeps the write-ahead log small. It grows without bound only while another process holds an old snapshot of the database:
+ * that is logged once, and the log is emptied as soon as the process lets go.
  */
 export class WalKeeper {
   #blocked = false;

@@ -2,12 +2,12 @@ import { collectDefaultMetrics, Counter, Gauge, Registry, type Histogram } from 
 import { DURATION_BUCKETS_MS, type Counters } from '../../store/counters.js';
 import { TASK_STATUSES } from '../../task/states.js';
 
-/** Where the figures come from; all of them are kept, none is counted for a scrape. */
+/** The sources of the figures; all are kept up to date, so that a scrape counts nothing. */
 export interface MetricSources {
   counters: () => Counters;
   running: () => number;
   waiting: () => number;
-  /** Collections of garbage since the start, and the tasks and bytes they removed. */
+  /** Garbage collections since the start, and the tasks and bytes they removed. */
   collected: () => { passes: number; removed: number; bytes: number };
   walBytes: () => number;
 }
@@ -59,7 +59,7 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
   return () => register.metrics();
 }
 
-/** A total that is kept elsewhere. */
+/** A counter whose total is kept elsewhere. */
 function counter(register: Registry, name: string, help: string, read: () => number): void {
   new Counter({
     name: PREFIX + name,
@@ -83,7 +83,7 @@ function gauge(register: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-/** A histogram whose counts are the database's: prom-client's own can only observe one value after another. */
+/** A histogram whose counts are kept in the database: prom-client's own can only observe one value after another. */
 function durationHistogram(read: () => Counters['duration']): Histogram {
   const name = `${PREFIX}task_duration_ms`;
   const description = {

@@ -3,13 +3,13 @@ import type { ListQuery } from '../../task/list.js';
 
 type Order = ListQuery['order'];
 
-/** An opaque cursor: the page that follows the task with this submit_seq, in this order. */
+/** An opaque cursor for the page after the task with this submit_seq, in this order. */
 export function encodeCursor(order: Order, submitSeq: number): string {
   return Buffer.from(`${order}:${submitSeq}`).toString('base64url');
 }
 
 /**
- * The submit_seq behind a cursor.
+ * The submit_seq in a cursor.
  * @throws ExecgoError `invalid_input` for one that was not made by {@link encodeCursor}, or for the other order
  */
 export function decodeCursor(order: Order, cursor: string): number {

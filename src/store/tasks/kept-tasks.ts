@@ -7,22 +7,22 @@ import { RetentionClock, type ClockMark, type ClockSources } from '../retention-
 export interface KeptTask {
   task_id: string;
   submit_seq: number;
-  /** The retention clock when it ended, in milliseconds. */
+  /** The time on the retention clock when it ended, in milliseconds. */
   ages_from_ms: number;
   /** Null until it was measured. */
   disk_bytes: number | null;
 }
 
-/** Where in the order of age a page ended. */
+/** The position after a page in the order of age. */
 export type AgeCursor = Pick<KeptTask, 'ages_from_ms' | 'submit_seq'>;
 
-/** Before every task. */
+/** The position before all tasks. */
 export const OLDEST: AgeCursor = {
   ages_from_ms: Number.MIN_SAFE_INTEGER,
   submit_seq: Number.MIN_SAFE_INTEGER,
 };
 
-/** How long and how much is kept of tasks that have ended; undefined: no bound. */
+/** How long ended tasks are kept, and how many; undefined: no limit. */
 export interface RetentionPolicy {
   maxAgeMs: number;
   maxTasks: number | undefined;
@@ -37,9 +37,9 @@ const IN_ORDER = 'ORDER BY ages_from_ms, submit_seq LIMIT @limit';
 
 type Page = AgeCursor & { limit: number };
 
-/** The tasks that have ended, by age: what garbage collection chooses from. Reads cost the same wherever they begin. */
+/** The tasks that have ended, by age, for garbage collection to choose from. Reads cost the same wherever they start. */
 export class KeptTasks {
-  /** Tells the age of results. */
+  /** Measures the age of results. */
   readonly clock: RetentionClock;
   readonly #page: Database.Statement<[Page], KeptTask>;
   readonly #unmeasured: Database.Statement<[Page], Omit<KeptTask, 'task_id'> & { task_id: string | null }>;
@@ -55,7 +55,7 @@ export class KeptTasks {
     this.#page = db.prepare(
       `SELECT task_id, submit_seq, ages_from_ms, disk_bytes ${AGES} AND ${AFTER} ${IN_ORDER}`,
     );
-    // The row itself is looked up for those only that were not measured.
+    // The id, which needs a look at the row itself, is read only for tasks that were not measured.
     this.#unmeasured =
       db.prepare(`SELECT CASE WHEN disk_bytes IS NULL THEN task_id END AS task_id, submit_seq,
       ages_from_ms, disk_bytes ${AGES} AND ${AFTER} ${IN_ORDER}`);
@@ -69,19 +69,19 @@ export class KeptTasks {
     this.clock = new RetentionClock((meta.read(CLOCK) ?? undefined) as ClockMark | undefined, sources);
   }
 
-  /** How many there are, and the bytes of those that were measured; from memory. */
+  /** The number of kept tasks, and the bytes of those that were measured; from memory. */
   totals(): { tasks: number; bytes: number } {
     return this.counters.read().kept;
   }
 
-  /** The next ones in the order of age, oldest first. */
+  /** The next tasks in the order of age, oldest first. */
   page(after: AgeCursor, limit: number): KeptTask[] {
     return this.#page.all({ ages_from_ms: after.ages_from_ms, submit_seq: after.submit_seq, limit });
   }
 
   /**
-   * Ids of the next ones whose files were not measured.
-   * @param limit how many tasks are looked at, measured or not
+   * Ids of the next tasks whose files were not measured.
+   * @param limit how many tasks to look at, measured or not
    * @returns `next` is undefined once all have been looked at
    */
   unmeasured(after: AgeCursor, limit: number): { taskIds: string[]; next: AgeCursor | undefined } {
@@ -96,22 +96,22 @@ export class KeptTasks {
     };
   }
 
-  /** How many pinned tasks ended at or before that reading of the {@link clock}. */
+  /** How many pinned tasks ended at or before this time of the {@link clock}. */
   pinnedUpTo(agesFromMs: number): number {
     return this.#pinned.get(agesFromMs) ?? 0;
   }
 
-  /** Writes down what a task's files take. Nothing happens to one that is gone, pinned, or measured already. */
+  /** Records the disk space of a task's files. Does nothing for a task that is gone, pinned, or measured already. */
   setDiskBytes(taskId: string, bytes: number): void {
     if (this.#measured.run(bytes, taskId).changes === 1) this.counters.measured(bytes);
   }
 
-  /** The clock goes on from here after a restart. */
+  /** Saves the clock, which goes on from here after a restart. */
   saveClock(): void {
     this.meta.write(CLOCK, this.clock.mark());
   }
 
-  /** What the last daemon kept to; undefined when there has been none. */
+  /** The policy of the last daemon; undefined when there has been none. */
   policy(): RetentionPolicy | undefined {
     return (this.meta.read(POLICY) ?? undefined) as RetentionPolicy | undefined;
   }

@@ -2,24 +2,24 @@ import { submitSchema, type Execution, type TaskRequest } from '../../task/reque
 import { invalidInputFrom } from '../../task/validate.js';
 import { parseJson } from '../database/json.js';
 
-/** What the older runtime kept of a request: texts in JSON, or whatever somebody has put there. */
+/** The columns in which the older runtime stored a request: JSON texts, or whatever somebody has put there. */
 type LegacyColumns = { task_id: string } & Partial<
   Record<`${'execution' | 'limits' | 'sandbox' | 'metadata' | 'control_context'}_json`, unknown>
 >;
 
-/** Stands in for the execution while another part is validated by itself. */
+/** Takes the place of the execution while another part is validated. */
 const STAND_IN = { kind: 'command', program: '-' };
 
 /** A request as far as it can be read. */
 export interface LegacyRequest {
   request: TaskRequest;
-  /** What of the row does not pass our rules, so that `request` is not what was asked for: such a task must not run. */
+  /** Which part of the row breaks our rules, so that `request` is not what was asked for: such a task must not run. */
   request_problem?: string | undefined;
 }
 
 /**
- * The request of a row that the older runtime wrote. Its rules were nearly ours; a part that does not pass them gets the
- * defaults, an execution that does not pass keeps what it can, so that the row stays readable.
+ * The request of a row that the older runtime wrote. Its rules were nearly ours. A part that breaks ours gets the defaults;
+ * of such an execution as much as possible is kept, so that the row stays readable.
  */
 export function legacyRequest(row: LegacyColumns): LegacyRequest {
   const parts = {

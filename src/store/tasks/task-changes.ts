@@ -64,8 +64,8 @@ class Step {
 }
 
 /**
- * Every change of a task's state. Each UPDATE repeats the state that it starts from; zero changed rows mean that somebody
- * else was first, and then nothing else is written either.
+ * Every change of a task's state. Each UPDATE repeats the state that it starts from; if no row changed, somebody else was
+ * first, and nothing else is written either.
  */
 export class TaskChanges {
   readonly #plan: Step;
@@ -114,13 +114,13 @@ export class TaskChanges {
     );
   }
 
-  /** Another plan for a task that has not begun. */
+  /** Replaces the plan of a task that has not begun. */
   plan<T extends LiveRecord>(task: T, planned: PlannedTask, events: NewEvent[]): Changed<T> | undefined {
     const values = { plan: JSON.stringify(planned.plan), reservation: JSON.stringify(planned.reservation) };
     return this.#changed(this.#plan, { ...task, ...planned }, values, events);
   }
 
-  /** `accepted → running`, with the reservation taken. */
+  /** `accepted → running`, with the reservation. */
   dispatch(task: WaitingTask, { events, ...launch }: Dispatch): Changed<RunningTask> | undefined {
     const row = this.#dispatch.make(task, 'running', { ...launch });
     if (row === undefined) return undefined;
@@ -175,7 +175,7 @@ export class TaskChanges {
     this.#warn.run(JSON.stringify(warnings), taskId);
   }
 
-  /** Terminal tasks only; their events go with them. */
+  /** Deletes a terminal task and its events. */
   delete(taskId: string): boolean {
     const deleted = this.#delete.get(taskId);
     if (deleted?.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);

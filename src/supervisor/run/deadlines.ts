@@ -1,7 +1,7 @@
 /** The longest delay that a timer of Node takes, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Calls back once when `delayMs` have passed on the monotonic clock, however long that is. */
+/** Calls `passed` once when `delayMs` have passed on the monotonic clock, however long that is. */
 export class Deadline {
   readonly #at: number;
   readonly #passed: () => void;
@@ -26,7 +26,7 @@ export class Deadline {
   #arm(leftMs: number): void {
     this.#timer = setTimeout(
       () => {
-        // A timer may fire up to a millisecond early, and a long delay is waited for in parts.
+        // A timer may fire up to a millisecond early, and a long delay takes several timers.
         const left = this.leftMs;
         if (left > 0) this.#arm(left);
         else this.#passed();

@@ -1,6 +1,6 @@
-/** A set of whole numbers that costs memory per gap, not per number: launch ids come nearly in sequence. */
+/** A set of whole numbers that takes memory per gap, not per number: launch ids come nearly in sequence. */
 export class IdSet {
-  /** Disjoint, ascending, never adjacent; both ends belong to the interval. */
+  /** Disjoint, ascending, never adjacent; `first` and `last` are included. */
   readonly #intervals: { first: number; last: number }[] = [];
 
   has(id: number): boolean {

@@ -6,19 +6,19 @@ import type { Outcome, OutcomeUsage, Running, StreamOutcome } from '../wire/prot
 
 const { SIGKILL, SIGXCPU } = constants.signals;
 /**
- * The share of the limit from which an end is put down to it. The kernel counts ticks towards the limit and tells usage more
- * exactly: on a busy machine that is less.
+ * When a process has used this share of its CPU limit or more, its end by SIGKILL is put down to the limit. The kernel
+ * counts ticks towards the limit but measures usage exactly, and on a busy machine the measured time is less.
  */
 const CPU_USED_UP = 0.5;
-/** How a shell passes on that its child died of SIGXCPU. */
+/** The exit code with which a shell reports that its child died of SIGXCPU. */
 const SHELL_SIGXCPU = 128 + SIGXCPU;
 
-/** Everything that was seen of a launch. */
+/** Everything that was seen of an attempt. */
 export interface LaunchEnd {
   launchId: number;
   token: string;
   status: ExitStatus;
-  /** Of the leader: Unix time, and milliseconds on the monotonic clock. */
+  /** When the leader ended: Unix time, and milliseconds on the monotonic clock. */
   atMs: number;
   durationMs: number;
   running?: Running | undefined;
@@ -33,11 +33,12 @@ export interface LaunchEnd {
   survivors: number[];
 }
 
-/** @returns the outcome as the daemon is told it: fields without a value are left out. */
+/** @returns the outcome to tell the daemon: fields without a value are left out. */
 export function outcomeOf(end: LaunchEnd): Outcome {
   const { status, running } = end;
   const oomKills = end.cgroup?.oom_kills ?? 0;
-  // A limit that not even the launch chain fits in is the task's own, and not a failure to set it up.
+  // When even the launch chain exceeds the memory limit, that is an out-of-memory end of the task, and no failure to set up
+  // the limit.
   const failure = status.signal === SIGKILL && oomKills > 0 ? undefined : end.failure;
   const ended =
     status.signal === undefined ? { exit_code: status.exit_code ?? 0 } : { signal: status.signal };
@@ -61,7 +62,7 @@ export function outcomeOf(end: LaunchEnd): Outcome {
   };
 }
 
-/** @returns the seconds of CPU time that the chain gives each process; undefined without a limit. */
+/** @returns the CPU time in seconds that the chain allows each process; undefined without a limit. */
 export function cpuLimitOf(chain: ChainSpec | undefined): number | undefined {
   return chain?.rlimits?.find(({ option }) => option === 't')?.soft;
 }
@@ -86,7 +87,10 @@ function usageOf(status: ExitStatus, cgroup: CgroupUsage | undefined): OutcomeUs
   };
 }
 
-/** rusage lacks children that were not waited for; the cgroup lacks what came before the process was moved into it. */
+/**
+ * rusage does not include children that were never waited for; the cgroup does not include the time before the process was
+ * moved into it.
+ */
 function cpuTime({ usage }: ExitStatus, cgroup: CgroupUsage | undefined): OutcomeUsage {
   const { user_cpu_ms, system_cpu_ms } = cgroup ?? {};
   if (user_cpu_ms === undefined || system_cpu_ms === undefined) return {};

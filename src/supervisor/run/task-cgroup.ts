@@ -11,13 +11,13 @@ import type { CgroupUsage } from '../../sandbox/cgroup/cgroup.js';
 import type { CgroupSpec } from '../../sandbox/launch.js';
 import { descendantsOf } from '../../sandbox/process/process-identity.js';
 
-/** Rounds in which processes that fork while they are moved are followed; each round's are caught by the next. */
+/** How often to look for processes that were forked while their parents were being moved. */
 const MOVE_ROUNDS = 5;
-/** Together ten seconds. */
+/** How often to try to remove the directories: for ten seconds in all. */
 const REMOVE_ATTEMPTS = 100;
 const REMOVE_EVERY_MS = 100;
 
-/** The cgroups of one launch, from their making to their removal; none of it throws but making and entering. */
+/** The cgroups of one attempt, from making them to removing them. Only the constructor and {@link enter} throw. */
 export class TaskCgroup {
   readonly #spec: CgroupSpec;
   #usage: CgroupUsage = {};
@@ -30,16 +30,16 @@ export class TaskCgroup {
   }
 
   /**
-   * Moves a process that is already running, and what it has forked until now.
-   * @param strays finds what it has forked that has lost its parent since.
-   * @returns false when some may still be outside, as it forks faster than they are moved: {@link follow} goes on.
+   * Moves a running process and everything it has forked so far.
+   * @param strays finds processes it has forked that have lost their parent since.
+   * @returns false when some may still be outside, because it forks faster than they are moved: then call {@link follow}.
    */
   async enter(leader: number, strays: () => number[]): Promise<boolean> {
     await enterCgroup(this.#spec, leader);
     return this.follow(leader, strays);
   }
 
-  /** Moves what a process that is inside has forked before it was. @returns as {@link enter}. */
+  /** Moves what a process that is inside has forked before it was moved. @returns as {@link enter}. */
   follow(leader: number, strays: () => number[]): boolean {
     const moved = new Set([leader]);
     for (let round = 0; round < MOVE_ROUNDS; round++) {
@@ -59,21 +59,24 @@ export class TaskCgroup {
     if (!this.#removed) killCgroup(this.#spec);
   }
 
-  /** @returns who is still inside; removes the directories when nobody is. */
+  /** @returns the processes that are still inside; removes the directories when there are none. */
   remaining(): number[] {
     if (this.#removed) return [];
-    // A directory may be gone while another is still in use: what was once read from it counts.
+    // One directory may be gone while another is still in use: values that were read before are kept.
     this.#usage = { ...this.#usage, ...readCgroupUsage(this.#spec) };
     this.#removed = removeCgroup(this.#spec);
     return this.#removed ? [] : cgroupPids(this.#spec);
   }
 
-  /** As it was seen by {@link remaining}. */
+  /** The usage as {@link remaining} last read it. */
   get usage(): CgroupUsage {
     return this.#usage;
   }
 
-  /** Removes the directories as soon as the kernel lets go of them; for a while, then the daemon's sweep has to. */
+  /**
+   * Removes the directories as soon as the kernel allows it. After ten seconds it is left to the sweep at the daemon's next
+   * start.
+   */
   removeLater(attempts = REMOVE_ATTEMPTS): void {
     this.remaining();
     if (!this.#removed && attempts > 0) setTimeout(() => this.removeLater(attempts - 1), REMOVE_EVERY_MS);

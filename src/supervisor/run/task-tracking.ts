@@ -4,15 +4,18 @@ import type { LaunchedProcess } from '../spawn/launcher.js';
 import { TaskCgroup } from './task-cgroup.js';
 
 /**
- * How long after its spawn a process is moved into a cgroup of its own, in milliseconds: most that end at once have ended
- * by then, and making, entering and removing a cgroup took a quarter of the supervisor's time for one. On a machine that
- * has been quiet for 20 ms the kernel takes 8 ms for a move, and a task that ends meanwhile is waited for only after it.
+ * How long after its spawn a process is moved into a cgroup of its own, in milliseconds. Most short tasks have ended by
+ * then; for one of those, making, entering and removing a cgroup took a quarter of the supervisor's time. On a machine that
+ * has been idle for 20 ms a move takes 8 ms, and the end of a process is told only after its move.
  */
 const ENTER_AFTER_MS = 2;
-/** What forks faster than it is moved is followed again after this, then after twice as long each time. Milliseconds. */
+/**
+ * A process that forks faster than it can be moved is looked at again after this, then after twice as long each time. In
+ * milliseconds.
+ */
 const FOLLOW_AFTER_MS = 50;
 
-/** The cgroups of one launch, as far as there are any: with a chain from before the spawn, else from soon after it. */
+/** The cgroups of one attempt, if there are any: with a launch chain from before the spawn, otherwise from soon after it. */
 export class TaskTracking {
   readonly #spec: CgroupSpec | undefined;
   #cgroup: TaskCgroup | undefined;
@@ -28,12 +31,12 @@ export class TaskTracking {
     return this.#cgroup;
   }
 
-  /** All processes of the launch are in a cgroup of their own. */
+  /** True when all processes of the attempt are in a cgroup of their own. */
   get isComplete(): boolean {
     return this.#isComplete;
   }
 
-  /** Makes the cgroups that a chain enters by itself. @throws Error for people when they cannot be made. */
+  /** Makes the cgroups, which the launch chain enters itself. @throws Error for people when they cannot be made. */
   make(): void {
     if (this.#spec === undefined) return;
     this.#cgroup = new TaskCgroup(this.#spec);
@@ -41,9 +44,9 @@ export class TaskTracking {
   }
 
   /**
-   * Moves a process that is running, soon.
-   * @param strays finds what it has left behind by then.
-   * @param failed tracking is worth having, not worth failing for.
+   * Moves a running process after {@link ENTER_AFTER_MS}.
+   * @param strays finds processes it has forked that have lost their parent by then.
+   * @param failed called when it cannot be moved: that is no reason to end the task.
    */
   enterSoon(leader: LaunchedProcess, strays: () => number[], failed: (error: unknown) => void): void {
     const spec = this.#spec;
@@ -69,20 +72,20 @@ export class TaskTracking {
       try {
         this.#isComplete = this.#cgroup?.follow(leader.pid, strays) ?? false;
       } catch {
-        // Some cannot be moved: they stay outside, and it stays incomplete.
+        // Some processes cannot be moved: they stay outside, and {@link isComplete} stays false.
         return;
       }
       if (!this.#isComplete) this.#followLater(leader, strays, 2 * afterMs);
     }, afterMs);
   }
 
-  /** The leader has ended: whatever is still to be moved never is. */
+  /** To be called when the leader has ended: nothing is moved any more. */
   leaderEnded(): void {
     this.#hasLeaderEnded = true;
     clearTimeout(this.#timer);
   }
 
-  /** Nothing is left of the launch, or nothing that can be killed. */
+  /** To be called when no process is left, or none that can be killed. */
   close(): void {
     clearTimeout(this.#timer);
     this.#cgroup?.removeLater();

@@ -5,7 +5,7 @@ import type { TaskTracking } from './task-tracking.js';
 
 const { SIGKILL } = constants.signals;
 
-/** What is known of a launch's processes, and the ways to reach them. */
+/** What is known of an attempt's processes, and the ways to reach them. */
 export interface TreeHandles {
   launcher: Launcher;
   leader: LaunchedProcess;
@@ -13,7 +13,10 @@ export interface TreeHandles {
   tracking: TaskTracking;
 }
 
-/** All processes of one launch: leader, process group, cgroup, whatever carries the token or holds a stream. */
+/**
+ * All processes of one attempt: leader, process group, cgroup, and processes that carry its token or hold one of its
+ * streams.
+ */
 export class TaskTree {
   readonly #handles: TreeHandles;
   #groupGone = false;
@@ -22,7 +25,7 @@ export class TaskTree {
     this.#handles = handles;
   }
 
-  /** Closes the streams that something still holds. */
+  /** Closes the streams that are still open. */
   closeStreams(): void {
     this.#handles.leader.closeStreams();
   }
@@ -32,12 +35,12 @@ export class TaskTree {
     this.#handles.launcher.signal(-this.#handles.leader.pid, signal);
   }
 
-  /** Signals what is below the leader, and not the leader itself. */
+  /** Signals the leader's descendants, but not the leader. */
   signalBelow(signal: number): void {
     for (const pid of descendantsOf(this.#handles.leader.pid)) this.#handles.launcher.signal(pid, signal);
   }
 
-  /** KILL to everything, while the leader is still there. */
+  /** Kills all processes while the leader still exists. */
   kill(): void {
     const { launcher, leader, token, tracking } = this.#handles;
     const below = descendantsOf(leader.pid);
@@ -47,8 +50,8 @@ export class TaskTree {
   }
 
   /**
-   * Kills what is left once the leader has ended; to be called again until nothing is.
-   * @param holdersToo somebody still holds a stream, and is not about to let go of it.
+   * Kills what is left after the leader has ended; to be called again until nothing is.
+   * @param holdersToo also kill processes that hold a stream: they had time enough to let go of it.
    * @returns true when nothing else is known to be left.
    */
   killRest(holdersToo: boolean): boolean {
@@ -60,22 +63,22 @@ export class TaskTree {
     return gone;
   }
 
-  /** KILL to everything that can be found now. */
+  /** Kills every process that can be found now. */
   killFound(leaderEnded: boolean): void {
     for (const pid of this.survivors(leaderEnded)) this.#handles.launcher.signal(pid, SIGKILL);
   }
 
-  /** @returns pids of everything that can be found now. */
+  /** @returns pids of all processes that can be found now. */
   survivors(leaderEnded: boolean): number[] {
     const { leader, token } = this.#handles;
     const below = leaderEnded ? [] : [leader.pid, ...descendantsOf(leader.pid)];
     return [...new Set([...below, ...this.#rest(), ...leader.holders(), ...findByToken(token)])];
   }
 
-  /** @returns what is known of the tree after its leader's end, outside of its group; kills the group. */
+  /** Kills the process group after its leader's end. @returns pids of the attempt's other processes that are known. */
   #rest(): number[] {
     const { launcher, leader, token, tracking } = this.#handles;
-    // Once the group is gone its number may be given to another: it is never signalled again.
+    // Once the group is gone its number may be given to another one: it is never signalled again.
     if (!this.#groupGone) this.#groupGone = !launcher.signal(-leader.pid, SIGKILL);
     return [...new Set([...(tracking.cgroup?.remaining() ?? []), ...launcher.strays(token)])];
   }

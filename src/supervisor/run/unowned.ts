@@ -4,22 +4,26 @@ import type { Launcher } from '../spawn/launcher.js';
 import { cgroupsOf } from '../spawn/orphan.js';
 import type { Orphan } from '../spawn/orphan.js';
 
-/** After this long, in milliseconds, another look follows one that gave reason to; then twice as long each time, up to the second. */
+/**
+ * In milliseconds: after a look that found something the next one follows after the first time, then after twice as long
+ * each time, up to the second.
+ */
 const AGAIN_FIRST_MS = 20;
 const AGAIN_LAST_MS = 1280;
 
-/** A task that runs, as far as it tells whether an orphan can be its own. */
+/** An attempt that runs, with what decides whether an orphan can belong to it. */
 export interface PossibleOwner {
-  /** Start time in clock ticks since boot, or a moment before it. */
+  /** Its start in clock ticks since boot, or a moment before it. */
   startTicks: number;
-  /** Its processes are in a cgroup of their own. */
+  /** All its processes are in a cgroup of their own. */
   tracked: boolean;
 }
 
 /**
- * Kills what escaped from a task that has ended: orphans that gave up their token and are in no task's cgroup, because there
- * was none or because they were forked before their leader was moved. An orphan cannot belong to a task that started after
- * it, nor outside of every task's cgroup to one that has a cgroup.
+ * Kills processes that escaped from attempts that have ended: orphans that removed the token from their environment and are
+ * in no attempt's cgroup, because it had none or because they were forked before their leader was moved. An orphan cannot
+ * belong to an attempt that started after it, and one outside of all attempts' cgroups cannot belong to an attempt that has
+ * a cgroup.
  */
 export class UnownedKiller {
   readonly #launcher: Launcher;
@@ -29,8 +33,8 @@ export class UnownedKiller {
   #againMs = AGAIN_FIRST_MS;
 
   /**
-   * @param owners the tasks that run; asked for only when there are orphans.
-   * @param done called when {@link isBusy} is no longer.
+   * @param owners the attempts that run; called only when there are orphans.
+   * @param done called when {@link isBusy} becomes false.
    */
   constructor(launcher: Launcher, owners: () => readonly PossibleOwner[], done: () => void) {
     this.#launcher = launcher;
@@ -38,12 +42,15 @@ export class UnownedKiller {
     this.#done = done;
   }
 
-  /** Something was killed, or could not be told from a spawn under way, so lately that more may turn up. */
+  /**
+   * True for a while after something was killed, or could not be told from a process that is being spawned: more may turn
+   * up.
+   */
   get isBusy(): boolean {
     return this.#timer !== undefined && this.#againMs < AGAIN_LAST_MS;
   }
 
-  /** Looks now, and again as long as there is something: the children of what is killed turn up as orphans. */
+  /** Looks now, and again as long as something is found: the children of a process that is killed become orphans. */
   look(): void {
     if (this.#killAll() && this.#timer === undefined) this.#lookLater();
   }
@@ -59,7 +66,7 @@ export class UnownedKiller {
     }, this.#againMs);
   }
 
-  /** @returns true when there is reason to look again. */
+  /** @returns true when there is a reason to look again. */
   #killAll(): boolean {
     const orphans = this.#launcher.orphans();
     if (orphans.length === 0) return false;
