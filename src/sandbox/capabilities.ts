@@ -1,8 +1,13 @@
 import { accessSync, constants } from 'node:fs';
 import type { CapabilityReasons, HostCapabilities } from '../task/capabilities.js';
 import type { CgroupLayout } from './cgroup/cgroup-layout.js';
-import { CGROUP_LIMITS, capabilitiesBy, type LimitCapability } from './limits/limits.js';
-import { probeChain } from './chain/probe-chain.js';
+import {
+  CGROUP_CAPABILITIES,
+  CGROUP_LIMITS,
+  CHAIN_CAPABILITIES,
+  type LimitCapability,
+} from './limits/limits.js';
+import { chainBroken, probeChain, type ChainProbe } from './chain/probe-chain.js';
 import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces/namespaces.js';
 import { readPlatform } from './platform.js';
 import { none, probeCgroups, type CgroupProbe } from './cgroup/probe-cgroup.js';
@@ -34,25 +39,25 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
   const platform = readPlatform();
   const linux = platform.os === 'linux';
   const notLinux = linux ? undefined : 'needs Linux';
-  const chain = notLinux ?? probeChain();
+  const chain = notLinux === undefined ? probeChain() : chainBroken(notLinux);
   const [cgroup, sandbox] = await Promise.all([
     probeCgroupsUnless(
       notLinux ?? (options.disableCgroup ? 'disabled by --disable-cgroup' : undefined),
       options,
     ),
     probeSandboxUnless(
-      chain,
+      chain.broken,
       options.disableLinuxSandbox ? 'disabled by --disable-linux-sandbox' : undefined,
       options,
     ),
   ]);
   // Limits are joined and set by the chain; tracking needs none.
-  const limits = chain === undefined ? cgroup : withoutLimits(cgroup, chain);
+  const limits = chain.broken === undefined ? cgroup : withoutLimits(cgroup, chain.broken);
   const dataDir = whyNotWritable(options.dataDir);
   const reasons: CapabilityReasons = {
     ...limits.reasons,
     ...sandbox.reasons,
-    ...(chain === undefined ? {} : each(capabilitiesBy('rlimit'), chain)),
+    ...chain.reasons,
     ...(dataDir === undefined ? {} : { data_dir_writable: dataDir }),
   };
   const { layout } = limits;
@@ -70,7 +75,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
     bubblewrap: sandbox.bubblewrap,
     unshare_passes_kill: sandbox.unshare_passes_kill,
     data_dir_writable: dataDir === undefined,
-    ...holding(layout, chain === undefined),
+    ...holding(layout, chain.reasons),
     cgroup: layout.kind,
     cgroup_v2: layout.kind === 'v2' || layout.kind === 'hybrid',
     cgroup_writable: layout.kind !== 'none',
@@ -117,21 +122,22 @@ async function probeSandboxUnless(
 
 function withoutLimits(probe: CgroupProbe, reason: string): CgroupProbe {
   const { kind, track } = probe.layout;
-  const lost = { ...each(capabilitiesBy('cgroup'), reason), oom_detection: reason };
+  const lost = { ...each(CGROUP_CAPABILITIES, reason), oom_detection: reason };
   return { layout: { kind, track }, oom_detection: false, reasons: { ...lost, ...probe.reasons } };
 }
 
-/** Which limits something can hold here. */
-function holding(layout: CgroupLayout, chain: boolean): Record<LimitCapability, boolean> {
+/** Which limits something can hold here. @param lacking of the launch chain, with the reasons */
+function holding(layout: CgroupLayout, lacking: ChainProbe['reasons']): Record<LimitCapability, boolean> {
+  const byChain = CHAIN_CAPABILITIES.map((name): [string, boolean] => [name, lacking[name] === undefined]);
   const byCgroup = CGROUP_LIMITS.map(({ holder }): [string, boolean] => [
     holder.capability,
     layout[holder.controller] !== undefined,
   ]);
-  return { ...each(capabilitiesBy('rlimit'), chain), ...Object.fromEntries(byCgroup) };
+  return Object.fromEntries([...byChain, ...byCgroup]) as Record<LimitCapability, boolean>;
 }
 
-function each<T>(capabilities: LimitCapability[], value: T): Record<LimitCapability, T> {
-  return Object.fromEntries(capabilities.map((name) => [name, value])) as Record<LimitCapability, T>;
+function each(capabilities: readonly string[], reason: string): Record<string, string> {
+  return Object.fromEntries(capabilities.map((name) => [name, reason]));
 }
 
 function warningsOf(caps: HostCapabilities, taskUser: string | undefined): string[] {

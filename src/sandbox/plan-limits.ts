@@ -3,8 +3,8 @@ import type { ResourceEnforcement } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
 import { CONTROLLER_NAMES } from './limits/controllers.js';
-import type { Holder, Mechanism } from './limits/limit.js';
-import { LIMITS, type LimitCapability } from './limits/limits.js';
+import type { Holder, Mechanism, Scope } from './limits/limit.js';
+import { LIMITS, type ChainLimit, type LimitCapability } from './limits/limits.js';
 import { why, type Notes, type PlanDefaults } from './plan-notes.js';
 
 type AnyLimit = (typeof LIMITS)[number];
@@ -46,6 +46,11 @@ export function reservationOf({ limits }: TaskRequest): Resources {
   return { task_slots: 1, ...Object.fromEntries(amounts) };
 }
 
+/** What a plan calls what the launch chain does. */
+export function chainMechanism(holder: ChainLimit['holder']): Mechanism {
+  return holder.by === 'rlimit' ? 'rlimit' : holder.mechanism;
+}
+
 export function isCgroup(mechanism: Mechanism | undefined): boolean {
   return mechanism === 'cgroup_v1' || mechanism === 'cgroup_v2';
 }
@@ -57,7 +62,7 @@ type LimitsTold = Omit<
 
 interface Held {
   mechanism: Mechanism;
-  scope?: 'per_process' | undefined;
+  scope?: Scope | undefined;
 }
 
 function rank({ holders }: AnyLimit): number {
@@ -70,11 +75,16 @@ function rank({ holders }: AnyLimit): number {
 /** The best that this host has for it. What is less than the best, or nothing, is noted with the reason. */
 function holdBy(limit: AnyLimit, caps: HostCapabilities, defaults: PlanDefaults, notes: Notes): Held {
   const [best, ...others] = limit.holders;
-  if (best === undefined || has(best, caps))
+  const host = { taskUser: defaults.taskUser, cgroup: caps.cgroup, memory_limit: caps.memory_limit };
+  if (best === undefined) return { mechanism: 'none' };
+  if (has(best, caps)) {
+    const missed = best.by === 'cgroup' ? best.misses?.(host) : undefined;
+    if (missed !== undefined) notes.fallbacks.push(`${limit.name} ${missed}`);
     return { mechanism: mechanismOf(best, caps), scope: scopeOf(best) };
+  }
   const reason = best.capability === undefined ? '' : why(caps, best.capability);
   for (const holder of others) {
-    const less = holder.by === 'rlimit' && has(holder, caps) ? holder.instead?.(defaults) : undefined;
+    const less = holder.by === 'rlimit' && has(holder, caps) ? holder.instead?.(host) : undefined;
     if (less === undefined) continue;
     notes.fallbacks.push(`${limit.name} ${less}${reason}`);
     return { mechanism: mechanismOf(holder, caps), scope: scopeOf(holder) };
@@ -87,13 +97,12 @@ function has({ capability }: Holder<LimitCapability>, caps: HostCapabilities): b
   return capability === undefined || caps[capability];
 }
 
-function scopeOf(holder: Holder | undefined): 'per_process' | undefined {
-  return holder?.by === 'rlimit' ? holder.scope : undefined;
+function scopeOf(holder: Holder): Scope | undefined {
+  return holder.by === 'command' ? undefined : holder.scope;
 }
 
-function mechanismOf(holder: Holder | undefined, caps: HostCapabilities): Mechanism {
-  if (holder === undefined) return 'none';
-  if (holder.by === 'rlimit') return 'rlimit';
+function mechanismOf(holder: Holder<LimitCapability>, caps: HostCapabilities): Mechanism {
+  if (holder.by !== 'cgroup') return chainMechanism(holder);
   return caps.cgroup === 'v2' ? 'cgroup_v2' : 'cgroup_v1';
 }
 

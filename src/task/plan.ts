@@ -1,4 +1,4 @@
-import type { Mechanism } from '../sandbox/limits/limit.js';
+import type { Mechanism, Scope } from '../sandbox/limits/limit.js';
 import type { LimitName, LimitPlan } from '../sandbox/limits/limits.js';
 import type { CapabilityMode, SandboxProfile } from './request.js';
 import type { Resources } from './resources.js';
@@ -30,7 +30,7 @@ export interface ResourceEnforcement
     Partial<Record<LimitName, number | undefined>>,
     Partial<Record<`${LimitPlan}_mechanism`, Mechanism | undefined>>,
     Partial<Record<`${LimitPlan}_enforced`, boolean | undefined>>,
-    Partial<Record<`${LimitPlan}_scope`, 'per_process' | undefined>> {
+    Partial<Record<`${LimitPlan}_scope`, Scope | undefined>> {
   /** 0: as long as it takes, and no mechanism. */
   wall_time_ms: number;
   /** Who set the wall time; absent in plans of earlier versions. */

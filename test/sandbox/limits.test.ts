@@ -4,14 +4,15 @@ import { describe, expect, test } from 'vitest';
 import { addRequestOptions, buildRequest, type RequestOptions } from '../../src/cli/request-options.js';
 import { cgroupSpec, type CgroupLayout } from '../../src/sandbox/cgroup/cgroup-layout.js';
 import { CONTROLLER_NAMES } from '../../src/sandbox/limits/controllers.js';
+import type { Holder, Mechanism } from '../../src/sandbox/limits/limit.js';
 import { CGROUP_LIMITS, LIMITS } from '../../src/sandbox/limits/limits.js';
 import { resolvePlan } from '../../src/sandbox/plan.js';
 import { ableHost, request } from './hosts.js';
 
 const DEFAULTS = { capabilityMode: 'strict', wallTimeMs: 0 } as const;
 /** A value of each flag that every kind of limit takes. */
-const GIVEN = { '<duration>': '7s', '<seconds>': '7s', '<size>': '64M', '<n>': '7' } as const;
-const READ = { '<duration>': 7000, '<seconds>': 7, '<size>': 2 ** 26, '<n>': 7 } as const;
+const GIVEN = { '<duration>': '7s', '<seconds>': '7s', '<size>': '64M', '<n>': '17' } as const;
+const READ = { '<duration>': 7000, '<seconds>': 7, '<size>': 2 ** 26, '<n>': 17 } as const;
 
 const doc = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
@@ -24,6 +25,12 @@ function layout(version: 'v1' | 'v2'): CgroupLayout {
     track: { path: path('pids'), kill_file: false },
     ...Object.fromEntries(controllers),
   };
+}
+
+function mechanism(holder: Holder | undefined): Mechanism {
+  if (holder === undefined) return 'supervisor';
+  if (holder.by === 'command') return holder.mechanism;
+  return holder.by === 'cgroup' ? 'cgroup_v2' : 'rlimit';
 }
 
 test('no two limits share a name, a flag or the words of the plan', () => {
@@ -52,11 +59,8 @@ describe.each(LIMITS.map((limit) => [limit.name, limit] as const))('%s', (name, 
   test('is held in full by a host that can do everything, and reserves what it says', () => {
     const { plan, reservation } = resolvePlan(request({ limits: { [name]: value } }), ableHost(), DEFAULTS);
     const told = plan.resource_enforcement;
-    const by = limit.holders[0]?.by;
     expect(told[name]).toBe(value);
-    expect(told[`${limit.plan}_mechanism`]).toBe(
-      by === undefined ? 'supervisor' : by === 'cgroup' ? 'cgroup_v2' : by,
-    );
+    expect(told[`${limit.plan}_mechanism`]).toBe(mechanism(limit.holders[0]));
     expect(reservation).toEqual({
       task_slots: 1,
       ...(limit.reserves === undefined ? {} : { [limit.reserves]: value }),
@@ -75,7 +79,7 @@ describe.each(['v1', 'v2'] as const)('on cgroup %s', (version) => {
   test.each(CGROUP_LIMITS.map((each) => [each.limit.name, each] as const))(
     '%s is written where its controller is, as it is tried at the start',
     (name, { holder }) => {
-      const spec = cgroupSpec(layout(version), 'n', { [name]: holder.tried });
+      const spec = cgroupSpec(layout(version), 'n', { [name]: holder.tried }, () => ['8:0']);
       const written = [spec!.track, ...spec!.limits].filter(({ settings }) => settings.length > 0);
       expect(written.map(({ path }) => path)).toEqual([
         version === 'v2' ? '/cg/n' : `/${holder.controller}/n`,

@@ -5,8 +5,7 @@ import { LIMITS, type LimitName } from '../../src/sandbox/limits/limits.js';
 export function rlimits(asked: Partial<Record<LimitName, number>>): Rlimit[] {
   return LIMITS.flatMap(({ name, holders }) => {
     const value = asked[name];
-    return holders.flatMap((each) =>
-      each.by === 'rlimit' && value !== undefined ? [each.rlimit(value)] : [],
-    );
+    const holder = holders.find((each) => each.by === 'rlimit');
+    return holder === undefined || value === undefined ? [] : [holder.rlimit(value)];
   });
 }

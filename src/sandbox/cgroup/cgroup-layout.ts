@@ -3,8 +3,9 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupPids, killCgroup, removeCgroup, subdirectories } from './cgroup.js';
 import { CONTROLLER_NAMES, type Controller, type LimitDirectory } from '../limits/controllers.js';
-import { CGROUP_LIMITS, type LimitName } from '../limits/limits.js';
+import { CGROUP_LIMITS, CHAIN_LIMITS, type LimitName } from '../limits/limits.js';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
+import { blockDevices } from './block-devices.js';
 
 /** Where on this host launches get their cgroup directories. Only what was tried and works is named. */
 export interface CgroupLayout extends Partial<Record<Controller, LimitDirectory | undefined>> {
@@ -13,7 +14,7 @@ export interface CgroupLayout extends Partial<Record<Controller, LimitDirectory 
   track?: { path: string; kill_file: boolean } | undefined;
 }
 
-/** Limits that cgroups carry, in the units of the request. */
+/** Limits that cgroups carry, or put a weight on, in the units of the request. */
 export interface CgroupLimits extends Partial<Record<LimitName, number | undefined>> {
   /** Measures peak memory also without a memory limit, where the kernel keeps it. */
   peak?: boolean | undefined;
@@ -23,8 +24,14 @@ export interface CgroupLimits extends Partial<Record<LimitName, number | undefin
  * The cgroup of one launch: a directory for tracking, further ones only for limits that it names.
  * @param name of the directories, e.g. `<incarnation>-<launch id>`: new for each launch, so that peaks start at zero
  * @returns undefined where the host has no cgroups for us
+ * @throws Error for people when there is a limit on devices and no device
  */
-export function cgroupSpec(layout: CgroupLayout, name: string, limits: CgroupLimits): CgroupSpec | undefined {
+export function cgroupSpec(
+  layout: CgroupLayout,
+  name: string,
+  limits: CgroupLimits,
+  devices: () => string[] = blockDevices,
+): CgroupSpec | undefined {
   if (layout.track === undefined) return undefined;
   const track: CgroupDir = { path: `${layout.track.path}/${name}`, settings: [] };
   const all = [track];
@@ -42,7 +49,14 @@ export function cgroupSpec(layout: CgroupLayout, name: string, limits: CgroupLim
     const base = layout[holder.controller];
     const value = limits[limit.name];
     if (base !== undefined && value !== undefined)
-      directory(base).settings.push(...holder.settings(value, base));
+      directory(base).settings.push(...holder.settings(value, base, devices));
+  }
+  for (const { limit, holder } of CHAIN_LIMITS) {
+    const value = limits[limit.name];
+    if (holder.by !== 'command' || holder.beside === undefined || value === undefined) continue;
+    const base = layout[holder.beside.controller];
+    const dir = all.find(({ path }) => path === `${base?.path ?? ''}/${name}`);
+    if (base !== undefined) dir?.settings.push(...holder.beside.settings(value, base));
   }
   return {
     track,

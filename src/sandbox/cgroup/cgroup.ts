@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -11,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
+import { LIFTED } from '../limits/controllers.js';
 
 const writeAsync = promisify(write);
 
@@ -36,11 +38,20 @@ export function createCgroup(spec: CgroupSpec): void {
       attempt(`make cgroup ${dir.path}`, () => mkdirSync(dir.path));
       made.push(dir.path);
       for (const [file, value] of dir.settings)
-        attempt(`set ${join(dir.path, file)} to ${value}`, () => writeFileSync(join(dir.path, file), value));
+        attempt(`set ${join(dir.path, file)} to ${value}`, () => writeSetting(join(dir.path, file), value));
     }
   } catch (error) {
     for (const path of made.reverse()) rmdirSync(path);
     throw error;
+  }
+}
+
+/** A device that has gone since it was looked for (ENODEV) needs no limit. */
+function writeSetting(file: string, value: string): void {
+  try {
+    writeFileSync(file, value);
+  } catch (error) {
+    if (codeOf(error) !== 'ENODEV') throw error;
   }
 }
 
@@ -97,6 +108,7 @@ export function cgroupPids(spec: CgroupSpec): number[] {
  * user, a cgroup that a task has made a threaded one) must not keep the rest from being killed, nor from being tried again.
  */
 export function killCgroup(spec: CgroupSpec): void {
+  for (const { path } of directories(spec)) liftDeviceLimits(path);
   if (spec.kill_file && succeeds(() => writeFileSync(join(spec.track.path, 'cgroup.kill'), '1')))
     if (spec.limits.length === 0) return;
   const killed = new Set<number>();
@@ -107,6 +119,16 @@ export function killCgroup(spec: CgroupSpec): void {
       killed.add(pid);
       succeeds(() => process.kill(pid, 'SIGKILL'));
     }
+  }
+}
+
+/** Lets through what waits for its turn at a device, so that it can be killed. */
+function liftDeviceLimits(path: string): void {
+  for (const [name, nothing] of Object.entries(LIFTED)) {
+    const file = join(path, name);
+    const lines = existsSync(file) ? (readText(file) ?? '') : '';
+    for (const device of lines.match(/^\d+:\d+/gm) ?? [])
+      succeeds(() => writeFileSync(file, `${device} ${nothing}`));
   }
 }
 

@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
 import { cgroupPids, createCgroup, enterCgroup, removeCgroup } from './cgroup.js';
 import { cgroupSpec, removeLayout, type CgroupLayout, type CgroupLimits } from './cgroup-layout.js';
-import { CGROUP_LIMITS, capabilitiesBy } from '../limits/limits.js';
+import { CGROUP_CAPABILITIES, CGROUP_LIMITS } from '../limits/limits.js';
 import { findCgroups, messageOf } from './find-cgroups.js';
+import type { CgroupSpec } from '../launch.js';
 import { SHELL } from '../process/tools.js';
 
 /** What was tried with cgroups; a reason for each thing that does not work. */
@@ -42,7 +43,7 @@ export async function probeCgroups(cgroupRoot: string, dataDir: string): Promise
     }
     const failure = tryLimits(layout, `${probe}-${limit.plan}`, { [limit.name]: tried });
     if (failure === undefined) continue;
-    reasons[capability] = failure;
+    reasons[capability] ??= failure;
     layout = { ...layout, [controller]: undefined };
   }
   const failure = await tryProcess(layout, probe);
@@ -57,7 +58,7 @@ export async function probeCgroups(cgroupRoot: string, dataDir: string): Promise
 
 /** @returns a probe result of a host without usable cgroups, every part with the same reason. */
 export function none(reason: string): CgroupProbe {
-  const parts = ['cgroup', 'cgroup_tracking', ...capabilitiesBy('cgroup'), 'oom_detection'];
+  const parts = ['cgroup', 'cgroup_tracking', ...CGROUP_CAPABILITIES, 'oom_detection'];
   return {
     layout: { kind: 'none' },
     oom_detection: false,
@@ -66,15 +67,15 @@ export function none(reason: string): CgroupProbe {
 }
 
 function tryLimits(layout: CgroupLayout, name: string, limits: CgroupLimits): string | undefined {
-  const spec = cgroupSpec(layout, name, limits);
-  if (spec === undefined) return undefined;
+  let spec: CgroupSpec | undefined;
   try {
-    createCgroup(spec);
+    spec = cgroupSpec(layout, name, limits);
+    if (spec !== undefined) createCgroup(spec);
     return undefined;
   } catch (error) {
     return messageOf(error);
   } finally {
-    removeCgroup(spec);
+    if (spec !== undefined) removeCgroup(spec);
   }
 }
 

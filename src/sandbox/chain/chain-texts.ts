@@ -17,13 +17,15 @@ export const JOIN = 'while [ "$1" != -- ]; do echo 0 >"$1" || fail "cannot write
 /**
  * Arguments: for each limit the letter of ulimit, the letter of other shells, soft and hard limit, and its name; then `--`.
  * Where both are the same they are set at once, so that who may can raise the hard one. Not even root may everywhere: one that
- * is lower than what is asked for serves.
+ * is lower than what is asked for serves, as the soft one too.
  */
 export const LIMIT = [
   'limit() {',
   '  if [ "$2" = "$3" ]; then ulimit -"$1" "$2"; else ulimit -S -"$1" "$2" && ulimit -H -"$1" "$3"; fi',
   '} 2>/dev/null',
-  'low() { [ "$(ulimit -H -"$1" 2>/dev/null || ulimit -H -"$2" 2>/dev/null)" -le "$3" ] 2>/dev/null; }',
+  'hard() { ulimit -H -"$1" || ulimit -H -"$2"; } 2>/dev/null',
+  'soft() { ulimit -S -"$1" "$3" || ulimit -S -"$2" "$3"; } 2>/dev/null',
+  'low() { [ "$(hard "$1" "$2")" -le "$3" ] 2>/dev/null && soft "$1" "$2" "$(hard "$1" "$2")"; }',
   'while [ "$1" != -- ]; do',
   '  limit "$1" "$3" "$4" || limit "$2" "$3" "$4" || low "$1" "$2" "$4" || fail "cannot set the $5"',
   '  shift 5',

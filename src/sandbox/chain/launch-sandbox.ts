@@ -4,13 +4,13 @@ import type { ExecutionPlan, SandboxView } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
 import { cgroupSpec, type CgroupLayout, type CgroupLimits } from '../cgroup/cgroup-layout.js';
 import type { CgroupSpec, ChainSpec } from '../launch.js';
-import { CGROUP_LIMITS, LIMITS } from '../limits/limits.js';
-import { isCgroup } from '../plan-limits.js';
-import type { Rlimit } from '../limits/limit.js';
+import { CGROUP_LIMITS, CHAIN_LIMITS, type ChainLimit } from '../limits/limits.js';
+import { chainMechanism, isCgroup } from '../plan-limits.js';
 import { bubblewrapWrappers, PID_NAMESPACE_PROCESSES, unshareWrappers } from '../namespaces/namespaces.js';
 import { lstatSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { needShell } from './carriers.js';
+import { chainLimits } from './chain-limits.js';
 import { checkedRootfs, hasExecutable } from '../namespaces/rootfs.js';
 import { requireTool, SHELL } from '../process/tools.js';
 import {
@@ -50,11 +50,19 @@ export function sandboxLaunch(
   options: LaunchOptions,
 ): SandboxLaunch {
   const cgroupLimits = limitsByCgroup(plan);
+  const held = limitsByChain(plan);
+  const weights = held.flatMap(({ limit, holder, value }) =>
+    holder.by === 'command' ? [[limit.name, value]] : [],
+  );
   try {
-    const { chain, env } = buildChain(plan, request, caps, options);
+    const { chain, env } = buildChain(plan, held, request, caps, options);
     // Cgroups hold, and measure, from the first instruction only when the process joins before it becomes the program.
     const plain = isPlain(chain) && Object.keys(cgroupLimits).length === 0;
-    const cgroup = cgroupSpec(layout, options.name, { ...cgroupLimits, peak: !plain });
+    const cgroup = cgroupSpec(layout, options.name, {
+      ...cgroupLimits,
+      ...(Object.fromEntries(weights) as CgroupLimits),
+      peak: !plain,
+    });
     const missing = CGROUP_LIMITS.find(
       ({ limit, holder }) =>
         cgroupLimits[limit.name] !== undefined && layout[holder.controller] === undefined,
@@ -85,13 +93,17 @@ function limitsByCgroup({
   return limits;
 }
 
-function rlimitsOf({ resource_enforcement: told }: ExecutionPlan): Rlimit[] {
-  return LIMITS.flatMap(({ name, plan, holders }) => {
-    const value = told[name];
-    const holder = holders.find(({ by }) => by === 'rlimit');
-    if (value === undefined || told[`${plan}_mechanism`] !== 'rlimit' || holder?.by !== 'rlimit') return [];
-    return [holder.rlimit(value)];
-  });
+type HeldByChain = ChainLimit & { value: number };
+
+/** What the chain is to hold. Where two holders of a limit have one mechanism, they set the same. */
+function limitsByChain({ resource_enforcement: told }: ExecutionPlan): HeldByChain[] {
+  const held = new Map<string, HeldByChain>();
+  for (const { limit, holder } of CHAIN_LIMITS) {
+    const value = told[limit.name];
+    if (value !== undefined && told[`${limit.plan}_mechanism`] === chainMechanism(holder))
+      held.set(limit.name, { limit, holder, value });
+  }
+  return [...held.values()];
 }
 
 function isPlain(chain: ChainSpec): boolean {
@@ -102,18 +114,19 @@ function isPlain(chain: ChainSpec): boolean {
 
 function buildChain(
   plan: ExecutionPlan,
+  held: HeldByChain[],
   request: TaskRequest,
   caps: HostCapabilities,
   options: LaunchOptions,
 ): { chain: ChainSpec; env: Record<string, string> } {
   const { effective_sandbox: sandbox } = plan;
-  const rlimits = rlimitsOf(plan);
+  const { rlimits, wrappers } = chainLimits(held);
   const user = sandbox.user === undefined ? undefined : requireUser(sandbox.user);
   const root = sandbox.chroot ? checkedRootfs(sandbox.rootfs ?? '', options.allowRootfs) : undefined;
   const env = user === undefined ? options.env : userEnvironment(options.env, request.execution.env, user);
   const chain: ChainSpec = {
-    rlimits: rlimits.length === 0 ? undefined : rlimits,
-    wrappers: namespaceWrappers(sandbox, caps, root),
+    rlimits,
+    wrappers: [...wrappers, ...namespaceWrappers(sandbox, caps, root)],
     forks: forks(sandbox) ? true : undefined,
     ...(user === undefined ? {} : becoming(user, root, sandbox)),
     ...(root === undefined ? {} : { chroot: chrootCommand(root, user) }),

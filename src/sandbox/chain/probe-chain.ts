@@ -1,24 +1,69 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readReport } from './chain-report.js';
 import { chainLaunch } from './chain.js';
-import { cpuTime } from '../limits/cpu-time.js';
+import { chainLimits } from './chain-limits.js';
 import type { ChainSpec } from '../launch.js';
+import { CHAIN_CAPABILITIES, CHAIN_LIMITS, type LimitCapability } from '../limits/limits.js';
 import { SHELL } from '../process/tools.js';
 
+export interface ChainProbe {
+  /** Why there can be no chain at all. */
+  broken?: string;
+  /** Why the chain cannot hold a limit, by what the capabilities call that. */
+  reasons: Partial<Record<LimitCapability, string>>;
+}
+
 /**
- * Tries the protocol with this host's shell: a program that runs, one that is missing, and one that must not see
+ * Tries the protocol with this host's shell: a program that runs under limits, one that is missing, and one that must not see
  * descriptor 3. Takes a few milliseconds.
- * @returns why it does not work, or undefined when it does
  */
-export function probeChain(): string | undefined {
-  const limits: ChainSpec = { rlimits: [cpuTime.holders[0].rlimit(60)], wrappers: [] };
-  const ran = tryChain(limits, [SHELL, '-c', '{ echo leak >&3; } 2>/dev/null; exit 7']);
-  if (ran.status !== 7 || ran.report !== 'ok\n') return `${SHELL} does not run the launch chain: ${ran.text}`;
-  const missing = tryChain(limits, ['/proc/execgo-no-such-program']);
+export function probeChain(): ChainProbe {
+  const reasons: ChainProbe['reasons'] = {};
+  const tried = CHAIN_LIMITS.flatMap(({ holder }) => {
+    const { capability, tried: value } = holder;
+    if (capability === undefined || value === undefined) return [];
+    const undone = holder.by === 'rlimit' ? holder.unless?.(readText) : undefined;
+    if (undone !== undefined) reasons[capability] = undone;
+    return [{ holder, capability, value }];
+  });
+  if (whyNotRun(() => chainLimits(tried)) !== undefined) {
+    const broken = whyNotRun(() => ({ wrappers: [] }));
+    if (broken !== undefined) return chainBroken(broken);
+    // Which one it is, is looked for only when not all of them work.
+    for (const one of tried) {
+      const reason = whyNotRun(() => chainLimits([one]));
+      if (reason !== undefined) reasons[one.capability] ??= reason;
+    }
+  }
+  const missing = tryChain({ wrappers: [] }, ['/proc/execgo-no-such-program']);
   const report = readReport(missing.report, missing.stderr);
   if (report.ran || report.stage !== 'launch')
-    return `${SHELL} does not report a program that cannot run: ${missing.text}`;
-  return undefined;
+    return chainBroken(`${SHELL} does not report a program that cannot run: ${missing.text}`);
+  return { reasons };
+}
+
+/** @returns a probe result of a host without the chain, every part with the same reason */
+export function chainBroken(broken: string): ChainProbe {
+  return { broken, reasons: Object.fromEntries(CHAIN_CAPABILITIES.map((name) => [name, broken])) };
+}
+
+function whyNotRun(chain: () => ChainSpec): string | undefined {
+  try {
+    const ran = tryChain(chain(), [SHELL, '-c', '{ echo leak >&3; } 2>/dev/null; exit 7']);
+    if (ran.status === 7 && ran.report === 'ok\n') return undefined;
+    return `${SHELL} does not run the launch chain: ${ran.text}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function tryChain(chain: ChainSpec, argv: string[]) {

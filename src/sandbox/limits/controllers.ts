@@ -28,9 +28,20 @@ export const CONTROLLERS = {
   },
   pids: { v1: 'pids', v2File: 'pids.max', traits: {} },
   cpu: { v1: 'cpu', v2File: 'cpu.max', traits: {} },
+  io: { v1: 'blkio', v2File: 'io.max', traits: {} },
 } as const satisfies Record<string, ControllerFiles>;
 
 export type Controller = keyof typeof CONTROLLERS;
+
+/**
+ * Files whose lines each limit one device, and what lifts that. A process that waits for its turn at a device takes no signal,
+ * not even KILL, until it has had it.
+ */
+export const LIFTED = {
+  'io.max': 'rbps=max wbps=max',
+  'blkio.throttle.read_bps_device': '0',
+  'blkio.throttle.write_bps_device': '0',
+};
 
 export const CONTROLLER_NAMES = Object.keys(CONTROLLERS) as Controller[];
 

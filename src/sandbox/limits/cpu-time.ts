@@ -16,6 +16,7 @@ export const cpuTime = {
     {
       by: 'rlimit',
       capability: 'rlimit_cpu',
+      tried: 60,
       scope: 'per_process',
       rlimit: (seconds) => {
         // A second between SIGXCPU and KILL.

@@ -1,7 +1,10 @@
 import type { Controller, LimitDirectory } from './controllers.js';
 
 /** What enforces a limit. */
-export type Mechanism = 'cgroup_v2' | 'cgroup_v1' | 'rlimit' | 'supervisor' | 'none';
+export type Mechanism = 'cgroup_v2' | 'cgroup_v1' | 'rlimit' | 'nice' | 'supervisor' | 'none';
+
+/** What a limit counts by itself, where that is not the task as a whole. */
+export type Scope = 'per_process' | 'per_device';
 
 /** What the four amounts that a task reserves are called in the ledger, but for its slot. */
 type Reserved = 'cpu_millis' | 'memory_bytes' | 'pids';
@@ -52,7 +55,15 @@ export interface Format {
   size: (bytes: number) => string;
 }
 
-export type Holder<Capability extends string = string> = CgroupHolder<Capability> | RlimitHolder<Capability>;
+export type Holder<Capability extends string = string> =
+  CgroupHolder<Capability> | RlimitHolder<Capability> | CommandHolder<Capability>;
+
+/** What of a host decides how well something holds. */
+export interface HolderHost {
+  taskUser?: string | undefined;
+  cgroup: 'v2' | 'v1' | 'hybrid' | 'none';
+  memory_limit: boolean;
+}
 
 /** A file in a cgroup directory and what is written into it. */
 export type Setting = [file: string, value: string];
@@ -67,7 +78,12 @@ export interface CgroupHolder<Capability extends string = string> {
   tried: number;
   /** True where it counts processes: those that keep a pid namespace come on top. */
   countsProcesses?: boolean;
-  settings: (value: number, directory: LimitDirectory) => Setting[];
+  /** @param devices lists the block devices of this machine as `major:minor` */
+  settings: (value: number, directory: LimitDirectory, devices: () => string[]) => Setting[];
+  /** Told as `<plan>_scope`. */
+  scope?: Scope;
+  /** What of it is not held on such a host, in words that follow the name of the limit. */
+  misses?: (host: HolderHost) => string | undefined;
 }
 
 /** One resource limit as the launch chain sets it. */
@@ -87,12 +103,36 @@ export interface RlimitHolder<Capability extends string = string> {
   by: 'rlimit';
   /** What the host's capabilities call it; absent where that is not all that counts: see `instead`. */
   capability?: Capability;
+  /** A value that any host can set, and a shell lives with; where there is a capability. */
+  tried?: number;
   rlimit: (value: number) => Rlimit;
+  /**
+   * Looks at the settings of the host.
+   * @param read the text of a file, undefined where it cannot be read
+   * @returns why it does not hold here although it can be set
+   */
+  unless?: (read: (path: string) => string | undefined) => string | undefined;
   /** Told as `<plan>_scope`. */
-  scope?: 'per_process';
+  scope?: Scope;
   /**
    * What is less than it should be where this stands in for something better, in words that follow the name of the limit.
    * @returns undefined where it would hold nothing
    */
-  instead?: (host: { taskUser?: string | undefined }) => string | undefined;
+  instead?: (host: HolderHost) => string | undefined;
+}
+
+/** A shell that sets it for itself and becomes the task, with the daemon's rights. */
+export interface CommandHolder<Capability extends string = string> {
+  by: 'command';
+  mechanism: Mechanism;
+  /** What the host's capabilities call it. */
+  capability: Capability;
+  /** A value that any host can set. */
+  tried: number;
+  /** Called by absolute path. */
+  tools: readonly string[];
+  /** What the shell does: the value is its first argument, the tools follow. `fail "words"` ends the launch. */
+  text: string;
+  /** What is written besides, where the task has a directory of a controller. */
+  beside?: { controller: Controller; settings: (value: number, directory: LimitDirectory) => Setting[] };
 }

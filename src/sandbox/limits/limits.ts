@@ -1,7 +1,7 @@
 import { CONTROLLER_NAMES } from './controllers.js';
 import { cpuMillis } from './cpu-millis.js';
 import { cpuTime } from './cpu-time.js';
-import type { CgroupHolder, Holder, Limit } from './limit.js';
+import type { CgroupHolder, CommandHolder, Holder, Limit, RlimitHolder } from './limit.js';
 import { memory } from './memory.js';
 import { pids } from './pids.js';
 import { wallTime } from './wall-time.js';
@@ -40,14 +40,24 @@ export const CGROUP_LIMITS: readonly CgroupLimit[] = CONTROLLER_NAMES.flatMap((c
   ),
 );
 
-/** What the host's capabilities call that which holds limits by one kind of mechanism. */
-export function capabilitiesBy(kind: Holder['by']): LimitCapability[] {
-  return LIMITS.flatMap(({ holders }) =>
-    holders.flatMap(({ by, capability }) => (by === kind && capability !== undefined ? [capability] : [])),
-  );
+/** A limit with what holds it in the launch chain. */
+export interface ChainLimit {
+  limit: Limit<LimitName, LimitPlan, LimitCapability>;
+  holder: RlimitHolder<LimitCapability> | CommandHolder<LimitCapability>;
 }
 
-export const LIMIT_CAPABILITIES: readonly LimitCapability[] = [
-  ...capabilitiesBy('rlimit'),
-  ...capabilitiesBy('cgroup'),
-];
+/** What the launch chain can hold. */
+export const CHAIN_LIMITS: readonly ChainLimit[] = LIMITS.flatMap((limit) =>
+  limit.holders.flatMap((holder) => (holder.by === 'cgroup' ? [] : [{ limit, holder }])),
+);
+
+/** What the host's capabilities call that which holds limits in cgroups, or in the launch chain. */
+export const CGROUP_CAPABILITIES = capabilitiesOf(CGROUP_LIMITS);
+export const CHAIN_CAPABILITIES = capabilitiesOf(CHAIN_LIMITS);
+export const LIMIT_CAPABILITIES = [...CHAIN_CAPABILITIES, ...CGROUP_CAPABILITIES];
+
+function capabilitiesOf(
+  limits: readonly { holder: Holder<LimitCapability> }[],
+): readonly LimitCapability[] {
+  return [...new Set(limits.flatMap(({ holder: { capability } }) => capability ?? []))];
+}

@@ -33,6 +33,7 @@ export const memory = {
     {
       by: 'rlimit',
       capability: 'rlimit_memory',
+      tried: 2 ** 30,
       instead: () => 'limits the address space of each process (rlimit)',
       rlimit: (bytes) => {
         const kib = Math.max(1, Math.floor(bytes / 1024));
