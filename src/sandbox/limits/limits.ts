@@ -3,10 +3,11 @@ import { cpuMillis } from './cpu-millis.js';
 import { cpuTime } from './cpu-time.js';
 import type { CgroupHolder, CommandHolder, Holder, Limit, RlimitHolder } from './limit.js';
 import { memory } from './memory.js';
+import { nofile } from './nofile.js';
 import { pids } from './pids.js';
 import { wallTime } from './wall-time.js';
 
-const ALL = [wallTime, cpuTime, cpuMillis, memory, pids] as const;
+const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, nofile] as const;
 
 type Each = (typeof ALL)[number];
 type HolderOf = Each['holders'][number];
@@ -56,8 +57,6 @@ export const CGROUP_CAPABILITIES = capabilitiesOf(CGROUP_LIMITS);
 export const CHAIN_CAPABILITIES = capabilitiesOf(CHAIN_LIMITS);
 export const LIMIT_CAPABILITIES = [...CHAIN_CAPABILITIES, ...CGROUP_CAPABILITIES];
 
-function capabilitiesOf(
-  limits: readonly { holder: Holder<LimitCapability> }[],
-): readonly LimitCapability[] {
+function capabilitiesOf(limits: readonly { holder: Holder<LimitCapability> }[]): readonly LimitCapability[] {
   return [...new Set(limits.flatMap(({ holder: { capability } }) => capability ?? []))];
 }
