@@ -5,7 +5,7 @@ import { addRequestOptions, buildRequest, type RequestOptions } from '../../src/
 import { cgroupSpec, type CgroupLayout } from '../../src/sandbox/cgroup/cgroup-layout.js';
 import { CONTROLLER_NAMES } from '../../src/sandbox/limits/controllers.js';
 import type { Holder, Mechanism } from '../../src/sandbox/limits/limit.js';
-import { CGROUP_LIMITS, LIMITS } from '../../src/sandbox/limits/limits.js';
+import { CGROUP_LIMITS, LIMIT_CAPABILITIES, LIMITS } from '../../src/sandbox/limits/limits.js';
 import { resolvePlan } from '../../src/sandbox/plan.js';
 import { ableHost, request } from './hosts.js';
 
@@ -74,6 +74,22 @@ describe.each(LIMITS.map((limit) => [limit.name, limit] as const))('%s', (name, 
     expect(doc('cli.md')).toContain(`\`limits.${name}\``);
   });
 });
+
+test.each(LIMITS.filter(({ holders }) => holders.length > 0).map((limit) => [limit.name, limit] as const))(
+  '%s is refused or said where nothing can hold it',
+  (name, limit) => {
+    const nothing = Object.fromEntries(LIMIT_CAPABILITIES.map((each) => [each, false]));
+    const host = ableHost({ ...nothing, cgroup: 'none', reasons: {} });
+    const task = request({ limits: { [name]: READ[limit.flag.value] } });
+    expect(() => resolvePlan(task, host, DEFAULTS)).toThrow(`${name} is not enforced`);
+    const { plan } = resolvePlan(task, host, { ...DEFAULTS, capabilityMode: 'adaptive' });
+    expect(plan.fallback_reasons).toEqual([`${name} is not enforced`]);
+    expect(plan.resource_enforcement).toMatchObject({
+      [`${limit.plan}_enforced`]: false,
+      [`${limit.plan}_mechanism`]: 'none',
+    });
+  },
+);
 
 describe.each(['v1', 'v2'] as const)('on cgroup %s', (version) => {
   test.each(CGROUP_LIMITS.map((each) => [each.limit.name, each] as const))(
