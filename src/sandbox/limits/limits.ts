@@ -1,4 +1,5 @@
 import { CONTROLLER_NAMES } from './controllers.js';
+import { core } from './core.js';
 import { cpuMillis } from './cpu-millis.js';
 import { cpuTime } from './cpu-time.js';
 import type { CgroupHolder, CommandHolder, Holder, Limit, RlimitHolder } from './limit.js';
@@ -7,7 +8,7 @@ import { nofile } from './nofile.js';
 import { pids } from './pids.js';
 import { wallTime } from './wall-time.js';
 
-const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, nofile] as const;
+const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, nofile, core] as const;
 
 type Each = (typeof ALL)[number];
 type HolderOf = Each['holders'][number];
