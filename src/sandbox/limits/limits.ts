@@ -2,13 +2,14 @@ import { CONTROLLER_NAMES } from './controllers.js';
 import { core } from './core.js';
 import { cpuMillis } from './cpu-millis.js';
 import { cpuTime } from './cpu-time.js';
+import { ioRead, ioWrite } from './io.js';
 import type { CgroupHolder, CommandHolder, Holder, Limit, RlimitHolder } from './limit.js';
 import { memory } from './memory.js';
 import { nofile } from './nofile.js';
 import { pids } from './pids.js';
 import { wallTime } from './wall-time.js';
 
-const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, nofile, core] as const;
+const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, ioRead, ioWrite, nofile, core] as const;
 
 type Each = (typeof ALL)[number];
 type HolderOf = Each['holders'][number];
