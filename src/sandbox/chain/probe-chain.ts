@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawnSync, type SpawnSyncOptionsWithStringEncoding } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readReport } from './chain-report.js';
 import { chainLaunch } from './chain.js';
@@ -72,12 +72,15 @@ function tryChain(chain: ChainSpec, argv: string[]) {
     argv: [file = SHELL, ...args],
     env,
   } = chainLaunch(chain, undefined, program);
-  const result = spawnSync(file, args, {
+  const options: SpawnSyncOptionsWithStringEncoding & { detached: boolean } = {
     env: { ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
     timeout: 5000,
-  });
+    // In a session of its own, as a task: what is set for that must not be set for the daemon's.
+    detached: true,
+  };
+  const result = spawnSync(file, args, options);
   // The types do not say so, but both are null when the shell cannot be started.
   const output = result.output as (string | null)[] | null;
   const [report, stderr] = [output?.[3] ?? '', output?.[2] ?? ''];

@@ -5,11 +5,12 @@ import { cpuTime } from './cpu-time.js';
 import { ioRead, ioWrite } from './io.js';
 import type { CgroupHolder, CommandHolder, Holder, Limit, RlimitHolder } from './limit.js';
 import { memory } from './memory.js';
+import { nice } from './nice.js';
 import { nofile } from './nofile.js';
 import { pids } from './pids.js';
 import { wallTime } from './wall-time.js';
 
-const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, ioRead, ioWrite, nofile, core] as const;
+const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, ioRead, ioWrite, nofile, core, nice] as const;
 
 type Each = (typeof ALL)[number];
 type HolderOf = Each['holders'][number];
