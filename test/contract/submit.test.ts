@@ -25,7 +25,7 @@ test('the answer names the task, is always accepted, and the task can be read at
 
   const generated = await api.post('/api/v1/tasks', { execution: TRUE });
   expect(generated.body.task_id).toMatch(
-    /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
   );
   await waitForEnd(daemon, generated.body.task_id);
   await waitForEnd(daemon, 'first.task_1-A');

@@ -4,41 +4,23 @@ import { isPinned } from '../../task/pin.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
 import type { IdempotencyKeys } from '../idempotency.js';
-import { jsonOrNull } from '../database/json.js';
 import type { InsertResult, NewTask, WaitingTask } from '../records.js';
 import { sqliteCode } from '../database/sqlite-error.js';
 
-/** Where files are follows from the id; the older schema wants something in these. */
-const OLD_PATHS = [
-  ...['task_dir', 'workspace_dir', 'request_path', 'result_path', 'stdout_path', 'stderr_path'],
+/**
+ * What the older schema wants something in, and nobody reads in a row of ours: the request is whole in `request_json`, and
+ * where files are follows from the id.
+ */
+const OLD_TEXTS = [
+  ...['handle_id', 'task_dir', 'workspace_dir', 'request_path', 'result_path', 'stdout_path', 'stderr_path'],
+  ...['execution_json', 'limits_json', 'sandbox_json', 'metadata_json'],
 ];
+const OLD_NUMBERS = ['stdout_max_bytes', 'stderr_max_bytes'];
 
 const COLUMNS = [
-  ...[
-    'submit_seq',
-    'task_id',
-    'handle_id',
-    'status',
-    'priority',
-    'queue',
-    'lane',
-    'tenant',
-    'owner',
-    'session_id',
-  ],
-  ...['created_at_ms', 'updated_at_ms', 'stdout_max_bytes', 'stderr_max_bytes'],
-  ...OLD_PATHS,
-  ...['reservation_json', 'limits_json'],
-  ...[
-    'sandbox_json',
-    'metadata_json',
-    'control_context_json',
-    'execution_plan_json',
-    'execution_json',
-    'request_json',
-    'pinned',
-    'sent_json',
-  ],
+  ...['submit_seq', 'task_id', 'status', 'priority', 'queue', 'lane', 'tenant', 'owner', 'session_id'],
+  ...['created_at_ms', 'updated_at_ms'],
+  ...['reservation_json', 'execution_plan_json', 'request_json', 'pinned', 'sent_json'],
 ];
 
 /** Writes new tasks. */
@@ -51,9 +33,9 @@ export class TaskInsert {
     private readonly keys: IdempotencyKeys,
     private readonly counters: CounterTable,
   ) {
-    this.#insert = db.prepare(
-      `INSERT INTO tasks (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
-    );
+    const columns = [...COLUMNS, ...OLD_TEXTS, ...OLD_NUMBERS];
+    const values = [...COLUMNS.map(() => '?'), ...OLD_TEXTS.map(() => "''"), ...OLD_NUMBERS.map(() => '0')];
+    this.#insert = db.prepare(`INSERT INTO tasks (${columns.join(', ')}) VALUES (${values.join(', ')})`);
   }
 
   /** See `Store.insertTask`. */
@@ -67,24 +49,20 @@ export class TaskInsert {
     return { inserted: true, task: waitingTask(task, submitSeq), events };
   }
 
-  /** The parts of the request stand in columns of their own too: what reads the older schema understands the row. */
   #insertRow(task: NewTask, submitSeq: number): void {
     const { task_id, request, created_at_ms } = task;
     const context = request.control_context;
     try {
       this.#insert.run(
-        ...[submitSeq, task_id, task_id, 'accepted', request.policy.priority, context?.queue ?? 'default'],
+        ...[submitSeq, task_id, 'accepted', request.policy.priority, context?.queue ?? 'default'],
         ...[
           context?.lane ?? null,
           context?.tenant ?? null,
           context?.owner ?? null,
           context?.session_id ?? null,
         ],
-        ...[created_at_ms, created_at_ms, request.limits.stdout_max_bytes, request.limits.stderr_max_bytes],
-        ...OLD_PATHS.map(() => ''),
-        ...[JSON.stringify(task.reservation), JSON.stringify(request.limits)],
-        ...[JSON.stringify(request.sandbox), JSON.stringify(request.metadata), jsonOrNull(context)],
-        ...[JSON.stringify(task.plan), JSON.stringify(request.execution), task.request_json],
+        ...[created_at_ms, created_at_ms],
+        ...[JSON.stringify(task.reservation), JSON.stringify(task.plan), task.request_json],
         ...[isPinned(request.metadata) ? 1 : 0, task.sent_json],
       );
     } catch (error) {

@@ -17,7 +17,7 @@ export const MAX_BYTES_READ = 67_108_864;
  * scripts.
  */
 const SLICE_ROWS = 500;
-const SLICE_BYTES = 524_288;
+const SLICE_BYTES = 262_144;
 
 /** How much of the requests a page may load: a few huge ones end it early, with a cursor. Bytes. */
 const MAX_PAGE_BYTES = 8_388_608;
@@ -25,9 +25,26 @@ const MAX_PAGE_BYTES = 8_388_608;
 /** Statements that are kept: clients choose which filters they combine, and there are thousands of ways. */
 const STATEMENTS_MAX = 64;
 
-const CONTEXT = `CASE WHEN json_valid(control_context_json) THEN control_context_json END`;
-const COMMAND = `coalesce(json_extract(execution_json, '$.program'), json_extract(execution_json, '$.script'), '') || ' ' ||
-  coalesce((SELECT group_concat(value, ' ') FROM json_each(execution_json, '$.args')), '')`;
+/** A row of the older runtime has the parts of its request in columns of their own. */
+const byWhoWrote = (older: string, part: string, ours: string) => `CASE
+  WHEN request_json IS NULL THEN CASE WHEN json_valid(${part}) THEN ${older} END
+  WHEN json_valid(request_json) THEN ${ours} END`;
+
+const CONTEXT = byWhoWrote(
+  'control_context_json',
+  'control_context_json',
+  `request_json -> '$.control_context'`,
+);
+
+/** @param at where the execution is in that JSON */
+const commandIn = (json: string, at: string) => `coalesce(json_extract(${json}, '${at}.program'),
+  json_extract(${json}, '${at}.script'), '') || ' ' ||
+  coalesce((SELECT group_concat(value, ' ') FROM json_each(${json}, '${at}.args')), '')`;
+const COMMAND = byWhoWrote(
+  commandIn('execution_json', '$'),
+  'execution_json',
+  commandIn('request_json', '$.execution'),
+);
 
 /** What a row has of its client's, as far as filters read it. Lengths are in a row's head: none of it is read for this. */
 const REQUEST_BYTES = `octet_length(execution_json) + coalesce(octet_length(control_context_json), 0) +
@@ -225,7 +242,7 @@ function filtersOf(query: ListQuery): Condition[] {
   if (query.label !== undefined) filters.push(hasLabel(query.label));
   if (query.text !== undefined && query.text !== '')
     filters.push({
-      sql: `instr(lower(task_id), lower(?)) OR (json_valid(execution_json) AND instr(lower(${COMMAND}), lower(?)))`,
+      sql: `instr(lower(task_id), lower(?)) OR instr(lower(${COMMAND}), lower(?))`,
       values: [query.text, query.text],
     });
   return filters;
