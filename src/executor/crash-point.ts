@@ -6,8 +6,10 @@ export type CrashPoint =
   | 'before_supervisor_commit'
   | 'after_supervisor_commit'
   | 'before_submit_commit'
-  /** Before the client is answered. */
+  /** Before a task that starts at once is launched, and before the client is answered. */
   | 'after_submit_commit'
+  /** Before the client is answered. */
+  | 'after_submit_launch'
   | 'before_dispatch_commit'
   /** Before the supervisor is told. */
   | 'after_dispatch_commit'

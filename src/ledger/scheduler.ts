@@ -131,12 +131,17 @@ export class WaitingQueue {
    * @param ledger the same each time
    */
   next(ledger: Ledger, nowMs: number): string | undefined {
-    if (this.#tasks.size === 0 || ledger.freeSlots() < 1) return undefined;
+    return this.#next(ledger, nowMs, { machine: undefined, tenants: new Map() })?.task_id;
+  }
+
+  /**
+   * True when a task that came now would start at once: none that waits can, and there is room for it beside what is held.
+   * @param ledger as for {@link next}
+   */
+  startsAtOnce(task: Pick<WaitingTask, 'tenant' | 'reservation'>, ledger: Ledger, nowMs: number): boolean {
     const held: Held = { machine: undefined, tenants: new Map() };
-    const starving = this.#nextStarving(ledger, nowMs, held);
-    // Every slot that is left may be held.
-    if (starving !== undefined || !ledger.fitsCapacity(ONE_SLOT, held.machine)) return starving?.task_id;
-    return this.#nextInOrder(ledger, nowMs, held)?.task_id;
+    if (this.#next(ledger, nowMs, held) !== undefined) return false;
+    return hasQuota(ledger, task, held) && ledger.fitsCapacity(task.reservation, held.machine);
   }
 
   /** The `count` next in order, as if there were room for all of them. */
@@ -160,6 +165,15 @@ export class WaitingQueue {
     for (const { oldest } of this.#groups.values())
       if (since === undefined || oldest.accepted_at_ms < since) since = oldest.accepted_at_ms;
     return since;
+  }
+
+  /** @param held gets the room that is set aside */
+  #next(ledger: Ledger, nowMs: number, held: Held): WaitingTask | undefined {
+    if (this.#tasks.size === 0 || ledger.freeSlots() < 1) return undefined;
+    const starving = this.#nextStarving(ledger, nowMs, held);
+    // Every slot that is left may be held.
+    if (starving !== undefined || !ledger.fitsCapacity(ONE_SLOT, held.machine)) return starving;
+    return this.#nextInOrder(ledger, nowMs, held);
   }
 
   #starves(task: WaitingTask, nowMs: number): boolean {
@@ -241,7 +255,11 @@ function groupKey({ tenant, priority, reservation }: WaitingTask): string {
   return JSON.stringify([tenant ?? null, priority, ...RESOURCE_KEYS.map((key) => reservation[key] ?? 0)]);
 }
 
-function hasQuota(ledger: Ledger, { tenant, reservation }: Group, held: Held): boolean {
+function hasQuota(
+  ledger: Ledger,
+  { tenant, reservation }: Pick<WaitingTask, 'tenant' | 'reservation'>,
+  held: Held,
+): boolean {
   return ledger.fitsQuota(reservation, tenant, tenant === undefined ? undefined : held.tenants.get(tenant));
 }
 

@@ -12,6 +12,7 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_supervisor_commit: true,
   before_submit_commit: true,
   after_submit_commit: true,
+  after_submit_launch: true,
   before_dispatch_commit: true,
   after_dispatch_commit: true,
   before_started_commit: true,
@@ -48,7 +49,8 @@ const AFTER_A_DEATH: readonly string[] = [
 ];
 
 /**
- * Submits one that succeeds, one that is killed, one that takes too long, and one that waits for a slot. A daemon that
+ * Submits one that succeeds, one that is killed, one that takes too long, which start at once, and one that waits for what
+ * the killed one holds. A daemon that
  * dies answers nobody: what was not acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
 class Workload {
@@ -61,9 +63,9 @@ class Workload {
   async submit(daemon: Daemon): Promise<void> {
     await this.attempt(daemon, 'echo quick');
     await this.attempt(daemon, 'exec sleep 600', { limits: { wall_time_ms: 300 } });
-    const id = await this.attempt(daemon, 'exec sleep 600');
+    const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
-    await this.attempt(daemon, 'echo quick too; exit 1');
+    await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU);
     if (this.acknowledged.includes(id)) await this.kill(daemon, id).catch(() => undefined);
   }
 
@@ -101,7 +103,9 @@ class Workload {
   }
 }
 
-const FLAGS = ['--max-running-tasks', '3'];
+const FLAGS = ['--max-running-tasks', '3', '--capacity-cpu-millis', '1000'];
+/** There is no room for two of them. */
+const MOST_OF_CPU = { limits: { cpu_millis: 600 } };
 
 /** The environment of one supervisor that dies at a point, and of none that follows it. */
 function once(point: string): { env: Record<string, string>; died: () => boolean } {

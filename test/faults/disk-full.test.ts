@@ -94,6 +94,18 @@ test('the whole data directory', async () => {
   await expectHealthy(daemon);
 });
 
+test('the share of a task that would start at once', async () => {
+  const disk = mountDisk(join(tempDir(), 'data'), 4);
+  const daemon = await startDaemon({ dataDir: disk.path, flags: ['--max-running-tasks', '1'] });
+  disk.fill();
+  await expectRefused(daemon, 'refused');
+  const resources = await http(daemon.url).get('/api/v1/runtime/resources');
+  expect(resources.body).toMatchObject({ reserved: { task_slots: 0 } });
+  disk.free();
+  expect(await submitAndWait(daemon, command('/bin/true'))).toMatchObject({ status: 'success' });
+  await expectHealthy(daemon);
+});
+
 test('the log of the daemon', async () => {
   const base = tempDir();
   const disk = mountDisk(join(base, 'log'), 1);

@@ -85,9 +85,11 @@ test('each decision is the one that the rules say, whatever came, started, ended
           ...{ task_id: `t${i}`, tenant, priority, submit_seq: i, accepted_at_ms: now },
           reservation: { task_slots: 1, memory_bytes, pids },
         };
+        const startsAtOnce = queue.startsAtOnce(task, ledger, now);
         queue.add(task);
         waiting.set(task.task_id, task);
         startAll();
+        expect(startsAtOnce).toBe(running.has(task.task_id));
         now += wait;
         if (then === 'end') release(pick(running, which));
         if (then === 'kill') {

@@ -3,6 +3,8 @@ import { unmetDemand } from '../../task/demands.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
+import type { Resources } from '../../task/resources.js';
+import type { Changed, LiveRecord, RunningTask, WaitingTask } from '../../store/records.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import type { LiveTask } from '../live-tasks.js';
@@ -89,7 +91,7 @@ export function enqueue(core: Core, task: LiveTask): void {
       priority: record.request.policy.priority,
       submit_seq: record.submit_seq,
       accepted_at_ms: acceptedAt,
-      reservation: record.reservation ?? { task_slots: 1 },
+      reservation: shareOf(record),
     });
   const limit = record.request.limits.queue_timeout_ms;
   if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
@@ -115,14 +117,14 @@ async function expire(core: Core, task: LiveTask): Promise<void> {
   await completeWithout(core, task, queueTimeout(task.record.request, unmet?.detail));
 }
 
+/** What it takes of the ledger. */
+function shareOf({ reservation }: LiveRecord): Resources {
+  return reservation ?? { task_slots: 1 };
+}
+
 function claim(core: Core, { record }: LiveTask): void {
   core.waiting.remove(record.task_id);
-  core.ledger.reserve(
-    record.task_id,
-    record.request.control_context?.tenant,
-    record.reservation ?? { task_slots: 1 },
-    core.now(),
-  );
+  core.ledger.reserve(record.task_id, record.request.control_context?.tenant, shareOf(record), core.now());
 }
 
 /** One that is being killed is left to that, with its share. */
@@ -154,22 +156,48 @@ function newLaunch(core: Core) {
   };
 }
 
+/**
+ * Claims the share of a task that has just been written down, if it is the next to start, and writes that it runs. To be
+ * called in the transaction that writes it down. Who does gives the share back when that fails, and calls {@link tell} once
+ * it is committed.
+ */
+export function dispatchAtOnce(core: Core, task: WaitingTask): Changed<RunningTask> | undefined {
+  if (!core.accepting) return undefined;
+  const { task_id, request } = task;
+  if (unmetDemand(request, core.settings.machine) !== undefined) return undefined;
+  const share = { tenant: request.control_context?.tenant, reservation: shareOf(task) };
+  if (!core.waiting.startsAtOnce(share, core.ledger, core.steady())) return undefined;
+  const dispatched = markDispatched(core, task);
+  if (dispatched !== undefined) core.ledger.reserve(task_id, share.tenant, share.reservation, core.now());
+  return dispatched;
+}
+
+/**
+ * In the transaction of its caller.
+ * @returns undefined when there is no place
+ * @throws Error when the task does not wait any more
+ */
+function markDispatched(core: Core, task: WaitingTask): Changed<RunningTask> | undefined {
+  const launch = newLaunch(core);
+  if (launch === undefined) return undefined;
+  const at_ms = core.now();
+  const reserved: NewEvent = {
+    event_type: 'resource_reserved',
+    timestamp_ms: at_ms,
+    data: shareOf(task),
+  };
+  const dispatched = core.store.markDispatched(task, { ...launch, at_ms, events: [reserved] });
+  if (dispatched === undefined) throw new Error(`task ${task.task_id} is no longer waiting`);
+  return dispatched;
+}
+
 async function dispatch(core: Core, task: LiveTask): Promise<boolean> {
   const { record } = task;
   if (record.status !== 'accepted') return true;
   checkFiles(core, task);
-  const at = core.now();
-  const reserved: NewEvent = {
-    event_type: 'resource_reserved',
-    timestamp_ms: at,
-    data: record.reservation ?? { task_slots: 1 },
-  };
   const done = await core.store.commits.write(() => {
-    const launch = newLaunch(core);
-    if (launch === undefined) return undefined;
-    const dispatched = core.store.markDispatched(record, { ...launch, at_ms: at, events: [reserved] });
+    const dispatched = markDispatched(core, record);
     crashPoint('before_dispatch_commit');
-    if (dispatched === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
     return dispatched;
   });
   if (done === undefined) return false;
@@ -229,7 +257,7 @@ function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused'
 }
 
 /** Gives the place what is committed now. One that has gone meanwhile was settled without this attempt. */
-function tell(core: Core, task: LiveTask): void {
+export function tell(core: Core, task: LiveTask): void {
   const attempt = task.record.status === 'running' ? attemptOf(task.record) : undefined;
   if (attempt !== undefined && !core.executor.launch(attempt)) launchAgain(core, task);
 }

@@ -1,4 +1,4 @@
-import type { InsertResult, NewTask, RequestHash } from '../../store/records.js';
+import type { Changed, InsertResult, NewTask, RequestHash, RunningTask } from '../../store/records.js';
 import { unmetDemand } from '../../task/demands.js';
 import { ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
@@ -8,7 +8,7 @@ import { validateSubmission } from '../../task/validate.js';
 import type { SubmitAnswer } from '../../task/view.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
-import { enqueue, pump } from './dispatch.js';
+import { dispatchAtOnce, enqueue, pump, tell } from './dispatch.js';
 import { asStorageError } from '../storage-error.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
@@ -216,28 +216,42 @@ function newTask(
   };
 }
 
+/**
+ * Writes the task down, and enters it into the queue. One that is the next to start is written as running in the same
+ * transaction, and given to its place before its client is answered.
+ */
 async function insert(core: Core, task: NewTask): Promise<string> {
   const { dataDir, taskOwner } = core.settings;
+  const { task_id } = task;
   const made: string[] = [];
-  let inserted: InsertResult;
+  let written: InsertResult & { dispatched?: Changed<RunningTask> | undefined };
   try {
-    inserted = await core.store.commits.write(() => {
-      const result = core.store.insertTask(task);
-      if (!result.inserted) return result;
-      createTaskFiles(dataDir, task.task_id, task.request, taskOwner);
-      made.push(task.task_id);
+    written = await core.store.commits.write(() => {
+      const inserted = core.store.insertTask(task);
+      if (!inserted.inserted) return inserted;
+      createTaskFiles(dataDir, task_id, task.request, taskOwner);
+      made.push(task_id);
+      const dispatched = dispatchAtOnce(core, inserted.task);
       crashPoint('before_submit_commit');
-      return result;
+      return { ...inserted, dispatched };
     });
   } catch (error) {
+    // What is held under this id is its own: nobody else has it as long as its insert is under way.
+    if (core.ledger.release(task_id)) pump(core);
     for (const id of made) removeTaskFiles(dataDir, id);
     throw error;
   }
-  if (!inserted.inserted) return inserted.task_id;
+  if (!written.inserted) return written.task_id;
   crashPoint('after_submit_commit');
-  const live = core.live.add(inserted.task, true);
-  enqueue(core, live);
-  core.announcer.events(inserted.events);
-  pump(core);
-  return task.task_id;
+  const { dispatched } = written;
+  const live = core.live.add(dispatched?.task ?? written.task, true);
+  core.announcer.events([...written.events, ...(dispatched?.events ?? [])]);
+  if (dispatched === undefined) {
+    enqueue(core, live);
+    pump(core);
+  } else {
+    tell(core, live);
+    crashPoint('after_submit_launch');
+  }
+  return task_id;
 }

@@ -1,0 +1,123 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { killTask } from '../../src/runtime/lifecycle/kill.js';
+import { submit, submitBatch } from '../../src/runtime/lifecycle/submit.js';
+import { FakeWorld } from '../executor/fake-world.js';
+import { startRuntime } from '../executor/runtime.js';
+import { tempDir } from '../harness/temp-dir.js';
+import { waitFor } from '../harness/wait.js';
+import type { TaskSubmission } from '../../src/task/request.js';
+
+/** A runtime whose tasks run until they are killed. */
+async function runtime({ slots = 1, isPlaced = true } = {}) {
+  const dataDir = tempDir();
+  for (const dir of ['tasks', 'supervisor', 'trash', 'sessions']) mkdirSync(join(dataDir, dir));
+  const world = new FakeWorld();
+  world.withholdsPlaces = !isPlaced;
+  const { core, intake, leave } = await startRuntime(dataDir, slots, (events) => world.open(events));
+  onTestFinished(async () => {
+    await leave();
+    world.remove();
+  });
+  const request = (task_id: string, more: Partial<TaskSubmission> = {}) => {
+    world.works.set(task_id, { does: 'run' });
+    return { task_id, execution: { kind: 'command', program: '/bin/true' }, ...more };
+  };
+  /** The status that is committed when the submit is answered. */
+  const send = async (task_id: string, more: Partial<TaskSubmission> = {}) => {
+    await submit(core, intake, request(task_id, more));
+    return core.store.task(task_id)?.status;
+  };
+  const isTold = (id: string) => world.runsOf(id).length > 0;
+  const runs = (id: string) => waitFor(() => isTold(id), { what: `the launch of ${id}` });
+  const end = async (id: string) => {
+    await killTask(core, core.live.get(id)!, { grace_ms: 0 });
+    await waitFor(() => core.live.get(id) === undefined, { what: `the end of ${id}` });
+  };
+  const types = (id: string) => core.store.taskEvents(id, 0, undefined).map((e) => e.event_type);
+  return { core, intake, dataDir, world, request, send, runs, end, types };
+}
+
+test('what has room is running when its submit is answered; what has not waits for its turn', async () => {
+  const { core, send, runs, end, types } = await runtime();
+  expect(await send('first')).toBe('running');
+  expect(types('first')).toEqual(['submitted', 'accepted', 'planned', 'resource_reserved']);
+  expect(core.store.counters().entered).toMatchObject({ accepted: 1, running: 1 });
+  await runs('first');
+  expect(await send('second')).toBe('accepted');
+  await end('first');
+  await runs('second');
+  expect(types('second').slice(0, 4)).toEqual(['submitted', 'accepted', 'planned', 'resource_reserved']);
+  await end('second');
+  expect(core.ledger.entries()).toEqual([]);
+});
+
+test('of what comes in one transaction no more starts than has room, in order', async () => {
+  const { core, intake, request, runs, end } = await runtime({ slots: 2 });
+  const ids = ['a', 'b', 'c', 'd'];
+  await submitBatch(core, intake, { tasks: ids.map((id, i) => request(id, { policy: { priority: i } })) });
+  expect(ids.map((id) => core.store.task(id)?.status)).toEqual([
+    ...['running', 'running'],
+    ...['accepted', 'accepted'],
+  ]);
+  await runs('b');
+  await end('b');
+  await runs('d');
+  expect(core.store.task('c')?.status).toBe('accepted');
+});
+
+test('what a starving task needs is not taken', async () => {
+  const { core, send, runs } = await runtime({ slots: 2 });
+  core.ledger.reserve('other', undefined, { task_slots: 1 }, 0);
+  const late = { task_id: 'late', tenant: undefined, priority: -1, submit_seq: -1, accepted_at_ms: 0 };
+  core.waiting.add({ ...late, reservation: { task_slots: 2 } });
+  expect(await send('young', { policy: { priority: 100 } })).toBe('accepted');
+  core.waiting.remove('late');
+  expect(await send('younger')).toBe('accepted');
+  await runs('young');
+});
+
+test('a task that could not be written down gives its share back to those that wait', async () => {
+  const { core, intake, dataDir, request, send, runs, end } = await runtime({ slots: 2 });
+  expect(await send('ended')).toBe('running');
+  await runs('ended');
+  await end('ended');
+  const [taken, other] = await Promise.allSettled([submit(core, intake, request('ended')), send('other')]);
+  expect([taken.status, other.status]).toEqual(['rejected', 'fulfilled']);
+  expect(core.ledger.entries().map((entry) => entry.task_id)).toEqual(['other']);
+
+  renameSync(join(dataDir, 'tasks'), join(dataDir, 'moved'));
+  writeFileSync(join(dataDir, 'tasks'), '');
+  await expect(send('no-files')).rejects.toThrow('ENOTDIR');
+  expect(core.store.task('no-files')).toBeUndefined();
+  expect(core.ledger.entries()).toHaveLength(1);
+  rmSync(join(dataDir, 'tasks'));
+  renameSync(join(dataDir, 'moved'), join(dataDir, 'tasks'));
+  expect(await send('no-files')).toBe('running');
+});
+
+test('without a place, and once the daemon is on its way out, nothing starts', async () => {
+  const { core, world, send, runs } = await runtime({ isPlaced: false });
+  expect(await send('early')).toBe('accepted');
+  world.withholdsPlaces = false;
+  await runs('early');
+
+  const leaving = await runtime();
+  const submitted = leaving.send('late');
+  leaving.core.accepting = false;
+  expect(await submitted).toBe('accepted');
+  expect(core.ledger.entries()).toHaveLength(1);
+  expect(leaving.core.ledger.entries()).toEqual([]);
+});
+
+test('a launch at once whose place has died without a word is given to the next', async () => {
+  const { core, world, send, types } = await runtime();
+  const sent = send('task');
+  // It learns of that a moment later: the launch is committed before, nearly always.
+  await world.crash(core.executor.place!);
+  await sent;
+  await waitFor(() => world.runsOf('task').some(({ place }) => place.incarnation === 'place-2'));
+  expect(core.store.task('task')).toMatchObject({ attempt: { incarnation: 'place-2' } });
+  expect(types('task').filter((type) => type === 'resource_reserved')).toHaveLength(1);
+});
