@@ -211,7 +211,7 @@ test('a waiting task is planned by the start that runs it', async () => {
 });
 
 test('one whose launch is already written down keeps that launch and its plan, and does not run without its limits', async () => {
-  const crash = { EXECGO_DAEMON_CRASH_AT: 'after_dispatch_commit' };
+  const crash = { EXECGO_DAEMON_CRASH_AT: 'after_submit_commit' };
   const daemon = await startDaemon();
   // A supervisor that runs something waits for the next daemon, however long that takes to come.
   await submit(daemon, command('sleep', ['600']));

@@ -195,8 +195,9 @@ test.each([
   ['gone', false],
 ])('a launch that the supervisor never heard of, its journal being %s', async (_, there) => {
   const runs = join(tempDir(), 'runs');
-  const daemon = await startDaemon({ env: { EXECGO_DAEMON_CRASH_AT: 'after_dispatch_commit' } });
-  const id = await submit(daemon, countedTask(runs, 'true'));
+  const daemon = await startDaemon({ env: { EXECGO_DAEMON_CRASH_AT: 'after_submit_commit' } });
+  const id = 'unheard-of';
+  await submit(daemon, countedTask(runs, 'true', { task_id: id })).catch(() => undefined);
   await daemon.exited();
   await killHard(daemon.supervisorPid());
   if (!there) rmSync(journalOf(daemon));
