@@ -6,18 +6,23 @@ import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
 import { encodeTask } from './views/task-view.js';
 
+/** Where every task is found. */
+type Tasks = Pick<Core, 'live' | 'store'>;
+/** What tells how a task is now. */
+type StatusCore = Tasks & Pick<Core, 'executor' | 'inlineTexts' | 'settings' | 'now' | 'steady'>;
+
 /**
  * The task as it is, live or from history.
  * @throws ExecgoError `not_found`
  */
-export function taskRecord(core: Core, taskId: string): TaskRecord {
+export function taskRecord(core: Tasks, taskId: string): TaskRecord {
   const record = core.live.get(taskId)?.record ?? core.store.task(taskId);
   if (record === undefined) throw taskNotFound(taskId);
   return record;
 }
 
 /** The status object, as bytes. */
-export async function taskStatus(core: Core, taskId: string): Promise<EncodedJson> {
+export async function taskStatus(core: StatusCore, taskId: string): Promise<EncodedJson> {
   const record = taskRecord(core, taskId);
   // A kill whose row could not be written yet is on its way all the same.
   const before =
@@ -31,13 +36,13 @@ export async function taskStatus(core: Core, taskId: string): Promise<EncodedJso
 }
 
 /** The present as the clock that dated the start would tell it had nobody set it: a duration goes on evenly. */
-function present(core: Core, { task_id }: TaskRecord): number {
+function present(core: StatusCore, { task_id }: TaskRecord): number {
   const phase = core.live.get(task_id)?.phase;
   if (phase?.name !== 'started' || phase.record.process === undefined) return core.now();
   return Math.round(phase.record.process.started_at_ms + core.steady() - phase.startedAt);
 }
 
-async function readUsage(core: Core, record: TaskRecord) {
+async function readUsage(core: StatusCore, record: TaskRecord) {
   if (record.status !== 'running' || record.process === undefined) return undefined;
   const { attempt, process } = record;
   if (attempt.launch_id === null) return undefined;

@@ -7,6 +7,8 @@ import { asStorageError } from '../storage-error.js';
 import { emptyOutSoon, removeRows } from '../upkeep/remove-tasks.js';
 import { taskRecord } from '../status.js';
 
+type DeletingCore = Pick<Core, 'live' | 'store' | 'files' | 'log' | 'settings'>;
+
 /**
  * Deletes a terminal task: its directory is renamed into `trash/`, then its row goes. Its files go afterwards, which nobody waits
  * for: a task decides how many there are, also of those that are removed before.
@@ -14,7 +16,11 @@ import { taskRecord } from '../status.js';
  * @throws ExecgoError `not_found`; `permission_denied` for another owner; `conflict` while it is not terminal, or when its
  * directory cannot be moved: it stays then
  */
-export async function deleteTask(core: Core, taskId: string, owner: string | undefined): Promise<void> {
+export async function deleteTask(
+  core: DeletingCore,
+  taskId: string,
+  owner: string | undefined,
+): Promise<void> {
   const record = taskRecord(core, taskId);
   checkOwner(record, owner);
   const { status } = record;

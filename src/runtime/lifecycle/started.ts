@@ -24,8 +24,11 @@ export function startedEvent(start: Start): Start & { pgid: number; events: NewE
   };
 }
 
+/** What writes down and tells. */
+type RecordingCore = Pick<Core, 'store' | 'live' | 'announcer'>;
+
 /** Commits that the task's process runs; told again after a reconnect, it does nothing. */
-export async function recordStarted(core: Core, task: LiveTask, running: Running): Promise<void> {
+export async function recordStarted(core: RecordingCore, task: LiveTask, running: Running): Promise<void> {
   if (task.phase.name === 'started' || task.ending !== undefined) return;
   const { events, ...start } = startedEvent(running);
   crashPoint('before_started_commit');
@@ -46,7 +49,7 @@ export async function recordStarted(core: Core, task: LiveTask, running: Running
  * True once the kill is in the task's history: by that it was killed before it started, and no start comes after it. To
  * be called in the transaction that writes the start.
  */
-export function killIsRecorded(core: Core, { record, kill }: LiveTask): boolean {
+export function killIsRecorded(core: Pick<Core, 'store'>, { record, kill }: LiveTask): boolean {
   return kill !== undefined && core.store.task(record.task_id)?.kill_requested_at_ms !== undefined;
 }
 
@@ -57,7 +60,7 @@ export function timeoutEvent(atMs: number): NewEvent {
 
 /** Commits that the wall time passed, unless a kill was first. */
 export async function recordTimeout(
-  core: Core,
+  core: RecordingCore,
   task: LiveTask,
   launchId: number,
   atMs: number,

@@ -29,7 +29,12 @@ export async function waitAtMost(
 }
 
 /** Waits until there is an event with `seq > afterSeq`, but no longer than `waitMs`. Throws when `signal` aborts. */
-export function waitForSeq(core: Core, afterSeq: number, waitMs: number, signal: AbortSignal): Promise<void> {
+export function waitForSeq(
+  core: Pick<Core, 'store' | 'announcer'>,
+  afterSeq: number,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   return waitAtMost(waitMs, signal, async (either) => {
     while (core.store.lastSeq() <= afterSeq) await core.announcer.nextEvent(either);
   });
@@ -37,7 +42,7 @@ export function waitForSeq(core: Core, afterSeq: number, waitMs: number, signal:
 
 /** Waits until the task is terminal (or deleted), but no longer than `waitMs`. Throws when `signal` aborts. */
 export async function waitForEnd(
-  core: Core,
+  core: Pick<Core, 'live' | 'announcer'>,
   taskId: string,
   waitMs: number,
   signal: AbortSignal,

@@ -3,7 +3,11 @@ import type { Core } from '../core.js';
 import { timestamp } from './task-view.js';
 
 /** The body of `GET /api/v1/runtime/resources`: what this machine has, what is reserved, and for whom. */
-export function resourcesView(core: Core, runtimeId: string, capacity: Resources): object {
+export function resourcesView(
+  core: Pick<Core, 'ledger' | 'live' | 'waiting' | 'unmatched'>,
+  runtimeId: string,
+  capacity: Resources,
+): object {
   return {
     runtime_id: runtimeId,
     capacity,
