@@ -42,7 +42,7 @@ test('kill -9 of the daemon: every task ends as it did, whatever it was doing, a
     exits: await run(`echo up; ${GATE}; echo done; echo oops >&2; exit 3`),
     dies: await run(`echo up; ${GATE}; kill -SEGV $$`),
     slow: await run('echo up; sleep 600', { limits: { wall_time_ms: 2500 } }),
-    stubborn: await run("trap '' TERM; echo up; while :; do sleep 0.05; done"),
+    stubborn: await run("trap 'echo told' TERM; echo up; while :; do sleep 0.05; done"),
     writes: await run(`echo up >&2; ${WRITER}`, { limits: { stdout_max_bytes: 64 << 20 } }),
     stays: await run('echo up; exec sleep 600'),
   };
@@ -54,6 +54,8 @@ test('kill -9 of the daemon: every task ends as it did, whatever it was doing, a
   const pids = await Promise.all(Object.values(ids).map((id) => startedPid(daemon, id)));
   const killed = await http(daemon.url).post(`/api/v1/tasks/${ids.stubborn}/kill`);
   expect(killed.body).toMatchObject({ status: 'running', kill_requested: true });
+  // The answer may come before the supervisor has heard of it; the next daemon would tell it then.
+  await printed(daemon, ids.stubborn, 'told');
 
   await daemon.kill();
   openGate(daemon);
