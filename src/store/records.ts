@@ -88,6 +88,11 @@ export function endOf(task: TaskRecord): EndedTask | undefined {
   return task.status === 'accepted' || task.status === 'running' ? undefined : task;
 }
 
+/** What a task takes of the ledger; a row of the older runtime without a reservation takes a slot. */
+export function shareOf({ reservation }: TaskFacts): Resources {
+  return reservation ?? { task_slots: 1 };
+}
+
 /** The attempt that a task is at, or was at last. */
 export type AttemptRecord = OwnAttempt | OlderAttempt;
 

@@ -1,4 +1,4 @@
-import type { Changed, EndedTask, LiveRecord, TaskEnd } from '../../store/records.js';
+import { shareOf, type Changed, type EndedTask, type LiveRecord, type TaskEnd } from '../../store/records.js';
 import type { Outcome } from '../../supervisor/wire/protocol.js';
 import type { Verdict } from '../../task/causes.js';
 import type { NewEvent, TaskEvent } from '../../task/events.js';
@@ -198,7 +198,7 @@ function taskEnd(
     events.push({
       event_type: 'resource_released',
       timestamp_ms: now,
-      data: record.reservation ?? { task_slots: 1 },
+      data: shareOf(record),
     });
   events.push({
     event_type: END_EVENT[verdict.status],

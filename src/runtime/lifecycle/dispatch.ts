@@ -3,8 +3,7 @@ import { unmetDemand } from '../../task/demands.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
-import type { Resources } from '../../task/resources.js';
-import type { Changed, LiveRecord, RunningTask, WaitingTask } from '../../store/records.js';
+import { shareOf, type Changed, type RunningTask, type WaitingTask } from '../../store/records.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import type { LiveTask } from '../live-tasks.js';
@@ -115,11 +114,6 @@ async function expire(core: Core, task: LiveTask): Promise<void> {
   core.waiting.remove(task.record.task_id);
   const unmet = unmetDemand(task.record.request, core.settings.machine);
   await completeWithout(core, task, queueTimeout(task.record.request, unmet?.detail));
-}
-
-/** What it takes of the ledger. */
-function shareOf({ reservation }: LiveRecord): Resources {
-  return reservation ?? { task_slots: 1 };
 }
 
 function claim(core: Core, { record }: LiveTask): void {

@@ -1,5 +1,5 @@
 import { attemptOf, type AdoptedAttempt, type ProcessFacts } from '../../executor/executor.js';
-import type { LiveRecord, RunningTask } from '../../store/records.js';
+import { shareOf, type LiveRecord, type RunningTask } from '../../store/records.js';
 import { CANCELLED_WAITING, LOST } from '../lifecycle/classify.js';
 import { completeWithout } from '../lifecycle/complete.js';
 import type { Core } from '../core.js';
@@ -39,7 +39,7 @@ function loadLiveTasks(core: Core): Recovered {
       core.ledger.reserve(
         record.task_id,
         control_context?.tenant,
-        record.reservation ?? { task_slots: 1 },
+        shareOf(record),
         record.reserved_at_ms ?? record.updated_at_ms,
       );
     }
@@ -84,10 +84,7 @@ async function endHopeless(core: Core): Promise<void> {
       await completeWithout(core, task, CANCELLED_WAITING);
       return;
     }
-    const shortage = core.ledger.canEverFit(
-      record.reservation ?? { task_slots: 1 },
-      record.request.control_context?.tenant,
-    );
+    const shortage = core.ledger.canEverFit(shareOf(record), record.request.control_context?.tenant);
     if (shortage === undefined) return;
     core.waiting.remove(record.task_id);
     const message = `insufficient resources: ${shortage.resource} ${shortage.requested} is more than the ${shortage.scope} of ${shortage.capacity} since the last start`;
