@@ -79,6 +79,11 @@ export interface ExecutorEvents {
 /**
  * What the runtime needs from where attempts run, without knowing where that is. It holds every attempt from
  * {@link launch} or {@link start} on until it was told of as ended, refused or lost.
+ *
+ * It brings output to the task's directory, wherever the attempt runs, and nobody asks for it: what is read there while the
+ * attempt runs is the beginning of what it has written, and follows it; all that is kept of it is there before its end is
+ * told; what is there stays when its place dies. So output is read in one way, by ranges and from the end, of what runs and
+ * of what ended years ago, also where the place is long gone.
  */
 export interface Executor {
   /** Where the next attempt is to be given to; undefined while there is none. */

@@ -155,6 +155,7 @@ export class FakeExecutor implements Executor {
       this.#tell(held, 'timedOut', () => {
         this.events.timedOut(attempt, timedOutAtMs);
       });
+    if (!this.#isBrought(launch_id, run?.printed)) return;
     if (outcome !== undefined) this.#close(held, () => this.events.ended(attempt, outcome));
     else if (refusal !== undefined)
       this.#refuse(held, refusal.reason, refusal.again && place === this.#place);
@@ -189,6 +190,15 @@ export class FakeExecutor implements Executor {
     this.world.wire.send(() => {
       place.launch(attempt);
     });
+  }
+
+  /** True once what was printed so far is in the directory of the task; else it is brought. */
+  #isBrought(launchId: number, printed = ''): boolean {
+    if (this.world.outputs.get(launchId) === printed || printed === '') return true;
+    this.world.wire.send(() => {
+      this.world.bring(launchId, printed);
+    });
+    return false;
   }
 
   #startOf({ attempt, adopted }: Held, running: Parameters<ExecutorEvents['started']>[1]): () => void {

@@ -12,6 +12,8 @@ export interface FakeRun {
   running?: Running | undefined;
   timedOutAtMs?: number | undefined;
   outcome?: Outcome | undefined;
+  /** What it has printed. */
+  printed?: string | undefined;
   /** Why it will not begin here, and whether another one may a little later. */
   refusal?: { reason: string; again: boolean } | undefined;
 }
@@ -31,7 +33,7 @@ class FakeProcess {
   ) {
     const { launch_id, launch_token: token } = attempt;
     const running = { launch_id, token, pid, start_ticks: 1, started_at_ms: Date.now() };
-    this.run = { attempt, running };
+    this.run = { attempt, running, printed: work.does === 'wait' ? 'begun\n' : '' };
     if (work.does === 'exit') this.#after(1, () => this.#end({ exit_code: work.code }));
     const wallTimeMs = attempt.plan?.resource_enforcement.wall_time_ms ?? 0;
     if (wallTimeMs > 0)
@@ -46,7 +48,9 @@ class FakeProcess {
   }
 
   finish(): void {
-    if (this.work.does === 'wait') this.#end({ exit_code: 0 });
+    if (this.work.does !== 'wait' || !this.alive) return;
+    this.run.printed = 'begun\nfinished\n';
+    this.#end({ exit_code: 0 });
   }
 
   kill(order: KillOrder): void {
@@ -73,6 +77,7 @@ class FakeProcess {
     if (!this.alive) return;
     const { launch_id, token, pid, started_at_ms } = this.run.running;
     const at = Date.now();
+    const bytes = this.run.printed?.length ?? 0;
     this.run.outcome = {
       ...how,
       launch_id,
@@ -85,7 +90,7 @@ class FakeProcess {
       timeout_at_ms: this.run.timedOutAtMs,
       oom: false,
       cpu_exceeded: false,
-      stdout: NOTHING,
+      stdout: { bytes, kept_bytes: bytes },
       stderr: NOTHING,
       usage: {},
     };

@@ -22,6 +22,8 @@ export interface FakeWorldOptions {
 export class FakeWorld implements World {
   readonly places = new Map<string, FakePlace>();
   readonly wire: Chaos;
+  /** What was brought to the directories of tasks, by attempt. */
+  readonly outputs = new Map<number, string>();
   /** What attempts of a task do. */
   readonly works = new Map<string, Work>();
   readonly #begun = new Map<number, number>();
@@ -99,6 +101,15 @@ export class FakeWorld implements World {
 
   runs({ incarnation, launch_id }: Attempt): boolean {
     return this.places.get(incarnation)?.isAlive(launch_id) === true;
+  }
+
+  /** Brings what an attempt has printed so far; what was brought before and comes late says nothing new. */
+  bring(launchId: number, printed: string): void {
+    if (printed.length > (this.outputs.get(launchId) ?? '').length) this.outputs.set(launchId, printed);
+  }
+
+  output({ launch_id }: Attempt): string {
+    return this.outputs.get(launch_id) ?? '';
   }
 
   finish({ incarnation, launch_id }: Attempt): void {

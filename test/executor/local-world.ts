@@ -118,6 +118,7 @@ export async function localWorld(): Promise<World> {
     },
     begun: (attempt) => linesOf(join(workspace(attempt), 'begun')),
     runs: ({ launch_token }) => processesOf(launch_token).length > 0,
+    output: ({ task_id, request }) => readFileSync(taskPaths(dataDir, task_id, request).stdout_path, 'utf8'),
     finish: (attempt) => {
       writeFileSync(join(workspace(attempt), 'finish'), '');
     },
@@ -145,7 +146,7 @@ function program(work: Work): Omit<TaskSubmission, 'task_id'> {
     case 'nothing':
       return { execution: { kind: 'command', program: '/nonexistent/program' } };
     case 'wait':
-      return sh(`${begin}; while ! [ -e finish ]; do sleep 0.02; done`);
+      return sh(`${begin}; echo begun; while ! [ -e finish ]; do sleep 0.02; done; echo finished`);
     case 'run':
       return sh(`${begin}; exec sleep 600`, { wall_time_ms: work.wallTimeMs });
     case 'resist':

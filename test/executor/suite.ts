@@ -18,13 +18,13 @@ interface Daemon {
   leave: () => Promise<void>;
 }
 
-/** Opens an executor that takes over these attempts. @param takes whether ends are taken */
+/** Opens an executor that takes over these attempts. @param takes whether ends are taken @param seeEnd called at each */
 async function serve(
   world: World,
   found: Parameters<Executor['start']>[0] = [],
-  { takes = true } = {},
+  { takes = true, seeEnd }: { takes?: boolean; seeEnd?: (attempt: Attempt) => void } = {},
 ): Promise<Daemon> {
-  const told = new Told(takes);
+  const told = new Told(takes, seeEnd);
   const executor = world.open(told);
   let closed: Promise<void> | undefined;
   const leave = () => (closed ??= executor.close(false));
@@ -378,6 +378,42 @@ export function executorSuite(name: string, make: () => Promise<World>): void {
       await world.crash(place(executor));
       await told.lossOf(attempt);
       await waitFor(() => !executor.hears(attempt.launch_id));
+    });
+  });
+
+  describe(`${name}: output`, () => {
+    test('is in the directory of the task while it runs, and whole before its end is told', async () => {
+      const world = await make();
+      const outputs: string[] = [];
+      const { told, launch } = await serve(world, [], {
+        seeEnd: (attempt) => {
+          outputs.push(world.output(attempt));
+        },
+      });
+      const attempt = launch(WAIT);
+      await waitFor(() => world.output(attempt) === 'begun\n', { what: 'what it printed first' });
+      world.finish(attempt);
+      const { stdout } = await told.endOf(attempt);
+      expect(outputs).toContain('begun\nfinished\n');
+      expect(new Set(outputs).size).toBe(1);
+      expect(stdout).toMatchObject({ bytes: 15, kept_bytes: 15 });
+    });
+
+    test('goes on over daemons, and stays when the place dies', async () => {
+      const world = await make();
+      const first = await serve(world);
+      const [ends, dies] = [first.launch(WAIT), first.launch(WAIT)];
+      for (const attempt of [ends, dies]) await first.told.startOf(attempt);
+      const there = place(first.executor);
+      await first.leave();
+      const next = await serve(world, [adopted(ends), adopted(dies)]);
+      for (const attempt of [ends, dies]) await waitFor(() => world.output(attempt) === 'begun\n');
+      world.finish(ends);
+      await next.told.endOf(ends);
+      expect(world.output(ends)).toBe('begun\nfinished\n');
+      await world.crash(there);
+      await next.told.lossOf(dies);
+      expect(world.output(dies)).toBe('begun\n');
     });
   });
 

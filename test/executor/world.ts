@@ -14,7 +14,7 @@ export type Work =
   | { does: 'exit'; code: number }
   /** Cannot begin: there is no such program. */
   | { does: 'nothing' }
-  /** Runs until it is told to end, then exits with 0. */
+  /** Prints `begun`, runs until it is told to end, prints `finished` and exits with 0, each on a line of its own. */
   | { does: 'wait' }
   /** Runs until a signal ends it. */
   | { does: 'run'; wallTimeMs?: number }
@@ -31,6 +31,8 @@ export interface World {
   begun: (attempt: Attempt) => number;
   /** True while anything of it runs. */
   runs: (attempt: Attempt) => boolean;
+  /** What can be read of its stdout in the task's directory. */
+  output: (attempt: Attempt) => string;
   /** Lets one that waits end. */
   finish: (attempt: Attempt) => void;
   /** The place dies and has no time for a word; what runs there goes on. */
@@ -56,8 +58,11 @@ export class Told implements ExecutorEvents {
   readonly losses: { id: number; running: Running | undefined }[] = [];
   readies = 0;
 
-  /** @param takes what is answered to an end: false where it cannot be written down */
-  constructor(private readonly takes = true) {}
+  /** @param takes what is answered to an end: false where it cannot be written down @param seeEnd called when it is told */
+  constructor(
+    private readonly takes = true,
+    private readonly seeEnd?: (attempt: Attempt) => void,
+  ) {}
 
   started(attempt: Attempt, running: Running, recovered: boolean): void {
     this.starts.push({ id: attempt.launch_id, running, recovered });
@@ -68,6 +73,7 @@ export class Told implements ExecutorEvents {
   }
 
   ended(attempt: Attempt, outcome: Outcome): Promise<boolean> {
+    this.seeEnd?.(attempt);
     this.ends.push({ id: attempt.launch_id, outcome });
     return Promise.resolve(this.takes);
   }
