@@ -78,6 +78,21 @@ describe.each(SHELLS.map((shell) => ({ shell })))('with $shell', ({ shell }) => 
     expect(await runChain(['true'], { shell, chain })).toMatchObject({ code: 0, report: { ran: true } });
   });
 
+  test('where the hard limit is lower than what is asked for, that is what there is', async () => {
+    const chain = { rlimits: rlimits({ nofile: 3000 }) };
+    const low = [
+      '/bin/sh',
+      '-c',
+      'ulimit -S -n 100; ulimit -H -n 2000; exec setpriv --reuid 65534 --clear-groups "$@"',
+      'sh',
+    ];
+    const { stdout } = await runChain(['cat', '/proc/self/limits'], {
+      shell,
+      chain: { ...chain, wrappers: [low] },
+    });
+    expect(stdout).toMatch(/Max open files +2000 +2000 /);
+  });
+
   test('a limit that cannot be set is told', async () => {
     const { report } = await runChain(['true'], {
       shell,
