@@ -32,7 +32,7 @@ export class ChainWatch {
   /**
    * @param path the PATH in which a program without a slash is looked for. @param cwd where it is to start.
    * @param forks the leader stays and waits for the program.
-   * @param programReached may be called more than once.
+   * @param programReached called once, when the chain has reached the program and keeps its report open, as is rare.
    */
   constructor(
     program: string,
@@ -52,13 +52,8 @@ export class ChainWatch {
   reported(chunk: Buffer): void {
     if (this.#report.length < REPORT_BYTES) this.#report += chunk.toString('utf8');
     if (!this.reached) return;
-    this.#silence ??= setTimeout(() => this.fellSilent(), SILENCE_MS);
+    this.#silence ??= setTimeout(() => this.reached && this.#programReached(), SILENCE_MS);
     this.#lastWord ??= setTimeout(() => (this.#settled ??= this.#report), LAST_WORD_MS);
-  }
-
-  /** Nothing more is to come on descriptor 3, or has come for long. */
-  fellSilent(): void {
-    if (this.reached) this.#programReached();
   }
 
   close(): void {

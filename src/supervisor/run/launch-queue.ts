@@ -25,11 +25,6 @@ export class LaunchQueue {
     this.#begin = begin;
   }
 
-  /** The runs that are being spawned now. */
-  get spawning(): Iterable<TaskRun> {
-    return this.#spawning;
-  }
-
   /** Those that come with one message of the socket begin together. */
   add(launch: QueuedLaunch): void {
     this.#queue.push(launch);

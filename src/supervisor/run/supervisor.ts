@@ -3,7 +3,8 @@ import type { Clock } from '../clock.js';
 import { crashPoint } from '../crash-point.js';
 import { IdSet } from './id-set.js';
 import type { JournalRecord } from '../journal/journal.js';
-import type { JournalWriter } from '../journal/journal-writer.js';
+import { PatientJournal, cannotJournal } from '../journal/patient-journal.js';
+import type { Journal } from '../journal/patient-journal.js';
 import { LaunchQueue } from './launch-queue.js';
 import type { QueuedLaunch } from './launch-queue.js';
 import type { Launcher } from '../spawn/launcher.js';
@@ -14,12 +15,9 @@ import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from '../w
 import { TaskRun } from './task-run.js';
 import { UnownedKiller } from './unowned.js';
 
-/** How long a full disk is left alone before the journal is tried again. */
-const JOURNAL_RETRY_MS = 1000;
-
 export interface SupervisorOptions {
   launcher: Launcher;
-  journal: JournalWriter;
+  journal: Journal;
   clock: Clock;
   log: Log;
   /** Sends to the connected daemon, if there is one. */
@@ -35,6 +33,7 @@ type LaunchMessage = Extract<DaemonMessage, { type: 'launch' }>;
 /** Everything that has been launched here and is not acknowledged: runs each launch at most once and loses no outcome. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
+  readonly #journal: PatientJournal;
   readonly #runs = new Map<number, TaskRun>();
   readonly #outcomes = new Map<number, Outcome>();
   readonly #queue: LaunchQueue;
@@ -42,15 +41,13 @@ export class Supervisor {
   readonly #seen = new IdSet();
   /** Launches that were refused for want of room in the journal: whoever sends one again is told the same. */
   readonly #refused = new IdSet();
-  /** Records that could not be written yet; they are told all the same. */
-  #unwritten: JournalRecord[] = [];
-  #retryTimer: NodeJS.Timeout | undefined;
   /** Start time of the process that was made last, in clock ticks since boot: none is made from now on before it. */
   #newestStart = 0;
   #draining = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#journal = new PatientJournal(options.journal, options.log);
     this.#queue = new LaunchQueue(options.launcher.spawnsAtOnce, (launches) => this.#begin(launches));
     const owners = () => [...this.#runs.values()].map((run) => run.asOwner).filter(isDefined);
     this.#unowned = new UnownedKiller(options.launcher, owners, () => this.isIdle && options.idle());
@@ -134,7 +131,7 @@ export class Supervisor {
     crashPoint('before_began');
     try {
       const at_ms = this.#options.clock.now();
-      this.#write(...launches.map(({ run }) => began(run, at_ms)));
+      this.#journal.write(...launches.map(({ run }) => began(run, at_ms)));
     } catch (error) {
       for (const { run } of launches) this.#refuse(run, cannotJournal(error));
       return;
@@ -196,7 +193,7 @@ export class Supervisor {
         crashPoint('after_spawn');
         this.#newestStart = Math.max(this.#newestStart, launch.start_ticks);
         this.#queue.spawned(run);
-        this.#writeSoon({ t: 'started', launch });
+        this.#journal.writeSoon({ t: 'started', launch });
       },
       started: (launch) => tell({ type: 'started', launch }),
       timedOut: (at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
@@ -228,7 +225,7 @@ export class Supervisor {
   #finish(outcome: Outcome): void {
     crashPoint('before_outcome_journal');
     this.#outcomes.set(outcome.launch_id, outcome);
-    this.#writeSoon({ t: 'outcome', outcome });
+    this.#journal.writeSoon({ t: 'outcome', outcome });
     crashPoint('after_outcome_journal');
     this.#options.tell({ type: 'outcome', outcome });
     crashPoint('after_outcome_told');
@@ -250,41 +247,9 @@ export class Supervisor {
     const known = launchIds.filter((id) => this.#outcomes.delete(id));
     if (known.length === 0) return;
     crashPoint('before_ack_journal');
-    this.#writeSoon({ t: 'acked', launch_ids: known });
-    this.#compact();
+    this.#journal.writeSoon({ t: 'acked', launch_ids: known });
+    this.#journal.compact(() => this.#liveRecords());
     if (this.isIdle) this.#options.idle();
-  }
-
-  /** @throws Error when the journal cannot be written. */
-  #write(...records: JournalRecord[]): void {
-    this.#options.journal.append(...this.#unwritten, ...records);
-    this.#unwritten = [];
-  }
-
-  /** Writes now, or as soon as the disk takes it, in order. */
-  #writeSoon(record: JournalRecord): void {
-    try {
-      this.#write(record);
-    } catch (error) {
-      this.#options.log(cannotJournal(error));
-      this.#unwritten.push(record);
-      if (this.#retryTimer === undefined)
-        this.#retryTimer = setTimeout(() => this.#retry(), JOURNAL_RETRY_MS);
-    }
-  }
-
-  #retry(): void {
-    this.#retryTimer = undefined;
-    const [last] = this.#unwritten.splice(-1);
-    if (last !== undefined) this.#writeSoon(last);
-  }
-
-  #compact(): void {
-    try {
-      this.#options.journal.compact(() => this.#liveRecords());
-    } catch (error) {
-      this.#options.log('cannot compact the journal', { error: (error as Error).message });
-    }
   }
 
   #liveRecords(): JournalRecord[] {
@@ -301,10 +266,6 @@ export class Supervisor {
 
 function began(run: TaskRun, at_ms: number): JournalRecord {
   return { t: 'began', launch_id: run.launchId, token: run.token, at_ms };
-}
-
-function cannotJournal(error: unknown): string {
-  return `cannot write the journal: ${(error as Error).message}`;
 }
 
 function isDefined<T>(value: T | undefined): value is T {

@@ -3,6 +3,13 @@ import { Deadline } from './deadlines.js';
 
 const { SIGCONT } = constants.signals;
 
+/** `signal` now, or as soon as there is a process; KILL `graceMs` milliseconds later. With 0 only KILL is sent. */
+export interface StopRequest {
+  reason: 'timeout' | 'kill';
+  signal: number;
+  graceMs: number;
+}
+
 /**
  * Ends one process tree: a signal now, KILL after the grace. The first stop counts; of a later one, only a shorter grace,
  * and the signal of a wall time that passes after a kill with another.
@@ -10,9 +17,7 @@ const { SIGCONT } = constants.signals;
 export class TaskStop {
   readonly #signal: (signal: number) => void;
   readonly #kill: () => void;
-  /** What was requested before there was a process; undefined once there is. */
-  #early: (() => void)[] | undefined = [];
-  #first: 'timeout' | 'kill' | undefined;
+  #first: StopRequest['reason'] | undefined;
   #signalled: number | undefined;
   #deadline: Deadline | undefined;
 
@@ -22,23 +27,11 @@ export class TaskStop {
   }
 
   /** What has ended it, if anything. */
-  get first(): 'timeout' | 'kill' | undefined {
+  get first(): StopRequest['reason'] | undefined {
     return this.#first;
   }
 
-  /** There is a process to stop. */
-  begin(): void {
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const request of early) request();
-  }
-
-  /** @param graceMs milliseconds; with 0 only KILL is sent. */
-  request(reason: 'timeout' | 'kill', signal: number, graceMs: number): void {
-    if (this.#early !== undefined) {
-      this.#early.push(() => this.request(reason, signal, graceMs));
-      return;
-    }
+  request({ reason, signal, graceMs }: StopRequest): void {
     if (this.#first === undefined || (reason === 'timeout' && this.#signalled !== signal)) {
       this.#first ??= reason;
       this.#signalled = signal;

@@ -1,0 +1,39 @@
+import type { TaskOutput } from '../capture/task-output.js';
+import type { Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import type { Launcher } from '../spawn/launcher.js';
+import type { LaunchSpec, Outcome, Running } from '../wire/protocol.js';
+import type { ChainWatch } from './chain-watch.js';
+import type { TaskEvent } from './task-states.js';
+import type { TaskTracking } from './task-tracking.js';
+
+/** What all launches work with, and whom they tell. */
+export interface TaskRunContext {
+  launcher: Launcher;
+  clock: Clock;
+  log: Log;
+  /** The process exists; whether the program is reached is not known yet. */
+  spawned(running: Running): void;
+  /** The program runs. */
+  started(running: Running): void;
+  /** The wall time has passed. */
+  timedOut(atMs: number): void;
+  /** Everything is over. Called once. */
+  ended(outcome: Outcome): void;
+}
+
+/** What one launch has from its making to its end, whatever its state. */
+export interface TaskTools {
+  readonly launchId: number;
+  readonly token: string;
+  /** Arguments and environment may be megabytes, and are needed only until the spawn. */
+  readonly spec: Omit<LaunchSpec, 'argv' | 'env'>;
+  readonly program: string;
+  readonly context: TaskRunContext;
+  readonly output: TaskOutput;
+  readonly tracking: TaskTracking;
+  /** Absent when the program is spawned directly. */
+  readonly chain: ChainWatch | undefined;
+  /** Says what has happened. While a step is under way it is dealt with after it. */
+  readonly raise: (event: TaskEvent) => void;
+}
