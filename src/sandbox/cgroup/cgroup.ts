@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { errnoOf } from '../../files/errno.js';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
 import { LIFTED } from '../limits/controllers.js';
 
@@ -92,7 +93,7 @@ export function enterCgroupNow(spec: CgroupSpec, pid: number): void {
 
 /** @throws Error for people, unless it has ended. */
 function notMoved(pid: number, path: string, error: unknown): void {
-  if (codeOf(error) !== 'ESRCH') throw cannot(`move process ${pid} into cgroup ${path}`, error);
+  if (errnoOf(error) !== 'ESRCH') throw cannot(`move process ${pid} into cgroup ${path}`, error);
 }
 
 /** @returns pids in the directories of the launch and in sub-directories that the task made. */
@@ -178,7 +179,7 @@ function removeTree(path: string): boolean {
       rmdirSync(path);
       return true;
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return true;
+      if (errnoOf(error) === 'ENOENT') return true;
       const children = subdirectories(path);
       if (children.length === 0 || !children.map(removeTree).every(Boolean)) return false;
     }
@@ -225,10 +226,6 @@ function succeeds(action: () => void): boolean {
   } catch {
     return false;
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }
 
 function readText(path: string | undefined): string | undefined {

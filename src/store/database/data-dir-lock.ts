@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
-import { systemWords } from '../../files/errno.js';
+import { errnoOf, systemWords } from '../../files/errno.js';
 import { makeDirectories } from '../../files/make-directories.js';
 import { ensureOwn, refuseWeakWay } from './own-data-dir.js';
 
@@ -117,7 +117,7 @@ function refusal(dataDir: string, holderPath: string, error: unknown): ExecgoErr
 }
 
 function reason(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (errnoOf(error)) {
     case 'EEXIST':
       return 'it is not a directory';
     case 'ENOTDIR':
@@ -130,7 +130,7 @@ function reason(error: unknown): string {
 }
 
 function remedy(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (errnoOf(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'SQLITE_FULL':
@@ -158,6 +158,6 @@ function readHolder(holderPath: string): Holder | undefined {
     process.kill(holder.pid, 0);
     return holder;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? holder : undefined;
+    return errnoOf(error) === 'EPERM' ? holder : undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { errnoOf } from '../../files/errno.js';
 import type { Outcome, Running } from '../wire/protocol.js';
 
 /** What the supervisor writes down before it acts on it or tells it. */
@@ -45,7 +46,7 @@ export function readJournal(path: string): JournalContents {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { records: [] };
+    if (errnoOf(error) === 'ENOENT') return { records: [] };
     throw error;
   }
   const lines = text.split('\n');

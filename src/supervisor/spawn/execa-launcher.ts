@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
+import { errnoOf } from '../../files/errno.js';
 import { childState, findByToken } from '../../sandbox/process/process-identity.js';
 import { closeInherited } from './inherited-files.js';
 import type { Launcher, SpawnEvents, SpawnRequest, StreamName } from './launcher.js';
@@ -41,7 +42,7 @@ export class ExecaLauncher implements Launcher {
     }
     const { pid } = child;
     if (pid === undefined) {
-      void child.then((result) => fail((result as { code?: string }).code ?? 'unknown error'));
+      void child.then((result) => fail(errnoOf(result) ?? 'unknown error'));
       return;
     }
     this.#orphans.end({}, pid);
@@ -63,7 +64,7 @@ export class ExecaLauncher implements Launcher {
     try {
       return process.kill(pid, signal);
     } catch (error) {
-      return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+      return errnoOf(error) !== 'ESRCH';
     }
   }
 

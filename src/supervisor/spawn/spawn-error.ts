@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, readSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { resolve } from 'node:path';
+import { errnoOf } from '../../files/errno.js';
 import { openFile } from '../../files/open-file.js';
 import { cannotStartIn, describeErrno, notInPath } from './launch-error.js';
 
@@ -44,7 +45,7 @@ function workingDirectoryProblem(cwd: string): string | undefined {
     accessSync(`${cwd}/`, constants.X_OK);
     return undefined;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'EACCES';
+    return errnoOf(error) ?? 'EACCES';
   }
 }
 
