@@ -10,7 +10,7 @@ import type { LiveTask } from '../live-tasks.js';
 import { restoreTaskFiles } from '../files/task-files.js';
 import { completeWithout } from './complete.js';
 import { CANCELLED, notLaunched, queueTimeout, refusedPlan } from './classify.js';
-import { longTimeout } from '../long-timeout.js';
+import { Deadline } from '../../task/deadline.js';
 import { planAnew, planEvents } from './plan.js';
 import { mayPass, retry } from '../../store/retry.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
@@ -94,12 +94,9 @@ export function enqueue(core: Core, task: LiveTask): void {
     });
   const limit = record.request.limits.queue_timeout_ms;
   if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
-  phase.cancelQueueTimeout = longTimeout(
-    () => {
-      void expire(core, task);
-    },
-    acceptedAt + limit - core.steady(),
-  );
+  const leftMs = acceptedAt + limit - core.steady();
+  const deadline = new Deadline(leftMs, () => void expire(core, task)).unref();
+  phase.cancelQueueTimeout = () => deadline.cancel();
 }
 
 /** Settles once no launch of the task is being committed. */

@@ -3,7 +3,7 @@ import type { Store } from '../../store/store.js';
 import type { Collector } from './collector.js';
 import type { DiskUsage } from './disk-usage.js';
 import { expireKeys } from './expire-keys.js';
-import { longTimeout } from '../long-timeout.js';
+import { Deadline } from '../../task/deadline.js';
 import type { WalKeeper } from './wal-keeper.js';
 
 /** How often the retention clock is written down, in milliseconds: what a reboot may make it lose. */
@@ -96,9 +96,9 @@ export class Maintenance {
   #pause(ms: number): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const clear = longTimeout(resolve, ms);
+      const pause = new Deadline(ms, resolve).unref();
       this.#wake = () => {
-        clear();
+        pause.cancel();
         resolve();
       };
     });

@@ -1,6 +1,6 @@
 import type { ExitStatus, LaunchedProcess, StreamName } from '../spawn/launcher.js';
 import type { LaunchSpec, Outcome, Running } from '../wire/protocol.js';
-import type { Deadline } from './deadlines.js';
+import type { Deadline } from '../../task/deadline.js';
 import type { StopRequest, TaskStop } from './task-stop.js';
 import type { TaskTree } from './task-tree.js';
 

@@ -5,7 +5,7 @@ import { hasNul } from '../spawn/launch-check.js';
 import { cannotLaunch } from '../spawn/launch-error.js';
 import type { ExitStatus, LaunchedProcess, StreamName } from '../spawn/launcher.js';
 import type { Outcome } from '../wire/protocol.js';
-import { Deadline } from './deadlines.js';
+import { Deadline } from '../../task/deadline.js';
 import { cpuLimitOf, outcomeOf } from './outcome.js';
 import type { In, LeaderEnd, On, TaskProcess, TaskState } from './task-states.js';
 import { TaskStop } from './task-stop.js';

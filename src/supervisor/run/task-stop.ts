@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { Deadline } from './deadlines.js';
+import { Deadline } from '../../task/deadline.js';
 
 const { SIGCONT } = constants.signals;
 

@@ -5,9 +5,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export class Deadline {
   readonly #at: number;
   readonly #passed: () => void;
+  #keepsAlive = true;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param delayMs from now, in milliseconds. */
+  /** @param delayMs from now, in milliseconds, up to 2^53-1; one that is past counts as now. */
   constructor(delayMs: number, passed: () => void) {
     this.#at = performance.now() + delayMs;
     this.#passed = passed;
@@ -17,6 +18,13 @@ export class Deadline {
   /** Milliseconds until it passes; 0 once it has. */
   get leftMs(): number {
     return Math.max(0, this.#at - performance.now());
+  }
+
+  /** Whoever waits for nothing else is not kept alive by it. */
+  unref(): this {
+    this.#keepsAlive = false;
+    this.#timer?.unref();
+    return this;
   }
 
   cancel(): void {
@@ -33,5 +41,6 @@ export class Deadline {
       },
       Math.min(Math.ceil(leftMs), MAX_TIMER_MS),
     );
+    if (!this.#keepsAlive) this.#timer.unref();
   }
 }
