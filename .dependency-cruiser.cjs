@@ -37,6 +37,7 @@ const ROOMS = {
   'runtime/views': ['files', 'task', 'settings', 'store/**', 'ledger', 'runtime', 'runtime/files'],
   'runtime/output': [
     'files',
+    'binary',
     'task',
     'store',
     'supervisor/wire',

@@ -9,8 +9,8 @@ import { PLACE_VARIABLES } from './native-places.js';
  * @param module of this package. In the single executable, which has no files beside it, what lies in it under the same
  * name
  */
-export function startWorkerThread(module: URL, workerData?: unknown): Worker {
-  const options = { workerData, execArgv: [], env: {} };
+export function startWorkerThread(module: URL): Worker {
+  const options = { execArgv: [], env: {} };
   if (!isSea()) return new Worker(module, options);
   const env = Object.fromEntries(
     PLACE_VARIABLES.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : [])),

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
-import type { Usage } from '../../task/view.js';
-import type { UsageQuestion, UsageReply } from './usage-worker.js';
+import { AskedThread } from '../../binary/asked-thread.js';
 import { startWorkerThread } from '../../binary/worker-thread.js';
+import type { Usage } from '../../task/view.js';
+import type { Figures } from './usage-worker.js';
 
 /** A sample younger than this is served again: many polls cost one reading. */
 const FRESH_MS = 500;
@@ -16,7 +16,6 @@ const LATER_WAIT_MS = 500;
 
 const FIRST_SECOND_MS = 900;
 
-/** A worker that was not asked for so long ends; so does one of this age at its next quiet moment. Milliseconds. */
 const IDLE_MS = 10_000;
 const MAX_AGE_MS = 600_000;
 
@@ -35,11 +34,11 @@ interface Entry {
  */
 export class UsageSampler {
   readonly #entries = new Map<string, Entry>();
-  readonly #questions = new Map<number, (figures: UsageReply['figures']) => void>();
-  #worker: Worker | undefined;
-  #startedMs = 0;
-  #nextId = 0;
-  #idle: NodeJS.Timeout | undefined;
+  readonly #thread = new AskedThread<number[], Figures[]>({
+    start: () => startWorkerThread(new URL('./usage-worker.js', import.meta.url)),
+    idleMs: IDLE_MS,
+    maxAgeMs: MAX_AGE_MS,
+  });
 
   /**
    * @param pids lists the task's processes now
@@ -70,53 +69,18 @@ export class UsageSampler {
     this.#entries.delete(taskId);
   }
 
-  async close(): Promise<void> {
-    clearTimeout(this.#idle);
-    await this.#worker?.terminate();
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
   async #take(entry: Entry, pids: number[]): Promise<void> {
-    const figures = pids.length === 0 ? [] : await this.#ask(pids);
+    // No figures are better than no status.
+    const figures = pids.length === 0 ? [] : await this.#thread.ask(pids).catch(() => []);
     entry.taken_ms = performance.now();
     entry.sample = {
       cpu_percent: Math.round(figures.reduce((sum, f) => sum + f.cpu, 0) * 10) / 10,
       memory_bytes: figures.reduce((sum, f) => sum + f.memory, 0),
       processes: figures.length,
     };
-  }
-
-  #ask(pids: number[]): Promise<UsageReply['figures']> {
-    const id = this.#nextId++;
-    const worker = (this.#worker ??= this.#start());
-    clearTimeout(this.#idle);
-    return new Promise((resolve) => {
-      this.#questions.set(id, resolve);
-      worker.postMessage({ id, pids } satisfies UsageQuestion);
-    });
-  }
-
-  #start(): Worker {
-    const worker = startWorkerThread(new URL('./usage-worker.js', import.meta.url));
-    this.#startedMs = performance.now();
-    worker.unref();
-    worker.on('message', ({ id, figures }: UsageReply) => {
-      this.#answer(id, figures);
-      if (this.#questions.size > 0) return;
-      clearTimeout(this.#idle);
-      const old = performance.now() - this.#startedMs > MAX_AGE_MS;
-      this.#idle = setTimeout(() => void worker.terminate(), old ? 0 : IDLE_MS).unref();
-    });
-    // An 'exit' follows every 'error'; without a listener the error would end the daemon.
-    worker.on('error', () => undefined);
-    worker.on('exit', () => {
-      if (this.#worker === worker) this.#worker = undefined;
-      for (const id of [...this.#questions.keys()]) this.#answer(id, []);
-    });
-    return worker;
-  }
-
-  #answer(id: number, figures: UsageReply['figures']): void {
-    this.#questions.get(id)?.(figures);
-    this.#questions.delete(id);
   }
 }

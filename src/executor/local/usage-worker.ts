@@ -1,16 +1,10 @@
-import { parentPort } from 'node:worker_threads';
 import pidusage from 'pidusage';
+import { answerQuestions } from '../../binary/asked-thread.js';
 
-/** What the sampler asks: the figures of these processes now. */
-export interface UsageQuestion {
-  id: number;
-  pids: number[];
-}
-
-/** Share of one core in percent, and resident bytes, of each process that is still there. */
-export interface UsageReply {
-  id: number;
-  figures: { cpu: number; memory: number }[];
+/** Share of one core in percent, and resident bytes, of a process. */
+export interface Figures {
+  cpu: number;
+  memory: number;
 }
 
 /** How long pidusage keeps a process's file open. Milliseconds. */
@@ -35,7 +29,7 @@ function cpuPercent(pid: number, now: { ctime: number; elapsed: number }): numbe
   return passed > 0 ? (Math.max(0, now.ctime - since.ctime) / passed) * 100 : 0;
 }
 
-async function figuresOf(pid: number): Promise<UsageReply['figures']> {
+async function figuresOf(pid: number): Promise<Figures[]> {
   try {
     const now = await pidusage(pid, { maxage: OPEN_MS });
     return [{ cpu: cpuPercent(pid, now), memory: now.memory }];
@@ -46,8 +40,5 @@ async function figuresOf(pid: number): Promise<UsageReply['figures']> {
   }
 }
 
-parentPort?.on('message', ({ id, pids }: UsageQuestion) => {
-  void Promise.all(pids.map(figuresOf)).then((figures) => {
-    parentPort?.postMessage({ id, figures: figures.flat() } satisfies UsageReply);
-  });
-});
+/** Of those processes that are still there. */
+answerQuestions(async (pids: number[]) => (await Promise.all(pids.map(figuresOf))).flat());

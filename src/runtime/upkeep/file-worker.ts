@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { answerQuestions } from '../../binary/asked-thread.js';
 import { withDirectory, type Directory } from '../../files/directory.js';
 import { errnoOf } from '../../files/errno.js';
 import { inspectTaskDir, type TaskDirState } from './inspect-task-dir.js';
@@ -17,18 +17,10 @@ export interface FileJobs {
 }
 
 export interface FileQuestion {
-  id: number;
   /** Absolute. */
   dataDir: string;
   job: keyof FileJobs;
   names: string[];
-}
-
-/** `error` instead of `results` when the job itself failed. */
-export interface FileReply {
-  id: number;
-  results?: unknown[];
-  error?: string;
 }
 
 const JOBS: { [J in keyof FileJobs]: (parent: Directory, name: string) => FileJobs[J] } = {
@@ -47,16 +39,8 @@ function isDirectory(parent: Directory, name: string): boolean {
   }
 }
 
-function answer({ id, dataDir, job, names }: FileQuestion): FileReply {
-  try {
-    const doOne: (parent: Directory, name: string) => unknown = JOBS[job];
-    const room = job === 'remove' ? 'trash' : 'tasks';
-    return { id, results: withDirectory(dataDir, [room], (dir) => names.map((name) => doOne(dir, name))) };
-  } catch (error) {
-    return { id, error: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-parentPort?.on('message', (question: FileQuestion) => {
-  parentPort?.postMessage(answer(question));
+answerQuestions(({ dataDir, job, names }: FileQuestion): unknown[] => {
+  const doOne: (parent: Directory, name: string) => unknown = JOBS[job];
+  const room = job === 'remove' ? 'trash' : 'tasks';
+  return withDirectory(dataDir, [room], (dir) => names.map((name) => doOne(dir, name)));
 });

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { answerQuestions } from '../../binary/asked-thread.js';
 import { emptyLog } from './empty-log.js';
 
-parentPort?.postMessage(emptyLog(workerData as string));
+answerQuestions(emptyLog);
