@@ -1,4 +1,4 @@
-import { parentPort, type TransferListItem, type Worker } from 'node:worker_threads';
+import { parentPort, type Transferable, type Worker } from 'node:worker_threads';
 
 interface Question<Q> {
   id: number;
@@ -99,7 +99,7 @@ export class AskedThread<Q, A> {
  */
 export function answerQuestions<Q, A>(
   answer: (question: Q) => A | Promise<A>,
-  transfers: (answer: A) => TransferListItem[] = () => [],
+  transfers: (answer: A) => Transferable[] = () => [],
 ): void {
   const reply = async ({ id, question }: Question<Q>) => {
     try {

@@ -34,7 +34,7 @@ export class PatientJournal {
     } catch (error) {
       this.#log(cannotJournal(error));
       this.#unwritten.push(record);
-      this.#retryTimer ??= setTimeout(() => this.#retry(), RETRY_MS);
+      if (this.#retryTimer === undefined) this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
     }
   }
 
