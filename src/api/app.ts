@@ -9,7 +9,6 @@ import { EventFeed } from './event-feed.js';
 import { errorHandler, unknownRoute, wrongMethod } from './errors.js';
 import type { Route } from './route.js';
 import { routes } from './routes/routes.js';
-import { specification } from './specification.js';
 import type { Waiters } from './waiters.js';
 
 /** Comments in a silent stream keep proxies from closing it; most wait 30 s or longer. */
@@ -46,7 +45,10 @@ export function createApp(options: AppOptions): express.Express {
     connections,
     bodies: new BodyBudget(options.maxBodyBytes, options.bodyPatienceMs),
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
-    specification: once(() => JSON.stringify(specification(routes, version))),
+    specification: once(async () => {
+      const { specification } = await import('./specification.js');
+      return JSON.stringify(specification(routes, version));
+    }),
   };
   const app = express();
   app.disable('x-powered-by');

@@ -19,6 +19,6 @@ export interface ApiContext {
   bodies: BodyBudget;
   /** How often a silent stream says that it lives, in milliseconds. */
   heartbeatMs: number;
-  /** The specification of all routes, as JSON. */
-  specification: () => string;
+  /** The specification of all routes, as JSON: made when it is first asked for. */
+  specification: () => Promise<string>;
 }

@@ -1,4 +1,4 @@
-import type { OutputRange } from '../runtime/service.js';
+import type { OutputBytes } from '../task/output.js';
 import { strayBytes, unfinishedBytes } from '../runtime/output/utf8.js';
 
 /** How bytes stand in JSON: as text with U+FFFD for what is not UTF-8, or exactly. */
@@ -15,7 +15,7 @@ interface Cut<T> {
 }
 
 /** The data of a range as JSON holds it. @param asked the offset that was asked for */
-export function encodeRange(range: OutputRange, asked: number, encoding: Encoding): Cut<string> {
+export function encodeRange(range: OutputBytes, asked: number, encoding: Encoding): Cut<string> {
   const { offset, next_offset, data } = cutRange(range, asked, encoding);
   return { offset, next_offset, data: data.toString(encoding) };
 }
@@ -25,7 +25,7 @@ export function encodeRange(range: OutputRange, asked: number, encoding: Encodin
  * the next, and bytes of one whose beginning is gone are left out.
  * @param asked the offset that was asked for
  */
-export function cutRange(range: OutputRange, asked: number, encoding: Encoding): Cut<Buffer> {
+export function cutRange(range: OutputBytes, asked: number, encoding: Encoding): Cut<Buffer> {
   const { offset, next_offset, data } = range;
   if (encoding === 'base64') return { offset, next_offset, data };
   const start = offset > asked ? strayBytes(data) : 0;
@@ -38,6 +38,6 @@ export function cutRange(range: OutputRange, asked: number, encoding: Encoding):
 }
 
 /** False where nothing can follow the last byte: at the end, and before bytes that are gone. */
-function isCutShort(range: OutputRange): boolean {
+function isCutShort(range: OutputBytes): boolean {
   return !range.eof && !(range.omitted_bytes > 0 && range.next_offset === range.kept_bytes);
 }

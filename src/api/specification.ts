@@ -1,12 +1,20 @@
 import { z } from 'zod';
-import { ERROR_STATUS, type ErrorCode } from '../task/errors.js';
-import { answers } from './answers.js';
-import type { Route, RouteDoc } from './route.js';
+import { answers } from '../task/answers.js';
+import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
+import { examples } from '../task/examples.js';
+import { submissionParts } from '../task/request.js';
+import { commonErrors, type Route, type RouteDoc } from './route.js';
 
 type Json = Record<string, unknown>;
 
-/** What any route may answer. */
-const COMMON_ERRORS: readonly ErrorCode[] = ['invalid_input', 'permission_denied', 'internal'];
+const DESCRIPTION = `Runs commands on one machine and never loses track of one.
+
+**Who may ask.** There are no tokens and no users: whoever reaches the daemon may do everything. So it listens on a loopback address, or on a
+Unix socket whose file mode says who may connect, and on any other address only where its operator insists. A request is refused with 403
+where its \`Host\` is not this machine's, or where its \`Origin\` or \`Sec-Fetch-Site\` says that it comes from a web page of
+another site. The header \`x-execgo-owner\` keeps people from ending each other's tasks by mistake: it is a name that anybody can send, and no secret.
+
+New fields may come into answers at any time: a client ignores those that it does not know.`;
 
 /** The OpenAPI 3.1 document of `routes`. */
 export function specification(routes: readonly Route[], version: string): Json {
@@ -15,18 +23,18 @@ export function specification(routes: readonly Route[], version: string): Json {
     const path = route.path.replace(/:(\w+)/g, '{$1}');
     paths[path] = { ...paths[path], [route.method]: operation(route) };
   }
+  const bodies = Object.assign({}, ...routes.map(({ doc }) => doc.body)) as Record<string, z.ZodType>;
   return {
     openapi: '3.1.0',
-    info: {
-      title: 'execgo',
-      version,
-      description: 'Runs commands on one machine and never loses track of one.',
-    },
+    info: { title: 'execgo', version, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [
+      { url: '/', description: 'The daemon that this document comes from' },
+      { url: 'http://127.0.0.1:8080', description: 'Where a daemon listens if it is not told' },
+    ],
+    security: [],
     paths,
     components: {
-      schemas: Object.fromEntries(
-        Object.entries(answers).map(([name, schema]) => [name, jsonSchema(schema, 'output')]),
-      ),
+      schemas: { ...named({ ...bodies, ...submissionParts }, 'input'), ...named(answers, 'output') },
     },
   };
 }
@@ -36,25 +44,39 @@ function operation({ method, path, doc }: Route): Json {
     operationId: `${method}${path.replace(/[/:._-]+(\w?)/g, (_all, letter: string) => letter.toUpperCase())}`,
     summary: doc.summary,
     parameters: [...pathParameters(path), ...queryParameters(doc), ...headerParameters(doc)],
-    ...(doc.body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: { 'application/json': { schema: jsonSchema(doc.body, 'input') } },
-          },
-        }),
+    ...requestBody(doc),
     responses: { '200': { description: doc.summary, content: content(doc) }, ...errorResponses(doc) },
   };
 }
 
-function content(doc: RouteDoc): Json {
-  return Object.fromEntries(
-    Object.entries(doc.answers).map(([type, name]) => [
-      type,
-      name === undefined ? {} : { schema: reference(name) },
-    ]),
-  );
+function requestBody({ body = {} }: RouteDoc): Json {
+  const [given] = Object.entries(body);
+  if (given === undefined) return {};
+  const [name, schema] = given;
+  const required = !schema.safeParse(undefined).success;
+  return { requestBody: { required, content: { 'application/json': { schema: reference(name) } } } };
+}
+
+function content({ answers: byType, events }: RouteDoc): Json {
+  const whole = Object.entries(byType).map(([type, name]) => [
+    type,
+    {
+      schema:
+        name === undefined ? { type: type === 'application/json' ? 'object' : 'string' } : reference(name),
+    },
+  ]);
+  const stream = events === undefined ? [] : [['text/event-stream', { schema: eventData(events) }]];
+  return Object.fromEntries([...whole, ...stream]) as Json;
+}
+
+/** OpenAPI 3.1 has no words for a stream: what stands in the `data` of one event. */
+function eventData(events: NonNullable<RouteDoc['events']>): Json {
+  const byName = Object.entries(events).map(([event, name]) => `${event}: ${name}`);
+  const shapes = [...new Set(Object.values(events))].map(reference);
+  return {
+    description: `Server-sent events. This is the data of one, as JSON, by its name: ${byName.join('; ')}`,
+    ...(shapes.length === 1 ? shapes[0] : { anyOf: shapes }),
+  };
 }
 
 /** As `errors.ts` sends it. */
@@ -65,7 +87,7 @@ const RETRY_AFTER = {
 
 function errorResponses(doc: RouteDoc): Json {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of new Set([...COMMON_ERRORS, ...doc.errors])) {
+  for (const code of new Set([...commonErrors, ...doc.errors])) {
     const status = ERROR_STATUS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -74,7 +96,7 @@ function errorResponses(doc: RouteDoc): Json {
       String(status),
       {
         description: codes.join(', '),
-        ...(status === 429 ? { headers: { 'Retry-After': RETRY_AFTER } } : {}),
+        ...(status === 429 || status === 503 ? { headers: { 'Retry-After': RETRY_AFTER } } : {}),
         content: { 'application/json': { schema: reference('ErrorAnswer') } },
       },
     ]),
@@ -92,14 +114,10 @@ function pathParameters(path: string): Json[] {
 
 function queryParameters(doc: RouteDoc): Json[] {
   if (doc.query === undefined) return [];
-  const { properties = {} } = jsonSchema(doc.query, 'input') as { properties?: Record<string, Json> };
-  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
-    name,
-    in: 'query',
-    required: false,
-    description,
-    schema,
-  }));
+  const made = z.toJSONSchema(doc.query, { io: 'input', unrepresentable: 'any' });
+  return Object.entries((made.properties ?? {}) as Record<string, Json>).map(
+    ([name, { description, ...schema }]) => ({ name, in: 'query', required: false, description, schema }),
+  );
 }
 
 function headerParameters(doc: RouteDoc): Json[] {
@@ -116,9 +134,25 @@ function reference(name: string): Json {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const made: Json = { ...z.toJSONSchema(schema, { io, unrepresentable: 'any' }) };
-  // The document names its dialect once, by its version.
-  delete made.$schema;
-  return made;
+/** Each schema under its name; where one stands in another, there is a reference to it. */
+function named(schemas: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Json {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
+  const made = z.toJSONSchema(registry, {
+    io,
+    unrepresentable: 'any',
+    uri: (id) => `#/components/schemas/${id}`,
+    override: ({ jsonSchema }) => {
+      // A newer daemon may answer more than this one says.
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      // The format says it in one word.
+      if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+    },
+  });
+  return Object.fromEntries(
+    Object.entries(made.schemas).map(([name, { $schema: _dialect, $id: _uri, ...schema }]) => {
+      const example = (examples as Readonly<Record<string, unknown>>)[name];
+      return [name, example === undefined ? schema : { ...schema, examples: [example] }];
+    }),
+  );
 }

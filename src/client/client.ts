@@ -1,22 +1,21 @@
-import type { GcReport, GcRequest } from '../task/gc.js';
+import type { GcRequest } from '../task/gc.js';
+import type { HeadTailView, OutputBytes, OutputStream } from '../task/output.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { TaskSubmission } from '../task/request.js';
-import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
+import type {
+  Capabilities,
+  GcReport,
+  RuntimeConfig,
+  RuntimeInfo,
+  RuntimeResources,
+} from '../task/runtime-view.js';
+import type { EventView, SubmitAnswer, TaskSummary, TaskView, BatchItem, TaskPage } from '../task/view.js';
 import { Calls, type Abortable } from './calls.js';
 import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport } from './http.js';
 import { ownerHeader } from './owner-header.js';
 import { Patience } from './retry.js';
-import type {
-  BatchItem,
-  HeadTailView,
-  KillOptions,
-  ListFilter,
-  OutputEvent,
-  OutputRange,
-  OutputStream,
-  TaskPage,
-} from './types.js';
+import type { KillOptions, ListFilter, OutputEvent } from './types.js';
 
 /** The longest that the daemon holds a status request, in milliseconds. */
 const MAX_LONG_POLL_MS = 60_000;
@@ -196,11 +195,11 @@ export class ExecgoClient {
   async output(
     taskId: string,
     options: Abortable & { stream: OutputStream; offset?: number | undefined; limit?: number | undefined },
-  ): Promise<OutputRange> {
+  ): Promise<OutputBytes> {
     const { stream, offset, limit, signal } = options;
     const query = { stream, offset, limit, encoding: 'base64' };
     const path = `${taskPath(taskId)}/output`;
-    const answer = await this.#calls.get<OutputRange & { data: string }>(path, { query, signal });
+    const answer = await this.#calls.get<OutputBytes & { data: string }>(path, { query, signal });
     return { ...answer, data: Buffer.from(answer.data, 'base64') };
   }
 
@@ -250,22 +249,22 @@ export class ExecgoClient {
   }
 
   /** `GET /api/v1/runtime/info`. */
-  async info(options: Abortable = {}): Promise<Record<string, unknown>> {
+  async info(options: Abortable = {}): Promise<RuntimeInfo> {
     return this.#calls.get('/api/v1/runtime/info', options);
   }
 
   /** `GET /api/v1/runtime/capabilities`. */
-  async capabilities(options: Abortable = {}): Promise<Record<string, unknown>> {
+  async capabilities(options: Abortable = {}): Promise<Capabilities> {
     return this.#calls.get('/api/v1/runtime/capabilities', options);
   }
 
   /** `GET /api/v1/runtime/config`. */
-  async config(options: Abortable = {}): Promise<Record<string, unknown>> {
+  async config(options: Abortable = {}): Promise<RuntimeConfig> {
     return this.#calls.get('/api/v1/runtime/config', options);
   }
 
   /** `GET /api/v1/runtime/resources`. */
-  async resources(options: Abortable = {}): Promise<Record<string, unknown>> {
+  async resources(options: Abortable = {}): Promise<RuntimeResources> {
     return this.#calls.get('/api/v1/runtime/resources', options);
   }
 

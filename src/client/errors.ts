@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../task/errors.js';
+import type { ErrorCode } from '../task/error-codes.js';
 
 /** The daemon refused a request, or failed it: `{ error }` with its HTTP status. */
 export class ExecgoApiError extends Error {

@@ -1,5 +1,5 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
-import type { ErrorBody } from '../task/errors.js';
+import type { ErrorBody } from '../task/error-body.js';
 import { connectionError, ExecgoApiError, ExecgoConnectionError } from './errors.js';
 import { parseServerAddress, type ServerAddress } from './server-address.js';
 

@@ -1,8 +1,9 @@
-import type { ErrorBody } from '../task/errors.js';
+import type { OutputChunk, OutputGap, TaskEnd } from '../task/output.js';
+import type { ErrorAnswer } from '../task/error-body.js';
 import { ExecgoApiError } from './errors.js';
 import { follow, type FollowOptions } from './follow.js';
 import type { HttpTransport } from './http.js';
-import type { OutputEvent, OutputStream, TaskEnd } from './types.js';
+import type { OutputEvent } from './types.js';
 
 /** The stream had begun as a success, so that the error has no HTTP status of its own. */
 const ERROR_WITHIN_STREAM_STATUS = 500;
@@ -14,15 +15,15 @@ export async function* followOutput(
 ): AsyncGenerator<OutputEvent> {
   for await (const { event, data } of follow(http, options)) {
     if (event === 'stdout' || event === 'stderr') {
-      const chunk = JSON.parse(data) as { offset: number; data: string };
+      const chunk = JSON.parse(data) as OutputChunk;
       yield { type: 'data', stream: event, offset: chunk.offset, data: Buffer.from(chunk.data, 'base64') };
     } else if (event === 'omitted') {
-      yield { type: 'omitted', ...(JSON.parse(data) as { stream: OutputStream; from: number; to: number }) };
+      yield { type: 'omitted', ...(JSON.parse(data) as OutputGap) };
     } else if (event === 'end') {
       yield { type: 'end', end: JSON.parse(data) as TaskEnd };
       return;
     } else if (event === 'error') {
-      const { error } = JSON.parse(data) as { error: ErrorBody };
+      const { error } = JSON.parse(data) as ErrorAnswer;
       throw new ExecgoApiError(error.code, error.message, ERROR_WITHIN_STREAM_STATUS, error.details);
     }
   }

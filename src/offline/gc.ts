@@ -5,7 +5,8 @@ import { readBootId } from '../sandbox/process/process-identity.js';
 import { lockDataDirWhenFree, servingDaemon } from '../store/database/data-dir-lock.js';
 import type { RetentionPolicy } from '../store/tasks/kept-tasks.js';
 import { openStore } from '../store/open.js';
-import { GC_IDS_MAX, type GcReport, type GcRequest } from '../task/gc.js';
+import { GC_IDS_MAX, type GcRequest } from '../task/gc.js';
+import type { GcReport } from '../task/runtime-view.js';
 import { requireDatabase } from './readable.js';
 
 /** How long the data directory is held at a time, in milliseconds: a daemon that starts meanwhile waits for it. */

@@ -1,10 +1,12 @@
 import { ExecgoError } from '../task/errors.js';
 import { endOf } from '../store/records.js';
 import { isTerminal } from '../task/states.js';
-import type { GcReport, GcRequest } from '../task/gc.js';
+import type { GcRequest } from '../task/gc.js';
+import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
+import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
 import type { ListQuery } from '../task/list.js';
 import type { PlannedTask } from '../task/plan.js';
-import type { EventView, SubmitAnswer } from '../task/view.js';
+import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../task/view.js';
 import { checkOwner } from './lifecycle/check-owner.js';
 import type { Core } from './core.js';
 import type { Collector } from './upkeep/collector.js';
@@ -15,18 +17,7 @@ import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
 import { outputSource } from './output/read-output.js';
-import type {
-  BatchItem,
-  EncodedJson,
-  HeadTailView,
-  KillOptions,
-  OutputRange,
-  OutputStream,
-  OutputWatch,
-  Service,
-  TaskEnding,
-  TaskPage,
-} from './service.js';
+import type { EncodedJson, KillOptions, OutputWatch, Service } from './service.js';
 import { taskRecord, taskStatus } from './status.js';
 import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake } from './lifecycle/submit.js';
@@ -34,10 +25,10 @@ import { eventView, taskSummary } from './views/task-view.js';
 
 /** The views that say what this daemon is, and not what a task is. */
 export interface RuntimeViews {
-  info: () => object;
-  capabilities: () => object;
+  info: () => RuntimeInfo;
+  capabilities: () => Capabilities;
   config: () => object;
-  resources: () => object;
+  resources: () => RuntimeResources;
   metrics: () => Promise<string>;
 }
 
@@ -110,7 +101,7 @@ export class Runtime implements Service {
     stream: OutputStream,
     offset: number,
     limit: number,
-  ): Promise<OutputRange> {
+  ): Promise<OutputBytes> {
     return { stream, ...(await readRange(this.source(taskId, stream), offset, limit)) };
   }
 
@@ -119,7 +110,7 @@ export class Runtime implements Service {
     stream: OutputStream,
     maxBytes: number,
     maxLines: number,
-  ): Promise<HeadTailView> {
+  ): Promise<HeadTailBytes> {
     return { stream, ...(await readHeadTail(this.source(taskId, stream), maxBytes, maxLines)) };
   }
 
@@ -138,7 +129,7 @@ export class Runtime implements Service {
     return watch;
   }
 
-  ending(taskId: string): TaskEnding {
+  ending(taskId: string): TaskEnd {
     const record = taskRecord(this.core, taskId);
     const { exit_code, exit_signal, cause } = endOf(record) ?? {};
     return { status: record.status, exit_code, exit_signal, cause };
@@ -152,11 +143,11 @@ export class Runtime implements Service {
     return this.collector.collect(request);
   }
 
-  info(): object {
+  info(): RuntimeInfo {
     return this.views.info();
   }
 
-  capabilities(): object {
+  capabilities(): Capabilities {
     return this.views.capabilities();
   }
 
@@ -164,7 +155,7 @@ export class Runtime implements Service {
     return this.views.config();
   }
 
-  resources(): object {
+  resources(): RuntimeResources {
     return this.views.resources();
   }
 

@@ -1,8 +1,9 @@
-import type { EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
-import type { PlannedTask } from '../task/plan.js';
-import type { ErrorBody } from '../task/errors.js';
-import type { GcReport, GcRequest } from '../task/gc.js';
+import type { GcRequest } from '../task/gc.js';
 import type { ListQuery } from '../task/list.js';
+import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
+import type { PlannedTask } from '../task/plan.js';
+import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
+import type { BatchItem, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
 
 /** JSON that is already encoded, as pieces to be written one after another. */
 export type EncodedJson = Buffer[];
@@ -18,52 +19,6 @@ export interface KillOptions {
   wait_ms?: number | undefined;
 }
 
-export interface TaskPage {
-  tasks: TaskSummary[];
-  /** Absent on the last page. */
-  next_cursor?: string | undefined;
-}
-
-export type BatchItem = SubmitAnswer | { task_id?: string | undefined; error: ErrorBody };
-
-export type OutputStream = 'stdout' | 'stderr';
-
-/** A range of one stream, or a view of its head and tail. Offsets and counts are bytes of what the task wrote. */
-export interface OutputRange {
-  stream: OutputStream;
-  /** First byte of `data`. */
-  offset: number;
-  data: Buffer;
-  /** Where to go on reading. */
-  next_offset: number;
-  /** Bytes the task wrote so far. */
-  total_bytes: number;
-  /** Bytes of the head that are kept on disk. */
-  kept_bytes: number;
-  /** Bytes between head and tail that are gone; a range never crosses them. */
-  omitted_bytes: number;
-  /** True once the task is terminal and nothing follows `next_offset`. */
-  eof: boolean;
-  /** What could not be read that should be there, in words. */
-  warnings?: string[] | undefined;
-}
-
-export interface HeadTailView {
-  stream: OutputStream;
-  head: Buffer;
-  tail: Buffer;
-  head_bytes: number;
-  tail_bytes: number;
-  total_bytes: number;
-  omitted_bytes: number;
-  /** Absent where what was omitted is not on disk and its lines cannot be counted. */
-  omitted_lines?: number | undefined;
-  total_lines?: number | undefined;
-  eof: boolean;
-  /** What could not be read that should be there, in words. */
-  warnings?: string[] | undefined;
-}
-
 /** Follows one stream of a task. */
 export interface OutputWatch {
   /**
@@ -73,9 +28,6 @@ export interface OutputWatch {
   growth(offset: number): Promise<void>;
   close(): void;
 }
-
-/** How a task is, in as few words as there are. */
-export type TaskEnding = Pick<TaskView, 'status' | 'exit_code' | 'exit_signal' | 'cause'>;
 
 /**
  * What the daemon does for a client: the one interface that `api` sees. Every method that takes a task id throws
@@ -100,13 +52,19 @@ export interface Service {
   events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]>;
   /** Seq of the newest committed event; 0 when there is none. */
   lastSeq(): number;
-  outputRange(taskId: string, stream: OutputStream, offset: number, limit: number): Promise<OutputRange>;
-  outputView(taskId: string, stream: OutputStream, maxBytes: number, maxLines: number): Promise<HeadTailView>;
+  outputRange(taskId: string, stream: OutputStream, offset: number, limit: number): Promise<OutputBytes>;
+  outputView(
+    taskId: string,
+    stream: OutputStream,
+    maxBytes: number,
+    maxLines: number,
+  ): Promise<HeadTailBytes>;
   /** Bytes as a JSON string, quotes included, with U+FFFD for what is not UTF-8; long ones away from the event loop. */
   encodeText(bytes: Buffer): Promise<Buffer>;
   /** @param signal aborts once nobody follows any more */
   watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch;
-  ending(taskId: string): TaskEnding;
+  /** How a task is, in as few words as there are. */
+  ending(taskId: string): TaskEnd;
   /**
    * Deletes a terminal task and its files; `conflict` while it is not terminal.
    * @param owner value of `x-execgo-owner`
@@ -114,10 +72,10 @@ export interface Service {
   deleteTask(taskId: string, owner: string | undefined): Promise<void>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
   gc(request: GcRequest): Promise<GcReport>;
-  info(): object;
-  capabilities(): object;
+  info(): RuntimeInfo;
+  capabilities(): Capabilities;
   config(): object;
-  resources(): object;
+  resources(): RuntimeResources;
   /** Touches the storage; throws `unavailable` or `insufficient_storage` when it does not serve. */
   ready(): Promise<void>;
   /** Prometheus text 0.0.4. */

@@ -1,6 +1,7 @@
 import type { HostCapabilities } from '../task/capabilities.js';
 import type { Resources } from '../task/resources.js';
-import { LIMIT_CAPABILITIES } from './limits/limits.js';
+import type { Capabilities } from '../task/runtime-view.js';
+import { LIMIT_CAPABILITIES, type LimitCapability } from './limits/limits.js';
 
 export interface CapabilitiesViewOptions {
   runtimeId: string;
@@ -23,7 +24,7 @@ const STABLE_SEMANTICS = [
 ];
 
 /** The body of `GET /api/v1/runtime/capabilities`. Pure. */
-export function capabilitiesView(caps: HostCapabilities, options: CapabilitiesViewOptions): object {
+export function capabilitiesView(caps: HostCapabilities, options: CapabilitiesViewOptions): Capabilities {
   const anyNamespace = Object.values(caps.namespaces).some(Boolean);
   const { task_slots, cpu_millis, memory_bytes, pids } = options.capacity;
   const enhanced = [
@@ -52,17 +53,15 @@ export function capabilitiesView(caps: HostCapabilities, options: CapabilitiesVi
     },
     storage: { data_dir_writable: caps.data_dir_writable },
     resources: {
-      rlimit_cpu: caps.rlimit_cpu,
-      rlimit_memory: caps.rlimit_memory,
       cgroup: caps.cgroup,
       cgroup_v2: caps.cgroup_v2,
       cgroup_writable: caps.cgroup_writable,
       cgroup_tracking: caps.cgroup_tracking,
-      memory_limit: caps.memory_limit,
-      pids_limit: caps.pids_limit,
       oom_detection: caps.oom_detection,
-      cpu_quota: caps.cpu_quota,
-      ...Object.fromEntries(LIMIT_CAPABILITIES.map((name) => [name, caps[name]])),
+      ...(Object.fromEntries(LIMIT_CAPABILITIES.map((name) => [name, caps[name]])) as Record<
+        LimitCapability,
+        boolean
+      >),
       ledger: true,
       capacity: {
         task_slots,

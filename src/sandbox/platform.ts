@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Platform } from '../task/capabilities.js';
+import type { Platform } from '../task/runtime-view.js';
 
 /** Names of the older runtime, which clients compare with. */
 const OS_NAMES: Partial<Record<string, string>> = { darwin: 'macos', win32: 'windows' };

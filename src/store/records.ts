@@ -1,5 +1,5 @@
 import type { Cause, Verdict } from '../task/causes.js';
-import type { ErrorBody } from '../task/errors.js';
+import type { ErrorBody } from '../task/error-body.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';

@@ -1,4 +1,5 @@
-import { ERROR_STATUS, type ErrorBody, type ErrorCode } from '../task/errors.js';
+import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
+import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
 import { RESOURCE_KEYS, type Resources } from '../task/resources.js';

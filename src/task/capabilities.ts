@@ -1,14 +1,6 @@
 import type { LimitCapability } from '../sandbox/limits/limits.js';
 import type { Namespaces } from './plan.js';
-
-export interface Platform {
-  /** `linux`, `macos`, … as the older runtime named them. */
-  os: string;
-  /** `x86_64`, `aarch64`, … */
-  arch: string;
-  containerized: boolean;
-  kubernetes: boolean;
-}
+import type { Platform } from './runtime-view.js';
 
 /** Why a capability is missing, for `execgo doctor` and plan messages. Keys are capability names. */
 export type CapabilityReasons = Record<string, string>;

@@ -1,4 +1,4 @@
-import type { ErrorBody } from './errors.js';
+import type { ErrorBody } from './error-body.js';
 
 /** Why a task ended: the closed set behind the five outside statuses. */
 export const CAUSES = [

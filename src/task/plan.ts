@@ -1,60 +1,75 @@
-import type { Mechanism, Scope } from '../sandbox/limits/limit.js';
-import type { LimitName, LimitPlan } from '../sandbox/limits/limits.js';
-import type { CapabilityMode, SandboxProfile } from './request.js';
-import type { Resources } from './resources.js';
+import { z } from 'zod';
+import { MECHANISMS, SCOPES } from '../sandbox/limits/limit.js';
+import { LIMITS, type LimitPlan } from '../sandbox/limits/limits.js';
+import { CAPABILITY_MODES, SANDBOX_PROFILES } from './request.js';
+import { RESOURCE_KEYS } from './resources.js';
+import { count, namedFields, sentences } from './schema.js';
 
-export interface Namespaces {
-  mount: boolean;
-  pid: boolean;
-  uts: boolean;
-  ipc: boolean;
-  net: boolean;
-}
+/** What a task reserves, or a place has: see `resources.ts`. */
+export const Resources = z.strictObject({
+  ...namedFields(RESOURCE_KEYS, count.optional()),
+  task_slots: count,
+});
+
+export const Namespaces = z.strictObject({
+  mount: z.boolean(),
+  pid: z.boolean(),
+  uts: z.boolean(),
+  ipc: z.boolean(),
+  net: z.boolean(),
+});
+export type Namespaces = z.output<typeof Namespaces>;
 
 /** A sandbox as requested, or as it will really be. */
-export interface SandboxView {
-  profile: SandboxProfile;
-  workspace_subdir?: string | undefined;
-  rootfs?: string | undefined;
-  chroot: boolean;
-  namespaces?: Namespaces | undefined;
-  /** What sets the namespaces up; absent when there are none. */
-  mechanism?: 'unshare' | 'bubblewrap' | undefined;
-  /** The user the task runs as, when the daemon switches users. */
-  user?: string | undefined;
-}
+export const SandboxView = z.strictObject({
+  profile: z.enum(SANDBOX_PROFILES),
+  workspace_subdir: z.string().optional(),
+  rootfs: z.string().optional(),
+  chroot: z.boolean(),
+  namespaces: Namespaces.optional(),
+  mechanism: z
+    .enum(['unshare', 'bubblewrap'])
+    .optional()
+    .describe('What sets the namespaces up; absent when there are none'),
+  user: z.string().optional().describe('The user the task runs as, when the daemon switches users'),
+});
+export type SandboxView = z.output<typeof SandboxView>;
+
+const names = LIMITS.map(({ name }) => name);
+const told = LIMITS.map(({ plan }) => plan);
+const about = <S extends string>(suffix: S) => told.map((plan): `${LimitPlan}_${S}` => `${plan}_${suffix}`);
 
 /** What holds of each limit, and by what mechanism: of those that the request names, and of some that it does not. */
-export interface ResourceEnforcement
-  extends
-    Partial<Record<LimitName, number | undefined>>,
-    Partial<Record<`${LimitPlan}_mechanism`, Mechanism | undefined>>,
-    Partial<Record<`${LimitPlan}_enforced`, boolean | undefined>>,
-    Partial<Record<`${LimitPlan}_scope`, Scope | undefined>> {
-  /** 0: as long as it takes, and no mechanism. */
-  wall_time_ms: number;
-  /** Who set the wall time; absent in plans of earlier versions. */
-  wall_time_source?: 'request' | 'default' | undefined;
-  cpu_time_enforced: boolean;
-  memory_enforced: boolean;
-  pids_enforced: boolean;
-  cgroup_enforced: boolean;
-  oom_detection: boolean;
-}
+export const ResourceEnforcement = z.strictObject({
+  ...namedFields(names, z.int().optional()),
+  ...namedFields(about('mechanism'), z.enum(MECHANISMS).optional()),
+  ...namedFields(about('enforced'), z.boolean().optional()),
+  ...namedFields(about('scope'), z.enum(SCOPES).optional()),
+  wall_time_ms: count.describe('0: as long as it takes, and no mechanism'),
+  wall_time_source: z
+    .enum(['request', 'default'])
+    .optional()
+    .describe('Who set the wall time; absent in plans of earlier versions'),
+  cpu_time_enforced: z.boolean(),
+  memory_enforced: z.boolean(),
+  pids_enforced: z.boolean(),
+  cgroup_enforced: z.boolean(),
+  oom_detection: z.boolean(),
+});
+export type ResourceEnforcement = z.output<typeof ResourceEnforcement>;
 
-/** Requested against enforced, decided once at submit and kept for audit. */
-export interface ExecutionPlan {
-  capability_mode: CapabilityMode;
-  requested_sandbox: SandboxView;
-  effective_sandbox: SandboxView;
-  resource_enforcement: ResourceEnforcement;
-  degraded: boolean;
-  fallback_reasons?: string[] | undefined;
-  capability_warnings?: string[] | undefined;
-}
+/** Requested against enforced, decided at submit or start and kept for audit. */
+export const ExecutionPlan = z.strictObject({
+  capability_mode: z.enum(CAPABILITY_MODES),
+  requested_sandbox: SandboxView,
+  effective_sandbox: SandboxView,
+  resource_enforcement: ResourceEnforcement,
+  degraded: z.boolean(),
+  fallback_reasons: sentences.optional().describe('What was given up, and why'),
+  capability_warnings: sentences.optional(),
+});
+export type ExecutionPlan = z.output<typeof ExecutionPlan>;
 
 /** A plan and the share of the ledger that goes with it. */
-export interface PlannedTask {
-  plan: ExecutionPlan;
-  reservation: Resources;
-}
+export const PlannedTask = z.strictObject({ plan: ExecutionPlan, reservation: Resources });
+export type PlannedTask = z.output<typeof PlannedTask>;

@@ -6,6 +6,8 @@ import { isTaskId } from './ids.js';
 /** A default that existing clients rely on, in bytes. */
 const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;
 export const DEFAULT_QUEUE = 'default';
+export const SANDBOX_PROFILES = ['process', 'linux_sandbox'] as const;
+export const CAPABILITY_MODES = ['adaptive', 'strict'] as const;
 
 const notBlank = (s: string) => s.trim() !== '';
 const noNul = (s: string) => !s.includes('\0');
@@ -128,7 +130,7 @@ const relativeInside = (p: string) => !p.startsWith('/') && !p.split('/').includ
 const sandboxSchema = z
   .object({
     profile: z
-      .enum(['process', 'linux_sandbox'])
+      .enum(SANDBOX_PROFILES)
       .nullish()
       .transform((v) => v ?? ('process' as const)),
     workspace_subdir: optional(
@@ -153,7 +155,7 @@ const sandboxSchema = z
   });
 
 const policySchema = z.object({
-  capability_mode: optional(z.enum(['adaptive', 'strict'])),
+  capability_mode: optional(z.enum(CAPABILITY_MODES)),
   priority: z
     .number()
     .int('must be a whole number')
@@ -190,6 +192,15 @@ const controlContextSchema = z.object({
   session_id: optional(name).describe('A name to list by: tasks share nothing by it'),
 });
 
+/** The parts of a submit body, by their names in the specification. */
+export const submissionParts = {
+  Execution: executionSchema,
+  Limits: limitsSchema,
+  Sandbox: sandboxSchema,
+  Policy: policySchema,
+  ControlContext: controlContextSchema,
+};
+
 /** A submit body. Unknown fields pass, and are named in `warnings` (see `validate.ts`). */
 export const submitSchema = z
   .object({
@@ -220,7 +231,4 @@ export type TaskRequest = z.output<typeof submitSchema>;
 /** What a client may send. */
 export type TaskSubmission = z.input<typeof submitSchema>;
 export type Execution = TaskRequest['execution'];
-export type Limits = Partial<TaskRequest['limits']>;
-export type SandboxRequest = TaskRequest['sandbox'];
-export type SandboxProfile = SandboxRequest['profile'];
-export type CapabilityMode = 'adaptive' | 'strict';
+export type CapabilityMode = (typeof CAPABILITY_MODES)[number];

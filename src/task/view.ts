@@ -1,145 +1,152 @@
-import type { Cause } from './causes.js';
-import type { ErrorBody } from './errors.js';
-import type { ExecutionPlan } from './plan.js';
-import type { Limits } from './request.js';
-import type { Resources } from './resources.js';
-import type { TaskStatus } from './states.js';
+import { z } from 'zod';
+import { CAUSES } from './causes.js';
+import { ErrorBody } from './error-body.js';
+import { CLIENT_EVENT_WORD, EVENT_TYPES } from './events.js';
+import { ExecutionPlan, Resources } from './plan.js';
+import { submissionParts } from './request.js';
+import { count, namedFields, sentences, texts, time } from './schema.js';
+import { TASK_STATUSES } from './states.js';
 
-/** Milliseconds and bytes. Peak memory is absent where nothing measured it. */
-export interface Usage {
-  duration_ms: number;
-  user_cpu_ms?: number | undefined;
-  system_cpu_ms?: number | undefined;
-  max_rss_bytes?: number | undefined;
-  memory_peak_bytes?: number | undefined;
-  /** Processes of the task that the kernel killed for want of memory; absent where nothing counted them. */
-  oom_kills?: number | undefined;
-  /** Live figures only: share of one core in percent, and resident bytes, over the whole tree. */
-  cpu_percent?: number | undefined;
-  memory_bytes?: number | undefined;
-  processes?: number | undefined;
-}
-
-export interface Artifacts {
-  task_dir: string;
-  request_path: string;
-  result_path: string;
-  stdout_path: string;
-  stderr_path: string;
-  script_path?: string | undefined;
-}
+/** Peak memory is absent where nothing measured it. */
+export const Usage = z.strictObject({
+  duration_ms: count,
+  user_cpu_ms: count.optional(),
+  system_cpu_ms: count.optional(),
+  max_rss_bytes: count.optional(),
+  memory_peak_bytes: count.optional(),
+  oom_kills: count
+    .optional()
+    .describe('Processes that the kernel killed for want of memory; absent where nothing counted them'),
+  cpu_percent: z.number().min(0).optional().describe('While it runs: share of one core, over the whole tree'),
+  memory_bytes: count.optional().describe('While it runs: resident bytes, over the whole tree'),
+  processes: count.optional().describe('While it runs'),
+});
+export type Usage = z.output<typeof Usage>;
 
 /** Why a task that is accepted does not start. */
-export interface Waiting {
-  /** `demands`: this machine is not what the task demands. */
-  reason: 'demands';
-  /** The reason in words. */
-  detail: string;
-  since: string;
-}
+export const Waiting = z.strictObject({
+  reason: z.enum(['demands']).describe('demands: this machine is not what the task demands'),
+  detail: z.string().describe('The reason in words'),
+  since: time,
+});
+export type Waiting = z.output<typeof Waiting>;
 
-/** The status object, also what `result.json` holds. Times are RFC 3339 UTC. */
-export interface TaskView {
-  task_id: string;
-  handle_id: string;
-  status: TaskStatus;
-  /** While it is accepted: why it cannot start, where more than room is missing. */
-  waiting?: Waiting | undefined;
-  cause?: Cause | undefined;
-  created_at: string;
-  updated_at: string;
-  started_at?: string | undefined;
-  finished_at?: string | undefined;
-  duration_ms?: number | undefined;
-  shim_pid?: number | undefined;
-  pid?: number | undefined;
-  pgid?: number | undefined;
-  exit_code?: number | undefined;
-  exit_signal?: number | undefined;
-  stdout: string;
-  stderr: string;
-  /** True when the task wrote more than `stdout` shows. */
-  stdout_truncated: boolean;
-  stderr_truncated: boolean;
-  /** Bytes the task wrote, kept or not. */
-  stdout_bytes: number;
-  stderr_bytes: number;
-  /** Bytes between the beginning and the end of a stream that were not kept; absent where all of it is. */
-  stdout_omitted_bytes?: number | undefined;
-  stderr_omitted_bytes?: number | undefined;
-  /** The last bytes of a stream of which `stdout` does not show all. */
-  stdout_tail?: string | undefined;
-  stderr_tail?: string | undefined;
-  /** What of the task's files could not be read, kept or written, in words for people. */
-  warnings?: string[] | undefined;
-  kill_requested: boolean;
-  /** Program and arguments, or the script's first line, for people: a long one is cut. */
-  command: string;
-  /** The directory that it starts in, as it sees it. */
-  cwd: string;
-  tenant?: string | undefined;
-  owner?: string | undefined;
-  labels?: Record<string, string> | undefined;
-  /** As they were accepted: what the request left open is decided. */
-  limits: Limits;
-  queue: string;
-  lane?: string | undefined;
-  priority: number;
-  session_id?: string | undefined;
-  error?: ErrorBody | undefined;
-  usage?: Usage | undefined;
-  execution_plan?: ExecutionPlan | undefined;
-  reservation?: Resources | undefined;
-  artifacts: Artifacts;
-  metadata?: Record<string, string> | undefined;
-}
+/** Where a task's files are. @public in the specification */
+export const Artifacts = z.strictObject({
+  task_dir: z.string(),
+  request_path: z.string(),
+  result_path: z.string(),
+  stdout_path: z.string(),
+  stderr_path: z.string(),
+  script_path: z.string().optional(),
+});
+
+/** The limits of a request as they were accepted: what it left open is decided. @public in the specification */
+export const TaskLimits = z.strictObject({
+  ...namedFields(submissionParts.Limits.keyof().options, z.int().optional()),
+  stdout_max_bytes: count,
+  stderr_max_bytes: count,
+});
 
 /** A line of the task list: the status object without output, plan and artifacts; no environment values. */
-export interface TaskSummary {
-  task_id: string;
-  handle_id: string;
-  status: TaskStatus;
-  /** While it is accepted: why it cannot start, where more than room is missing. */
-  waiting?: Waiting | undefined;
-  cause?: Cause | undefined;
-  created_at: string;
-  updated_at: string;
-  started_at?: string | undefined;
-  finished_at?: string | undefined;
-  duration_ms?: number | undefined;
-  exit_code?: number | undefined;
-  exit_signal?: number | undefined;
-  error?: ErrorBody | undefined;
-  kill_requested: boolean;
-  tenant?: string | undefined;
-  owner?: string | undefined;
-  queue: string;
-  lane?: string | undefined;
-  priority: number;
-  session_id?: string | undefined;
-  labels?: Record<string, string> | undefined;
-  metadata?: Record<string, string> | undefined;
-  /** Program and arguments, or the script's first line, for people. */
-  command: string;
-}
+export const TaskSummary = z.strictObject({
+  task_id: z.string(),
+  handle_id: z.string(),
+  status: z.enum(TASK_STATUSES),
+  waiting: Waiting.optional().describe(
+    'While it is accepted: why it cannot start, where more than room is missing',
+  ),
+  cause: z.enum(CAUSES).optional(),
+  created_at: time,
+  updated_at: time,
+  started_at: time.optional(),
+  finished_at: time.optional(),
+  duration_ms: count.optional(),
+  exit_code: z.int().optional(),
+  exit_signal: z.int().optional(),
+  error: ErrorBody.optional(),
+  kill_requested: z.boolean(),
+  tenant: z.string().optional(),
+  owner: z.string().optional(),
+  queue: z.string(),
+  lane: z.string().optional(),
+  priority: z.int(),
+  session_id: z.string().optional(),
+  labels: texts.optional(),
+  metadata: texts.optional(),
+  command: z
+    .string()
+    .describe("Program and arguments, or the script's first line, for people: a long one is cut"),
+});
+export type TaskSummary = z.output<typeof TaskSummary>;
+
+/** The status object, also what `result.json` holds. */
+export const TaskView = z.strictObject({
+  ...TaskSummary.shape,
+  cwd: z.string().describe('The directory that it starts in, as it sees it'),
+  limits: TaskLimits,
+  shim_pid: z.int().optional().describe("The supervisor's pid"),
+  pid: z.int().optional(),
+  pgid: z.int().optional(),
+  stdout: z.string().describe('The first bytes; at most the cap and 4 MiB'),
+  stderr: z.string(),
+  stdout_truncated: z.boolean().describe('The task wrote more than stdout shows'),
+  stderr_truncated: z.boolean(),
+  stdout_bytes: count.describe('What the task wrote, kept or not'),
+  stderr_bytes: count,
+  stdout_omitted_bytes: count
+    .optional()
+    .describe('Bytes between the beginning and the end that were not kept; absent where all of it is'),
+  stderr_omitted_bytes: count.optional(),
+  stdout_tail: z.string().optional().describe('The last bytes, where stdout does not show all'),
+  stderr_tail: z.string().optional(),
+  usage: Usage.optional(),
+  execution_plan: ExecutionPlan.optional(),
+  reservation: Resources.optional(),
+  warnings: sentences
+    .optional()
+    .describe("What of the task's files could not be read, kept or written, in words for people"),
+  artifacts: Artifacts,
+});
+export type TaskView = z.output<typeof TaskView>;
+
+/** One page of the task list. */
+export const TaskPage = z.strictObject({
+  tasks: z.array(TaskSummary),
+  next_cursor: z.string().optional().describe('Absent on the last page'),
+});
+export type TaskPage = z.output<typeof TaskPage>;
 
 /** The answer to a submit. `status` is always `accepted`, in a replay too. */
-export interface SubmitAnswer {
-  task_id: string;
-  handle_id: string;
-  status: 'accepted';
-  warnings?: string[] | undefined;
-}
+export const SubmitAnswer = z.strictObject({
+  task_id: z.string(),
+  handle_id: z.string(),
+  status: z.literal('accepted'),
+  warnings: sentences.optional(),
+});
+export type SubmitAnswer = z.output<typeof SubmitAnswer>;
+
+/** The answer to one item of a batch. */
+export const BatchItem = z.union([
+  SubmitAnswer,
+  z.strictObject({ task_id: z.string().optional(), error: ErrorBody }),
+]);
+export type BatchItem = z.output<typeof BatchItem>;
+
+/** @public in the specification */
+export const DeleteAnswer = z.strictObject({ task_id: z.string(), deleted: z.literal(true) });
 
 /** An event as it goes over the wire. */
-export interface EventView {
-  seq: number;
-  task_id: string;
-  handle_id: string;
-  event_type: string;
-  type: string;
-  timestamp: string;
-  /** What happened, in words. */
-  message: string;
-  data?: unknown;
-}
+export const EventView = z.strictObject({
+  seq: count,
+  task_id: z.string(),
+  handle_id: z.string(),
+  event_type: z
+    .string()
+    .describe(`${EVENT_TYPES.join(', ')}; a database of an older version may hold others`),
+  type: z.enum([...new Set(Object.values(CLIENT_EVENT_WORD))]),
+  timestamp: time,
+  message: z.string().describe('What happened, in words'),
+  data: z.unknown().optional(),
+});
+export type EventView = z.output<typeof EventView>;

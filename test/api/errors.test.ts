@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { http } from '../harness/http.js';
-import { ERROR_STATUS, ExecgoError, type ErrorBody, type ErrorCode } from '../../src/task/errors.js';
+import { ExecgoError } from '../../src/task/errors.js';
+import { ERROR_STATUS, type ErrorCode } from '../../src/task/error-codes.js';
+import type { ErrorBody } from '../../src/task/error-body.js';
 import { raw, serve } from './serve.js';
 
 const MIB = 1_048_576;

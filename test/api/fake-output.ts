@@ -1,4 +1,4 @@
-import type { HeadTailView, OutputRange, OutputStream } from '../../src/runtime/service.js';
+import type { HeadTailBytes, OutputBytes, OutputStream } from '../../src/task/output.js';
 
 /** What {@link Service.outputRange} answers for these bytes, of which those in `gap` are gone. */
 export function rangeOf(
@@ -8,7 +8,7 @@ export function rangeOf(
   final: boolean,
   asked: number,
   limit: number,
-): OutputRange {
+): OutputBytes {
   const [from, to] = gap ?? [bytes.length, bytes.length];
   const offset = asked >= from && asked < to ? to : asked;
   const data = bytes.subarray(offset, Math.min(offset + limit, offset < from ? from : bytes.length));
@@ -26,7 +26,7 @@ export function rangeOf(
 }
 
 /** A view that shows all there is. */
-export function readHeadTailOf(stream: OutputStream, bytes: Buffer): HeadTailView {
+export function readHeadTailOf(stream: OutputStream, bytes: Buffer): HeadTailBytes {
   const sizes = { head_bytes: bytes.length, tail_bytes: 0, total_bytes: bytes.length, omitted_bytes: 0 };
   return {
     stream,

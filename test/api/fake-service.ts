@@ -1,24 +1,18 @@
 import { EventEmitter, once } from 'node:events';
 import { readHeadTailOf, rangeOf } from './fake-output.js';
-import type {
-  BatchItem,
-  EncodedJson,
-  HeadTailView,
-  KillOptions,
-  OutputRange,
-  OutputStream,
-  OutputWatch,
-  Service,
-  TaskEnding,
-  TaskPage,
-} from '../../src/runtime/service.js';
+import type { EncodedJson, KillOptions, OutputWatch, Service } from '../../src/runtime/service.js';
+import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../../src/task/output.js';
+import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../../src/task/runtime-view.js';
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
-import type { GcReport, GcRequest } from '../../src/task/gc.js';
+import type { GcRequest } from '../../src/task/gc.js';
 import type { ListQuery } from '../../src/task/list.js';
+import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
+import { examples } from '../../src/task/examples.js';
+import { ableHost } from '../sandbox/hosts.js';
 import { resolvedPlan } from './fake-plan.js';
 import type { PlannedTask } from '../../src/task/plan.js';
 import { validateSubmission } from '../../src/task/validate.js';
-import type { EventView, SubmitAnswer } from '../../src/task/view.js';
+import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../../src/task/view.js';
 
 interface FakeTask {
   status: 'running' | 'success' | 'cancelled';
@@ -159,7 +153,7 @@ export class FakeService implements Service {
     return this.history.length;
   }
 
-  async outputRange(id: string, stream: OutputStream, offset: number, limit: number): Promise<OutputRange> {
+  async outputRange(id: string, stream: OutputStream, offset: number, limit: number): Promise<OutputBytes> {
     const { status, gap, [stream]: bytes } = this.#task(id);
     return rangeOf(stream, bytes, stream === 'stdout' ? gap : undefined, status !== 'running', offset, limit);
   }
@@ -169,7 +163,7 @@ export class FakeService implements Service {
     stream: OutputStream,
     maxBytes: number,
     maxLines: number,
-  ): Promise<HeadTailView> {
+  ): Promise<HeadTailBytes> {
     this.asked['outputView'] = [id, stream, maxBytes, maxLines];
     return readHeadTailOf(stream, this.#task(id)[stream]);
   }
@@ -190,7 +184,7 @@ export class FakeService implements Service {
     };
   }
 
-  ending(id: string): TaskEnding {
+  ending(id: string): TaskEnd {
     const { status } = this.#task(id);
     return status === 'running' ? { status } : { status, exit_code: 0, cause: 'exit' };
   }
@@ -201,21 +195,21 @@ export class FakeService implements Service {
     this.tasks.delete(id);
   }
 
-  info(): object {
+  info(): RuntimeInfo {
     this.#fail();
-    return { runtime_id: 'fake' };
+    return { ...examples.RuntimeInfo!, runtime_id: 'fake' };
   }
 
-  capabilities(): object {
-    return { runtime_id: 'fake', degraded: false };
+  capabilities(): Capabilities {
+    return capabilitiesView(ableHost(), { runtimeId: 'fake', capacity: { task_slots: 4 }, overrides: {} });
   }
 
   config(): object {
     return { runtime_id: 'fake', max_running_tasks: 4 };
   }
 
-  resources(): object {
-    return { runtime_id: 'fake', capacity: { task_slots: 4 } };
+  resources(): RuntimeResources {
+    return { ...examples.RuntimeResources!, runtime_id: 'fake', capacity: { task_slots: 4 } };
   }
 
   async ready(): Promise<void> {

@@ -3,7 +3,7 @@ import http from 'node:http';
 import { settled } from '../faults/invariants.js';
 import { http as client, openFds, startDaemon, waitFor, type Daemon } from '../harness/index.js';
 import { Random } from './random.js';
-import { makeRequest, type FuzzRequest, type Specification } from './requests.js';
+import { makeRequest, readSpecification, type FuzzRequest } from './requests.js';
 import { send } from './send.js';
 
 /** Requests under way at once. */
@@ -39,7 +39,7 @@ export interface FuzzResult {
 export async function fuzz({ seed, requests }: FuzzOptions): Promise<FuzzResult> {
   const daemon = await startDaemon({ flags: ['--retain-max-tasks', '200', '--termination-grace-ms', '200'] });
   const api = client(daemon.url);
-  const spec = (await api.get<Specification>('/openapi.json')).body;
+  const spec = readSpecification((await api.get('/openapi.json')).text);
   const { reserved: reservedBefore } = (await api.get('/api/v1/runtime/resources')).body;
   const port = Number(new URL(daemon.url).port);
   const problems: string[] = [];

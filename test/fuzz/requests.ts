@@ -12,6 +12,16 @@ export interface Specification {
   paths: Record<string, Record<string, Operation>>;
 }
 
+/** @returns the document with each schema in the place of the references to it */
+export function readSpecification(text: string): Specification {
+  const { components } = JSON.parse(text) as { components: { schemas: Record<string, unknown> } };
+  const inPlace = (_key: string, value: unknown): unknown => {
+    const name = (value as { $ref?: string } | null)?.$ref?.split('/').at(-1);
+    return name === undefined ? value : JSON.parse(JSON.stringify(components.schemas[name]), inPlace);
+  };
+  return JSON.parse(text, inPlace) as Specification;
+}
+
 /** One request: through an HTTP client, or as bytes. */
 export type FuzzRequest =
   | {

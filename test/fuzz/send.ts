@@ -1,6 +1,7 @@
 import http from 'node:http';
 import net from 'node:net';
-import { ERROR_STATUS, type ErrorBody } from '../../src/task/errors.js';
+import { ERROR_STATUS } from '../../src/task/error-codes.js';
+import type { ErrorBody } from '../../src/task/error-body.js';
 import type { FuzzRequest } from './requests.js';
 
 /** A guard against an answer that never comes, in milliseconds. */

@@ -51,7 +51,7 @@ const SOUND: Record<string, string> = {
   'src/store/tasks/task-row.ts': load('../database/database.js'),
   'src/store/store.ts': load('./tasks/task-row.js', '../task/request.js'),
   'src/sandbox/process/tools.ts': load('node:child_process'),
-  'src/sandbox/plan.ts': type('../task/request.js') + load('../task/view.js', './process/tools.js'),
+  'src/sandbox/plan.ts': type('../task/request.js') + load('./process/tools.js'),
   'src/supervisor/wire/protocol.ts': load('../../sandbox/plan.js'),
   'src/supervisor/spawn/execa-launcher.ts': load('execa'),
   'src/supervisor/main.ts':

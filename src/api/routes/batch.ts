@@ -15,7 +15,7 @@ export const batch: Route = {
   path: '/api/v1/tasks/batch',
   doc: {
     summary: 'Submit up to 1,000 tasks in few transactions; an answer per item, in order',
-    body: z.object({ tasks: z.array(submitSchema).max(BATCH_MAX_TASKS) }),
+    body: { BatchSubmission: z.object({ tasks: z.array(submitSchema).max(BATCH_MAX_TASKS) }) },
     answers: { 'application/json': 'BatchAnswer' },
     errors: [
       'invalid_input',

@@ -5,7 +5,7 @@ import type { Route } from '../route.js';
 export const config: Route = {
   method: 'get',
   path: '/api/v1/runtime/config',
-  doc: { summary: 'The settings in force', answers: { 'application/json': 'Config' }, errors: [] },
+  doc: { summary: 'The settings in force', answers: { 'application/json': 'RuntimeConfig' }, errors: [] },
   handle: (ctx, _req, res) => {
     sendJson(res, ctx.service.config());
   },

@@ -30,7 +30,8 @@ export const events: Route = {
     headers: {
       'last-event-id': 'Seq of the last event seen; goes before after_seq. Server-sent events only.',
     },
-    answers: { 'application/json': 'Events', 'text/event-stream': undefined },
+    answers: { 'application/json': 'Events' },
+    events: { message: 'EventView' },
     errors: ['invalid_input'],
   },
   handle: async (ctx, req, res) => {

@@ -35,7 +35,7 @@ export const gc: Route = {
   doc: {
     summary: 'Remove ended tasks that are due, or say which would be removed',
     query,
-    body: body.optional(),
+    body: { GcRequest: body.optional() },
     answers: { 'application/json': 'GcReport' },
     errors: [
       'invalid_input',

@@ -5,7 +5,7 @@ import type { Route } from '../route.js';
 export const info: Route = {
   method: 'get',
   path: '/api/v1/runtime/info',
-  doc: { summary: 'Who this daemon is', answers: { 'application/json': 'Info' }, errors: [] },
+  doc: { summary: 'Who this daemon is', answers: { 'application/json': 'RuntimeInfo' }, errors: [] },
   handle: (ctx, _req, res) => {
     sendJson(res, ctx.service.info());
   },

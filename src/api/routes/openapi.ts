@@ -6,7 +6,7 @@ export const openapi: Route = {
   method: 'get',
   path: '/openapi.json',
   doc: { summary: 'This specification', answers: { 'application/json': undefined }, errors: [] },
-  handle: (ctx, _req, res) => {
-    sendText(res, ctx.specification(), 'application/json');
+  handle: async (ctx, _req, res) => {
+    sendText(res, await ctx.specification(), 'application/json');
   },
 };

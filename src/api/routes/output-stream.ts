@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import type { OutputStream, OutputWatch } from '../../runtime/service.js';
+import type { OutputWatch } from '../../runtime/service.js';
+import type { OutputStream } from '../../task/output.js';
 import { ExecgoError, invalidInput } from '../../task/errors.js';
 import type { ApiContext } from '../context.js';
 import { encodeRange, type Encoding } from '../output-text.js';
@@ -27,7 +28,14 @@ export const outputStream: Route = {
     summary: "A task's output as it comes; events stdout, stderr, omitted, end, error",
     query,
     headers: { 'last-event-id': 'Id of the last event seen; goes before offset.' },
-    answers: { 'text/event-stream': undefined },
+    answers: {},
+    events: {
+      stdout: 'OutputChunk',
+      stderr: 'OutputChunk',
+      omitted: 'OutputGap',
+      end: 'TaskEnd',
+      error: 'ErrorAnswer',
+    },
     errors: ['invalid_input', 'not_found'],
   },
   handle: async (ctx, req, res) => {

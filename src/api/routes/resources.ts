@@ -7,7 +7,7 @@ export const resources: Route = {
   path: '/api/v1/runtime/resources',
   doc: {
     summary: 'Capacity, and who holds how much of it',
-    answers: { 'application/json': 'Resources' },
+    answers: { 'application/json': 'RuntimeResources' },
     errors: [],
   },
   handle: (ctx, _req, res) => {

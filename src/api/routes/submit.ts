@@ -19,7 +19,7 @@ export const submit: Route = {
   doc: {
     summary: 'Submit a task',
     query,
-    body: submitSchema,
+    body: { TaskSubmission: submitSchema },
     answers: { 'application/json': 'SubmitOrDryRunAnswer' },
     errors: [
       'invalid_input',

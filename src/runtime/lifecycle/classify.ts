@@ -1,6 +1,7 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
 import type { Verdict } from '../../task/causes.js';
-import { ExecgoError, type ErrorBody } from '../../task/errors.js';
+import type { ErrorBody } from '../../task/error-body.js';
+import { ExecgoError } from '../../task/errors.js';
 import type { ExecutionPlan } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
 

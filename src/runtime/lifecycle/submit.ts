@@ -5,7 +5,7 @@ import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
 import { validateSubmission } from '../../task/validate.js';
-import type { SubmitAnswer } from '../../task/view.js';
+import type { SubmitAnswer, BatchItem } from '../../task/view.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { dispatchAtOnce, enqueue, pump, tell } from './dispatch.js';
@@ -13,7 +13,6 @@ import { asStorageError } from '../storage-error.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
 import { keptOnly } from './kept-only.js';
-import type { BatchItem } from '../service.js';
 import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
 import { inTurns } from '../turns.js';
 

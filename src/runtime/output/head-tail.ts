@@ -1,10 +1,10 @@
-import type { HeadTailView } from '../service.js';
+import type { HeadTailBytes } from '../../task/output.js';
 import { warningsOf, withSnapshot, type OutputSnapshot } from './snapshot.js';
 import type { OutputSource } from './source.js';
 import { carriedBytes, strayBytes, unfinishedBytes } from './utf8.js';
 
-/** {@link HeadTailView} without the stream's name, which files do not know. */
-export type HeadTailRead = Omit<HeadTailView, 'stream'>;
+/** {@link HeadTailBytes} without the stream's name, which files do not know. */
+export type HeadTailRead = Omit<HeadTailBytes, 'stream'>;
 
 const NEWLINE = 0x0a;
 /** Lines are counted in pieces of this many bytes, so that other requests get their turn. */

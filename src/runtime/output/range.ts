@@ -1,9 +1,9 @@
-import type { OutputRange } from '../service.js';
+import type { OutputBytes } from '../../task/output.js';
 import { warningsOf, withSnapshot } from './snapshot.js';
 import type { OutputSource } from './source.js';
 
-/** {@link OutputRange} without the stream's name, which files do not know. */
-export type RangeRead = Omit<OutputRange, 'stream'>;
+/** {@link OutputBytes} without the stream's name, which files do not know. */
+export type RangeRead = Omit<OutputBytes, 'stream'>;
 
 /**
  * Reads up to `limit` bytes from `offset`. An offset among the bytes that are gone jumps to the next one that is there,

@@ -3,7 +3,7 @@ import { endOf, type TaskRecord } from '../../store/records.js';
 import type { Core } from '../core.js';
 import type { InlineText } from './inline-text.js';
 import type { OutputSource } from './source.js';
-import type { OutputStream } from '../service.js';
+import type { OutputStream } from '../../task/output.js';
 import type { EncodedOutput } from '../views/task-view.js';
 
 /** Where a stream of a task is. @param totalBytes what the task wrote, once that is final */

@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canNameDirectory } from '../../task/ids.js';
 import { OLDEST, type AgeCursor, type KeptTask, type RetentionPolicy } from '../../store/tasks/kept-tasks.js';
 import { ExecgoError } from '../../task/errors.js';
-import { GC_IDS_MAX, type GcReport, type GcRequest } from '../../task/gc.js';
+import { GC_IDS_MAX, type GcRequest } from '../../task/gc.js';
+import type { GcReport } from '../../task/runtime-view.js';
 import type { Removal } from './remove-tree.js';
 import { emptyOut, removeRows, type FailedTask, type RemovalParts } from './remove-tasks.js';
 

@@ -1,6 +1,6 @@
 import { toldAs, type Setting } from '../../settings/setting.js';
 import { settingList, type Settings } from '../../settings/settings.js';
-import type { Platform } from '../../task/capabilities.js';
+import type { Platform, RuntimeInfo } from '../../task/runtime-view.js';
 import { timestamp } from './task-view.js';
 
 /** The body of `GET /api/v1/runtime/config`: the settings in force, each under its name. */
@@ -24,7 +24,7 @@ export function infoView(
   version: string,
   startedAtMs: number,
   platform: Platform,
-): object {
+): RuntimeInfo {
   return {
     runtime_id: runtimeId,
     version,

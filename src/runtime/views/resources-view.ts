@@ -1,4 +1,5 @@
 import type { Resources } from '../../task/resources.js';
+import type { RuntimeResources } from '../../task/runtime-view.js';
 import type { Core } from '../core.js';
 import { timestamp } from './task-view.js';
 
@@ -7,7 +8,7 @@ export function resourcesView(
   core: Pick<Core, 'ledger' | 'live' | 'waiting' | 'unmatched'>,
   runtimeId: string,
   capacity: Resources,
-): object {
+): RuntimeResources {
   return {
     runtime_id: runtimeId,
     capacity,

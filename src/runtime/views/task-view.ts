@@ -53,25 +53,16 @@ function taskView(
   const ended = endOf(t);
   const { attempt, process } = t.status === 'accepted' ? {} : t;
   const warnings = [...new Set([...(ended?.warnings ?? []), ...output.problems, ...notAsStored(t)])];
-  const context = t.request.control_context;
   const runsFor =
     t.status === 'running' && process !== undefined ? Math.max(0, nowMs - process.started_at_ms) : undefined;
   return {
-    task_id: t.task_id,
-    handle_id: t.task_id,
-    status: t.status,
-    waiting: machine && waitingFor(t, machine),
-    cause: ended?.cause,
-    created_at: timestamp(t.created_at_ms),
-    updated_at: timestamp(t.updated_at_ms),
-    started_at: optionalTime(process?.started_at_ms),
-    finished_at: optionalTime(ended?.finished_at_ms),
+    ...commonView(t, machine),
     duration_ms: runsFor ?? ended?.duration_ms,
+    labels: notEmpty(t.request.control_context?.labels),
+    metadata: notEmpty(t.request.metadata),
     shim_pid: attempt?.shim_pid,
     pid: process?.pid,
     pgid: process?.pgid,
-    exit_code: ended?.exit_code,
-    exit_signal: ended?.exit_signal,
     stdout_truncated: output.stdout_truncated,
     stderr_truncated: output.stderr_truncated,
     stdout_bytes: output.stdout_bytes,
@@ -79,18 +70,8 @@ function taskView(
     stdout_omitted_bytes: output.stdout_omitted_bytes,
     stderr_omitted_bytes: output.stderr_omitted_bytes,
     warnings: warnings.length > 0 ? warnings : undefined,
-    kill_requested: t.kill_requested_at_ms !== undefined,
-    command: shownCommand(t.request.execution),
     cwd: startDirectory(t, paths.workspace_dir),
-    tenant: context?.tenant,
-    owner: context?.owner,
-    labels: notEmpty(context?.labels),
     limits: t.request.limits,
-    queue: context?.queue ?? DEFAULT_QUEUE,
-    lane: context?.lane,
-    priority: t.request.policy.priority,
-    session_id: context?.session_id,
-    error: ended?.error,
     usage: runsFor === undefined ? ended?.usage : { ...liveUsage, duration_ms: runsFor },
     execution_plan: t.plan ?? undefined,
     reservation: t.reservation ?? undefined,
@@ -102,7 +83,6 @@ function taskView(
       stderr_path: paths.stderr_path,
       script_path: paths.script_path,
     },
-    metadata: notEmpty(t.request.metadata),
   };
 }
 
@@ -175,16 +155,16 @@ function shownCommand({ kind, program = '', args, script = '' }: TaskRecord['req
   return text.length > COMMAND_SHOWN ? `${text.slice(0, COMMAND_SHOWN - 1)}…` : text;
 }
 
-/** A task's line in a list. Holds no values of environment variables. */
-export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
-  const { execution, control_context: context, metadata, policy } = t.request;
+/** What a status and a line in a list both tell. */
+function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSummary, 'labels' | 'metadata'> {
+  const { execution, control_context: context, policy } = t.request;
   const ended = endOf(t);
   const process = t.status === 'accepted' ? undefined : t.process;
   return {
     task_id: t.task_id,
     handle_id: t.task_id,
     status: t.status,
-    waiting: waitingFor(t, machine),
+    waiting: machine && waitingFor(t, machine),
     cause: ended?.cause,
     created_at: timestamp(t.created_at_ms),
     updated_at: timestamp(t.updated_at_ms),
@@ -201,9 +181,17 @@ export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
     lane: context?.lane,
     priority: policy.priority,
     session_id: context?.session_id,
+    command: shownCommand(execution),
+  };
+}
+
+/** A task's line in a list. Holds no values of environment variables. */
+export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
+  const { control_context: context, metadata } = t.request;
+  return {
+    ...commonView(t, machine),
     labels: shownTexts(context?.labels),
     metadata: shownTexts(metadata),
-    command: shownCommand(execution),
   };
 }
 

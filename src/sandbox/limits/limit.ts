@@ -1,10 +1,12 @@
 import type { Controller, LimitDirectory } from './controllers.js';
 
 /** What enforces a limit. */
-export type Mechanism = 'cgroup_v2' | 'cgroup_v1' | 'rlimit' | 'nice' | 'supervisor' | 'none';
+export const MECHANISMS = ['cgroup_v2', 'cgroup_v1', 'rlimit', 'nice', 'supervisor', 'none'] as const;
+export type Mechanism = (typeof MECHANISMS)[number];
 
 /** What a limit counts by itself, where that is not the task as a whole. */
-export type Scope = 'per_process' | 'per_device';
+export const SCOPES = ['per_process', 'per_device'] as const;
+export type Scope = (typeof SCOPES)[number];
 
 /** What the four amounts that a task reserves are called in the ledger, but for its slot. */
 type Reserved = 'cpu_millis' | 'memory_bytes' | 'pids';

@@ -1,6 +1,6 @@
 import type { Cause } from '../../task/causes.js';
-import type { ErrorBody } from '../../task/errors.js';
 import type { TaskStatus } from '../../task/states.js';
+import type { ErrorBody } from '../../task/error-body.js';
 import type { Usage } from '../../task/view.js';
 import { isPlainObject } from '../../task/plain-object.js';
 import { jsonOrNull, parseJson } from '../database/json.js';

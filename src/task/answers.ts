@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import * as error from './error-body.js';
+import * as output from './output.js';
+import * as plan from './plan.js';
+import * as runtime from './runtime-view.js';
+import * as view from './view.js';
+
+/**
+ * Every shape that an answer, or an event of a stream, has or is made of, by its name in the specification. The daemon
+ * checks nothing against them; its tests check every answer.
+ */
+export const answers = {
+  ...error,
+  ...plan,
+  ...view,
+  ...output,
+  ...runtime,
+  SubmitOrDryRunAnswer: z.union([view.SubmitAnswer, plan.PlannedTask]),
+  BatchAnswer: z.array(view.BatchItem),
+  Request: z.looseObject({}).describe('A submit body as it was sent'),
+  Events: z.array(view.EventView),
+  OutputAnswer: z.union([output.OutputRange, output.HeadTailView]),
+};
+
+export type AnswerName = keyof typeof answers;
+export type Answer<N extends AnswerName> = z.output<(typeof answers)[N]>;

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { LIMIT_CAPABILITIES } from '../sandbox/limits/limits.js';
+import { GC_IDS_MAX } from './gc.js';
+import { Namespaces, Resources } from './plan.js';
+import { CAPABILITY_MODES } from './request.js';
+import { count, namedFields, sentences, texts, time } from './schema.js';
+import { TASK_STATUSES } from './states.js';
+
+export const Platform = z.strictObject({
+  os: z.string().describe('linux, macos, … as the older runtime named them'),
+  arch: z.string().describe('x86_64, aarch64, …'),
+  containerized: z.boolean(),
+  kubernetes: z.boolean(),
+});
+export type Platform = z.output<typeof Platform>;
+
+/** Who this daemon is. */
+export const RuntimeInfo = z.strictObject({
+  runtime_id: z.string(),
+  version: z.string(),
+  started_at: time,
+  snapshot_version: z.literal('v1'),
+  platform: Platform,
+});
+export type RuntimeInfo = z.output<typeof RuntimeInfo>;
+
+/** What this host was seen to be able to do when the daemon started. */
+export const Capabilities = z.strictObject({
+  runtime_id: z.string(),
+  snapshot_version: z.literal('v1'),
+  collected_at: time,
+  platform: Platform,
+  execution: z.strictObject({
+    command: z.boolean(),
+    script: z.boolean(),
+    process_group: z.boolean(),
+    launcher: z.enum(['libc', 'execa']),
+  }),
+  sandbox: z.strictObject({
+    process: z.boolean(),
+    linux_sandbox: z.boolean(),
+    chroot: z.boolean(),
+    namespaces: Namespaces,
+    bubblewrap: z.boolean(),
+    switch_user: z.boolean(),
+  }),
+  storage: z.strictObject({ data_dir_writable: z.boolean() }),
+  resources: z.strictObject({
+    ...namedFields(LIMIT_CAPABILITIES, z.boolean()),
+    cgroup: z.enum(['v2', 'v1', 'hybrid', 'none']),
+    cgroup_v2: z.boolean(),
+    cgroup_writable: z.boolean(),
+    cgroup_tracking: z.boolean(),
+    oom_detection: z.boolean(),
+    ledger: z.boolean(),
+    capacity: Resources,
+  }),
+  stable_semantics: z.array(z.string()),
+  enhanced_semantics: z.array(z.string()),
+  reasons: texts.describe('Why a capability is missing, by its name'),
+  warnings: sentences.optional(),
+  degraded: z.boolean(),
+  overrides: texts.optional().describe('What the operator set against what was detected'),
+});
+export type Capabilities = z.output<typeof Capabilities>;
+
+/** What existing clients read of the settings, and every other one under its name: a text, a number, a switch or a list. */
+export const RuntimeConfig = z
+  .object({
+    runtime_id: z.string(),
+    listen_addr: z.string(),
+    data_dir: z.string(),
+    max_running_tasks: count,
+    max_queued_tasks: count,
+    termination_grace_ms: count,
+    result_retention_secs: count,
+    gc_interval_ms: count,
+    dispatch_poll_interval_ms: count,
+    cgroup_root: z.string(),
+    cgroup_enabled: z.boolean(),
+    default_capability_mode: z.enum(CAPABILITY_MODES),
+    tenant_quotas: z.record(z.string(), Resources),
+  })
+  .catchall(z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]));
+export type RuntimeConfig = z.output<typeof RuntimeConfig>;
+
+/** What this machine has, what is reserved, and for whom. */
+export const RuntimeResources = z.strictObject({
+  runtime_id: z.string(),
+  capacity: Resources,
+  reserved: Resources,
+  available: Resources,
+  active_reservations: z.array(
+    z.strictObject({
+      task_id: z.string(),
+      status: z.enum(TASK_STATUSES),
+      reservation: Resources,
+      reserved_at: time,
+    }),
+  ),
+  accepted_waiting_tasks: count,
+  tenants: z.array(
+    z.strictObject({
+      tenant: z.string(),
+      quota: Resources.optional().describe('As available, absent for a tenant without quota'),
+      reserved: Resources,
+      available: Resources.optional(),
+    }),
+  ),
+});
+export type RuntimeResources = z.output<typeof RuntimeResources>;
+
+export const Health = z.strictObject({ status: z.enum(['ok', 'ready']), version: z.string() });
+
+export const Welcome = z.strictObject({ name: z.literal('execgo'), version: z.string(), links: texts });
+
+/** What a collection of garbage removed, or would remove. */
+export const GcReport = z.strictObject({
+  dry_run: z.boolean(),
+  candidates: count.describe('Tasks that were due'),
+  removed: count.describe('Tasks that are gone; 0 for a dry run'),
+  bytes_freed: count.describe('Disk space that was given back, or would be, in bytes'),
+  tasks: z.array(z.string()).describe(`Ids of the candidates, the first ${GC_IDS_MAX}`),
+  skipped_pinned: count.describe('Tasks that are old enough and stay because they are pinned'),
+  problems: sentences.describe(`What could not be removed, and why; the first ${GC_IDS_MAX}`),
+  duration_ms: count,
+});
+export type GcReport = z.output<typeof GcReport>;
