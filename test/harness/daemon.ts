@@ -3,6 +3,7 @@ import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { cgroupName } from './cgroups.js';
+import { checkAnswersOf } from './check-answer.js';
 import { cleanUp } from './daemon-cleanup.js';
 import { asUser, execgoCommand } from './executable.js';
 import { tempDir } from './temp-dir.js';
@@ -98,6 +99,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     const running = watch(child, outputs.push('') - 1, outputs);
     const ready = await readyLine(running);
     supervisors.add(ready.supervisorPid);
+    checkAnswersOf(ready.url);
     return { ...running, ...ready };
   };
 

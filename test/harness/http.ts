@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import { urlToHttpOptions } from 'node:url';
+import { checkAnswer } from './check-answer.js';
 
 /** What a test takes a body for when it does not say: its own assertions are the check. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- `unknown` would only move the cast into every test
@@ -66,12 +67,18 @@ function send<T>(
       res.on('end', () => {
         const text = Buffer.concat(chunks).toString();
         const isJson = res.headers['content-type']?.includes('json') === true && text !== '';
+        const status = res.statusCode ?? 0;
+        let parsed: T;
         try {
-          const parsed = (isJson ? JSON.parse(text) : undefined) as T;
-          resolve({ status: res.statusCode ?? 0, headers: res.headers, text, body: parsed });
+          parsed = (isJson ? JSON.parse(text) : undefined) as T;
         } catch {
           reject(new Error(`${method} ${path} answered text that is no JSON: ${text.slice(0, 500)}`));
+          return;
         }
+        const contentType = res.headers['content-type'] ?? '';
+        checkAnswer(url, { method, path, status, contentType, text }).then(() => {
+          resolve({ status, headers: res.headers, text, body: parsed });
+        }, reject);
       });
     });
     req.on('error', reject);
