@@ -31,7 +31,7 @@ export type CrashPoint =
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 
-/** Kills this process with SIGKILL when `EXECGO_DAEMON_CRASH_AT` names this point. Supervisors and tasks never inherit that variable. */
+/** Kills this process with SIGKILL when `EXECGO_DAEMON_CRASH_AT` names this point. SupervisorPool and tasks never inherit that variable. */
 export function crashPoint(point: CrashPoint): void {
   dieAt(point, process.env['EXECGO_DAEMON_CRASH_AT']);
 }

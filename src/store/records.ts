@@ -152,7 +152,7 @@ export interface NewTask {
 export type InsertResult = ({ inserted: true } & Changed<WaitingTask>) | { inserted: false; task_id: string };
 
 /** One attempt to run a task. */
-export interface Launch {
+export interface Attempt {
   launch_id: number;
   launch_token: string;
   incarnation: string;
@@ -160,7 +160,7 @@ export interface Launch {
   at_ms: number;
 }
 
-export interface Dispatch extends Launch {
+export interface Dispatch extends Attempt {
   events: NewEvent[];
 }
 

@@ -122,7 +122,7 @@ export class Store {
   /** Another launch of a running task whose launch never began. Undefined: it has, or somebody else was first. */
   markRelaunched(
     task: records.RunningTask,
-    launch: records.Launch,
+    launch: records.Attempt,
   ): records.Changed<records.RunningTask> | undefined {
     return this.#changes.relaunch(task, launch);
   }

@@ -7,7 +7,7 @@ import { JournalWriter } from './journal/journal-writer.js';
 import { fileLog } from './log.js';
 import { readSecret } from './wire/proof.js';
 import { SUPERVISOR_FILES } from './wire/protocol.js';
-import { SupervisorServer } from './wire/server.js';
+import { DaemonListener } from './wire/server.js';
 import { makeSocketPlace } from './wire/socket-path.js';
 import { Supervisor } from './run/supervisor.js';
 
@@ -16,7 +16,7 @@ const DEFAULT_IDLE_EXIT_MS = 5000;
 /** How much longer than their grace to wait for the ends of tasks whose data directory was deleted, in milliseconds. */
 const LAST_LOOK_MS = 100;
 
-interface SupervisorProcessOptions {
+interface ProcessOptions {
   /** The supervisor's directory, `<data-dir>/supervisor/<incarnation>`, absolute, which holds the secret. */
   dir: string;
   incarnation: string;
@@ -33,7 +33,7 @@ interface SupervisorProcessOptions {
  * @returns once it listens.
  * @throws Error when it cannot start.
  */
-async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
+async function runSupervisor(options: ProcessOptions): Promise<void> {
   const { dir, incarnation, version, idleExitMs } = options;
   const log = fileLog(join(dir, SUPERVISOR_FILES.log));
   const launcher = await chooseLauncher(options.launcher, (reason) =>
@@ -63,7 +63,7 @@ async function runSupervisor(options: SupervisorProcessOptions): Promise<void> {
     supervisor.stopAll();
     setInterval(() => !supervisor.hasRuns && exit(), LAST_LOOK_MS);
   };
-  const server = new SupervisorServer({
+  const server = new DaemonListener({
     dir,
     socketPath: place.path,
     secret: readSecret(dir),

@@ -210,7 +210,7 @@ test('a waiting task is planned by the start that runs it', async () => {
   expect((await eventTypes(daemon, same)).filter((type) => type === 'planned')).toHaveLength(1);
 });
 
-test('one whose launch is already written down keeps that launch and its plan, and does not run without its limits', async () => {
+test('one whose attempt is already written down keeps that attempt and its plan, and does not run without its limits', async () => {
   const crash = { EXECGO_DAEMON_CRASH_AT: 'after_submit_commit' };
   const daemon = await startDaemon();
   // A supervisor that runs something waits for the next daemon, however long that takes to come.

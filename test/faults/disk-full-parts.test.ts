@@ -42,7 +42,7 @@ test('the database alone', async () => {
   await daemon.kill();
   disk.fill();
   await daemon.restart({ flags: ['--max-running-tasks', '2'] });
-  await waitFor(() => logged(daemon, 'cannot write down a launch', waiting));
+  await waitFor(() => logged(daemon, 'cannot write down an attempt', waiting));
   await expectReadable(daemon);
   await expectRefused(daemon, 'refused');
   await writer.go('late');
@@ -82,7 +82,7 @@ test('the journal alone', async () => {
   // What is left of the journal's last block takes some records more.
   const killed = await waitFor(async () => {
     const id = await submit(daemon, command('/bin/echo', ['ran before']));
-    const refused = () => logged(daemon, 'refused a launch', id);
+    const refused = () => logged(daemon, 'refused an attempt', id);
     await waitFor(async () => refused() || (await status(daemon, id)).status !== 'running');
     return refused() && id;
   });
@@ -91,7 +91,7 @@ test('the journal alone', async () => {
   await kill(daemon, killed);
   expect(await waitForEnd(daemon, killed)).toMatchObject({ status: 'cancelled', stdout: '' });
   const late = await submit(daemon, command('/bin/echo', ['started late']));
-  await waitFor(() => logged(daemon, 'refused a launch', late));
+  await waitFor(() => logged(daemon, 'refused an attempt', late));
   expect((await status(daemon, late)).status).toBe('running');
 
   // An outcome that is in no journal is kept for the next daemon.

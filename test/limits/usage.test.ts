@@ -22,7 +22,7 @@ test.each([5, 300])('peak memory of a task that uses %i MiB', async (mib) => {
   }
 });
 
-test('each launch begins at zero', async () => {
+test('each attempt begins at zero', async () => {
   const daemon = await startDaemon();
   const limits = { limits: { memory_bytes: 1000 * MIB } };
   await submitAndWait(daemon, dd(100, limits));

@@ -39,7 +39,7 @@ async function endCgroup(spec: CgroupSpec): Promise<void> {
   await waitFor(() => removeCgroup(spec), { what: 'an empty cgroup' });
 }
 
-test('a launch without limits has one directory', async () => {
+test('an attempt without limits has one directory', async () => {
   const spec = await makeCgroup({});
   expect(spec.limits).toEqual([]);
   expect(spec.track.settings).toEqual([]);
@@ -141,7 +141,7 @@ describe.each([
   });
 });
 
-test('a launch that is made again, or without a parent, fails and leaves nothing', async () => {
+test('a directory that is made again, or without a parent, fails and leaves nothing', async () => {
   const spec = await makeCgroup({ pids_max: 5 });
   expect(() => createCgroup(spec)).toThrow(/cannot make cgroup .*launch-1/);
   expect(existsSync(spec.track.path)).toBe(true);

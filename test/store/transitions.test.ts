@@ -102,7 +102,7 @@ describe('state changes', () => {
     expect(store.task('t')).toEqual(ended?.task);
   });
 
-  test('only the launch that runs may start, time out or end', async () => {
+  test('only the attempt that runs may start, time out or end', async () => {
     const store = openedStore();
     await insert(store, 't');
     const first = (await dispatch(store, 't'))!;

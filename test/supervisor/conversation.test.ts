@@ -140,7 +140,7 @@ test('a message of the daemon that is not understood is dropped; the connection 
   expect(closed).toEqual([]);
 });
 
-test('a launch that is not understood ends as one that never began; one that runs already goes on', async () => {
+test('an attempt whose launch message is not understood ends as one that never began; one that runs already goes on', async () => {
   const supervisor = await start();
   const odd = {
     type: 'launch',
@@ -165,7 +165,7 @@ test('a launch that is not understood ends as one that never began; one that run
   expect(await supervisor.outcome(id)).toMatchObject({ exit_code: 8 });
 });
 
-describe('a launch id', () => {
+describe('an attempt', () => {
   test('runs at most once, and its state is told again', async () => {
     const supervisor = await start();
     const argv: [string, ...string[]] = ['/bin/sh', '-c', 'echo run >> runs; exit 2'];

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { connectSupervisor } from '../../src/executor/local/connection.js';
-import type { SupervisorConnection } from '../../src/executor/local/connection.js';
+import type { Connection } from '../../src/executor/local/connection.js';
 import { launchVersion } from '../../src/supervisor/wire/protocol.js';
 import type {
   DaemonMessage,
@@ -11,7 +11,7 @@ import type {
   SupervisorMessage,
 } from '../../src/supervisor/wire/protocol.js';
 import { startSupervisor } from '../../src/executor/local/start.js';
-import type { StartOptions, StartedSupervisor } from '../../src/executor/local/start.js';
+import type { StartOptions, SupervisorProcess } from '../../src/executor/local/start.js';
 import { isAlive, processesOf } from '../harness/proc.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor, waitGone } from '../harness/wait.js';
@@ -24,12 +24,12 @@ export class SupervisorUnderTest {
   readonly messages: SupervisorMessage[] = [];
   readonly tokens = new Map<number, string>();
   #nextId = 1;
-  #connection: SupervisorConnection | undefined;
+  #connection: Connection | undefined;
 
   private constructor(
     /** Directory of this test; `work` in it is where tasks run. */
     readonly dir: string,
-    readonly process: StartedSupervisor,
+    readonly process: SupervisorProcess,
   ) {}
 
   static async start(entry: string, options: Partial<StartOptions> = {}): Promise<SupervisorUnderTest> {
@@ -43,12 +43,12 @@ export class SupervisorUnderTest {
     return supervisor;
   }
 
-  get connection(): SupervisorConnection {
+  get connection(): Connection {
     if (this.#connection === undefined) throw new Error('not connected');
     return this.#connection;
   }
 
-  async connect(): Promise<SupervisorConnection> {
+  async connect(): Promise<Connection> {
     const connection = await connectSupervisor({ dir: this.process.dir, version: 'test', timeoutMs: 10_000 });
     this.#connection = connection;
     connection.onMessage((message) => this.messages.push(message));

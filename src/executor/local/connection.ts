@@ -8,7 +8,7 @@ import type { DaemonMessage, SupervisorHello, SupervisorMessage } from '../../su
 import { findSocketPath } from '../../supervisor/wire/socket-path.js';
 
 /** The daemon's end of the conversation with one supervisor, after both have said hello. */
-export class SupervisorConnection {
+export class Connection {
   readonly #channel: LineChannel;
   #listener: ((message: SupervisorMessage) => void) | undefined;
   #closeListener: ((reason: string) => void) | undefined;
@@ -91,16 +91,12 @@ export interface ConnectOptions {
  * @throws Error when nobody listens, when it does not answer in time, when it cannot prove that it knows the secret of its
  * directory, or when it speaks another protocol.
  */
-export function connectSupervisor({
-  dir,
-  version,
-  timeoutMs,
-}: ConnectOptions): Promise<SupervisorConnection> {
+export function connectSupervisor({ dir, version, timeoutMs }: ConnectOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const secret = readSecret(dir);
     const nonce = makeNonce();
     const socket: Socket = connect(findSocketPath(dir));
-    let connection: SupervisorConnection | undefined;
+    let connection: Connection | undefined;
     const timer = setTimeout(() => fail(`it does not answer within ${timeoutMs} ms`), timeoutMs);
     const fail = (reason: string) => {
       clearTimeout(timer);
@@ -128,7 +124,7 @@ export function connectSupervisor({
           return;
         }
         clearTimeout(timer);
-        connection = new SupervisorConnection(message, channel);
+        connection = new Connection(message, channel);
         resolve(connection);
       },
       garbled: (reason) => {

@@ -24,7 +24,7 @@ export interface LaunchSettings {
 }
 
 /** The name of an attempt's cgroup directories, by which they are found again. */
-export function launchName(incarnation: string, launchId: number): string {
+export function attemptName(incarnation: string, launchId: number): string {
   return `${incarnation}-${launchId}`;
 }
 
@@ -53,7 +53,7 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
   return {
     argv,
     ...sandboxLaunch(plan, request, settings.capabilities, settings.cgroupLayout, {
-      name: launchName(incarnation, launch_id),
+      name: attemptName(incarnation, launch_id),
       allowRootfs: settings.allowRootfs,
       env,
     }),

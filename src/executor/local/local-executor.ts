@@ -17,19 +17,19 @@ import { HeldAttempts, type HeldAttempt } from './held-attempts.js';
 import { incarnationOf, type LaunchSettings } from './launch-spec.js';
 import { settleDead } from './settle-dead.js';
 import type { SupervisorLink } from './supervisor-link.js';
-import { Supervisors, type SupervisorEvents, type SupervisorsOptions } from './supervisors.js';
+import { SupervisorPool, type PoolEvents, type PoolOptions } from './supervisor-pool.js';
 import { UsageSampler } from './usage-sampler.js';
 
 /** Milliseconds; paths are absolute. */
-export interface LocalOptions extends SupervisorsOptions {
+export interface LocalOptions extends PoolOptions {
   settings: LaunchSettings;
 }
 
 /** Runs attempts on this machine, under supervisors that outlive the daemon. */
-export class LocalExecutor implements Executor, SupervisorEvents {
+export class LocalExecutor implements Executor, PoolEvents {
   readonly #options: LocalOptions;
   readonly #events: ExecutorEvents;
-  readonly #supervisors: Supervisors;
+  readonly #pool: SupervisorPool;
   readonly #held = new HeldAttempts();
   readonly #usage = new UsageSampler();
   /** What was held when a supervisor was last connected, and it has not told of since. */
@@ -38,15 +38,15 @@ export class LocalExecutor implements Executor, SupervisorEvents {
   constructor(options: LocalOptions, events: ExecutorEvents) {
     this.#options = options;
     this.#events = events;
-    this.#supervisors = new Supervisors(options, this);
+    this.#pool = new SupervisorPool(options, this);
   }
 
   get place(): Place | undefined {
-    return this.#supervisors.current;
+    return this.#pool.current;
   }
 
   wanted(): void {
-    this.#supervisors.wanted();
+    this.#pool.wanted();
   }
 
   async start(adopted: readonly AdoptedAttempt[]): Promise<void> {
@@ -56,16 +56,16 @@ export class LocalExecutor implements Executor, SupervisorEvents {
     // No supervisor will ever tell of these.
     const unsupervised = held.filter(({ attempt }) => !recorded.has(attempt.incarnation));
     await Promise.all(unsupervised.map((one) => this.#lose(one, undefined)));
-    await this.#supervisors.start();
-    const lives = (name: string) => this.#supervisors.has(incarnationOf(name));
+    await this.#pool.start();
+    const lives = (name: string) => this.#pool.has(incarnationOf(name));
     const stuck = await sweepCgroups(settings.cgroupLayout, lives);
-    if (stuck.length > 0) log.warn({ cgroups: stuck }, 'cgroups of earlier launches are still in use');
+    if (stuck.length > 0) log.warn({ cgroups: stuck }, 'cgroups of earlier attempts are still in use');
   }
 
   launch(attempt: Attempt): boolean {
     // It may take the place of one that a dead supervisor was kept for.
-    void this.#supervisors.forgetSettled();
-    if (!this.#supervisors.lives(attempt.incarnation)) return false;
+    void this.#pool.forgetSettled();
+    if (!this.#pool.lives(attempt.incarnation)) return false;
     this.#tellLaunch(this.#held.get(attempt.launch_id) ?? this.#held.add(attempt));
     return true;
   }
@@ -79,7 +79,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
 
   hears(launchId: number): boolean {
     const held = this.#held.get(launchId);
-    return held !== undefined && this.#supervisors.isConnected(held.attempt.incarnation);
+    return held !== undefined && this.#pool.isConnected(held.attempt.incarnation);
   }
 
   async usage(launchId: number, runsForMs: number): Promise<LiveUsage | undefined> {
@@ -94,7 +94,7 @@ export class LocalExecutor implements Executor, SupervisorEvents {
   }
 
   async close(drain: boolean): Promise<void> {
-    this.#supervisors.close(drain);
+    this.#pool.close(drain);
     if (drain) removeLayout(this.#options.settings.cgroupLayout);
     await this.#usage.close();
   }
@@ -213,9 +213,9 @@ export class LocalExecutor implements Executor, SupervisorEvents {
     const held = this.#held.of(link.incarnation, launchId);
     if (held === undefined || held.ending !== undefined) return;
     const { task_id } = held.attempt;
-    this.#options.log.warn({ task_id, launch_id: launchId, reason }, 'a supervisor refused a launch');
+    this.#options.log.warn({ task_id, launch_id: launchId, reason }, 'a supervisor refused an attempt');
     // The one that takes all launches refuses for want of room on its disk only.
-    this.#refuse(held, reason, link === this.#supervisors.current);
+    this.#refuse(held, reason, link === this.#pool.current);
   }
 
   #refuse(held: HeldAttempt, reason: string, again: boolean): void {
@@ -259,11 +259,11 @@ export class LocalExecutor implements Executor, SupervisorEvents {
       void this.#end(held, neverBegun(held.attempt, text, this.#options.now()));
       return undefined;
     };
-    this.#supervisors.sendLater(incarnation, { topic: launch_id, encode });
+    this.#pool.sendLater(incarnation, { topic: launch_id, encode });
   }
 
   #tellKill({ attempt, kill }: HeldAttempt): void {
     const { launch_id, incarnation } = attempt;
-    this.#supervisors.send(incarnation, { type: 'kill', launch_id, ...kill });
+    this.#pool.send(incarnation, { type: 'kill', launch_id, ...kill });
   }
 }

@@ -11,7 +11,7 @@ import {
 import { SUPERVISOR_FILES, type Outcome, type Running } from '../../supervisor/wire/protocol.js';
 import type { HeldAttempt } from './held-attempts.js';
 import { killRemains, type Remains } from './kill-remains.js';
-import { launchName } from './launch-spec.js';
+import { attemptName } from './launch-spec.js';
 import type { SupervisorLink } from './supervisor-link.js';
 
 /** What is done with each attempt of a dead supervisor. */
@@ -92,7 +92,7 @@ async function killOrphans(
   const remains = orphans.map(({ held: { attempt, started }, history }): Remains => {
     const known = history?.started ?? started;
     return {
-      name: launchName(attempt.incarnation, attempt.launch_id),
+      name: attemptName(attempt.incarnation, attempt.launch_id),
       token: attempt.launch_token,
       leader: { boot_id: bootId, pid: known?.pid ?? 0, start_ticks: known?.start_ticks ?? 0 },
     };

@@ -48,7 +48,7 @@ export interface StartOptions {
   env?: Record<string, string>;
 }
 
-export interface StartedSupervisor {
+export interface SupervisorProcess {
   incarnation: string;
   pid: number;
   /** Field 22 of /proc/<pid>/stat; 0 where there is no /proc. */
@@ -66,7 +66,7 @@ export interface StartedSupervisor {
  * @throws Error with the end of its log when it ends before that, or takes too long, and when its directory cannot be
  *   written to; then neither process nor directory is left.
  */
-export async function startSupervisor(options: StartOptions): Promise<StartedSupervisor> {
+export async function startSupervisor(options: StartOptions): Promise<SupervisorProcess> {
   const incarnation = options.incarnation ?? `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
   const dir = resolve(options.root, incarnation);
   const removeDir = () => {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { isRunning } from '../../sandbox/process/process-identity.js';
 import type { SupervisorRecord } from '../../store/records.js';
-import { connectSupervisor, type SupervisorConnection } from './connection.js';
+import { connectSupervisor, type Connection } from './connection.js';
 import type { LaterMessage } from '../../supervisor/wire/line-channel.js';
 import type { DaemonMessage, SupervisorMessage } from '../../supervisor/wire/protocol.js';
 
@@ -22,7 +22,7 @@ export interface LinkEvents {
 
 /** One supervisor process and the connection to it, made again for as long as the process lives. */
 export class SupervisorLink {
-  private connection: SupervisorConnection | undefined;
+  private connection: Connection | undefined;
   private closed = false;
   /** Set by the owner once the process is known to be dead. */
   gone = false;
@@ -104,7 +104,7 @@ export class SupervisorLink {
     return this.closed;
   }
 
-  private serve(connection: SupervisorConnection): Promise<void> {
+  private serve(connection: Connection): Promise<void> {
     this.connection = connection;
     return new Promise((resolve) => {
       connection.onMessage((message) => {

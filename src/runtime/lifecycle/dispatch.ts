@@ -69,7 +69,7 @@ function track(
     }
     if (!isServed) unserved(core, task);
   };
-  const what = 'cannot write down a launch';
+  const what = 'cannot write down an attempt';
   const lasts = () =>
     !core.store.commits.closed && core.live.get(task_id) === task && task.ending === undefined;
   retry(once, { log: core.log, what, about: { task_id }, lasts }).catch((error: unknown) => {

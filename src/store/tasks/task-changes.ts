@@ -10,7 +10,7 @@ import type {
   Changed,
   Dispatch,
   EndedTask,
-  Launch,
+  Attempt,
   LiveRecord,
   RunningTask,
   Start,
@@ -129,7 +129,7 @@ export class TaskChanges {
   }
 
   /** Another launch of a task whose launch never began. */
-  relaunch(task: RunningTask, launch: Launch): Changed<RunningTask> | undefined {
+  relaunch(task: RunningTask, launch: Attempt): Changed<RunningTask> | undefined {
     return this.#changed(this.#relaunch, task, { ...launch }, []);
   }
 

@@ -34,7 +34,7 @@ export interface ServerOptions {
 }
 
 /** The supervisor's socket. Only one daemon at a time is listened to: the one that said hello last. */
-export class SupervisorServer {
+export class DaemonListener {
   readonly #options: ServerOptions;
   readonly #server: Server;
   readonly #channels = new Set<LineChannel>();

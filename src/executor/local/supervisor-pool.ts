@@ -23,7 +23,7 @@ const SETTLE_TIMEOUT_MS = 30_000;
 const START_TRIES = 10;
 
 /** What the supervisors tell whoever gives them attempts. */
-export interface SupervisorEvents {
+export interface PoolEvents {
   /** A connection was made; what the supervisor knows follows. */
   connected: (link: SupervisorLink) => void;
   /** A new connection, or an old one made again, has told all it knows: `running` and outcomes came before. */
@@ -41,7 +41,7 @@ export interface SupervisorEvents {
   ready: () => void;
 }
 
-export interface SupervisorsOptions {
+export interface PoolOptions {
   /** `<data-dir>/supervisor`. */
   root: string;
   version: string;
@@ -55,7 +55,7 @@ export interface SupervisorsOptions {
 }
 
 /** All supervisors of a data directory: one accepts launches, older ones finish what they run. */
-export class Supervisors {
+export class SupervisorPool {
   private readonly links = new Map<string, SupervisorLink>();
   private readonly listed = new Set<string>();
   /** Dead, and what they have left was told, but perhaps not written down. */
@@ -68,8 +68,8 @@ export class Supervisors {
   private waiters: (() => void)[] = [];
 
   constructor(
-    private readonly options: SupervisorsOptions,
-    private readonly events: SupervisorEvents,
+    private readonly options: PoolOptions,
+    private readonly events: PoolEvents,
   ) {}
 
   /** The supervisor that new launches go to; undefined while there is none. */
@@ -79,7 +79,7 @@ export class Supervisors {
 
   /**
    * Connects to every supervisor that is left from before, takes what they tell, and starts one if none accepts
-   * launches. Supervisors that died meanwhile are reported through `died` before this resolves. What a full disk holds
+   * launches. SupervisorPool that died meanwhile are reported through `died` before this resolves. What a full disk holds
    * up goes on afterwards: a daemon that can only be read from is better than none.
    */
   async start(): Promise<void> {
@@ -302,6 +302,6 @@ export class Supervisors {
     }
     if (this.currentLink !== undefined) this.patienceMs = FIRST_PATIENCE_MS;
     else if (!this.closing)
-      throw new Error(`supervisor ${incarnation} (pid ${pid}) takes no launches of this daemon`);
+      throw new Error(`supervisor ${incarnation} (pid ${pid}) takes no attempts of this daemon`);
   }
 }
