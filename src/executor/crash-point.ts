@@ -1,8 +1,8 @@
 import { dieAt } from '../supervisor/crash-point.js';
 
-/** Where a test can make the daemon die: the moments between which a crash must lose nothing. */
+/** Steps at which a test can make the daemon die. A crash at any of them must lose nothing. */
 export type CrashPoint =
-  /** A supervisor listens and is not written down. */
+  /** A supervisor listens, and is not in the database yet. */
   | 'before_supervisor_commit'
   | 'after_supervisor_commit'
   | 'before_submit_commit'

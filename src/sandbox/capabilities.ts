@@ -15,12 +15,12 @@ import { probeSandbox, type SandboxProbe } from './namespaces/probe-namespaces.j
 
 export interface ProbeOptions {
   dataDir: string;
-  /** Where cgroups are wanted, e.g. /sys/fs/cgroup/execgo-runtime. */
+  /** The cgroup directory to use, e.g. /sys/fs/cgroup/execgo-runtime. */
   cgroupRoot: string;
   disableCgroup: boolean;
   disableLinuxSandbox: boolean;
   launcher: HostCapabilities['launcher'];
-  /** Name or number. */
+  /** Name or number of the user given with `--task-user`. */
   taskUser?: string | undefined;
   /** Unix time in milliseconds. */
   now: () => number;
@@ -32,8 +32,8 @@ export interface ProbedHost {
 }
 
 /**
- * Tries what this host can do. Takes some tens of milliseconds; of what it makes, only the layout's own directories stay.
- * Never throws: what does not work has its reason in `capabilities.reasons`.
+ * Finds out by trying what this host can do. Takes some tens of milliseconds; of what it makes, only the layout's own
+ * directories stay. Never throws: `capabilities.reasons` says why something does not work.
  */
 export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHost> {
   const platform = readPlatform();
@@ -51,7 +51,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
       options,
     ),
   ]);
-  // Limits are joined and set by the chain; tracking needs none.
+  // Limits need the launch chain, which joins their cgroups and sets them; tracking does not.
   const limits = chain.broken === undefined ? cgroup : withoutLimits(cgroup, chain.broken);
   const dataDir = whyNotWritable(options.dataDir);
   const reasons: CapabilityReasons = {
@@ -94,7 +94,7 @@ function probeCgroupsUnless(reason: string | undefined, options: ProbeOptions): 
     : Promise.resolve(none(reason));
 }
 
-/** Disabling the sandbox leaves the switch of users alone: the operator asks for it, not a request. */
+/** With the sandbox disabled, switching users is still tried: the operator asks for that, not a request. */
 async function probeSandboxUnless(
   broken: string | undefined,
   disabled: string | undefined,

@@ -9,12 +9,15 @@ import { why, type Notes, type PlanDefaults } from './plan-notes.js';
 
 type AnyLimit = (typeof LIMITS)[number];
 
-/** What needs no cgroup first, then by controller: the order in which plans, which are compared as JSON, tell their reasons. */
+/**
+ * First the limits that need no cgroup, then by controller: plans are compared as JSON, so the order of their reasons must
+ * not change.
+ */
 const IN_ORDER_OF_REASONS = LIMITS.filter(({ holders }) => holders.length > 0).sort(
   (a, b) => rank(a) - rank(b),
 );
 
-/** Decides what enforces each limit of a request, and notes each that is not enforced as asked for. Pure. */
+/** Decides what enforces each limit of a request, and notes each that is not enforced as requested. Pure. */
 export function enforceLimits(
   { limits }: TaskRequest,
   caps: HostCapabilities,
@@ -72,7 +75,10 @@ function rank({ holders }: AnyLimit): number {
   return Math.max(...ranks);
 }
 
-/** The best that this host has for it. What is less than the best, or nothing, is noted with the reason. */
+/**
+ * The best mechanism that this host has for a limit. If it is not the best one there is, or there is none, that is noted
+ * with the reason.
+ */
 function holdBy(limit: AnyLimit, caps: HostCapabilities, defaults: PlanDefaults, notes: Notes): Held {
   const [best, ...others] = limit.holders;
   const host = { taskUser: defaults.taskUser, cgroup: caps.cgroup, memory_limit: caps.memory_limit };
@@ -116,7 +122,7 @@ function tell(
   const mechanism = { [`${plan}_mechanism`]: held.mechanism };
   return {
     [name]: value,
-    // The older order: plans are compared as JSON.
+    // This order is that of older plans: plans are compared as JSON.
     ...(alwaysTold === true ? { ...mechanism, ...enforced } : { ...enforced, ...mechanism }),
     ...(held.scope === undefined ? {} : { [`${plan}_scope`]: held.scope }),
   };

@@ -23,8 +23,8 @@ import { TaskList } from './tasks/task-list.js';
 import { TASK_COLUMNS, toRecord, type TaskRow } from './tasks/task-row.js';
 
 /**
- * The truth about tasks. Methods that write are synchronous and must run inside `commits.write()`; each writes its events
- * in the same transaction and returns them with their seq. Reads see what is committed and hold nothing open.
+ * The tasks in the database. Methods that write are synchronous and must be called in `commits.write()`; each writes its
+ * events in the same transaction and returns them with their seq. Reads see what is committed and keep nothing open.
  */
 export class Store {
   readonly commits: GroupCommit;
@@ -92,17 +92,17 @@ export class Store {
     return this.#insert.insert(task);
   }
 
-  /** The submit body of a task as it was sent; undefined for an unknown task, and for one of an earlier version. */
+  /** The submit body of a task as it was sent; undefined for an unknown task, and for a task of an earlier version. */
   sentRequest(taskId: string): string | undefined {
     return this.#sent.get(taskId) ?? undefined;
   }
 
-  /** A number that no launch of this database has had. */
+  /** The id for a new attempt: a number that no attempt in this database has had. */
   nextLaunchId(): number {
     return this.#launchIds.next();
   }
 
-  /** Gives a task that has not begun another plan than it had. Undefined: it has begun, or is over. */
+  /** Replaces the plan of a task that has not begun. Undefined: it has begun, or is over. */
   markPlanned<T extends records.LiveRecord>(
     task: T,
     planned: PlannedTask,
@@ -111,7 +111,7 @@ export class Store {
     return this.#changes.plan(task, planned, events);
   }
 
-  /** `accepted → running`, with its reservation taken. Undefined: somebody else was first. */
+  /** `accepted → running`, with its reservation. Undefined: somebody else was first. */
   markDispatched(
     task: records.WaitingTask,
     dispatch: records.Dispatch,
@@ -171,7 +171,7 @@ export class Store {
     }
   }
 
-  /** Says what of a task's files could not be kept or written. In the transaction of its end. */
+  /** Records which of a task's files could not be kept or written. To be called in the transaction of its end. */
   setWarnings(taskId: string, warnings: readonly string[]): void {
     this.#changes.warn(taskId, warnings);
   }
@@ -230,17 +230,17 @@ export class Store {
     return this.#has.get(taskId) !== undefined;
   }
 
-  /** Status of a task, undefined for an unknown one; cheaper than reading it. */
+  /** Status of a task, undefined for an unknown one; cheaper than reading the task. */
   status(taskId: string): TaskStatus | undefined {
     return this.#status.get(taskId);
   }
 
-  /** Ids of all tasks in their own order, a page at a time: those that come after `afterId`. */
+  /** A page of the ids of all tasks in their own order: those after `afterId`. */
   taskIds(afterId: string, limit: number): string[] {
     return this.#ids.all(afterId, limit);
   }
 
-  /** Which group this daemon lets through to its tasks; undefined: none. */
+  /** Records the group that this daemon lets through to the workspaces; undefined: none. */
   saveTaskGroup(gid: number | undefined): void {
     this.#meta.write(TASK_GROUP, gid ?? null);
   }
@@ -251,7 +251,7 @@ export class Store {
   }
 
   /**
-   * Really writes and commits something small.
+   * Writes and commits something small.
    * @throws ExecgoError `insufficient_storage` or `unavailable`
    */
   probe(): void {
@@ -267,7 +267,10 @@ export class Store {
     return fs.statSync(`${this.#db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Moves the write-ahead log into the database and empties it, beside everything else. False: somebody was in the way. */
+  /**
+   * Moves the write-ahead log into the database and empties it, in a worker thread. False: another connection was in the
+   * way.
+   */
   emptyLog(): Promise<boolean> {
     return emptyLogAside(this.#db.name);
   }

@@ -32,7 +32,7 @@ export class LocalExecutor implements Executor, PoolEvents {
   readonly #pool: SupervisorPool;
   readonly #held = new HeldAttempts();
   readonly #usage = new UsageSampler();
-  /** What was held when a supervisor was last connected, and it has not told of since. */
+  /** For each supervisor, the attempts that were held when it last connected, and of which it has told nothing since. */
   readonly #untold = new Map<SupervisorLink, Set<HeldAttempt>>();
 
   constructor(options: LocalOptions, events: ExecutorEvents) {
@@ -53,7 +53,7 @@ export class LocalExecutor implements Executor, PoolEvents {
     const { store, settings, log } = this.#options;
     const recorded = new Set(store.supervisors().map(({ incarnation }) => incarnation));
     const held = adopted.map((attempt) => this.#held.adopt(attempt));
-    // No supervisor will ever tell of these.
+    // No supervisor is left that could tell of these.
     const unsupervised = held.filter(({ attempt }) => !recorded.has(attempt.incarnation));
     await Promise.all(unsupervised.map((one) => this.#lose(one, undefined)));
     await this.#pool.start();
@@ -128,7 +128,7 @@ export class LocalExecutor implements Executor, PoolEvents {
     }
   }
 
-  /** An end that is not understood will not be understood when it is told again either: nobody knows how the attempt ended. */
+  /** An end that is not understood would not be understood the second time either: nobody knows how the attempt ended. */
   garbled(link: SupervisorLink, value: unknown): void {
     const subject = subjectOfOutcome(value);
     if (subject?.token === undefined) return;
@@ -145,14 +145,15 @@ export class LocalExecutor implements Executor, PoolEvents {
     this.#untold.delete(link);
     for (const held of this.#held.under(link.incarnation)) {
       if (held.ending !== undefined) continue;
-      // What was sent before this connection and is not known has not arrived, and never will.
+      // The supervisor does not know of it, so what was sent to it before this connection has not arrived, and never will.
       if (!untold.has(held)) {
         if (held.kill !== undefined) this.#tellKill(held);
         continue;
       }
       held.adopted = false;
       if (held.kill !== undefined) this.#refuse(held, 'it was killed before it began', false);
-      // The same launch, never another: one that it has just begun is not told of yet, and would run twice.
+      // The same attempt is sent again, never a new one: the supervisor may have just begun it without having told, and the
+      // task would run twice.
       else this.#tellLaunch(held);
     }
   }
@@ -214,7 +215,7 @@ export class LocalExecutor implements Executor, PoolEvents {
     if (held === undefined || held.ending !== undefined) return;
     const { task_id } = held.attempt;
     this.#options.log.warn({ task_id, launch_id: launchId, reason }, 'a supervisor refused an attempt');
-    // The one that takes all launches refuses for want of room on its disk only.
+    // The current supervisor refuses only when its disk is full.
     this.#refuse(held, reason, link === this.#pool.current);
   }
 
@@ -247,8 +248,8 @@ export class LocalExecutor implements Executor, PoolEvents {
   }
 
   /**
-   * When the supervisor is not connected, the next connect does it. What it needs, which may be megabytes, is put together
-   * once the supervisor has read what it was told before.
+   * Sends the launch message; if the supervisor is not connected, that is done at its next connection. The message may have
+   * megabytes, so it is made only when the supervisor has read what was sent before.
    */
   #tellLaunch(held: HeldAttempt): void {
     const { launch_id, incarnation } = held.attempt;

@@ -14,7 +14,7 @@ import { killRemains, type Remains } from './kill-remains.js';
 import { attemptName } from './launch-spec.js';
 import type { SupervisorLink } from './supervisor-link.js';
 
-/** What is done with each attempt of a dead supervisor. */
+/** What to do with each attempt of a dead supervisor. */
 export interface Settlement {
   ended: (held: HeldAttempt, outcome: Outcome) => Promise<unknown>;
   refused: (held: HeldAttempt) => void;
@@ -24,7 +24,7 @@ export interface Settlement {
 /** What the journal of a dead supervisor tells. */
 interface Legacy {
   histories: Map<number, LaunchHistory>;
-  /** Something is missing: a launch that is not in it may have begun all the same. */
+  /** Something is missing in it: an attempt that is not in it may have begun all the same. */
   damaged: boolean;
 }
 
@@ -75,7 +75,10 @@ function readLegacy(link: SupervisorLink, log: Logger): Legacy {
   return { histories: summariseJournal(records), damaged: damage !== undefined };
 }
 
-/** A supervisor makes its journal before it is recorded: one that is missing or cannot be read was damaged from outside. */
+/**
+ * A supervisor makes its journal before it is written down in the database: if it is missing or cannot be read, somebody
+ * else has damaged it.
+ */
 function readWhatIsThere(journal: string): JournalContents {
   try {
     if (fs.existsSync(journal)) return readJournal(journal);

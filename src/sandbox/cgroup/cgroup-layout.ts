@@ -7,16 +7,16 @@ import { CGROUP_LIMITS, CHAIN_LIMITS, type LimitName } from '../limits/limits.js
 import type { CgroupDir, CgroupSpec } from '../launch.js';
 import { blockDevices } from './block-devices.js';
 
-/** Where on this host launches get their cgroup directories. Only what was tried and works is named. */
+/** Where on this host attempts get their cgroup directories. Only what was tried and works is named. */
 export interface CgroupLayout extends Partial<Record<Controller, LimitDirectory | undefined>> {
   kind: 'v2' | 'v1' | 'hybrid' | 'none';
-  /** Where launches are tracked: the v2 tree where there is one. Absent for `none`. */
+  /** Where the processes of attempts are tracked: in the v2 tree if there is one. Absent without cgroups. */
   track?: { path: string; kill_file: boolean } | undefined;
 }
 
 /** Limits that cgroups carry, or put a weight on, in the units of the request. */
 export interface CgroupLimits extends Partial<Record<LimitName, number | undefined>> {
-  /** Measures peak memory also without a memory limit, where the kernel keeps it. */
+  /** Measure peak memory even without a memory limit, if the kernel can. */
   peak?: boolean | undefined;
 }
 
@@ -68,8 +68,9 @@ export function cgroupSpec(
 }
 
 /**
- * Every directory that a launch of this name may have, whatever its limits: for what is to be killed and removed.
- * @returns undefined where the host has no cgroups for us
+ * Every directory that an attempt of this name may have, whatever its limits: to kill its processes and to remove the
+ * directories.
+ * @returns undefined when we cannot use cgroups on this host
  */
 export function wholeCgroup(layout: CgroupLayout, name: string): CgroupSpec | undefined {
   const { track } = layout;
@@ -79,7 +80,7 @@ export function wholeCgroup(layout: CgroupLayout, name: string): CgroupSpec | un
   return { track: directory(track.path), kill_file: track.kill_file, limits: others.map(directory) };
 }
 
-/** The memory files of a launch, where it has a directory that the memory controller watches. */
+/** The memory files of an attempt, if it has a directory with the memory controller. */
 function evidenceFiles(memory: LimitDirectory, name: string, all: CgroupDir[]) {
   const path = `${memory.path}/${name}`;
   if (!all.some((dir) => dir.path === path)) return {};
@@ -92,13 +93,13 @@ function evidenceFiles(memory: LimitDirectory, name: string, all: CgroupDir[]) {
   };
 }
 
-/** How long a sweep waits for killed processes to go, and how often it looks. Milliseconds. */
+/** How long a sweep waits for killed processes to end, and how often it checks, in milliseconds. */
 const SWEEP_PATIENCE_MS = 2000;
 const SWEEP_INTERVAL_MS = 10;
 
 /**
- * Kills and removes what earlier launches left, once at start.
- * @param keep true for names of launches that may still run
+ * Kills the processes that earlier attempts left behind and removes their directories, once at start-up.
+ * @param keep true for names of attempts that may still run
  * @returns names that are still in use after two seconds
  */
 export async function sweepCgroups(layout: CgroupLayout, keep: (name: string) => boolean): Promise<string[]> {
@@ -122,14 +123,14 @@ export async function sweepCgroups(layout: CgroupLayout, keep: (name: string) =>
   return [...new Set(left.map((spec) => basename(spec.track.path)))];
 }
 
-/** Removes the layout's own directories where nothing is left in them, at the end of a daemon that leaves nothing running. */
+/** Removes the layout's own directories if they are empty, when a daemon ends and leaves nothing running. */
 export function removeLayout(layout: CgroupLayout): void {
   for (const path of layoutDirectories(layout)) {
     for (const directory of [path, dirname(path)]) {
       try {
         rmdirSync(directory);
       } catch {
-        // Still used, by a launch of ours or by another daemon under the same root.
+        // It is still in use, by an attempt of ours or by another daemon with the same root.
         break;
       }
     }

@@ -9,25 +9,25 @@ import { findCgroups, messageOf } from './find-cgroups.js';
 import type { CgroupSpec } from '../launch.js';
 import { SHELL } from '../process/tools.js';
 
-/** What was tried with cgroups; a reason for each thing that does not work. */
+/** What works with cgroups; a reason for each thing that does not. */
 export interface CgroupProbe {
   layout: CgroupLayout;
   oom_detection: boolean;
   reasons: Record<string, string>;
 }
 
-/** What any host can set, to see whether the files are there and take it. */
+/** Values that any host can set, to try whether the files exist and accept them. */
 const TRIED_LIMITS: CgroupLimits = Object.fromEntries(
   CGROUP_LIMITS.map(({ limit, holder }) => [limit.name, holder.tried]),
 );
 
 /**
- * Finds where this daemon may have cgroups by making some. Each data directory gets its own directory under the root,
- * so that daemons which share a root do not sweep each other's launches.
+ * Finds out where this daemon can use cgroups, by making some. Each data directory gets its own directory below the root, so
+ * that daemons with the same root do not kill each other's attempts.
  *
- * A root on a cgroup file system is used as it is. On a hybrid host the default root lies on the tmpfs above the
- * mounts, and its last component is used under each of them. A v2 root that may not be written to gives way to the
- * daemon's own cgroup, which is what systemd delegates to a service.
+ * A root on a cgroup file system is used as it is. On a host with both versions the default root is on the tmpfs above their
+ * mounts, and its last component is used in each of them. If a v2 root cannot be written to, the daemon's own cgroup is used
+ * instead, which is the one that systemd delegates to a service.
  */
 export async function probeCgroups(cgroupRoot: string, dataDir: string): Promise<CgroupProbe> {
   const reasons: Record<string, string> = {};
@@ -56,7 +56,7 @@ export async function probeCgroups(cgroupRoot: string, dataDir: string): Promise
   return { layout, oom_detection: oom, reasons };
 }
 
-/** @returns a probe result of a host without usable cgroups, every part with the same reason. */
+/** @returns the probe result of a host without usable cgroups, with the same reason for everything. */
 export function none(reason: string): CgroupProbe {
   const parts = ['cgroup', 'cgroup_tracking', ...CGROUP_CAPABILITIES, 'oom_detection'];
   return {
@@ -79,7 +79,7 @@ function tryLimits(layout: CgroupLayout, name: string, limits: CgroupLimits): st
   }
 }
 
-/** Moves a process into all directories at once, and looks whether it is really there. */
+/** Moves a process into all directories and checks that it is really there. */
 async function tryProcess(layout: CgroupLayout, name: string): Promise<string | undefined> {
   const spec = cgroupSpec(layout, name, TRIED_LIMITS);
   if (spec === undefined) return 'no cgroup directory';

@@ -1,12 +1,12 @@
 import { shellQuote } from '../../files/shell-quote.js';
 
 /**
- * The texts of the shells of the launch chain. They are fixed, but for the prefix of carriers, which is made of capitals and
- * `_`; everything else is positional. Descriptor 3 is the write end of a pipe on which the chain reports; see `readReport`
- * for what stands on it.
+ * The scripts of the shells in the launch chain. They are fixed except for the prefix of carriers, which consists of
+ * capitals and `_`; everything else is passed as arguments. Descriptor 3 is the write end of a pipe on which the chain
+ * reports; `readReport` documents the reports.
  *
- * Each stage closes 3 by the `exec` that succeeds: a shell keeps a redirected descriptor at 10 or above, close-on-exec.
- * A failed exec ends dash at once but with the descriptor back in place for the EXIT trap; bash needs `execfail` for that.
+ * Each stage closes 3 by the `exec` that succeeds: shells keep a redirected descriptor at 10 or above, close-on-exec. After
+ * a failed exec dash ends at once, but restores the descriptor for the EXIT trap; bash needs `execfail` for that.
  */
 
 export const FAIL = 'fail() { echo "sandbox $1" >&3; exit 126; }';
@@ -34,9 +34,9 @@ export const LIMIT = [
 ].join('\n');
 
 /**
- * Arguments: the directory in which the program starts; mkdir(1), with which it is made where it is missing, or empty. A failure
- * is told by the name of the error alone, found out by looking at what there is above: not every shell tells it. A root file
- * system need not have a /dev/null.
+ * Arguments: the directory in which the program starts; and mkdir(1), to make it when it is missing, or empty. Of a failure
+ * only the name of the error is reported, which is found by looking at the path, because not every shell tells it. A root
+ * file system need not have a /dev/null.
  */
 export const ENTER_DIRECTORY = [
   'why() {',
@@ -56,13 +56,13 @@ export const ENTER_DIRECTORY = [
   'shift 2',
 ].join('\n');
 
-/** What a shell has put into the environment by itself goes: the program is given what the task has, and nothing else. */
+/** Removes the variables that a shell adds by itself: the program gets the task's variables and nothing else. */
 const FORGET = 'unset PWD OLDPWD SHLVL';
 
 /**
- * Sets the variables that carriers hold; see `carriers.ts`. Each may come in two pieces.
- * @param fixed true where the shell was given a fixed environment in the place of the task's
- * @param env env(1), which sets what a shell cannot
+ * Sets the variables that the carriers hold; see `carriers.ts`. Each may come in two pieces.
+ * @param fixed true when the shell was started with a fixed environment and not with the task's
+ * @param env env(1), which sets the variables that a shell cannot
  */
 export function unpack(prefix: string, exported: number, odd: number, fixed: boolean, env: string): string {
   if (prefix === '') return FORGET;

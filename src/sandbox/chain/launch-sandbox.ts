@@ -22,25 +22,25 @@ import {
 } from '../process/user.js';
 
 export interface LaunchOptions {
-  /** Of the cgroup directories: new for each launch. */
+  /** Name of the cgroup directories: new for each attempt. */
   name: string;
-  /** Directories of `--allow-rootfs`, absolute. */
+  /** The directories given with `--allow-rootfs`, absolute. */
   allowRootfs: readonly string[];
   /** The task's whole environment. */
   env: Record<string, string>;
 }
 
-/** What goes into the launch message. Without anything special there is a tracking cgroup only, and no chain. */
+/** The sandbox part of a launch message. A task that asks for nothing special has a tracking cgroup only, and no chain. */
 export interface SandboxLaunch {
   cgroup?: CgroupSpec | undefined;
   chain?: ChainSpec | undefined;
-  /** The program's whole environment: as given, but for what a user of its own changes. */
+  /** The program's whole environment: as given, with the changes for a user of its own. */
   env: Record<string, string>;
 }
 
 /**
- * Turns a plan into what the supervisor carries out.
- * @throws ExecgoError `sandbox_setup_failed` when a tool or user that the plan counted on has gone since
+ * Turns a plan into instructions for the supervisor.
+ * @throws ExecgoError `sandbox_setup_failed` when a tool or user that the plan needs has gone since
  */
 export function sandboxLaunch(
   plan: ExecutionPlan,
@@ -56,7 +56,8 @@ export function sandboxLaunch(
   );
   try {
     const { chain, env } = buildChain(plan, held, request, caps, options);
-    // Cgroups hold, and measure, from the first instruction only when the process joins before it becomes the program.
+    // Limits hold, and use is measured, from the first instruction only if the process joins its cgroup before it executes
+    // the program.
     const plain = isPlain(chain) && Object.keys(cgroupLimits).length === 0;
     const cgroup = cgroupSpec(layout, options.name, {
       ...cgroupLimits,
@@ -151,8 +152,8 @@ function chrootCommand(root: string, user: TaskUser | undefined): string[] {
 }
 
 /**
- * What of the environment can be set where `root` has no shell, which is less for a task with a user of its own.
- * @throws Error for people when the request asks for more
+ * The variables that can be set when `root` has no shell, which are fewer for a task with a user of its own.
+ * @throws Error for people when the request asks for others
  */
 function withoutShell(
   root: string,
@@ -178,19 +179,19 @@ function namespaceWrappers(
   if (mechanism === undefined || namespaces === undefined) return [];
   if (caps.bubblewrap) return bubblewrapWrappers(namespaces);
   const proc = root === undefined ? undefined : join(root, 'proc');
-  // A root file system without the directory does without /proc.
+  // A root file system without the directory gets no /proc.
   return unshareWrappers(namespaces, {
     proc: proc !== undefined && isDirectory(proc) ? proc : undefined,
     passesKill: caps.unshare_passes_kill,
   });
 }
 
-/** bubblewrap, and unshare for a pid namespace, fork the program and stay to wait for it. */
+/** True for tools that fork the program and wait for it: bubblewrap, and unshare for a pid namespace. */
 function forks({ mechanism, namespaces }: SandboxView): boolean {
   return mechanism === 'bubblewrap' || (mechanism === 'unshare' && namespaces?.pid === true);
 }
 
-/** Not through a symbolic link, which would lead somewhere else inside the new root. */
+/** False for a symbolic link, which would lead somewhere else inside the new root. */
 function isDirectory(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

@@ -81,7 +81,7 @@ function tryChain(chain: ChainSpec, argv: string[]) {
     detached: true,
   };
   const result = spawnSync(file, args, options);
-  // The types do not say so, but both are null when the shell cannot be started.
+  // Against their types, both are null when the shell cannot be started.
   const output = result.output as (string | null)[] | null;
   const [report, stderr] = [output?.[3] ?? '', output?.[2] ?? ''];
   const text = JSON.stringify({ status: result.status, report, stderr, error: result.error?.message });

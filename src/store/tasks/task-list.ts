@@ -6,23 +6,23 @@ import { decodeCursor, encodeCursor } from './cursor.js';
 import type { TaskListPage } from '../records.js';
 import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
 
-/** How many rows a page may read in search of those that its filters let through; then it ends with a cursor. */
+/** How many rows may be read for one page in search of those that pass its filters; then it ends with a cursor. */
 export const MAX_ROWS_READ = 10_000;
 
-/** And how many bytes of requests: it ends a search through large scripts earlier. */
+/** How many bytes of requests may be read for one page; with large scripts this ends a search earlier. */
 export const MAX_BYTES_READ = 67_108_864;
 
 /**
- * A search reads so much in one turn of the event loop: the filters take some microseconds a row, and up to 20 ms a MiB of
- * scripts.
+ * How much a search reads in one turn of the event loop: the filters take some microseconds a row, and up to 20 ms per MiB
+ * of scripts.
  */
 const SLICE_ROWS = 500;
 const SLICE_BYTES = 262_144;
 
-/** How much of the requests a page may load: a few huge ones end it early, with a cursor. Bytes. */
+/** How many bytes of requests a page may load: a few huge ones end it early, with a cursor. */
 const MAX_PAGE_BYTES = 8_388_608;
 
-/** Statements that are kept: clients choose which filters they combine, and there are thousands of ways. */
+/** How many prepared statements are kept: clients can combine filters in thousands of ways. */
 const STATEMENTS_MAX = 64;
 
 /** A row of the older runtime has the parts of its request in columns of their own. */
@@ -46,7 +46,10 @@ const COMMAND = byWhoWrote(
   commandIn('request_json', '$.execution'),
 );
 
-/** What a row has of its client's, as far as filters read it. Lengths are in a row's head: none of it is read for this. */
+/**
+ * The bytes of a row that its client chose, as far as filters read them. SQLite knows lengths from a row's header, without
+ * reading the values.
+ */
 const REQUEST_BYTES = `octet_length(execution_json) + coalesce(octet_length(control_context_json), 0) +
   octet_length(metadata_json) + coalesce(octet_length(request_json), 0)`;
 
@@ -55,13 +58,13 @@ interface Condition {
   values: unknown[];
 }
 
-/** One way into the table that yields rows in the order of submission. */
+/** One way to read the table in the order of submission. */
 interface Arm {
   index: string;
   condition?: Condition;
 }
 
-/** Where a query reads, and what it lets through. */
+/** Where a query reads, and which rows pass. */
 interface Shape {
   arms: Arm[];
   filters: Condition[];
@@ -72,7 +75,7 @@ export class TaskList {
   /** The least recently used first. */
   readonly #statements = new Map<string, Database.Statement>();
 
-  /** How many searches are in progress, and the turn that the last of them waits for. */
+  /** The number of searches in progress, and the turn that the last of them waits for. */
   #searches = 0;
   #turn: Promise<void> = Promise.resolve();
 
@@ -99,8 +102,8 @@ export class TaskList {
   }
 
   /**
-   * Fills the page from the rows that come after one and, where it is given, up to another.
-   * @returns the row to go on after when the page is full and there are more
+   * Fills the page from the rows after `after` and, if given, up to `last`.
+   * @returns the row to go on after, when the page is full and there are more
    */
   #read(shape: Shape, query: ListQuery, page: Page, after?: number, last?: number): number | undefined {
     const range = rangeOf(query.order, after, last);
@@ -111,8 +114,8 @@ export class TaskList {
   }
 
   /**
-   * As {@link #read}, in slices of the table, each in a turn of the event loop of its own: while several search, it is one
-   * slice of one of them a turn. {@link MAX_ROWS_READ} rows and {@link MAX_BYTES_READ} bytes at most.
+   * As {@link #read}, in slices of the table, each in a turn of the event loop of its own; when there are several searches,
+   * each turn runs one slice of one of them. Reads at most {@link MAX_ROWS_READ} rows and {@link MAX_BYTES_READ} bytes.
    */
   async #search(
     shape: Shape,
@@ -146,7 +149,7 @@ export class TaskList {
     return (this.#turn = this.#turn.then(() => nextTurn()));
   }
 
-  /** How far a slice goes that begins after one row; without `last` to the end of the table. */
+  /** The end of the slice after one row; without `last` the slice goes to the end of the table. */
   #slice(
     most: number,
     shape: Shape,
@@ -195,19 +198,19 @@ export class TaskList {
   }
 }
 
-/** What a page shows: it is full in number or in bytes. */
+/** A page being filled: it is full by number or by bytes. */
 class Page {
   readonly rows: TaskRow[] = [];
   #bytes = 0;
 
   constructor(private readonly limit: number) {}
 
-  /** How many more rows it takes at most. */
+  /** How many more rows it can take. */
   get room(): number {
     return this.#bytes > MAX_PAGE_BYTES ? 0 : this.limit - this.rows.length;
   }
 
-  /** Takes rows while there is room; leaving the loop ends the statement. @returns true when some were left */
+  /** Takes rows while there is room; leaving the loop ends the statement. @returns true when some were left over */
   take(rows: Iterable<TaskRow>): boolean {
     for (const row of rows) {
       if (this.room === 0) return true;
@@ -218,7 +221,7 @@ class Page {
   }
 }
 
-/** Enters through the condition that usually leaves fewest rows; the others filter what it yields. */
+/** Reads through the condition that usually leaves the fewest rows; the others filter those. */
 function shapeOf(query: ListQuery): Shape {
   const { session_id, tenant } = query;
   const statuses = [...new Set(query.status ?? [])].sort();
@@ -265,7 +268,7 @@ const oneOf = (column: string, values: unknown[]): Condition => ({
   values: [JSON.stringify(values)],
 });
 
-/** After one row and up to another, in that order. */
+/** Rows after `after` and up to `last`, in that order. */
 function rangeOf(order: ListQuery['order'], after: number | undefined, last?: number): Condition[] {
   const [beyond, within] = order === 'newest' ? ['<', '>='] : ['>', '<='];
   return [
