@@ -5,13 +5,13 @@ import type { TaskRequest } from '../task/request.js';
 import type { Usage } from '../task/view.js';
 
 /**
- * One launch of a task. It is committed before any place hears of it; its id is given out once, and begins at most once,
- * wherever it runs.
+ * One attempt to run a task. It is committed before any place hears of it. Its id is given out once, and it begins at most
+ * once, wherever it runs.
  */
 export interface Attempt {
   readonly task_id: string;
   readonly launch_id: number;
-  /** Nobody can guess it: what carries it belongs to this attempt. */
+  /** Random: a process that carries it belongs to this attempt. */
   readonly launch_token: string;
   /** Name of the {@link Place} that it was given to. */
   readonly incarnation: string;
@@ -19,45 +19,48 @@ export interface Attempt {
   readonly plan: ExecutionPlan | null;
 }
 
-/** An attempt that an earlier daemon has launched, or was about to. */
+/** An attempt that an earlier daemon has launched, or was about to launch. */
 export interface AdoptedAttempt extends Attempt {
-  /** Its process, where its start was told. */
+  /** Its process, if its start was written down. */
   readonly started: ProcessFacts | undefined;
-  /** That it is to be killed, where that was asked for. */
+  /** How to kill it, if a kill was requested. */
   readonly kill: KillOrder | undefined;
 }
 
 export type ProcessFacts = Pick<Running, 'pid' | 'start_ticks'>;
 
-/** Signal number and milliseconds from it to KILL; absent values are the attempt's own. */
+/** The signal, and the milliseconds from it to SIGKILL; absent values are the attempt's own. */
 export interface KillOrder {
   signal?: number | undefined;
   grace_ms?: number | undefined;
 }
 
-/** Where an attempt can be given to. */
+/** Something that attempts can be given to, such as a supervisor. */
 export interface Place {
   readonly incarnation: string;
-  /** Of the process that answers for it. */
+  /** The process that is responsible for the attempts of this place. */
   readonly pid: number;
 }
 
 export type LiveUsage = Pick<Usage, 'cpu_percent' | 'memory_bytes' | 'processes'>;
 
 /**
- * What the runtime is told of attempts. Each may be told more than once, in any order, and late: a start after the end, an
- * end while one that was told before is still being written down. What is told of an attempt after `refused` does not
- * count, and of several ends the first that was told does.
+ * What the executor tells the runtime about attempts. Each event may come more than once, in any order, and late: a start
+ * after the end, or an end while an earlier one is still being written down. After `refused` nothing else about that attempt
+ * counts, and of several ends the first counts.
  */
 export interface ExecutorEvents {
-  /** Its process runs; not told where its end is known by then, which tells the start. @param recovered it was adopted, and this is the first that is heard of it */
+  /**
+   * Its process runs. Not told when its end is known already, which includes the start. @param recovered it was adopted, and
+   * this is the first news of it
+   */
   started: (attempt: Attempt, running: Running, recovered: boolean) => void;
   /** Its wall time has passed, and it is being ended. @param atMs Unix time in milliseconds */
   timedOut: (attempt: Attempt, atMs: number) => void;
   /**
-   * How it ended, or that it could not be begun.
-   * @returns true once that is written down; else it is told again, by a later daemon, also where its place is dead by then.
-   * Never rejects
+   * How it ended, or that it could not begin.
+   * @returns true once that is written down; otherwise it is told again, by a later daemon, even if its place is dead by
+   *   then. Never rejects
    */
   ended: (attempt: Attempt, outcome: Outcome) => Promise<boolean>;
   /**
@@ -67,12 +70,12 @@ export interface ExecutorEvents {
    */
   refused: (attempt: Attempt, reason: string, again: boolean) => void;
   /**
-   * It may have begun, and nobody saw its end; what could be found of it was killed.
-   * @param running its process, where its start is known
+   * It may have begun, and nobody saw its end; everything of it that was found has been killed.
+   * @param running its process, if its start is known
    * @returns as for {@link ended}
    */
   lost: (attempt: Attempt, running: Running | undefined) => Promise<boolean>;
-  /** There is a place that attempts can be given to. */
+  /** There is a place to give attempts to. */
   ready: () => void;
 }
 
@@ -86,13 +89,13 @@ export interface ExecutorEvents {
  * of what ended years ago, also where the place is long gone.
  */
 export interface Executor {
-  /** Where the next attempt is to be given to; undefined while there is none. */
+  /** The place for the next attempt; undefined while there is none. */
   readonly place: Place | undefined;
-  /** There are attempts to be made: to be called while there is no place. */
+  /** To be called when there are tasks to start and there is no place. */
   wanted: () => void;
   /**
-   * Takes over what earlier daemons have launched, and finds or makes a place. Resolves once all that can be known of those
-   * attempts at once was told; what is held up goes on afterwards.
+   * Takes over what earlier daemons have launched, and finds or makes a place. Resolves once it has told what can be known
+   * at once about those attempts; the rest is told later.
    */
   start: (adopted: readonly AdoptedAttempt[]) => Promise<void>;
   /**
@@ -101,17 +104,20 @@ export interface Executor {
    * `refused`. A place that is gone without anybody's knowledge refuses it later
    */
   launch: (attempt: Attempt) => boolean;
-  /** Kills an attempt that is held, as soon as its place can be told. Of several orders the first counts; a shorter grace shortens. */
+  /**
+   * Kills an attempt that is held, as soon as its place can be reached. Only the first order counts; a later one can only
+   * shorten the grace.
+   */
   kill: (launchId: number, order: KillOrder) => void;
-  /** True while the place of this attempt hears at once what it is told. */
+  /** True while the place of this attempt is connected and receives what it is sent at once. */
   hears: (launchId: number) => boolean;
-  /** What its processes use now; undefined for one that is not held, or is not known to run. @param runsForMs how long it has run */
+  /** What its processes use now; undefined when it is not held, or not known to run. @param runsForMs how long it has run */
   usage: (launchId: number, runsForMs: number) => Promise<LiveUsage | undefined>;
-  /** Lets go of everything; attempts go on. @param drain also let places end that have nothing left */
+  /** Disconnects from all places; attempts go on. @param drain also lets places end once they have no attempts left */
   close: (drain: boolean) => Promise<void>;
 }
 
-/** The attempt of a task that is committed as running; undefined for one that has none, or one of the older runtime. */
+/** The attempt of a task that is committed as running; undefined when it has none, or is one of the older runtime. */
 export function attemptOf({ task_id, attempt, request, plan }: RunningTask): Attempt | undefined {
   if (attempt.launch_id === null) return undefined;
   const { launch_id, launch_token, incarnation } = attempt;
@@ -119,8 +125,8 @@ export function attemptOf({ task_id, attempt, request, plan }: RunningTask): Att
 }
 
 /**
- * Two orders to kill the same attempt as one: the signal of the first, the shorter grace.
- * @param ownGraceMs the attempt's own, which counts where an order says nothing
+ * Combines two orders to kill the same attempt: the signal of the first, the shorter grace.
+ * @param ownGraceMs the attempt's own, used where an order does not say
  */
 export function bothOrders(first: KillOrder | undefined, next: KillOrder, ownGraceMs: number): KillOrder {
   if (first === undefined) return next;

@@ -9,23 +9,23 @@ import { GC_IDS_MAX, type GcRequest } from '../task/gc.js';
 import type { GcReport } from '../task/runtime-view.js';
 import { requireDatabase } from './readable.js';
 
-/** How long the data directory is held at a time, in milliseconds: a daemon that starts meanwhile waits for it. */
+/** How long the data directory is locked at a time, in milliseconds: a daemon that starts meanwhile waits for it. */
 const SLICE_MS = 500;
-/** How long it is waited for, in milliseconds: another collection may be at work, or a daemon may be starting. */
+/** How long to wait for the lock, in milliseconds: another collection may be running, or a daemon starting. */
 const PATIENCE_MS = 60_000;
-/** What is kept where no daemon has ever said what to keep: the default of its flag. */
+/** The policy when no daemon has left one: the default of its flag. */
 const DEFAULT_POLICY: RetentionPolicy = { maxAgeMs: 604_800_000, maxTasks: undefined, maxBytes: undefined };
 
 type Log = RemovalParts['log'];
 
-/** Either what was done here, or the address of the daemon that holds the data directory and must be asked instead. */
+/** Either the result of a collection, or the address of the daemon that holds the data directory and must be asked instead. */
 export type OfflineGc = { report: GcReport } | { daemon: string };
 
 /**
- * Collects garbage in a data directory that no daemon holds, by what its last daemon kept to. Works in slices and lets go
- * of the directory between them, so that two of these and a daemon that starts come to no harm and wait but a moment.
- * Files are deleted while nothing is held.
- * @throws ExecgoError when there is no database, it needs another version, or somebody else holds it for too long
+ * Collects garbage in a data directory that no daemon holds, by the policy that its last daemon left. Works in short slices
+ * and unlocks the directory between them, so that a second collection or a daemon that starts waits only for a moment. Files
+ * are deleted while it is unlocked.
+ * @throws ExecgoError when there is no database, it needs another version, or another process holds the lock for too long
  */
 export async function collectOffline(dataDir: string, request: GcRequest, log: Log): Promise<OfflineGc> {
   requireDatabase(dataDir);
@@ -39,7 +39,7 @@ export async function collectOffline(dataDir: string, request: GcRequest, log: L
   }
 }
 
-/** Only reads, so that it needs to hold nothing. */
+/** A dry run: it only reads, so it needs no lock. */
 async function look(dataDir: string, request: GcRequest, files: FileThread, log: Log): Promise<OfflineGc> {
   const daemon = servingDaemon(dataDir);
   if (daemon !== undefined) return { daemon: daemon.listen_addr };

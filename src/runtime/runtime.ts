@@ -23,7 +23,7 @@ import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake } from './lifecycle/submit.js';
 import { eventView, taskSummary } from './views/task-view.js';
 
-/** The views that say what this daemon is, and not what a task is. */
+/** Views of the daemon, as opposed to views of a task. */
 export interface RuntimeViews {
   info: () => RuntimeInfo;
   capabilities: () => Capabilities;
@@ -32,7 +32,7 @@ export interface RuntimeViews {
   metrics: () => Promise<string>;
 }
 
-/** The runtime as the API sees it: each use case in its own file, wired to one {@link Core}. */
+/** The runtime as the API sees it: each use case in its own file, all with the same {@link Core}. */
 export class Runtime implements Service {
   constructor(
     private readonly core: Core,
@@ -87,7 +87,7 @@ export class Runtime implements Service {
     const { store } = this.core;
     const there = store.events(afterSeq, limit);
     if (there.length > 0 || waitMs === 0) return there.map(eventView);
-    // The events up to the last one may have gone with their tasks: only a newer one is worth an answer.
+    // The events up to the last one may have been deleted with their tasks: only a newer one ends the wait.
     await waitForSeq(this.core, Math.max(afterSeq, store.lastSeq()), waitMs, signal);
     return store.events(afterSeq, limit).map(eventView);
   }

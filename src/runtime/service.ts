@@ -13,7 +13,7 @@ export interface KillOptions {
   owner?: string | undefined;
   /** First signal; TERM by default. */
   signal?: number | undefined;
-  /** From the first signal to KILL; the daemon's own by default. */
+  /** From the first signal to KILL; by default that of the daemon. */
   grace_ms?: number | undefined;
   /** Answer when the task is terminal, or after this long. 0 answers at once. */
   wait_ms?: number | undefined;
@@ -23,14 +23,14 @@ export interface KillOptions {
 export interface OutputWatch {
   /**
    * Resolves when the stream may have bytes past `offset`, when the task is terminal or deleted, and when the follower is
-   * gone; one caller at a time, who reads on with {@link Service.outputRange}.
+   * gone. For one caller at a time, which then reads with {@link Service.outputRange}.
    */
   growth(offset: number): Promise<void>;
   close(): void;
 }
 
 /**
- * What the daemon does for a client: the one interface that `api` sees. Every method that takes a task id throws
+ * What the daemon does for a client: the only interface that `api` knows. Every method that takes a task id throws
  * `not_found` for an unknown one; methods that take a body throw `invalid_input`.
  */
 export interface Service {
@@ -42,7 +42,7 @@ export interface Service {
   submitBatch(body: unknown): Promise<BatchItem[]>;
   /** The status object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
   status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
-  /** The submit body as it was sent; of a task that an earlier version accepted, as that accepted it. */
+  /** The submit body as it was sent; for a task of an earlier version, as that version accepted it. */
   request(taskId: string): EncodedJson;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
   /** A page of tasks; a search may take many turns of the event loop. Rejects when `signal` aborts. */
@@ -61,7 +61,7 @@ export interface Service {
   ): Promise<HeadTailBytes>;
   /** Bytes as a JSON string, quotes included, with U+FFFD for what is not UTF-8; long ones away from the event loop. */
   encodeText(bytes: Buffer): Promise<Buffer>;
-  /** @param signal aborts once nobody follows any more */
+  /** @param signal aborts when nobody follows any more */
   watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch;
   /** How a task is, in as few words as there are. */
   ending(taskId: string): TaskEnd;

@@ -12,7 +12,7 @@ type Tasks = Pick<Core, 'live' | 'store'>;
 type StatusCore = Tasks & Pick<Core, 'executor' | 'inlineTexts' | 'settings' | 'now' | 'steady'>;
 
 /**
- * The task as it is, live or from history.
+ * The record of a task, live or from history.
  * @throws ExecgoError `not_found`
  */
 export function taskRecord(core: Tasks, taskId: string): TaskRecord {
@@ -21,10 +21,10 @@ export function taskRecord(core: Tasks, taskId: string): TaskRecord {
   return record;
 }
 
-/** The status object, as bytes. */
+/** The status object, encoded. */
 export async function taskStatus(core: StatusCore, taskId: string): Promise<EncodedJson> {
   const record = taskRecord(core, taskId);
-  // A kill whose row could not be written yet is on its way all the same.
+  // A kill that could not be written down yet is carried out all the same.
   const before =
     core.live.get(taskId)?.kill === undefined ? record : { ...record, kill_requested_at_ms: core.now() };
   const liveUsage = await readUsage(core, before);
@@ -35,7 +35,7 @@ export async function taskStatus(core: StatusCore, taskId: string): Promise<Enco
   });
 }
 
-/** The present as the clock that dated the start would tell it had nobody set it: a duration goes on evenly. */
+/** The present time by the clock that dated the start, as if that had not been set since, so that a duration grows evenly. */
 function present(core: StatusCore, { task_id }: TaskRecord): number {
   const phase = core.live.get(task_id)?.phase;
   if (phase?.name !== 'started' || phase.record.process === undefined) return core.now();

@@ -6,11 +6,11 @@ import { LIMIT_CAPABILITIES, type LimitCapability } from './limits/limits.js';
 export interface CapabilitiesViewOptions {
   runtimeId: string;
   capacity: Resources;
-  /** What the operator set against what was detected, e.g. `cgroup: disabled`. */
+  /** Capabilities that the operator switched off or set, e.g. `cgroup: disabled`. */
   overrides: Record<string, string>;
 }
 
-/** What holds on every host. */
+/** What is true on every host. */
 const STABLE_SEMANTICS = [
   'submit',
   'status',

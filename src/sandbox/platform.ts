@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Platform } from '../task/runtime-view.js';
 
-/** Names of the older runtime, which clients compare with. */
+/** The names of the older runtime, with which clients compare. */
 const OS_NAMES: Partial<Record<string, string>> = { darwin: 'macos', win32: 'windows' };
 const ARCH_NAMES: Partial<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64', ia32: 'x86' };
 
-/** What this process runs on. */
+/** The system that this process runs on. */
 export function readPlatform(env: NodeJS.ProcessEnv = process.env): Platform {
   const kubernetes = env.KUBERNETES_SERVICE_HOST !== undefined;
   return {

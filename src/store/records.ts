@@ -25,11 +25,11 @@ export interface TaskFacts {
    * event has a negative one, older ones lower.
    */
   submit_seq: number;
-  /** As accepted; for a row of the older runtime rebuilt from the columns that runtime wrote. */
+  /** As accepted; for a row of the older runtime made from the columns that it has. */
   request: TaskRequest;
-  /** Set for a row of the older runtime whose `request` is not what was asked for, which our rules do not allow: why. */
+  /** Why the `request` of a row of the older runtime is not what was asked for: our rules do not allow that. */
   request_problem?: string | undefined;
-  /** What of the row holds something that it cannot be, and is empty here; absent where nothing does. */
+  /** Names of values in the row that could not be read, and are empty here; absent when there are none. */
   unreadable?: string[] | undefined;
   plan: ExecutionPlan | null;
   /** The share of the ledger it asks for. */
@@ -124,18 +124,18 @@ export interface Changed<T extends TaskRecord> {
   events: TaskEvent[];
 }
 
-/** What tells one request from another under the same idempotency key. */
+/** The hash that tells requests with the same idempotency key apart. */
 export interface RequestHash {
-  /** Written down with the key. */
+  /** Stored with the key. */
   sent: string;
-  /** What a version before wrote down for the same request. */
+  /** The hash that an earlier version stored for the same request. */
   older: () => string;
 }
 
 export interface NewTask {
   task_id: string;
   request: TaskRequest;
-  /** {@link request} as JSON: the row's truth, read back as it is. */
+  /** {@link request} as JSON, from which it is read again. */
   request_json: string;
   /** What the client sent, as JSON. */
   sent_json: string;
@@ -148,7 +148,7 @@ export interface NewTask {
   events: NewEvent[];
 }
 
-/** `inserted: false` is the replay of an idempotency key: `task_id` is the first answer's. */
+/** `inserted: false` is a replay of an idempotency key: `task_id` is that of the first answer. */
 export type InsertResult = ({ inserted: true } & Changed<WaitingTask>) | { inserted: false; task_id: string };
 
 /** One attempt to run a task. */
@@ -175,7 +175,7 @@ export interface Start {
 export type TaskEnd = Verdict & {
   finished_at_ms: number;
   duration_ms: number;
-  /** For a start that was never told. */
+  /** For a start that was not recorded before. */
   started_at_ms?: number | undefined;
   pid?: number | undefined;
   exit_code?: number | undefined;
@@ -189,7 +189,10 @@ export type TaskEnd = Verdict & {
   events: NewEvent[];
 };
 
-/** A supervisor process that may still hold tasks. With its boot id and start time it is never mistaken for another. */
+/**
+ * A supervisor process that may still hold attempts. With its boot id and start time it is never mistaken for another
+ * process.
+ */
 export interface SupervisorRecord {
   incarnation: string;
   pid: number;
@@ -200,6 +203,8 @@ export interface SupervisorRecord {
 
 export interface TaskListPage {
   records: TaskRecord[];
-  /** Absent on the last page. A page may be short or empty and still have one: what is read for a page is bounded. */
+  /**
+   * Absent on the last page. A page may be short or empty and still have one, because the rows read for a page are limited.
+   */
   next_cursor?: string | undefined;
 }

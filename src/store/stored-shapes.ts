@@ -6,8 +6,8 @@ import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
 import { isPlainObject } from '../task/plain-object.js';
 
 /**
- * What JSON out of the database must have for the rest of the program to take it for what it should be. Each looks no further
- * than others do: whole requests are validated when they come, and that is too dear for every row of a list.
+ * Checks of JSON from the database before the rest of the program relies on its type. They check only what others use: full
+ * validation would be too slow for every row of a list.
  */
 
 const isText = (value: unknown): value is string => typeof value === 'string';

@@ -1,7 +1,7 @@
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** The settings in force. */
+/** Answers the settings in force. */
 export const config: Route = {
   method: 'get',
   path: '/api/v1/runtime/config',

@@ -20,7 +20,7 @@ const query = z.object({
   wait_ms: waitMs,
 });
 
-/** Answers what happens to all tasks: a page of it, or as it comes. */
+/** Answers the events of all tasks: one page, or a stream of them as they happen. */
 export const events: Route = {
   method: 'get',
   path: '/api/v1/events',

@@ -28,7 +28,7 @@ const body = z.object({
   dry_run: z.boolean('must be true or false').nullish().describe(DRY_RUN),
 });
 
-/** Collects garbage now. The same settings are taken from a JSON body or from the query; the query wins. */
+/** Collects garbage now. The options may be in a JSON body or in the query; the query wins. */
 export const gc: Route = {
   method: 'post',
   path: '/api/v1/gc',
@@ -64,7 +64,7 @@ async function requestOf(ctx: ApiContext, req: Request, res: Response): Promise<
   };
 }
 
-/** Cron jobs often post nothing at all, and then no content type either. */
+/** Cron jobs often post without a body, and then without a content type. */
 function hasBody({ headers }: Request): boolean {
   return (
     headers['transfer-encoding'] !== undefined ||

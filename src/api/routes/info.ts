@@ -1,7 +1,7 @@
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** Who this daemon is. */
+/** Answers the name, version and process of this daemon. */
 export const info: Route = {
   method: 'get',
   path: '/api/v1/runtime/info',

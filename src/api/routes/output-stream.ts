@@ -20,7 +20,7 @@ const query = z.object({
   encoding: oneOf(['utf8', 'base64'], 'Text, or the exact bytes.').default('utf8'),
 });
 
-/** Answers a task's output as it comes, until its end. */
+/** Streams a task's output as it is written, until the task ends. */
 export const outputStream: Route = {
   method: 'get',
   path: '/api/v1/tasks/:id/output/stream',
@@ -43,7 +43,8 @@ export const outputStream: Route = {
     const { stream, offset, encoding } = parseQuery(query, req);
     const streams: OutputStream[] = stream === 'both' ? ['stdout', 'stderr'] : [stream];
     const offsets = lastOffsets(req) ?? { stdout: offset, stderr: offset };
-    // An unknown task is refused while an answer can still be a refusal.
+    // Errors such as an unknown task must be found before the answer begins: after that they cannot be told by a status
+    // code.
     for (const name of streams) await ctx.service.outputRange(taskId, name, offsets[name], 1);
     const sse = openSse(res, ctx.heartbeatMs);
     if (sse === undefined) return;
@@ -67,7 +68,7 @@ interface Pump {
   sse: SseStream;
   taskId: string;
   encoding: Encoding;
-  /** Where each stream goes on; what an event's id says. */
+  /** Where to go on in each stream; the ids of events are made of it. */
   offsets: Offsets;
   signal: AbortSignal;
 }
@@ -85,7 +86,7 @@ async function follow(pump: Pump, stream: OutputStream): Promise<void> {
   }
 }
 
-/** @param grown resolves when there is more to read */
+/** @param grown resolves when there is more output */
 async function sendAll(
   { ctx, sse, taskId, encoding, offsets, signal }: Pump,
   stream: OutputStream,
@@ -125,7 +126,7 @@ function lastOffsets(req: Request): Offsets | undefined {
   return { stdout, stderr };
 }
 
-/** The answer has begun, so that its status cannot tell any more. */
+/** The answer has begun, so its status code cannot tell the error any more. */
 async function sendFailure(ctx: ApiContext, sse: SseStream, error: unknown): Promise<void> {
   const known = error instanceof ExecgoError;
   if (!known) ctx.log.error({ err: error }, 'output stream failed');

@@ -1,7 +1,7 @@
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** Capacity, and who holds how much of it. */
+/** Answers the capacity, and which task holds how much of it. */
 export const resources: Route = {
   method: 'get',
   path: '/api/v1/runtime/resources',

@@ -12,7 +12,7 @@ const query = z.object({
   ).default('false'),
 });
 
-/** Accepts a task, or says what would become of it. */
+/** Accepts a task; with `dry_run` only says what would become of it. */
 export const submit: Route = {
   method: 'post',
   path: '/api/v1/tasks',

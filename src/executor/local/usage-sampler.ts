@@ -4,12 +4,12 @@ import { startWorkerThread } from '../../binary/worker-thread.js';
 import type { Usage } from '../../task/view.js';
 import type { Figures } from './usage-worker.js';
 
-/** A sample younger than this is served again: many polls cost one reading. */
+/** A sample younger than this is used again, so that many polls cost one reading. */
 const FRESH_MS = 500;
 
 /**
- * How long a status waits for a new sample, in milliseconds: a worker that runs answers in 1 to 3. One that has to be started
- * takes 45; in a task's first second the next status will do, later the figures are expected and waited for.
+ * How long a status waits for a new sample, in milliseconds. A running worker answers in 1 to 3; starting one takes 45. In a
+ * task's first second a status does not wait for that; later it does, because the figures are expected then.
  */
 const WAIT_MS = 10;
 const LATER_WAIT_MS = 500;
@@ -28,9 +28,9 @@ interface Entry {
 }
 
 /**
- * Live CPU and memory of running tasks, over all their processes, read only when somebody asks. pidusage works in a
- * worker thread that is replaced now and then: it forgets to close the descriptor of a process that ends while it is
- * read, and the end of a worker closes what it left open.
+ * Live CPU and memory use of running tasks, summed over their processes, and read only when somebody asks. pidusage runs in
+ * a worker thread that is replaced now and then: it does not close the descriptor of a process that ends while it is read,
+ * but the end of a worker closes all it has opened.
  */
 export class UsageSampler {
   readonly #entries = new Map<string, Entry>();
@@ -43,7 +43,7 @@ export class UsageSampler {
   /**
    * @param pids lists the task's processes now
    * @param runsForMs how long the task has run
-   * @returns the newest sample; waits for one that is being taken, but not long
+   * @returns the newest sample; waits a short time for one that is being taken
    */
   async read(taskId: string, pids: () => number[], runsForMs: number): Promise<Sample> {
     const entry = this.#entries.get(taskId) ?? { sample: {}, taken_ms: -Infinity, pending: undefined };
@@ -64,7 +64,7 @@ export class UsageSampler {
     return entry.sample;
   }
 
-  /** Call when the task has ended. */
+  /** To be called when the task has ended. */
   forget(taskId: string): void {
     this.#entries.delete(taskId);
   }

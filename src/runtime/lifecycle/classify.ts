@@ -5,7 +5,7 @@ import { ExecgoError } from '../../task/errors.js';
 import type { ExecutionPlan } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
 
-/** Which of a kill request and a passed deadline was recorded first, if any. */
+/** Which came first, a kill request or a passed deadline, if any. */
 type FirstStop = 'timeout' | 'kill' | undefined;
 
 type Failed = Extract<Verdict, { status: 'failed' }>;
@@ -16,24 +16,24 @@ const failed = (cause: Failed['cause'], code: ErrorBody['code'], message: string
   error: { code, message },
 });
 
-/** The end of a task that was killed while it ran or was about to. */
+/** A task that was killed while its attempt ran or was about to. */
 export const CANCELLED: Verdict = {
   status: 'cancelled',
   cause: 'cancelled',
   error: { code: 'cancelled', message: 'task cancelled' },
 };
 
-/** The end of a task that was killed while it waited. */
+/** A task that was killed while it waited. */
 export const CANCELLED_WAITING: Verdict = {
   status: 'cancelled',
   cause: 'cancelled',
   error: { code: 'cancelled', message: 'task cancelled before execution' },
 };
 
-/** The end of a task whose end nobody saw. */
+/** A task whose end nobody saw. */
 export const LOST: Verdict = failed('lost', 'internal', 'recovery_lost');
 
-/** The end of a task that could not be launched. @param error why */
+/** A task whose attempt could not begin. @param error why */
 export function notLaunched(error: unknown): Verdict {
   const internal = {
     code: 'internal',
@@ -47,23 +47,23 @@ export function notLaunched(error: unknown): Verdict {
 }
 
 /**
- * The end of a task that waited longer than its `queue_timeout_ms`.
- * @param why it could not have started at all, in words
+ * A task that waited longer than its `queue_timeout_ms`.
+ * @param why in words, if it could never have started
  */
 export function queueTimeout({ limits }: TaskRequest, why: string | undefined): Verdict {
   const words = `task exceeded queue_timeout_ms: ${limits.queue_timeout_ms ?? 0} ms`;
   return failed('queue_timeout', 'timeout', why === undefined ? words : `${words}; ${why}`);
 }
 
-/** The end of a task that was accepted once and that this host, or these settings, cannot run as it asks. */
+/** A task that was accepted, but that this host, or the present settings, cannot run as it requests. */
 export function refusedPlan(error: ExecgoError): Verdict {
   const cause = error.code === 'unsupported_capability' ? 'sandbox' : 'launch';
   return { status: 'failed', cause, error: error.toBody() };
 }
 
 /**
- * The first recorded of timed out and cancelled; else the first that applies: could not launch, oom, cpu limit, exit 0,
- * exit ≠ 0, signal.
+ * Decides what an outcome means: timed out or cancelled if one was recorded (the first of them); otherwise the first that
+ * applies of: could not be launched, oom, cpu limit, exit 0, exit ≠ 0, signal.
  */
 export function classify(outcome: Outcome, firstStop: FirstStop, plan: ExecutionPlan | null): Verdict {
   if (firstStop === 'kill') return CANCELLED;
@@ -82,7 +82,7 @@ export function classify(outcome: Outcome, firstStop: FirstStop, plan: Execution
   return failed('signal', 'signal', `task terminated by signal ${outcome.signal ?? 'unknown'}`);
 }
 
-/** The words that clients know, then the limit and who set it. */
+/** The message that clients know, followed by the limit and who set it. */
 function wallTimeExceeded(plan: ExecutionPlan | null): string {
   const words = 'task exceeded wall_time_ms';
   if (plan === null) return words;

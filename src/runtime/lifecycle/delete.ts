@@ -10,11 +10,11 @@ import { taskRecord } from '../status.js';
 type DeletingCore = Pick<Core, 'live' | 'store' | 'files' | 'log' | 'settings'>;
 
 /**
- * Deletes a terminal task: its directory is renamed into `trash/`, then its row goes. Its files go afterwards, which nobody waits
- * for: a task decides how many there are, also of those that are removed before.
+ * Deletes a terminal task: its directory is renamed into `trash/`, then its row is deleted. The files are removed afterwards
+ * and not waited for, because the task decides how many there are.
  * @param owner value of `x-execgo-owner`
  * @throws ExecgoError `not_found`; `permission_denied` for another owner; `conflict` while it is not terminal, or when its
- * directory cannot be moved: it stays then
+ *   directory cannot be moved, in which case it stays
  */
 export async function deleteTask(
   core: DeletingCore,
@@ -36,7 +36,7 @@ export async function deleteTask(
   if (removed[0].trashed !== undefined) emptyOutSoon({ files, log }, [removed[0].trashed]);
 }
 
-/** What the task did to its directory is for a person to undo: an immutable file, a mount. */
+/** Something the task did to its directory has to be undone by a person: an immutable file, a mount. */
 function notRemoved(taskId: string, error: unknown): unknown {
   if (error instanceof ExecgoError || errnoOf(error) === undefined) return error;
   const reason = error instanceof Error ? error.message : String(error);

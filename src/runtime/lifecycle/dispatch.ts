@@ -16,9 +16,9 @@ import { mayPass, retry } from '../../store/retry.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
 
 /**
- * Gives launches that never began another supervisor, then starts every waiting task that the ledger has room for, in
- * the scheduler's order: claims its share, commits `running` with launch id and supervisor, and only then tells the
- * supervisor. Called whenever something ended, came or changed; nothing polls.
+ * First gives tasks whose attempt never began another one, then starts every waiting task that the ledger has room for, in
+ * the scheduler's order: reserves its share, commits `running` with attempt and place, and only then tells the executor.
+ * Called whenever a task ended, came or changed; nothing polls.
  */
 export function pump(core: Core): void {
   if (core.executor.place === undefined) {
@@ -64,7 +64,7 @@ function track(
     try {
       isServed = await launching;
     } finally {
-      // It may have been refused while it was told, and the next one be under way.
+      // It may have been refused meanwhile, and its next attempt is being started.
       if (task.underWay === underWay) task.underWay = undefined;
     }
     if (!isServed) unserved(core, task);
@@ -77,7 +77,7 @@ function track(
   });
 }
 
-/** Puts a task that is committed as `accepted` into the queue, or among those that this machine is not for. */
+/** Puts a task that is committed as `accepted` into the queue, or among those that demand another machine. */
 export function enqueue(core: Core, task: LiveTask): void {
   const { phase } = task;
   if (phase.name !== 'waiting') return;
@@ -104,7 +104,7 @@ export async function launchOf(task: LiveTask): Promise<void> {
   while (task.underWay?.what === 'launch') await task.underWay.settled;
 }
 
-/** Ends a task that waited too long; one whose dispatch is under way has made it. */
+/** Ends a task that has waited too long, unless it is being started already. */
 async function expire(core: Core, task: LiveTask): Promise<void> {
   await launchOf(task);
   if (task.record.status !== 'accepted' || task.ending !== undefined) return;
@@ -126,7 +126,7 @@ function giveBack(core: Core, task: LiveTask): void {
   pump(core);
 }
 
-/** Gives a launch that never began another one, as soon as there is a supervisor that takes it. */
+/** Gives a task whose attempt never began another one, as soon as there is a place for it. */
 export function launchAgain(core: Core, task: LiveTask): void {
   core.unlaunched.add(task);
   pump(core);
@@ -200,14 +200,14 @@ async function dispatch(core: Core, task: LiveTask): Promise<boolean> {
 }
 
 /**
- * Commits a new launch of a task whose old one never began, by a plan of this start; ends the task instead if its kill was
- * asked for.
+ * Commits a new attempt for a task whose last one never began, with a plan for this daemon and host; ends the task instead
+ * if a kill was requested.
  */
 async function relaunch(core: Core, task: LiveTask): Promise<boolean> {
   const { record } = task;
   if (record.status !== 'running' || task.ending !== undefined) return true;
   if (task.kill !== undefined) {
-    // Not waited for: while the disk is full it takes long, and whoever kills waits for this dispatch.
+    // Not awaited: while the disk is full it takes long, and a kill waits for this dispatch.
     void completeWithout(core, task, CANCELLED);
     return true;
   }
@@ -236,7 +236,10 @@ async function relaunch(core: Core, task: LiveTask): Promise<boolean> {
   return true;
 }
 
-/** The plan to launch by, where an earlier start left another; 'refused' when the task has failed for want of one. */
+/**
+ * The plan to start by, if the one an earlier daemon made does not hold any more; 'refused' when there is none and the task
+ * has failed.
+ */
 function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused' {
   try {
     return planAnew(core, task.record);
@@ -247,7 +250,9 @@ function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused'
   }
 }
 
-/** Gives the place what is committed now. One that has gone meanwhile was settled without this attempt. */
+/**
+ * Gives the committed attempt to its place. If the place is gone, it did not know of this attempt, which gets another place.
+ */
 export function tell(core: Core, task: LiveTask): void {
   const attempt = task.record.status === 'running' ? attemptOf(task.record) : undefined;
   if (attempt !== undefined && !core.executor.launch(attempt)) launchAgain(core, task);

@@ -7,12 +7,15 @@ import type { LiveTask } from '../live-tasks.js';
 type Start = Pick<Running, 'pid' | 'start_ticks' | 'started_at_ms'>;
 
 /**
- * For how long a start waits for another write that it can share a transaction with, in milliseconds: 3,500 short tasks
- * take 670 commits then, and 717 without.
+ * How long a start waits for another write to share its transaction, in milliseconds: 3,500 short tasks take 670 commits
+ * with it, and 717 without.
  */
 const START_WAITS_MS = 5;
 
-/** What the store writes when a launch's process runs: the leader of a new session leads its process group too. */
+/**
+ * What the store writes when an attempt's process runs. The process is the leader of a new session, so its pid is that of
+ * its process group too.
+ */
 export function startedEvent(start: Start): Start & { pgid: number; events: NewEvent[] } {
   const { pid, start_ticks, started_at_ms } = start;
   return {
@@ -27,7 +30,7 @@ export function startedEvent(start: Start): Start & { pgid: number; events: NewE
 /** What writes down and tells. */
 type RecordingCore = Pick<Core, 'store' | 'live' | 'announcer'>;
 
-/** Commits that the task's process runs; told again after a reconnect, it does nothing. */
+/** Commits that the task's process runs; does nothing when that is told again after a reconnect. */
 export async function recordStarted(core: RecordingCore, task: LiveTask, running: Running): Promise<void> {
   if (task.phase.name === 'started' || task.ending !== undefined) return;
   const { events, ...start } = startedEvent(running);
@@ -46,8 +49,8 @@ export async function recordStarted(core: RecordingCore, task: LiveTask, running
 }
 
 /**
- * True once the kill is in the task's history: by that it was killed before it started, and no start comes after it. To
- * be called in the transaction that writes the start.
+ * True once the kill is in the task's history, which says that it was killed before it started: no start may follow. To be
+ * called in the transaction that writes the start.
  */
 export function killIsRecorded(core: Pick<Core, 'store'>, { record, kill }: LiveTask): boolean {
   return kill !== undefined && core.store.task(record.task_id)?.kill_requested_at_ms !== undefined;
@@ -58,7 +61,7 @@ export function timeoutEvent(atMs: number): NewEvent {
   return { event_type: 'timeout_triggered', timestamp_ms: atMs };
 }
 
-/** Commits that the wall time passed, unless a kill was first. */
+/** Commits that the wall time has passed, unless a kill was first. */
 export async function recordTimeout(
   core: RecordingCore,
   task: LiveTask,
@@ -69,7 +72,7 @@ export async function recordTimeout(
   if (task.stop?.first !== 'timeout' || task.at(launchId)?.timed_out !== false || task.ending !== undefined)
     return;
   crashPoint('before_timeout_commit');
-  // Behind the start, which may still wait for a transaction.
+  // `writeAlong`, so that it comes after the start, which may still be waiting for a transaction.
   const written = await core.store.commits.writeAlong(() => {
     const record = task.at(launchId);
     return record && core.store.markTimeout(record, atMs, [timeoutEvent(atMs)]);

@@ -30,12 +30,12 @@ export function newIntake(newId: () => string): Intake {
   return { newId, inserting: new Set(), claiming: new Map() };
 }
 
-/** A task on its way in. */
+/** A task that is being submitted. */
 interface Submission {
   request: TaskRequest;
-  /** The body that it was read from. */
+  /** The body as it was sent. */
   sent: unknown;
-  /** With an idempotency key only. */
+  /** Only with an idempotency key. */
   hash?: RequestHash;
 }
 
@@ -43,8 +43,8 @@ interface Submission {
 const BATCH_MAX = 1000;
 
 /**
- * Accepts a task: validate → plan → capacity → tenant quota → queue length → write. A request that is refused at any
- * step leaves nothing behind. The answer is given once the row is durable, and the task can be read then.
+ * Accepts a task: validate → plan → capacity → tenant quota → queue length → write. A request that is refused at any step
+ * leaves nothing behind. Returns once the row is durable and the task can be read.
  * @throws ExecgoError with the code of the step that refused
  */
 export async function submit(core: Core, intake: Intake, body: unknown): Promise<SubmitAnswer> {
@@ -76,8 +76,8 @@ export function dryRun(core: Core, body: unknown): PlannedTask {
 }
 
 /**
- * Accepts many: they share transactions and their fsyncs, and each has an answer, in order. An item that is refused
- * hurts no other. Large batches take several turns of the event loop, so that nobody else waits for all of it.
+ * Accepts many tasks, which share transactions and their fsyncs; each has an answer, in order. A refused item does not
+ * affect others. A large batch takes several turns of the event loop, so that other requests need not wait for all of it.
  * @throws ExecgoError `invalid_input` when the body is not `{tasks: [...]}` with 1 to 1,000 items
  */
 export async function submitBatch(core: Core, intake: Intake, body: unknown): Promise<BatchItem[]> {
@@ -105,8 +105,8 @@ function refused(core: Core, item: unknown, error: unknown): BatchItem {
 }
 
 /**
- * A replay is answered before anything is checked: what was accepted once is not refused because it is busy now. While
- * the first use of a key is still being written nobody knows whether there will be something to replay: it is waited for.
+ * A replay is answered before anything is checked: a task that was accepted once is not refused because the daemon is busy
+ * now. While the first use of a key is being written, a second one waits for it.
  */
 async function acceptOnce(
   core: Core,
@@ -130,8 +130,8 @@ async function acceptOnce(
 }
 
 /**
- * @returns false for a task that waits for a daemon that meets its demands
- * @throws ExecgoError `unsupported_capability` when this one does not, and nothing would ever end the wait
+ * @returns false for a task that has to wait for a daemon on a machine that meets its demands
+ * @throws ExecgoError `unsupported_capability` when this machine does not meet them, and nothing would ever end the wait
  */
 function checkDemands(core: Core, request: TaskRequest): boolean {
   const unmet = unmetDemand(request, core.settings.machine);
@@ -170,7 +170,7 @@ async function accept(core: Core, intake: Intake, submission: Submission): Promi
       'unavailable',
       'the daemon is stopping and accepts no tasks; submit again in a moment',
     );
-  // Those that this machine is not for have a bound of their own, so that they keep nobody else out.
+  // Tasks that demand another machine have a limit of their own, so that they keep nobody else out.
   const ahead = isMatched ? core.waiting.size : core.unmatched.size;
   if (ahead + intake.inserting.size >= core.settings.maxQueuedTasks)
     throw new ExecgoError('resource_limit_exceeded', 'queue is full');

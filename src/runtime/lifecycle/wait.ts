@@ -2,7 +2,7 @@ import type { Core } from '../core.js';
 
 /**
  * Waits until `until` resolves, but no longer than `waitMs`.
- * @param until gets a signal that aborts when the time is up or `signal` does
+ * @param until gets a signal that aborts when the time has passed or `signal` aborts
  * @throws when `signal` aborts; what `until` rejects with for other reasons
  */
 export async function waitAtMost(

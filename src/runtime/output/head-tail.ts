@@ -9,13 +9,13 @@ export type HeadTailRead = Omit<HeadTailBytes, 'stream'>;
 const NEWLINE = 0x0a;
 /** Lines are counted in pieces of this many bytes, so that other requests get their turn. */
 const COUNT_STEP = 262_144;
-/** Lines between head and tail are counted in at most this many bytes; counting takes about 1 ms per MiB. */
+/** At most this many bytes between head and tail are read to count lines, which takes about 1 ms per MiB. */
 const COUNT_BYTES = 67_108_864;
 
 /**
- * The first and the last of a stream. All of it stands in `head` when it has at most `maxBytes` and `maxLines`; else head
- * and tail get half of both each (the head the odd one), whole lines where lines decide, whole characters where
- * bytes do. A line of which a part was omitted counts as omitted.
+ * The first and the last part of a stream. All of it is in `head` when it has at most `maxBytes` and `maxLines`; otherwise
+ * head and tail get half of both (the head the odd one), cut between lines when `maxLines` decides, and between characters
+ * when `maxBytes` does. A line of which a part was omitted counts as omitted.
  */
 export function readHeadTail(
   source: OutputSource,
@@ -111,7 +111,7 @@ interface Count {
   endsInLine: boolean;
 }
 
-/** Undefined when some of the bytes are gone, or when there are too many. */
+/** Undefined when some of the bytes were not kept, or when there are too many. */
 async function countBetween(s: OutputSnapshot, from: number, to: number): Promise<Count | undefined> {
   const gone = s.omitted > 0 && from < s.tailFrom && to > s.kept;
   if (gone || to - from > COUNT_BYTES) return undefined;

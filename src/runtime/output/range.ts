@@ -6,8 +6,8 @@ import type { OutputSource } from './source.js';
 export type RangeRead = Omit<OutputBytes, 'stream'>;
 
 /**
- * Reads up to `limit` bytes from `offset`. An offset among the bytes that are gone jumps to the next one that is there,
- * and `offset` of the answer says so; an offset past the end is answered with nothing.
+ * Reads up to `limit` bytes from `offset`. If those bytes were not kept, it continues at the next ones that were, and
+ * `offset` of the answer says so. For an offset past the end the answer is empty.
  */
 export function readRange(source: OutputSource, offset: number, limit: number): Promise<RangeRead> {
   return withSnapshot(source, async (s) => {

@@ -6,7 +6,7 @@ import type { OutputSource } from './source.js';
 import type { OutputStream } from '../../task/output.js';
 import type { EncodedOutput } from '../views/task-view.js';
 
-/** Where a stream of a task is. @param totalBytes what the task wrote, once that is final */
+/** Finds a stream of a task. @param totalBytes what the task wrote in all, once that is final */
 export function outputSource(
   dataDir: string,
   record: TaskRecord,
@@ -58,12 +58,12 @@ export async function readOutput(
   };
 }
 
-/** Absent where there is nothing to tell. */
+/** Undefined for 0, so that the field is left out. */
 function positive(count: number): number | undefined {
   return count > 0 ? count : undefined;
 }
 
-/** What the supervisor could not keep of what was written, in words. */
+/** In words, which output the supervisor could not keep. */
 export function notKept(outcome: Outcome | undefined): string[] {
   return (['stdout', 'stderr'] as const).flatMap((stream) => {
     const { bytes, kept_bytes, error } = outcome?.[stream] ?? { bytes: 0, kept_bytes: 0 };

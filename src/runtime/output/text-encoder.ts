@@ -1,11 +1,11 @@
 import { AskedThread } from '../../binary/asked-thread.js';
 import { startWorkerThread } from '../../binary/worker-thread.js';
 
-/** Longer texts are encoded by the worker: from about here they hold up other requests for more than a millisecond. */
+/** Longer texts are encoded in the worker: from about here on they would block other requests for more than a millisecond. */
 const WORKER_BYTES = 65_536;
 const IDLE_MS = 5000;
 
-/** Turns bytes into a JSON string literal, quotes included; invalid UTF-8 becomes U+FFFD. Long ones off the main loop. */
+/** Encodes bytes as a JSON string literal, quotes included; invalid UTF-8 becomes U+FFFD. Long ones in a worker thread. */
 export class JsonTextEncoder {
   readonly #thread = new AskedThread<Buffer, Uint8Array<ArrayBuffer>>({
     start: () => startWorkerThread(new URL('./text-worker.js', import.meta.url)),

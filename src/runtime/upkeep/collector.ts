@@ -7,23 +7,23 @@ import type { GcReport } from '../../task/runtime-view.js';
 import type { Removal } from './remove-tree.js';
 import { emptyOut, removeRows, type FailedTask, type RemovalParts } from './remove-tasks.js';
 
-/** Tasks removed in one transaction: some milliseconds of the event loop. */
+/** How many tasks are removed in one transaction: some milliseconds of the event loop. */
 const BATCH = 32;
-/** A task that cannot be removed is left alone for so long, in milliseconds of the retention clock. */
+/** How long a task that could not be removed is left alone, in milliseconds of the retention clock. */
 const STUCK_MS = 600_000;
 
-/** How much a pass may still remove beyond what is too old. */
+/** How much a pass may still remove beyond the tasks that are too old. */
 interface Excess {
-  /** Reading of the retention clock; who ended at it or before is too old. */
+  /** Time on the retention clock; tasks that ended then or before are too old. */
   endedUpToMs: number;
   tasks: number;
   bytes: number;
 }
 
 /**
- * Garbage collection: removes ended tasks by age, by number and by the disk space they take, always the oldest first.
- * Never one that is not terminal, never one that is pinned. Works in small batches and waits for each, so that it goes
- * no faster than the disk, and whoever else writes comes in between.
+ * Garbage collection: removes ended tasks by age, by number and by the disk space they take, always the oldest first. Never
+ * removes a task that has not ended or is pinned. Works in small batches and waits for each, so that it goes no faster than
+ * the disk, and other writes come in between.
  */
 export class Collector {
   readonly #stuck = new Map<string, number>();
@@ -35,11 +35,11 @@ export class Collector {
   constructor(
     private readonly parts: RemovalParts,
     readonly policy: RetentionPolicy,
-    /** Removes what is in the trash under these names. */
+    /** Removes the trash entries with these names. */
     private readonly empty = (trashed: readonly string[]): Promise<Removal> => emptyOut(parts, trashed),
   ) {}
 
-  /** Collections that came to their end, tasks and bytes they removed, since this collector was made. */
+  /** How many collections were completed since this collector was made, and the tasks and bytes they removed. */
   get totals(): { passes: number; removed: number; bytes: number } {
     return { passes: this.#passes, removed: this.#removed, bytes: this.#bytesFreed };
   }
@@ -47,19 +47,22 @@ export class Collector {
   /**
    * Removes what is due, or says what would be removed.
    * @param request without `older_than_ms` the policy decides
-   * @param signal ends the collection after the batch under way; what was removed until then is reported
+   * @param signal ends the collection after the current batch; what was removed until then is reported
    * @throws ExecgoError `insufficient_storage` or `unavailable` when the database cannot be written
    */
   collect(request: GcRequest, signal?: AbortSignal): Promise<GcReport> {
     return this.#inTurn(() => this.#collect(request, true, signal));
   }
 
-  /** As {@link collect} by the policy, but in no hurry, and without tasks that could not be removed a moment ago. */
+  /**
+   * As {@link collect} by the policy, but its writes wait for others, and tasks that could not be removed a moment ago are
+   * skipped.
+   */
   pass(signal: AbortSignal): Promise<GcReport> {
     return this.#inTurn(() => this.#collect({}, false, signal));
   }
 
-  /** One collection at a time: two would each remove what is too much. */
+  /** One collection at a time: two would each remove the excess. */
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.#last.then(action);
     this.#last = result.catch(() => undefined);
@@ -136,7 +139,7 @@ export class Collector {
     report.problems.push(...problems.slice(0, GC_IDS_MAX - report.problems.length));
   }
 
-  /** @throws ExecgoError of the store: then none can be removed, and it is not for this task to bear */
+  /** @throws ExecgoError of the store: then no task can be removed, and it is not this task's fault */
   #fail({ task_id, error }: FailedTask, report: GcReport): void {
     if (error instanceof ExecgoError) throw error;
     this.#stuck.set(task_id, this.parts.store.kept.clock.now() + STUCK_MS);
@@ -164,7 +167,10 @@ export class Collector {
   }
 }
 
-/** The first of `page` that are due; those that come after one that is not are younger still. Counts down `excess`. */
+/**
+ * The tasks of `page` that are due. The page is sorted by age, so after one that is not due no other is. Counts down
+ * `excess`.
+ */
 function take(page: readonly KeptTask[], excess: Excess): KeptTask[] {
   const end = page.findIndex((task) => {
     const due = task.ages_from_ms <= excess.endedUpToMs || excess.tasks > 0 || excess.bytes > 0;

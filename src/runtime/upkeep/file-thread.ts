@@ -5,8 +5,8 @@ import type { FileJobs, FileQuestion } from './file-worker.js';
 const IDLE_MS = 5000;
 
 /**
- * Work on files that may take long, in a thread of its own: it uses plain synchronous calls, one after another, and
- * holds up neither the event loop nor the thread pool that other file work goes through.
+ * Work on files that may take long, in a thread of its own with plain synchronous calls: it blocks neither the event loop
+ * nor the thread pool that other file work uses.
  */
 export class FileThread {
   readonly #thread = new AskedThread<FileQuestion, unknown[]>({
@@ -14,12 +14,12 @@ export class FileThread {
     idleMs: IDLE_MS,
   });
 
-  /** @param dataDir absolute; no task can lead the way to it elsewhere */
+  /** @param dataDir absolute; no task can make this path lead elsewhere */
   constructor(private readonly dataDir: string) {}
 
   /**
    * Does one job for each of `names`, in order.
-   * @throws Error when the thread ended before it was done
+   * @throws Error when the thread ended before that was done
    */
   async ask<J extends keyof FileJobs>(job: J, names: string[]): Promise<FileJobs[J][]> {
     if (names.length === 0) return [];

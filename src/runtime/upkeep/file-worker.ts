@@ -5,7 +5,7 @@ import { inspectTaskDir, type TaskDirState } from './inspect-task-dir.js';
 import { measureTree } from './measure-tree.js';
 import { removeTree, type Removal } from './remove-tree.js';
 
-/** What can be asked of the worker: one answer for each name, in order. */
+/** The jobs of the worker: one answer for each name, in order. */
 export interface FileJobs {
   /** Of entries of `trash/`. */
   remove: Removal;

@@ -6,30 +6,30 @@ import { expireKeys } from './expire-keys.js';
 import { Deadline } from '../../task/deadline.js';
 import type { WalKeeper } from './wal-keeper.js';
 
-/** How often the retention clock is written down, in milliseconds: what a reboot may make it lose. */
+/** How often the retention clock is written down, in milliseconds: at most this much of it is lost at a reboot. */
 const SAVE_CLOCK_MS = 60_000;
 
 export interface MaintenanceOptions {
   store: Store;
   collector: Collector;
-  /** Undefined where the policy has no bound on bytes. */
+  /** Undefined when the policy has no limit on bytes. */
   diskUsage: DiskUsage | undefined;
   wal: WalKeeper;
   /** Done once, before everything else. */
   repair: (signal: AbortSignal) => Promise<unknown>;
-  /** Age at which idempotency keys end. */
+  /** Age at which idempotency keys expire. */
   keyRetentionMs: number;
   log: Logger;
   intervalMs: number;
 }
 
-/** What a daemon does by itself, time and again, one thing after another, beside its work. */
+/** What a daemon does by itself again and again beside its work, one thing after another. */
 export class Maintenance {
   readonly #stop = new AbortController();
   #wake: () => void = () => undefined;
   #running: Promise<void> | undefined;
   #savedAt = -Infinity;
-  /** What has failed the last time it was tried: it was logged then. */
+  /** The failures of the last round: they have been logged already. */
   readonly #failing = new Set<string>();
 
   constructor(private readonly options: MaintenanceOptions) {}
@@ -39,7 +39,7 @@ export class Maintenance {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when the round under way has come to its end. */
+  /** Resolves when the current round has ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#wake();
@@ -49,7 +49,7 @@ export class Maintenance {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     const { repair, intervalMs } = this.options;
-    // The check of all files takes long on a large directory and nothing waits for it.
+    // Checking all files takes long in a large directory, and nothing waits for it.
     const repaired = this.#guard('the check of the files failed', () => repair(signal));
     while (!signal.aborted) {
       await this.#round(signal);
@@ -81,7 +81,7 @@ export class Maintenance {
     this.#savedAt = performance.now();
   }
 
-  /** None of it may end the daemon: the next round tries again. */
+  /** A failure must not end the daemon: the next round tries again. */
   async #guard(failure: string, action: () => unknown): Promise<void> {
     try {
       await action();

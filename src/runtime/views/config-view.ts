@@ -34,7 +34,7 @@ export function infoView(
   };
 }
 
-/** What the operator set against what was detected, as existing clients read it. */
+/** Capabilities that the operator switched off or set, in the form that existing clients read. */
 export function overrides(config: Settings): Record<string, string> {
   return {
     ...(config.disableLinuxSandbox ? { linux_sandbox: 'disabled' } : {}),

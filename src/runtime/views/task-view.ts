@@ -6,7 +6,7 @@ import { endOf, type TaskRecord } from '../../store/records.js';
 import { taskPaths } from '../../task/task-paths.js';
 import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
 
-/** The texts of a status object, each encoded as a JSON string, with the exact byte counts that go with them. */
+/** The texts of a status object, each encoded as a JSON string, and the exact byte counts that go with them. */
 export interface EncodedOutput {
   stdout: Buffer;
   stderr: Buffer;
@@ -18,15 +18,15 @@ export interface EncodedOutput {
   stderr_omitted_bytes?: number | undefined;
   stdout_truncated: boolean;
   stderr_truncated: boolean;
-  /** What of the files could not be read or kept, in words. */
+  /** In words, which of the files could not be read or kept. */
   problems: string[];
 }
 
-/** What a status tells beside the row. */
+/** What a status shows beside the row. */
 interface ViewOptions {
-  /** Figures of the running tree; a terminal task has its own. */
+  /** Usage of the running processes; the row of a terminal task has its own. */
   liveUsage?: Usage | undefined;
-  /** Of a task that may wait. */
+  /** Given for a task that may be waiting. */
   machine?: Machine | undefined;
 }
 
@@ -39,9 +39,7 @@ export function timestamp(ms: number): string {
 
 const optionalTime = (ms: number | undefined) => (ms === undefined ? undefined : timestamp(ms));
 
-/**
- * The status object but for its texts. JSON leaves out what is undefined.
- */
+/** The status object without its texts. JSON leaves out fields that are undefined. */
 function taskView(
   t: TaskRecord,
   output: EncodedOutput,
@@ -86,7 +84,7 @@ function taskView(
   };
 }
 
-/** What of a row is not shown as it stands there, in words. */
+/** In words, which parts of a row are not shown as they are stored. */
 function notAsStored({ unreadable = [], request_problem }: TaskRecord): string[] {
   return [
     ...unreadable.map((name) => `${name} cannot be read in the database`),
@@ -94,7 +92,7 @@ function notAsStored({ unreadable = [], request_problem }: TaskRecord): string[]
   ];
 }
 
-/** Why a task that is accepted cannot start on this machine, whatever room there is; undefined when it can. */
+/** Why an accepted task cannot start on this machine, even if there is room; undefined when it can. */
 function waitingFor(t: TaskRecord, machine: Machine): Waiting | undefined {
   const unmet = t.status === 'accepted' ? unmetDemand(t.request, machine) : undefined;
   return unmet && { reason: 'demands', detail: unmet.detail, since: timestamp(t.created_at_ms) };
@@ -104,12 +102,12 @@ function notEmpty(texts: Record<string, string> | undefined): Record<string, str
   return texts !== undefined && Object.keys(texts).length > 0 ? texts : undefined;
 }
 
-/** Where a task starts, as it sees it: in a chroot the workspace is not to be seen. */
+/** The directory in which a task starts, as the task sees it: in a chroot the path of the workspace is not visible. */
 function startDirectory({ request, plan }: TaskRecord, workspace: string): string {
   return request.execution.cwd ?? (plan?.effective_sandbox.chroot === true ? '/' : workspace);
 }
 
-/** The status object as bytes, the texts spliced in as they were encoded before. */
+/** The encoded status object, with the texts inserted as they were encoded before. */
 export function encodeTask(
   t: TaskRecord,
   output: EncodedOutput,
@@ -132,11 +130,11 @@ export function encodeTask(
   return [...pieces, Buffer.from(end)];
 }
 
-/** How much of a command, and of labels or metadata, a list shows: a request may have megabytes of them. Characters. */
+/** How many characters of a command, of labels and of metadata a list shows: a request may have megabytes of them. */
 const COMMAND_SHOWN = 200;
 const TEXTS_SHOWN = 4096;
 
-/** The first entries of a map of texts, as far as a list shows them; undefined when there are none. */
+/** The first entries of a map of texts, as many as a list shows; undefined when there are none. */
 function shownTexts(texts: Record<string, string> | undefined): Record<string, string> | undefined {
   let left = TEXTS_SHOWN;
   const shown = Object.entries(texts ?? {}).filter(
@@ -195,7 +193,7 @@ export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
   };
 }
 
-/** An event as it goes over the wire, with the Go client's word for it. */
+/** An event as it is sent, with the name that the Go client has for it. */
 export function eventView(e: TaskEvent): EventView {
   return {
     seq: e.seq,

@@ -17,19 +17,19 @@ import { LIFTED } from '../limits/controllers.js';
 
 const writeAsync = promisify(write);
 
-/** What the kernel counted over all processes of a launch, those that nobody waited for included. */
+/** What the kernel counted for all processes of an attempt, including those that were never waited for. */
 export interface CgroupUsage {
-  /** Bytes. Absent where nothing measured it. */
+  /** In bytes. Absent when nothing measured it. */
   memory_peak_bytes?: number | undefined;
-  /** Processes that the kernel killed for want of memory, by its own count. Absent where nothing counted. */
+  /** How many processes the kernel killed because memory ran out. Absent when nothing counted them. */
   oom_kills?: number | undefined;
-  /** Milliseconds. Absent where nothing measured it. */
+  /** In milliseconds. Absent when nothing measured it. */
   user_cpu_ms?: number | undefined;
   system_cpu_ms?: number | undefined;
 }
 
 /**
- * Makes the directories of one launch and writes their settings; leaves nothing behind when it fails.
+ * Makes the directories of one attempt and writes their settings; leaves nothing behind when it fails.
  * @throws Error for people, naming the file.
  */
 export function createCgroup(spec: CgroupSpec): void {
@@ -57,8 +57,9 @@ function writeSetting(file: string, value: string): void {
 }
 
 /**
- * Moves a process into all directories of the launch, on another thread: on a machine that has been quiet the kernel takes
- * 8 ms for it. One that has ended meanwhile is nobody to move; the caller sees to it that its pid is not another's.
+ * Moves a process into all directories of the attempt, on another thread: on a machine that has been idle the kernel takes 8
+ * ms for it. A process that has ended meanwhile is ignored; the caller makes sure that its pid has not been given to another
+ * one.
  * @throws Error for people, naming the directory.
  */
 export async function enterCgroup(spec: CgroupSpec, pid: number): Promise<void> {
@@ -77,8 +78,8 @@ export async function enterCgroup(spec: CgroupSpec, pid: number): Promise<void> 
 }
 
 /**
- * As {@link enterCgroup}, before this returns: for a process that has just been seen and whose pid nobody keeps. Right
- * after another was moved it takes 50 µs.
+ * As {@link enterCgroup}, but done when it returns: for a process that was just found and is not our child, so that its pid
+ * may be given to another process soon. Takes 50 µs right after another move.
  * @throws Error for people, naming the directory.
  */
 export function enterCgroupNow(spec: CgroupSpec, pid: number): void {
@@ -91,12 +92,12 @@ export function enterCgroupNow(spec: CgroupSpec, pid: number): void {
   }
 }
 
-/** @throws Error for people, unless it has ended. */
+/** @throws Error for people, unless the process has ended. */
 function notMoved(pid: number, path: string, error: unknown): void {
   if (errnoOf(error) !== 'ESRCH') throw cannot(`move process ${pid} into cgroup ${path}`, error);
 }
 
-/** @returns pids in the directories of the launch and in sub-directories that the task made. */
+/** @returns pids in the directories of the attempt and in subdirectories that the task made. */
 export function cgroupPids(spec: CgroupSpec): number[] {
   const pids = new Set<number>();
   for (const { path } of directories(spec)) collectPids(path, pids);
@@ -104,9 +105,9 @@ export function cgroupPids(spec: CgroupSpec): number[] {
 }
 
 /**
- * Kills every process of the launch: through `cgroup.kill` where there is one and it works, else KILL to each listed pid
- * until no new one turns up. Returns before they are gone. Throws nothing: what cannot be killed now (a process of another
- * user, a cgroup that a task has made a threaded one) must not keep the rest from being killed, nor from being tried again.
+ * Kills every process of the attempt: through `cgroup.kill` if that works, else by SIGKILL to each listed pid until no new
+ * one appears. Returns before they have ended. Throws nothing: a process that cannot be killed now (of another user, or in a
+ * cgroup that the task made a threaded one) must not keep the others from being killed, or itself from being tried again.
  */
 export function killCgroup(spec: CgroupSpec): void {
   for (const { path } of directories(spec)) liftDeviceLimits(path);
@@ -133,7 +134,7 @@ function liftDeviceLimits(path: string): void {
   }
 }
 
-/** Reads peak memory, CPU time and the out-of-memory kills; before {@link removeCgroup}. */
+/** Reads peak memory, CPU time and the number of out-of-memory kills; to be called before {@link removeCgroup}. */
 export function readCgroupUsage(spec: CgroupSpec): CgroupUsage {
   const peak = readText(spec.peak_file)?.trim();
   const oomKills = /^oom_kill (\d+)$/m.exec(readText(spec.oom_file) ?? '')?.[1];
@@ -154,7 +155,7 @@ function parseCpuStat(text: string): Pick<CgroupUsage, 'user_cpu_ms' | 'system_c
   return user === undefined || system === undefined ? {} : { user_cpu_ms: user, system_cpu_ms: system };
 }
 
-/** Removes the directories of the launch and what the task made in them. @returns false while one is still in use. */
+/** Removes the directories of the attempt and those that the task made in them. @returns false while one is still in use. */
 export function removeCgroup(spec: CgroupSpec): boolean {
   return directories(spec)
     .map(({ path }) => removeTree(path))
@@ -163,11 +164,11 @@ export function removeCgroup(spec: CgroupSpec): boolean {
 
 /** Adds the pids in a cgroup directory and below it. */
 function collectPids(path: string, pids: Set<number>): void {
-  // The processes of a threaded cgroup are not listed; their threads are, and a signal to one reaches all of its process.
+  // A threaded cgroup does not list its processes but their threads; a signal to one thread reaches its whole process.
   for (const line of (readText(procsFile(path)) ?? readText(join(path, 'cgroup.threads')) ?? '').split(
     '\n',
   )) {
-    // 0 stands for a process outside of our pid namespace: signalling it would signal ourselves.
+    // 0 stands for a process outside of our pid namespace; kill(0) would signal ourselves.
     if (line !== '' && line !== '0') pids.add(Number(line));
   }
   for (const child of subdirectories(path)) collectPids(child, pids);
@@ -186,7 +187,7 @@ function removeTree(path: string): boolean {
   }
 }
 
-/** Paths of the directories inside a cgroup directory; empty when it is gone. */
+/** Paths of the directories in a cgroup directory; empty when it is gone. */
 export function subdirectories(path: string): string[] {
   try {
     return readdirSync(path, { withFileTypes: true })
@@ -197,12 +198,12 @@ export function subdirectories(path: string): string[] {
   }
 }
 
-/** The file that lists a cgroup's processes and takes new ones. */
+/** The file that lists a cgroup's processes, and moves the ones written to it. */
 export function procsFile(path: string): string {
   return join(path, 'cgroup.procs');
 }
 
-/** All directories of a launch, `track` first. */
+/** All directories of an attempt, `track` first. */
 export function directories(spec: CgroupSpec): CgroupDir[] {
   return [spec.track, ...spec.limits];
 }

@@ -8,31 +8,31 @@ import { makeDirectories } from '../../files/make-directories.js';
 import { ensureOwn, refuseWeakWay } from './own-data-dir.js';
 
 const LOCK_FILE = 'daemon.lock';
-/** Where a daemon says who it is. */
+/** The file in which a daemon says who it is. */
 export const HOLDER_FILE = 'daemon.json';
 
-/** Who holds a data directory. */
+/** The process that holds a data directory. */
 export interface Holder {
   pid: number;
-  /** Its URL; empty for one that does not serve. */
+  /** The URL of the daemon; empty for a process that serves no HTTP. */
   listen_addr: string;
   started_at: string;
-  /** What it is held for, when that is over soon; absent for a daemon. */
+  /** What a command holds the directory for, for a short time; absent for a daemon. */
   purpose?: string | undefined;
 }
 
-/** The right to be the one daemon of a data directory; the kernel takes it back when the process dies. */
+/** The right to be the one daemon of a data directory. The kernel takes it back when the process dies. */
 export interface DataDirLock {
-  /** Tells a second daemon who this one is. */
+  /** Writes down who this daemon is, for a second one that finds the lock taken. */
   describe: (holder: Holder) => void;
   release: () => void;
 }
 
 /**
- * Takes the data directory, which is made with mode 0700 where it is missing. The lock is SQLite's own on an empty file,
+ * Locks the data directory, which is made with mode 0700 when it is missing. The lock is SQLite's own lock on an empty file,
  * because Node has no flock.
- * @throws ExecgoError `conflict`, saying who holds it; `permission_denied` when it is not this user's own; `internal` when
- * it cannot be used
+ * @throws ExecgoError `conflict`, saying who holds it; `permission_denied` when it does not belong to this user; `internal`
+ *   when it cannot be used
  */
 function lockDataDir(dataDir: string): DataDirLock {
   const lockPath = path.join(dataDir, LOCK_FILE);
@@ -44,7 +44,7 @@ function lockDataDir(dataDir: string): DataDirLock {
     ensureOwn(dataDir);
     fs.closeSync(fs.openSync(lockPath, 'a', 0o600));
     db = new Database(lockPath, { timeout: 0 });
-    // The lock of a full disk can be taken too: with no journal, nothing is written.
+    // With no journal file nothing is written, so that the lock can be taken on a full disk.
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
@@ -58,7 +58,7 @@ function lockDataDir(dataDir: string): DataDirLock {
         fs.rmSync(holderPath, { force: true });
         fs.writeFileSync(holderPath, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
       } catch {
-        // On a full disk a second daemon is refused all the same, in fewer words.
+        // When the disk is full, the file cannot be written; a second daemon is refused all the same, with less to say.
       }
     },
     release: () => {
@@ -68,13 +68,13 @@ function lockDataDir(dataDir: string): DataDirLock {
   };
 }
 
-/** How long between two looks at a lock that is soon free, in milliseconds. */
+/** How long to wait before trying the lock again, in milliseconds. */
 const RETRY_MS = 50;
 
 /**
- * As {@link lockDataDir}, but a directory that is held for a moment only, or by a daemon that does not say yet where it
- * listens, is waited for.
- * @param patienceMs milliseconds. @throws as {@link lockDataDir} does; at once when a daemon serves there
+ * As {@link lockDataDir}, but waits while a command holds the directory, or a daemon that has not yet said where it listens.
+ * @param patienceMs milliseconds
+ * @throws as {@link lockDataDir}; at once when a daemon serves the directory
  */
 export async function lockDataDirWhenFree(dataDir: string, patienceMs: number): Promise<DataDirLock> {
   const deadline = performance.now() + patienceMs;
@@ -89,7 +89,7 @@ export async function lockDataDirWhenFree(dataDir: string, patienceMs: number): 
   }
 }
 
-/** The daemon that serves a data directory, as it wrote it there; undefined when none does. */
+/** The daemon that serves a data directory, as it wrote itself down there; undefined when there is none. */
 export function servingDaemon(dataDir: string): Holder | undefined {
   const holder = readHolder(path.join(dataDir, HOLDER_FILE));
   return holder?.purpose === undefined ? holder : undefined;
@@ -146,7 +146,7 @@ function remedy(error: unknown): string {
   }
 }
 
-/** Undefined when nobody wrote down who they are, or whoever did was killed. */
+/** Undefined when there is no such file, or the process that wrote it has died. */
 function readHolder(holderPath: string): Holder | undefined {
   let holder: Holder;
   try {

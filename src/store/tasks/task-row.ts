@@ -22,13 +22,13 @@ export const STATE_COLUMNS = [
 export const TASK_COLUMNS = [
   STATE_COLUMNS,
   ...['task_id', 'submit_seq', 'created_at_ms', 'reservation_json', 'execution_plan_json', 'request_json'],
-  // The request's parts are read for rows of the older runtime only: ours have them in request_json.
+  // The request's parts are read only for rows of the older runtime; ours have them all in request_json.
   ...['limits_json', 'sandbox_json', 'metadata_json', 'control_context_json', 'execution_json'].map(
     (c) => `CASE WHEN request_json IS NULL THEN ${c} END AS ${c}`,
   ),
 ].join(', ');
 
-/** Columns as they are: an older database may hold anything in any of them, but for those that this type names. */
+/** Columns as they were stored: an older database may hold anything in those that this type does not name. */
 export interface StateRow extends Record<string, unknown> {
   status: TaskStatus;
   cause: Cause | null;
@@ -40,7 +40,7 @@ export interface TaskRow extends StateRow {
 }
 
 /**
- * The record of a row. Where its files are follows from its id alone: the columns that say so are the older runtime's. What
+ * The record of a row. The paths of its files follow from its id alone, not from the older runtime's columns. A value that
  * cannot be read is empty, and named in `unreadable`.
  */
 export function toRecord(row: TaskRow): TaskRecord {
@@ -136,14 +136,14 @@ function readProcess(row: StateRow, reader: RowReader): ProcessRecord | undefine
   return started_at_ms === null ? undefined : { started_at_ms, ...ids };
 }
 
-/** A plan that cannot be read may have been a strict one: what is run by another might not be held as it should. */
+/** A plan that cannot be read may have been a strict one: with another plan the limits might not be enforced as promised. */
 function readRequest(row: TaskRow, reader: RowReader): LegacyRequest {
   const found = row.request_json === null ? legacyRequest(row) : ownRequest(row);
   if (!reader.unreadable.includes('execution_plan')) return found;
   return { request_problem: 'invalid input: execution_plan: cannot be read', ...found };
 }
 
-/** A request of ours is as it was accepted, unless somebody else has been at it. */
+/** The request as it was accepted, unless somebody else has changed the row. */
 function ownRequest(row: TaskRow): LegacyRequest {
   const request = typeof row.request_json === 'string' ? parseJson(row.request_json) : undefined;
   if (isRequest(request)) return { request };
@@ -158,7 +158,7 @@ function ownRequest(row: TaskRow): LegacyRequest {
 
 function readError(row: StateRow, reader: RowReader): ErrorBody | null {
   const body = reader.json('error', row.error_json, isError);
-  // An end by a signal was stored as a fault of execgo once.
+  // Earlier versions stored an end by a signal as an internal error.
   if (row.cause === 'signal' && body?.code === 'internal') return { ...body, code: 'signal' };
   const code = reader.text('error_code', row.error_code);
   if (body !== null || code === null) return body;

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { errnoOf } from '../../files/errno.js';
 import type { Outcome, Running } from '../wire/protocol.js';
 
-/** What the supervisor writes down before it acts on it or tells it. */
+/** What the supervisor writes down before it acts, or before it tells the daemon. */
 export type JournalRecord =
   /** Before the spawn. */
   | { t: 'began'; launch_id: number; token: string; at_ms: number }
@@ -14,14 +14,14 @@ export type JournalRecord =
   /** The daemon has committed these. */
   | { t: 'acked'; launch_ids: number[] };
 
-/** A journal as far as it is intact. */
+/** The intact beginning of a journal. */
 export interface JournalContents {
   records: JournalRecord[];
-  /** The first line that cannot be trusted, counted from 1; nothing from there on is used. */
+  /** The first damaged line, counted from 1; neither it nor anything after it is used. */
   damage?: { line: number; reason: string };
 }
 
-/** What a journal knows of one launch. Without an entry, the launch never began. */
+/** What a journal says about one attempt. An attempt that is not in an intact journal never began. */
 export interface LaunchHistory {
   token: string;
   began_at_ms?: number;
@@ -37,7 +37,7 @@ export function encodeRecord(record: JournalRecord): string {
 }
 
 /**
- * Reads the intact beginning of a journal, also of one that is still being written or was cut off by a crash.
+ * Reads the intact beginning of a journal, which may still be written to or have been cut off by a crash.
  * @returns no records when there is no such file.
  * @throws Error when the file exists and cannot be read.
  */
@@ -61,7 +61,7 @@ export function readJournal(path: string): JournalContents {
   return { records, damage: { line: records.length + 1, reason: 'the last line is cut off' } };
 }
 
-/** @returns the history of each launch that stands in `records`, by launch id. */
+/** @returns the history of each attempt in `records`, by launch id. */
 export function summariseJournal(records: readonly JournalRecord[]): Map<number, LaunchHistory> {
   const histories = new Map<number, LaunchHistory>();
   const of = (launchId: number, token: string): LaunchHistory => {
@@ -90,7 +90,7 @@ export function summariseJournal(records: readonly JournalRecord[]): Map<number,
   return histories;
 }
 
-/** @returns the record, or why the line is none. */
+/** @returns the record, or why the line is not one. */
 function decodeLine(line: string): JournalRecord | string {
   const json = line.slice(9);
   if (line.slice(0, 9) !== `${checksum(json)} `) return 'the checksum does not match';

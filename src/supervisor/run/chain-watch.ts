@@ -4,18 +4,20 @@ import { cannotLaunch, cannotStartIn, notInPath } from '../spawn/launch-error.js
 import type { ExitStatus } from '../spawn/launcher.js';
 import type { Outcome } from '../wire/protocol.js';
 
-/** A chain's own words are at the start of stderr. */
+/** How much of stderr to keep: the chain's own messages are at its start. */
 const STDERR_HEAD_BYTES = 4096;
 const REPORT_BYTES = 4096;
-/** A chain that has said `ok` and stays open this long without a further word has reached the program. */
+/**
+ * A chain that has reported `ok` and then nothing for this long has reached the program, even if descriptor 3 is still open.
+ */
 const SILENCE_MS = 100;
 /**
- * What is said so long after `ok` is not the chain's: a process of the same user may have taken descriptor 3 from it, and
- * would deny a program that has run. Far above what an exec takes on a busy machine.
+ * What comes this long after `ok` is not from the chain: another process of the same user may have taken over descriptor 3
+ * to deny that the program ran. Far more than an exec takes on a busy machine.
  */
 const LAST_WORD_MS = 5000;
 
-/** Listens to a launch chain: whether it has reached the program, and what its end says of the program. */
+/** Reads the report of a launch chain: whether it has reached the program, and how the program ended. */
 export class ChainWatch {
   readonly #program: string;
   readonly #path: string | undefined;
@@ -25,7 +27,7 @@ export class ChainWatch {
   #silence: NodeJS.Timeout | undefined;
   #lastWord: NodeJS.Timeout | undefined;
   #report = '';
-  /** What counts of the report, once no more does. */
+  /** The report as it counts, once nothing more is accepted. */
   #settled: string | undefined;
   #stderrHead = '';
 
@@ -48,7 +50,7 @@ export class ChainWatch {
     this.#forks = forks;
   }
 
-  /** Takes what came on descriptor 3. */
+  /** To be called with each chunk from descriptor 3. */
   reported(chunk: Buffer): void {
     if (this.#report.length < REPORT_BYTES) this.#report += chunk.toString('utf8');
     if (!this.reached) return;
@@ -61,13 +63,13 @@ export class ChainWatch {
     clearTimeout(this.#lastWord);
   }
 
-  /** Takes what came on stderr, from the chain or from the program. */
+  /** To be called with each chunk from stderr, of the chain or the program. */
   said(chunk: Buffer): void {
     if (this.#stderrHead.length < STDERR_HEAD_BYTES)
       this.#stderrHead += chunk.toString('utf8', 0, STDERR_HEAD_BYTES);
   }
 
-  /** True when everything is set up, as far as is known now. */
+  /** True when the chain has reported that everything is set up. */
   get reached(): boolean {
     return this.#judgement().ran;
   }
@@ -77,7 +79,7 @@ export class ChainWatch {
     const report = this.#judgement();
     if (report.ran) return undefined;
     const { stage } = report;
-    // Tasks of one user may signal each other, and most of a chain is the task's user already.
+    // Tasks of one user can signal each other, and most of a chain runs as that user already.
     const message =
       stage === 'sandbox' && status.signal !== undefined
         ? `the launch chain was ended by signal ${status.signal}`
@@ -89,7 +91,7 @@ export class ChainWatch {
       : { stage, message: cannotLaunch(this.#program, message) };
   }
 
-  /** @returns how the program ended, from how the leader did. */
+  /** @returns how the program ended, according to the end of the leader. */
   endOfProgram(status: ExitStatus): ExitStatus {
     return this.#forks && saysKilled(this.#report, status.exit_code)
       ? { signal: constants.signals.SIGKILL, usage: status.usage }

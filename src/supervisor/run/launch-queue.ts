@@ -1,14 +1,14 @@
 import type { LaunchSpec } from '../wire/protocol.js';
 import type { TaskRun } from './task-run.js';
 
-/** A launch that has not begun. */
+/** An attempt whose launch has not begun. */
 export interface QueuedLaunch {
   run: TaskRun;
-  /** Arguments and environment may be megabytes: it is let go with the spawn. */
+  /** Arguments and environment may be megabytes, so this is dropped after the spawn. */
   spec: LaunchSpec;
 }
 
-/** Launches wait here, nothing of them made yet, until few enough others are being spawned. */
+/** Attempts wait here, without any process or file, until few enough others are being spawned. */
 export class LaunchQueue {
   readonly #atOnce: number;
   readonly #begin: (launches: QueuedLaunch[]) => void;
@@ -18,7 +18,7 @@ export class LaunchQueue {
 
   /**
    * @param atOnce how many are spawned at a time.
-   * @param begin starts the launches that are next, all that can be in one call.
+   * @param begin starts the attempts that are next, in one call for all of them.
    */
   constructor(atOnce: number, begin: (launches: QueuedLaunch[]) => void) {
     this.#atOnce = atOnce;
@@ -31,7 +31,7 @@ export class LaunchQueue {
     this.#advanceSoon();
   }
 
-  /** Its process exists, or never will. */
+  /** To be called when the attempt's process exists, or could not be made. */
   spawned(run: TaskRun): void {
     if (this.#spawning.delete(run) && this.#queue.length > 0) this.#advanceSoon();
   }

@@ -20,17 +20,17 @@ export interface SupervisorOptions {
   journal: Journal;
   clock: Clock;
   log: Log;
-  /** Sends to the connected daemon, if there is one. */
+  /** Sends to the connected daemon; without one the message is dropped. */
   tell: (message: SupervisorMessage) => void;
-  /** As {@link tell}, for many at once: each is made when those before it were read. */
+  /** As {@link tell}, for many messages: each is made once the daemon has read those before it. */
   tellLater: (make: () => SupervisorMessage | undefined) => void;
-  /** Called whenever nothing runs and nothing is unacknowledged any more. */
+  /** Called whenever no task runs and every end is acknowledged. */
   idle: () => void;
 }
 
 type LaunchMessage = Extract<DaemonMessage, { type: 'launch' }>;
 
-/** Everything that has been launched here and is not acknowledged: runs each launch at most once and loses no outcome. */
+/** All attempts that were launched here and are not acknowledged. Launches each at most once and loses no outcome. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #journal: PatientJournal;
@@ -39,7 +39,9 @@ export class Supervisor {
   readonly #queue: LaunchQueue;
   readonly #unowned: UnownedKiller;
   readonly #seen = new IdSet();
-  /** Launches that were refused for want of room in the journal: whoever sends one again is told the same. */
+  /**
+   * Attempts that were refused because the journal could not be written: when one is sent again the answer must be the same.
+   */
   readonly #refused = new IdSet();
   /** Start time of the process that was made last, in clock ticks since boot: none is made from now on before it. */
   #newestStart = 0;
@@ -53,7 +55,7 @@ export class Supervisor {
     this.#unowned = new UnownedKiller(options.launcher, owners, () => this.isIdle && options.idle());
   }
 
-  /** True when nothing runs, nothing is being killed and nothing is unacknowledged. */
+  /** True when no task runs, nothing is being killed and every end is acknowledged. */
   get isIdle(): boolean {
     return !this.hasRuns && this.#outcomes.size === 0;
   }
@@ -86,7 +88,10 @@ export class Supervisor {
     }
   }
 
-  /** Answers a launch that is not understood: the daemon would send it again for ever. One that has begun here goes on. */
+  /**
+   * Answers a launch message that is not understood; without an answer the daemon would send it again for ever. An attempt
+   * that has begun here goes on.
+   */
   handleGarbled(value: unknown): void {
     const subject = subjectOfLaunch(value);
     if (subject === undefined || this.#seen.has(subject.launch_id)) return;
@@ -99,12 +104,12 @@ export class Supervisor {
     this.#neverBegan(launch_id, token, 'the launch was refused: it is not understood by the supervisor');
   }
 
-  /** Ends every task: TERM now, KILL after each one's grace. */
+  /** Ends every task: TERM now, KILL after the grace of each. */
   stopAll(): void {
     for (const run of [...this.#runs.values()]) run.stop(constants.signals.SIGTERM);
   }
 
-  /** True while a process runs here, or was one whose remains are being killed. */
+  /** True while a task runs here, or what is left of one is being killed. */
   get hasRuns(): boolean {
     return this.#runs.size > 0 || this.#unowned.isBusy;
   }
@@ -154,7 +159,7 @@ export class Supervisor {
     return this.#draining ? 'this supervisor accepts no further launch' : undefined;
   }
 
-  /** Answers a launch that came before: it never runs again. */
+  /** Answers a launch message that came before: the attempt is never launched again. */
   #tellState(launchId: number, token: string): void {
     const { tell } = this.#options;
     if (this.#refused.has(launchId)) {

@@ -45,7 +45,7 @@ export class TaskRun {
     return this.#task.token;
   }
 
-  /** The process, once the program is known to run. */
+  /** The process; undefined until the program is known to run. */
   get running(): Running | undefined {
     const state = this.#state;
     const isReached = state.is === 'running' || (state.is === 'ending' && state.isReached);
@@ -57,7 +57,7 @@ export class TaskRun {
     return this.#state.is !== 'queued';
   }
 
-  /** What tells whether an orphan can be its own; undefined before it has begun. */
+  /** What decides whether an orphan can belong to this attempt; undefined before the spawn. */
   get asOwner(): PossibleOwner | undefined {
     const state = this.#state;
     if (state.is === 'queued') return undefined;
@@ -67,25 +67,25 @@ export class TaskRun {
       : { startTicks: notBefore, tracked: this.#task.tracking.isComplete };
   }
 
-  /** The process, from the spawn on. */
+  /** The process; undefined before the spawn. */
   get spawned(): Running | undefined {
     return 'process' in this.#state ? this.#state.process.running : undefined;
   }
 
   /**
-   * Makes the process, by and by. `spawned` or `ended` may be called before this returns.
+   * Starts the process. `spawned` or `ended` may be called before this returns, or later.
    * @param spec the one that the run was made with.
-   * @param notBefore clock ticks since boot of a moment that is past.
+   * @param notBefore a moment that is past, in clock ticks since boot.
    */
   start(spec: LaunchSpec, notBefore: number): void {
     this.#raise({ type: 'start', spec, notBefore });
   }
 
   /**
-   * Ends the task: `signal` now or with the spawn, KILL after the grace. The first stop counts; of
-   * a later one, only a shorter grace does. One that has ended is left alone. Its wall time goes on: the signal may be one
-   * that ends nothing, and the grace longer than what is left.
-   * @param graceMs milliseconds; the launch's own by default.
+   * Ends the attempt: `signal` now or right after the spawn, SIGKILL after the grace. Only the first stop counts; a later
+   * one can only shorten the grace. Does nothing when the attempt has ended. The wall time still applies: the signal may end
+   * nothing, and the grace may be longer than the time that is left.
+   * @param graceMs milliseconds; the grace of the launch spec by default.
    */
   stop(signal: number, graceMs = this.#task.spec.grace_ms): void {
     this.#raise({ type: 'stop', stop: { reason: 'kill', signal, graceMs } });

@@ -11,8 +11,8 @@ export interface StopRequest {
 }
 
 /**
- * Ends one process tree: a signal now, KILL after the grace. The first stop counts; of a later one, only a shorter grace,
- * and the signal of a wall time that passes after a kill with another.
+ * Ends one process tree: a signal now, SIGKILL after the grace. Only the first stop counts. A later one can shorten the
+ * grace; and a wall time that passes after a kill with another signal still sends its own.
  */
 export class TaskStop {
   readonly #signal: (signal: number) => void;
@@ -35,7 +35,7 @@ export class TaskStop {
     if (this.#first === undefined || (reason === 'timeout' && this.#signalled !== signal)) {
       this.#first ??= reason;
       this.#signalled = signal;
-      // A stopped process takes its signal only when it goes on.
+      // A stopped process handles its signal only after SIGCONT.
       if (graceMs > 0) for (const each of [signal, SIGCONT]) this.#signal(each);
     }
     if (this.#deadline !== undefined && this.#deadline.leftMs <= graceMs) return;
@@ -44,7 +44,7 @@ export class TaskStop {
     else this.#kill();
   }
 
-  /** Nothing is left to kill. */
+  /** To be called when nothing is left to kill. */
   cancel(): void {
     this.#deadline?.cancel();
   }

@@ -9,20 +9,23 @@ import type { Orphan } from './orphan.js';
 import { Orphans } from './orphans.js';
 import { explainSpawnFailure } from './spawn-error.js';
 
-/** Children of Node have its raised limit of open files and its oom_score_adj; a shell corrects both before it becomes the program. */
+/**
+ * Children of Node inherit its raised limit of open files and its oom_score_adj; a shell resets both before it executes the
+ * program.
+ */
 const CORRECT = 'ulimit -S -n 1024 2>/dev/null; { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; exec "$@"';
 const CORRECTED = ['/bin/sh', '-c', CORRECT, 'execgo'];
 
 const NAMES: StreamName[] = ['stdout', 'stderr', 'report'];
 
 /**
- * Launches through execa where libc cannot be called: slower, with sockets in place of pipes, without usage. Of what escapes
- * from its process group and gives up its token, only what a leader made beside itself is found.
+ * Launches through execa when libc cannot be called: slower, with sockets in place of pipes, and without usage. Of processes
+ * that leave their process group and remove their token, it finds only those that a leader made as its siblings.
  */
 export class ExecaLauncher implements Launcher {
   readonly kind = 'execa';
   readonly alwaysChain = true;
-  /** Each is over when `spawn` returns. */
+  /** execa's `spawn` is done when it returns. */
   readonly spawnsAtOnce = 1;
   readonly #orphans = new Orphans();
 
@@ -56,7 +59,7 @@ export class ExecaLauncher implements Launcher {
       });
     });
     const closeStreams = () => streams.forEach((stream) => stream.destroy());
-    // Everything goes through a chain here, which moves itself: nobody needs the pid to be kept.
+    // Every process goes through a launch chain here, which moves itself into cgroups: no pid has to be kept for that.
     events.spawned({ pid, keepPid: () => () => undefined, holders: () => [], closeStreams });
   }
 
@@ -72,7 +75,7 @@ export class ExecaLauncher implements Launcher {
     return findByToken(token);
   }
 
-  /** Nobody waits for those that have ended. */
+  /** Children that have ended and were not waited for are left out. */
   orphans(): readonly Orphan[] {
     return this.#orphans.all().filter(({ pid }) => childState(pid)?.hasEnded === false);
   }
@@ -90,7 +93,7 @@ export class ExecaLauncher implements Launcher {
   }
 }
 
-/** Undefined when there are no descriptors left for the streams: Node then makes none, which execa takes for a bug. */
+/** Undefined when there are no descriptors left for the streams: Node then makes none, which execa does not expect. */
 function start(file: string, args: string[], { env, cwd }: SpawnRequest) {
   try {
     return execa(file, args, {

@@ -5,24 +5,24 @@ import { errnoOf } from '../../files/errno.js';
 import { openFile } from '../../files/open-file.js';
 import { cannotStartIn, describeErrno, notInPath } from './launch-error.js';
 
-/** Errors of exec that lie in the file. */
+/** Errors of exec that are the file's fault. */
 const FILE_ERRORS = ['ENOENT', 'ENOTDIR', 'EACCES', 'ENOEXEC', 'ELOOP', 'EISDIR'];
-/** As much of a `#!` line as Linux reads. */
+/** How much of a `#!` line Linux reads. */
 const SHEBANG_BYTES = 256;
 
 /** Why no process was made. */
 export interface SpawnFailure {
-  /** In words for people. */
+  /** For people. */
   reason: string;
-  /** The program is not there or cannot be executed. */
+  /** The program does not exist or cannot be executed. */
   fileAtFault: boolean;
 }
 
 /**
- * Finds out what the errno of a spawn leaves open: ENOENT and EACCES may mean the program, its interpreter or the working
+ * Explains the errno of a failed spawn: ENOENT and EACCES may be about the program, its interpreter or the working
  * directory.
- * @param file the last one that the kernel was asked to execute; undefined when it was asked for none.
- * @param searched where the program was looked for, if it was: its PATH.
+ * @param file the last one that the kernel was asked to execute; undefined when there was none.
+ * @param searched the PATH in which the program was searched, if it was.
  */
 export function explainSpawnFailure(
   name: string,
@@ -38,10 +38,10 @@ export function explainSpawnFailure(
   return { reason: reason ?? describeErrno(name), fileAtFault: FILE_ERRORS.includes(name) };
 }
 
-/** @returns the name of the error that keeps one from entering it. */
+/** @returns the name of the error from entering the directory; undefined when it can be entered. */
 function workingDirectoryProblem(cwd: string): string | undefined {
   try {
-    // With the slash a file is not a directory, however much may be done with it.
+    // With the slash, a file that is not a directory gives an error even if it may be executed.
     accessSync(`${cwd}/`, constants.X_OK);
     return undefined;
   } catch (error) {
@@ -63,7 +63,7 @@ function fileProblem(name: string, file: string): string | undefined {
   return (stat.mode & 0o111) === 0 ? 'permission denied: the file is not marked executable' : undefined;
 }
 
-/** @returns what stands behind the `#!` of a script. */
+/** @returns the path after the `#!` of a script. */
 function interpreterOf(file: string): string | undefined {
   try {
     const { fd } = openFile(file);
@@ -79,7 +79,7 @@ function interpreterOf(file: string): string | undefined {
   }
 }
 
-/** Undefined also for what may not be looked at. */
+/** Undefined also when the file may not be looked at. */
 function statOf(path: string): Stats | undefined {
   try {
     return statSync(path);
