@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { errnoOf } from '../../files/errno.js';
+import { errnoOf, isErrno } from '../../files/errno.js';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
 import { LIFTED } from '../limits/controllers.js';
 
@@ -52,7 +52,7 @@ function writeSetting(file: string, value: string): void {
   try {
     writeFileSync(file, value);
   } catch (error) {
-    if (codeOf(error) !== 'ENODEV') throw error;
+    if (!isErrno(error, 'ENODEV')) throw error;
   }
 }
 
