@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { ExecgoApiError, ExecgoConnectionError, type ExecgoClient } from '../client/index.js';
 import type { SubmitAnswer, TaskSubmission } from '../client/index.js';
+import { makeTaskId } from '../task/task-id.js';
 import { typedCommand } from './typed-command.js';
 import { MAX_TIMER_MS } from './units.js';
 
@@ -12,7 +12,7 @@ import { MAX_TIMER_MS } from './units.js';
 export async function submitOnce(
   client: ExecgoClient,
   request: TaskSubmission,
-  { signal, newId = randomUUID() }: { signal?: AbortSignal | undefined; newId?: string } = {},
+  { signal, newId = makeTaskId(Date.now()) }: { signal?: AbortSignal | undefined; newId?: string } = {},
 ): Promise<SubmitAnswer> {
   if (hasKey(request)) return client.submit(request, { signal });
   const named = { ...request, task_id: request.task_id ?? newId };
@@ -40,7 +40,7 @@ export async function submitWithin(
   { server, timeoutMs }: { server: string; timeoutMs?: number | undefined },
 ): Promise<SubmitAnswer> {
   if (timeoutMs === undefined) return submitOnce(client, request);
-  const newId = randomUUID();
+  const newId = makeTaskId(Date.now());
   const signal = AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS));
   try {
     return await submitOnce(client, request, { signal, newId });

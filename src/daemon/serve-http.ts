@@ -8,7 +8,7 @@ import type { Host } from './host.js';
 import { listenAddress, whereServed, whyNotListening } from './listen-address.js';
 import { maxConnections } from './open-files.js';
 import { newIntake } from '../runtime/lifecycle/submit.js';
-import { makeTaskId } from '../runtime/lifecycle/task-id.js';
+import { makeTaskId } from '../task/task-id.js';
 import type { Collector } from '../runtime/upkeep/collector.js';
 import { configView, infoView, overrides } from '../runtime/views/config-view.js';
 import type { Core } from '../runtime/core.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeTaskId } from '../../src/runtime/lifecycle/task-id.js';
+import { makeTaskId } from '../../src/task/task-id.js';
 
 const VERSION_7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
