@@ -41,7 +41,8 @@ const about = <S extends string>(suffix: S) => told.map((plan): `${LimitPlan}_${
 
 /** What holds of each limit, and by what mechanism: of those that the request names, and of some that it does not. */
 export const ResourceEnforcement = z.strictObject({
-  ...namedFields(names, z.int().optional()),
+  // Not whole numbers within bounds: the plans of an old database hold what was asked for then.
+  ...namedFields(names, z.number().optional()),
   ...namedFields(about('mechanism'), z.enum(MECHANISMS).optional()),
   ...namedFields(about('enforced'), z.boolean().optional()),
   ...namedFields(about('scope'), z.enum(SCOPES).optional()),
