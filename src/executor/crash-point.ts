@@ -18,6 +18,8 @@ export type CrashPoint =
   | 'before_kill_commit'
   /** Before the supervisor is told. */
   | 'after_kill_commit'
+  /** Before the client is answered. */
+  | 'after_kill_told'
   | 'before_timeout_commit'
   | 'after_timeout_commit'
   /** The outcome is known. */
@@ -31,7 +33,7 @@ export type CrashPoint =
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 
-/** Kills this process with SIGKILL when `EXECGO_DAEMON_CRASH_AT` names this point. SupervisorPool and tasks never inherit that variable. */
+/** Kills this process with SIGKILL when `EXECGO_DAEMON_CRASH_AT` names this point. Supervisors and tasks never inherit that variable. */
 export function crashPoint(point: CrashPoint): void {
   dieAt(point, process.env['EXECGO_DAEMON_CRASH_AT']);
 }

@@ -19,6 +19,7 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_started_commit: true,
   before_kill_commit: true,
   after_kill_commit: true,
+  after_kill_told: true,
   before_timeout_commit: true,
   after_timeout_commit: true,
   before_result_written: true,

@@ -5,11 +5,13 @@ import {
   type Daemon,
   eventTypes,
   http,
+  script,
   startDaemon,
   submit,
   tempDir,
   waitFor,
   waitForEnd,
+  waitGone,
 } from '../harness/index.js';
 import { countedTask, settled, violations } from './invariants.js';
 import { endsInJournal, printed, startedPid, statusOf } from './support.js';
@@ -139,6 +141,18 @@ test('kill -9 again and again: no output is lost or doubled, each start tells on
   expect(end.stdout_bytes).toBe(log.length);
   await settled(daemon);
   expect(await violations(daemon, { acknowledged: [id], runs })).toEqual([]);
+});
+
+test('a kill that is about to be answered ends the task, also when the daemon dies before it answers', async () => {
+  const daemon = await startDaemon({ env: { EXECGO_DAEMON_CRASH_AT: 'after_kill_told' } });
+  const id = await submit(daemon, script('exec sleep 600'));
+  const pid = await startedPid(daemon, id);
+  await expect(http(daemon.url).post(`/api/v1/tasks/${id}/kill`)).rejects.toThrow();
+  await daemon.exited();
+  // No daemon is there that could say it to the supervisor again.
+  await waitGone(pid);
+  await daemon.restart({ env: {} });
+  expect(await waitForEnd(daemon, id)).toMatchObject({ status: 'cancelled', exit_signal: 15 });
 });
 
 test('what is killed while the daemon is started again gets its kill', async () => {

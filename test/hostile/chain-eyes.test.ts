@@ -24,6 +24,9 @@ def seize(pid):
   child = os.fork()
   if child == 0: os._exit(0 if libc.ptrace(0x4206, pid, None, None) == 0 else 1)
   if os.waitpid(child, 0)[1] != 0: raise OSError()
+def first_byte(path):
+  # Some of a process that has just ended can be opened by everybody, and is empty.
+  if not open(path, "rb").read(1): raise OSError()
 def attempt(pid, what, action):
   try: action()
   except OSError: return
@@ -40,7 +43,7 @@ while not os.path.exists("end"):
     except OSError: continue
     tried += 1
     for name in ("environ", "mem", "maps", "auxv", "stack"):
-      attempt(pid, "read " + name, lambda: open(f"/proc/{pid}/{name}", "rb").read(1))
+      attempt(pid, "read " + name, lambda: first_byte(f"/proc/{pid}/{name}"))
     attempt(pid, "list fd", lambda: os.listdir(f"/proc/{pid}/fd"))
     for name in ("cwd", "root", "exe"): attempt(pid, "follow " + name, lambda: os.readlink(f"/proc/{pid}/{name}"))
     for signal in (0, 18): attempt(pid, "signal", lambda: os.kill(int(pid), signal))

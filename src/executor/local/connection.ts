@@ -43,10 +43,13 @@ export class Connection {
 
   /**
    * Sends, together with all else of this turn and before launches that wait; on a closed connection nothing happens.
-   * A kill stays behind the launch that it is for.
+   * A kill stays behind the launch that it is for, and leaves at once: who is told that a task is killed relies on it, also
+   * when the daemon dies right after that.
    */
   send(message: DaemonMessage): void {
-    this.#channel.send(message, message.type === 'kill' ? message.launch_id : undefined);
+    const isKill = message.type === 'kill';
+    this.#channel.send(message, isKill ? message.launch_id : undefined);
+    if (isKill) this.#channel.flush();
   }
 
   /** Sends something large, made when there is room for it; on a closed connection nothing happens. */

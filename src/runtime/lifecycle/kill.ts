@@ -40,6 +40,7 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
   // The first kill may still be waiting for the start and would be told after this one, although it counts: so both are told
   // in order.
   else for (const order of new Set([firstOrder, how])) core.executor.kill(launchId, order);
+  crashPoint('after_kill_told');
 }
 
 /** How long a kill waits for the start of a task that has just been dispatched, so that both come in order in its history. */

@@ -58,7 +58,7 @@ export class LineChannel {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => {
       this.#isFull = false;
-      this.#flush();
+      this.flush();
     });
     socket.on('error', (error) => (this.#reason = error.message));
     socket.once('close', () => {
@@ -116,11 +116,12 @@ export class LineChannel {
     this.#isDue = true;
     setImmediate(() => {
       this.#isDue = false;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  /** Gives the kernel now what would leave at the end of this turn of the event loop, if the peer reads fast enough. */
+  flush(): void {
     while (this.#open && !this.#isFull) {
       const batch = this.#nextBatch();
       if (batch === '') return;
