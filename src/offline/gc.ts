@@ -18,8 +18,11 @@ const DEFAULT_POLICY: RetentionPolicy = { maxAgeMs: 604_800_000, maxTasks: undef
 
 type Log = RemovalParts['log'];
 
-/** Either the result of a collection, or the address of the daemon that holds the data directory and must be asked instead. */
-export type OfflineGc = { report: GcReport } | { daemon: string };
+/**
+ * The result of a collection. With the address of a daemon: that holds the data directory now, and must be asked for the
+ * rest; `report` is what was done before it came, if anything.
+ */
+export type OfflineGc = { report: GcReport } | { daemon: string; report?: GcReport | undefined };
 
 /**
  * Collects garbage in a data directory that no daemon holds, by the policy that its last daemon left. Works in short slices
@@ -57,11 +60,11 @@ async function collect(dataDir: string, request: GcRequest, files: FileThread, l
   let total: GcReport | undefined;
   for (let more = true; more;) {
     const slice = await oneSlice(dataDir, request, files, log);
-    if ('daemon' in slice) return slice;
+    if ('daemon' in slice) return { ...slice, report: total };
     const { bytes, problems } = await emptyOut({ files, log }, slice.trashed);
     slice.report.bytes_freed += bytes;
     slice.report.problems.push(...problems);
-    total = total === undefined ? slice.report : sum(total, slice.report);
+    total = total === undefined ? slice.report : addReports(total, slice.report);
     more = slice.more && slice.report.removed > 0;
   }
   if (total === undefined) throw new Error('a collection has at least one slice');
@@ -113,7 +116,8 @@ function open(dataDir: string) {
   return openStore({ dataDir, now: Date.now, bootId: readBootId(), asItIs: true });
 }
 
-function sum(a: GcReport, b: GcReport): GcReport {
+/** What two collections did, one after the other. */
+export function addReports(a: GcReport, b: GcReport): GcReport {
   return {
     ...b,
     candidates: a.candidates + b.candidates,
@@ -121,5 +125,6 @@ function sum(a: GcReport, b: GcReport): GcReport {
     bytes_freed: a.bytes_freed + b.bytes_freed,
     tasks: [...a.tasks, ...b.tasks].slice(0, GC_IDS_MAX),
     problems: [...new Set([...a.problems, ...b.problems])].slice(0, GC_IDS_MAX),
+    duration_ms: a.duration_ms + b.duration_ms,
   };
 }

@@ -48,9 +48,11 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function collectIn(dataDir: string, request: GcRequest): Promise<GcReport> {
-  const { collectOffline } = await import('../../offline/gc.js');
+  const { addReports, collectOffline } = await import('../../offline/gc.js');
   const done = await collectOffline(dataDir, request, NO_LOG);
-  return 'report' in done ? done.report : connect({ server: done.daemon }).gc(request);
+  if (!('daemon' in done)) return done.report;
+  const rest = await connect({ server: done.daemon }).gc(request);
+  return done.report === undefined ? rest : addReports(done.report, rest);
 }
 
 function summary(report: GcReport): string[] {
