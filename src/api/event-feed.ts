@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { Service } from '../runtime/service.js';
 import { MAX_WAIT_MS } from './query.js';
 import { encodeSse } from './sse.js';
@@ -28,13 +29,10 @@ interface Reader {
   reject: (error: Error) => void;
 }
 
+/** A page that is being read. */
 interface Reading {
-  /** Undefined while it is being read. */
-  page: EventPage | undefined;
-  /** The readers that wait for it; one that has gone is removed. */
+  /** Those who wait for it; one that has gone is removed. */
   readers: Set<Reader>;
-  /** 0 while it is being read. */
-  bytes: number;
   abort: () => void;
 }
 
@@ -43,7 +41,13 @@ interface Reading {
  * them.
  */
 export class EventFeed {
+  /** By the seq after which their events come. */
   readonly #readings = new Map<number, Reading>();
+  readonly #pages = new LRUCache<number, EventPage>({
+    max: KEPT_PAGES,
+    maxSize: KEPT_BYTES,
+    sizeCalculation: ({ text }) => text.length,
+  });
   #pacedUntil = 0;
 
   constructor(private readonly service: Pick<Service, 'events' | 'lastSeq'>) {}
@@ -54,8 +58,9 @@ export class EventFeed {
    * @throws errors of reading
    */
   after(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
+    const kept = this.#pages.get(afterSeq);
+    if (kept !== undefined) return Promise.resolve(kept);
     const reading = this.#readings.get(afterSeq) ?? this.#read(afterSeq);
-    if (reading.page !== undefined) return Promise.resolve(reading.page);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         reading.readers.delete(reader);
@@ -86,30 +91,24 @@ export class EventFeed {
       if (this.#readings.get(afterSeq) === reading) this.#readings.delete(afterSeq);
     };
     const reading: Reading = {
-      page: undefined,
       readers: new Set(),
-      bytes: 0,
       abort: () => {
         drop();
         controller.abort();
       },
     };
     this.#readings.set(afterSeq, reading);
-    this.#page(afterSeq, controller.signal).then(
-      (page) => {
-        reading.page = page;
-        reading.bytes = page.text.length;
-        if (page.text.length === 0) drop();
-        else this.#forgetOldest();
-        for (const reader of reading.readers) reader.resolve(page);
-        reading.readers.clear();
-      },
-      (error: unknown) => {
-        drop();
-        for (const reader of reading.readers) reader.reject(error as Error);
-        reading.readers.clear();
-      },
-    );
+    this.#page(afterSeq, controller.signal)
+      .finally(drop)
+      .then(
+        (page) => {
+          if (page.text.length > 0) this.#pages.set(afterSeq, page);
+          for (const reader of reading.readers) reader.resolve(page);
+        },
+        (error: unknown) => {
+          for (const reader of reading.readers) reader.reject(error as Error);
+        },
+      );
     return reading;
   }
 
@@ -123,17 +122,5 @@ export class EventFeed {
       text: Buffer.from(events.map((event) => encodeSse({ id: String(event.seq), data: event })).join('')),
       lastSeq: events.at(-1)?.seq ?? afterSeq,
     };
-  }
-
-  #forgetOldest(): void {
-    const kept = [...this.#readings].filter(([, reading]) => reading.bytes > 0);
-    let bytes = kept.reduce((sum, [, reading]) => sum + reading.bytes, 0);
-    let pages = kept.length;
-    for (const [seq, reading] of kept) {
-      if (pages <= KEPT_PAGES && bytes <= KEPT_BYTES) return;
-      this.#readings.delete(seq);
-      pages--;
-      bytes -= reading.bytes;
-    }
   }
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { parseCount, parseDuration, parseSeconds, parseSize } from './units.js';
 
@@ -22,13 +22,8 @@ export function addLimitOptions(command: Command): Command {
 export function limitsOf(options: object): Partial<Record<LimitName, number>> {
   const given = new Map<string, unknown>(Object.entries(options));
   const values = LIMITS.flatMap(({ name, flag }): [LimitName, number][] => {
-    const value = given.get(attribute(flag.name));
+    const value = given.get(new Option(`--${flag.name}`).attributeName());
     return typeof value === 'number' ? [[name, value]] : [];
   });
   return Object.fromEntries(values);
-}
-
-/** The name under which commander stores a flag's value: `cpu-time` → `cpuTime`. */
-function attribute(flag: string): string {
-  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

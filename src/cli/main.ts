@@ -1,4 +1,3 @@
-import { closest } from './closest.js';
 import { COMMANDS } from './commands.js';
 import { EXIT } from './exit-codes.js';
 import { UsageError } from './usage-error.js';
@@ -40,13 +39,17 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (first === 'help') return rest[0] === undefined ? help() : dispatch([rest[0], '--help']);
   if (first === '') throw new UsageError('no command given; see execgo --help');
   const entry = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
-  if (entry === undefined) throw new UsageError(`unknown command "${first}"; ${suggestion(first)}`);
+  if (entry === undefined) throw new UsageError(`unknown command "${first}"; ${await suggestion(first)}`);
   return (await entry.load()).main(rest);
 }
 
-function suggestion(word: string): string {
-  const near = closest(word, Object.keys(COMMANDS));
-  return near === undefined ? 'see execgo --help' : `did you mean "execgo ${near}"?`;
+/** Names the command that was probably meant: at most two edits away, and fewer than half of the word's letters. */
+async function suggestion(word: string): Promise<string> {
+  const { closestMatch, default: distance } = await import('leven');
+  const near = closestMatch(word, Object.keys(COMMANDS), { maxDistance: 2 });
+  return near !== undefined && distance(word, near) * 2 < Math.max(word.length, near.length)
+    ? `did you mean "execgo ${near}"?`
+    : 'see execgo --help';
 }
 
 async function help(): Promise<number> {

@@ -1,10 +1,9 @@
 import { Option, type Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
 import { addLimitOptions, limitsOf } from './limit-options.js';
-import { collectPair } from './pairs.js';
 import { startDirectory, type StartDirectoryOptions } from './start-directory.js';
 import { parseRequest, readInput } from './read-input.js';
-import { parseDuration, parseInteger, parseSize } from './units.js';
+import { collectPair, parseDuration, parseInteger, parseSize } from './units.js';
 import { UsageError } from './usage-error.js';
 
 /** No limit on wall time. */

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width';
 import { paint } from './terminal.js';
 
 /** A cell: its text, and how it is painted once it has been padded. */
@@ -7,8 +8,8 @@ export interface Cell {
 }
 
 /**
- * The lines of a table. Columns are as wide as their widest cell; the last one is cut at the terminal's edge. @param width
- * in characters
+ * The lines of a table. Columns are as wide as their widest cell; the last one is cut at the terminal's edge.
+ * @param width in columns of the terminal, of which a Chinese character, for example, takes two
  */
 export function table(
   header: readonly string[],
@@ -17,18 +18,24 @@ export function table(
 ): string[] {
   const last = header.length - 1;
   const widths = header.map((title, i) =>
-    Math.max(title.length, ...rows.map((row) => row[i]?.text.length ?? 0)),
+    Math.max(...[title, ...rows.map((row) => row[i]?.text ?? '')].map((text) => stringWidth(text))),
   );
   const room = Math.max(10, width - widths.slice(0, last).reduce((sum, w) => sum + w + 2, 0));
   const line = (cells: readonly Cell[]): string =>
     cells
       .map(({ text, paint: style = (s) => s }, i) =>
-        style(i === last ? cut(text, room) : text.padEnd(widths[i] ?? 0)),
+        style(i === last ? cut(text, room) : text + ' '.repeat((widths[i] ?? 0) - stringWidth(text))),
       )
       .join('  ');
   return [line(header.map((text) => ({ text, paint: (s) => paint('dim', s) }))), ...rows.map(line)];
 }
 
 function cut(text: string, room: number): string {
-  return text.length <= room ? text : `${text.slice(0, room - 1)}…`;
+  if (stringWidth(text) <= room) return text;
+  let kept = '';
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    if (stringWidth(kept + segment) >= room) break;
+    kept += segment;
+  }
+  return `${kept}…`;
 }

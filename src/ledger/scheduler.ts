@@ -1,7 +1,7 @@
+import TinyQueue from 'tinyqueue';
 import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
 import { AgeQueue } from './age-queue.js';
 import { Budget } from './budget.js';
-import { Heap } from './heap.js';
 import type { Ledger, Refusal } from './ledger.js';
 import { Ordered } from './ordered.js';
 
@@ -147,9 +147,8 @@ export class WaitingQueue {
 
   /** The `count` tasks that are next in order, as if there were room for all of them. */
   peek(count: number): WaitingTask[] {
-    const before = (a: Cursor, b: Cursor) => comesBefore(a.task, b.task);
     const first = this.#inOrder.items.map((group): Cursor => ({ group, task: group.oldest }));
-    const heap = new Heap(first, before);
+    const heap = new TinyQueue(first, (a, b) => (comesBefore(a.task, b.task) ? -1 : 1));
     const next: WaitingTask[] = [];
     while (next.length < count) {
       const at = heap.pop();
@@ -187,10 +186,10 @@ export class WaitingQueue {
    */
   #nextStarving(ledger: Ledger, nowMs: number, held: Held): WaitingTask | undefined {
     const groups = this.#byAge.items;
-    const others = new Heap<Cursor>([], (a, b) => a.task.submit_seq < b.task.submit_seq);
+    const others = new TinyQueue<Cursor>([], (a, b) => a.task.submit_seq - b.task.submit_seq);
     for (let reached = 0; ;) {
       const group = groups[reached];
-      const other = others.first;
+      const other = others.peek();
       let at: Cursor | undefined;
       if (group !== undefined && (other === undefined || group.oldest.submit_seq < other.task.submit_seq)) {
         at = { group, task: group.oldest };
@@ -271,7 +270,7 @@ function holdQuota({ tenant, reservation }: Group, held: Held): void {
   budget.add(reservation);
 }
 
-function advance(at: Cursor, heap: Heap<Cursor>): void {
+function advance(at: Cursor, heap: TinyQueue<Cursor>): void {
   let { rest } = at;
   if (rest === undefined) {
     rest = at.group.tasks.items();

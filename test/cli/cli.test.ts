@@ -41,6 +41,7 @@ describe('usage', () => {
   it.each([
     [[], 'no command given; see execgo --help'],
     [['stats'], 'unknown command "stats"; did you mean "execgo status"?'],
+    [['gx'], 'unknown command "gx"; see execgo --help'],
     [['toString'], 'unknown command "toString"; see execgo --help'],
     [['status'], "missing required argument 'id'; see execgo status --help"],
     [['status', 'a', 'b'], 'too many arguments'],

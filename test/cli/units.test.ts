@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closest } from '../../src/cli/closest.js';
 import { exitCodeOf } from '../../src/cli/exit-codes.js';
-import { collectPair } from '../../src/cli/pairs.js';
 import { parseSignal, signalName } from '../../src/cli/signal-name.js';
 import { table } from '../../src/cli/table.js';
 import { findTail } from '../../src/cli/tail-offset.js';
 import { plain, visibleJson } from '../../src/cli/terminal.js';
 import {
+  collectPair,
   formatDuration,
   formatSize,
   parseCount,
@@ -137,15 +136,6 @@ describe('signals', () => {
   });
 });
 
-it('a word is mended by at most two edits', () => {
-  const words = ['status', 'submit', 'run', 'list'];
-  expect([closest('stauts', words), closest('rnu', words), closest('zzz', words)]).toEqual([
-    'status',
-    undefined,
-    undefined,
-  ]);
-});
-
 it('an exit code is never 0 for a task that did not succeed', () => {
   expect(exitCodeOf({ status: 'success', exit_code: 0 })).toBe(0);
   expect(exitCodeOf({ status: 'failed', exit_code: 3 })).toBe(3);
@@ -185,6 +175,16 @@ it('JSON shows all that is in it, and stays the same JSON', () => {
 it('a table cuts only its last column', () => {
   const rows = [[{ text: 'long-id' }, { text: 'x'.repeat(40) }]];
   expect(table(['ID', 'COMMAND'], rows, 20)).toEqual(['ID       COMMAND', `long-id  ${'x'.repeat(10)}…`]);
+});
+
+it('a table is straight, and cut between characters, where these are wide or combined', () => {
+  const rows = ['日本', 'e\u0301\u0301', 'ascii'].map((text) => [{ text }, { text: '🙂'.repeat(20) }]);
+  expect(table(['ID', 'COMMAND'], rows, 20)).toEqual([
+    'ID     COMMAND',
+    `日本   ${'🙂'.repeat(6)}…`,
+    `e\u0301\u0301      ${'🙂'.repeat(6)}…`,
+    `ascii  ${'🙂'.repeat(6)}…`,
+  ]);
 });
 
 describe('findTail', () => {

@@ -38,7 +38,7 @@ test('a long text comes from the worker, the same', async () => {
 });
 
 test('texts are encoded also while and after the worker dies', async () => {
-  const texts = inlineTexts(0);
+  const texts = inlineTexts(1);
   const produced = Buffer.from('long '.repeat(50_000));
   const source = writeStream(tempDir(), produced, 4_194_304);
   const first = texts.read(source);

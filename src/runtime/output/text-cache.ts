@@ -1,4 +1,6 @@
-/** The memory an entry takes beside its text: key, stamp, map slot. */
+import { LRUCache } from 'lru-cache';
+
+/** The memory an entry takes beside its text: key, stamp, slots of the cache. */
 const ENTRY_BYTES = 256;
 
 interface Entry {
@@ -10,45 +12,24 @@ interface Entry {
 
 /** Texts by key; the least recently used are dropped when more than `maxBytes` are held. */
 export class TextCache {
-  readonly #entries = new Map<string, Entry>();
-  #bytes = 0;
+  readonly #entries: LRUCache<string, Entry>;
 
-  constructor(private readonly maxBytes: number) {}
+  constructor(maxBytes: number) {
+    this.#entries = new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ bytes }) => bytes + ENTRY_BYTES });
+  }
 
   /** The text of `key` at `stamp`. It is made once, even if more callers ask while it is being made. */
   get(key: string, stamp: string, make: () => Promise<Buffer>): Promise<Buffer> {
     const found = this.#entries.get(key);
-    if (found?.stamp === stamp) {
-      this.#entries.delete(key);
-      this.#entries.set(key, found);
-      return found.text;
-    }
-    this.#drop(key);
-    const entry: Entry = { stamp, bytes: 0, text: make() };
+    if (found?.stamp === stamp) return found.text;
+    const entry = { stamp, text: make(), bytes: 0 };
     this.#entries.set(key, entry);
-    entry.text.then(
-      (text) => {
-        this.#settle(key, entry, text);
-      },
-      () => {
-        if (this.#entries.get(key) === entry) this.#drop(key);
-      },
+    const settle = (settled: Entry | undefined) =>
+      this.#entries.peek(key) === entry && this.#entries.set(key, settled);
+    void entry.text.then(
+      ({ length }) => settle({ ...entry, bytes: length }),
+      () => settle(undefined),
     );
     return entry.text;
-  }
-
-  #settle(key: string, entry: Entry, text: Buffer): void {
-    if (this.#entries.get(key) !== entry) return;
-    entry.bytes = text.length + ENTRY_BYTES;
-    this.#bytes += entry.bytes;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.maxBytes) return;
-      this.#drop(oldest);
-    }
-  }
-
-  #drop(key: string): void {
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
-    this.#entries.delete(key);
   }
 }
