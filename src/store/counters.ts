@@ -111,8 +111,4 @@ export class CounterTable implements TransactionMember {
     for (const [name, delta] of this.#pending) this.#totals.set(name, (this.#totals.get(name) ?? 0) + delta);
     this.#pending = [];
   }
-
-  rolledBack(): void {
-    this.#pending = [];
-  }
 }

@@ -19,7 +19,6 @@ const COLUMNS = 'seq, task_id, event_type, timestamp_ms, message, data_json';
 
 /** The events of all tasks, in one sequence that never reuses a number. */
 export class EventLog implements TransactionMember {
-  readonly #db: Database.Database;
   /** The statement that inserts n events at once is at index n. */
   readonly #inserts: (Database.Statement | undefined)[] = [];
   readonly #ofTask: Database.Statement<[string, number, number], EventRow>;
@@ -27,8 +26,7 @@ export class EventLog implements TransactionMember {
   #written: number;
   #committed: number;
 
-  constructor(db: Database.Database) {
-    this.#db = db;
+  constructor(private readonly db: Database.Database) {
     this.#ofTask = db.prepare(
       `SELECT ${COLUMNS} FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
     );
@@ -96,20 +94,12 @@ export class EventLog implements TransactionMember {
     this.#written = mark;
   }
 
-  flush(): void {
-    // Events are written when they are appended.
-  }
-
   committed(): void {
     this.#committed = this.#written;
   }
 
-  rolledBack(): void {
-    this.#written = this.#committed;
-  }
-
   #insert(count: number): Database.Statement {
-    return (this.#inserts[count] ??= this.#db.prepare(
+    return (this.#inserts[count] ??= this.db.prepare(
       `INSERT INTO task_events (${COLUMNS}) VALUES ${Array(count).fill('(?, ?, ?, ?, ?, ?)').join(', ')}`,
     ));
   }

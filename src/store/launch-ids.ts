@@ -2,8 +2,8 @@ import type Database from 'better-sqlite3';
 import type { TransactionMember } from './database/group-commit.js';
 
 /**
- * The sequence of launch ids, the ids of attempts. A failed transaction may leave a gap, but no number is given twice: an id
- * leaves the daemon only after the transaction that recorded it.
+ * The sequence of launch ids, the ids of attempts. A transaction that fails leaves a gap, which the next one that commits
+ * saves: no number is given twice, and an id leaves the daemon only after the transaction that recorded it.
  */
 export class LaunchIds implements TransactionMember {
   readonly #save: Database.Statement<[number]>;
@@ -20,23 +20,11 @@ export class LaunchIds implements TransactionMember {
     return ++this.#last;
   }
 
-  mark(): number {
-    return this.#last;
-  }
-
-  rewind(): void {
-    // After a rollback, numbers that were given are not given again.
-  }
-
   flush(): void {
     if (this.#last !== this.#saved) this.#save.run(this.#last);
   }
 
   committed(): void {
     this.#saved = this.#last;
-  }
-
-  rolledBack(): void {
-    // The next transaction that commits saves it.
   }
 }

@@ -7,13 +7,12 @@ import { storageError } from './sqlite-error.js';
  */
 export interface TransactionMember {
   /** A point that {@link rewind} can go back to. */
-  mark(): number;
-  /** Forgets everything since the mark. */
-  rewind(mark: number): void;
+  mark?(): number;
+  /** Forgets everything since the mark, which may be the beginning of the transaction. */
+  rewind?(mark: number): void;
   /** Writes the changes gathered so far; called last inside the transaction. */
-  flush(): void;
+  flush?(): void;
   committed(): void;
-  rolledBack(): void;
 }
 
 interface Job {
@@ -33,8 +32,6 @@ const TRANSACTION_MS = 15;
 
 /** Commits writes that arrive together in one transaction, so that they share one fsync. */
 export class GroupCommit {
-  readonly #db: Database.Database;
-  readonly #members: readonly TransactionMember[];
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
   readonly #rollback: Database.Statement;
@@ -49,12 +46,10 @@ export class GroupCommit {
 
   /** @param transactionMs how long one transaction may take before the rest of a long queue goes into the next */
   constructor(
-    db: Database.Database,
-    members: readonly TransactionMember[],
+    private readonly db: Database.Database,
+    private readonly members: readonly TransactionMember[],
     private readonly transactionMs = TRANSACTION_MS,
   ) {
-    this.#db = db;
-    this.#members = members;
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#rollback = db.prepare('ROLLBACK');
@@ -126,6 +121,7 @@ export class GroupCommit {
     this.#along = [];
     const ran: Job[] = [];
     let tried = 0;
+    const rewind = this.#mark();
     try {
       this.#begin.run();
       const until = performance.now() + this.transactionMs;
@@ -134,15 +130,16 @@ export class GroupCommit {
         if (this.#run(job, batch.length > 1)) ran.push(job);
         if (performance.now() >= until) break;
       }
-      for (const member of this.#members) member.flush();
+      for (const member of this.members) member.flush?.();
       this.#commit.run();
     } catch (error) {
-      this.#abandon();
+      if (this.db.inTransaction) this.#rollback.run();
+      rewind();
       const told = storageError(error);
       for (const job of batch) job.reject(told);
       return;
     }
-    for (const member of this.#members) member.committed();
+    for (const member of this.members) member.committed();
     if (tried < batch.length) this.#putBack(batch.slice(tried));
     for (const job of ran) job.resolve();
   };
@@ -159,18 +156,16 @@ export class GroupCommit {
       job.run();
       return true;
     }
-    const marks = this.#members.map((member) => member.mark());
+    const rewind = this.#mark();
     this.#savepoint.run();
     try {
       job.run();
     } catch (error) {
       // SQLite itself may have rolled back everything, the writes of the other jobs included.
-      if (!this.#db.inTransaction) throw error;
+      if (!this.db.inTransaction) throw error;
       this.#rollbackTo.run();
       this.#release.run();
-      this.#members.forEach((member, i) => {
-        member.rewind(marks[i] ?? 0);
-      });
+      rewind();
       job.reject(storageError(error));
       return false;
     }
@@ -178,8 +173,11 @@ export class GroupCommit {
     return true;
   }
 
-  #abandon(): void {
-    if (this.#db.inTransaction) this.#rollback.run();
-    for (const member of this.#members) member.rolledBack();
+  /** @returns what makes all members forget everything from here on */
+  #mark(): () => void {
+    const marks = this.members.map((member) => member.mark?.() ?? 0);
+    return () => {
+      for (const [i, member] of this.members.entries()) member.rewind?.(marks[i] ?? 0);
+    };
   }
 }

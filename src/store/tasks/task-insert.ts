@@ -1,6 +1,5 @@
 import type Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
-import { isPinned } from '../../task/pin.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
 import type { IdempotencyKeys } from '../idempotency.js';
@@ -22,6 +21,9 @@ const COLUMNS = [
   ...['created_at_ms', 'updated_at_ms'],
   ...['reservation_json', 'execution_plan_json', 'request_json', 'pinned', 'sent_json'],
 ];
+
+/** A task with this metadata key set to `true` is not collected. */
+const PIN_KEY = 'execgo.pin';
 
 /** Writes new tasks. */
 export class TaskInsert {
@@ -52,6 +54,7 @@ export class TaskInsert {
   #insertRow(task: NewTask, submitSeq: number): void {
     const { task_id, request, created_at_ms } = task;
     const context = request.control_context;
+    const isPinned = Object.hasOwn(request.metadata, PIN_KEY) && request.metadata[PIN_KEY] === 'true';
     try {
       this.#insert.run(
         ...[submitSeq, task_id, 'accepted', request.policy.priority, context?.queue ?? 'default'],
@@ -63,7 +66,7 @@ export class TaskInsert {
         ],
         ...[created_at_ms, created_at_ms],
         ...[JSON.stringify(task.reservation), JSON.stringify(task.plan), task.request_json],
-        ...[isPinned(request.metadata) ? 1 : 0, task.sent_json],
+        ...[isPinned ? 1 : 0, task.sent_json],
       );
     } catch (error) {
       if (sqliteCode(error) !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;
