@@ -22,12 +22,9 @@ export function explain(error: unknown, ownHints: Readonly<Record<string, string
 }
 
 function hintFor(
-  { code, details, server }: ExecgoApiError,
+  { code, server }: ExecgoApiError,
   ownHints: Readonly<Record<string, string>>,
 ): string | undefined {
-  // The request demands another kind of machine: its message says what to do, and the hint about strictness does not apply.
-  const isDemand = typeof details === 'object' && details !== null && 'demand' in details;
-  if (isDemand) return undefined;
   if (code === 'not_found') return `${typedCommand('list', [], { server })} shows the tasks there are`;
   return ownHints[code] ?? HINTS[code];
 }

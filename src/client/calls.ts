@@ -10,7 +10,8 @@ export interface Abortable {
 /** The part of a request besides its method and path. */
 interface Call extends Abortable {
   query?: Exchange['query'];
-  headers?: Exchange['headers'];
+  /** In whose name it is asked. */
+  owner?: string | undefined;
   body?: unknown;
   /** How long the daemon is asked to wait before it answers, in milliseconds. */
   waitMs?: number | undefined;
@@ -45,7 +46,10 @@ export class Calls {
     return this.http.text({ ...this.#limited(call), method: 'GET', path, repeatable: true });
   }
 
-  #limited({ waitMs = 0, ...call }: Call): Omit<Exchange, 'method' | 'path' | 'repeatable'> {
-    return { ...call, timeoutMs: this.timeoutMs + waitMs };
+  #limited({ waitMs = 0, owner, ...call }: Call): Omit<Exchange, 'method' | 'path' | 'repeatable'> {
+    const limited = { ...call, timeoutMs: this.timeoutMs + waitMs };
+    if (owner === undefined) return limited;
+    // Node sends a header as Latin-1: it is given the bytes of UTF-8.
+    return { ...limited, headers: { 'x-execgo-owner': Buffer.from(owner).toString('latin1') } };
   }
 }

@@ -13,7 +13,6 @@ import type { EventView, SubmitAnswer, TaskSummary, TaskView, BatchItem, TaskPag
 import { Calls, type Abortable } from './calls.js';
 import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport } from './http.js';
-import { ownerHeader } from './owner-header.js';
 import { Patience } from './retry.js';
 import type { KillOptions, ListFilter, OutputEvent } from './types.js';
 
@@ -130,7 +129,7 @@ export class ExecgoClient {
     const { owner, signal, graceMs, waitMs } = options;
     return this.#calls.post(`${taskPath(taskId)}/kill`, {
       query: { signal, grace_ms: graceMs, wait_ms: waitMs },
-      headers: ownerHeader(owner),
+      owner,
       waitMs,
       repeatable: true,
     });
@@ -233,8 +232,7 @@ export class ExecgoClient {
 
   /** Deletes a terminal task and its files. */
   async delete(taskId: string, options: Abortable & { owner?: string | undefined } = {}): Promise<void> {
-    const { owner, signal } = options;
-    await this.#calls.delete(taskPath(taskId), { signal, headers: ownerHeader(owner) });
+    await this.#calls.delete(taskPath(taskId), options);
   }
 
   /** Removes ended tasks that are due, or says which would be. It takes as long as it takes: there is no time limit. */

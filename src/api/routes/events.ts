@@ -47,10 +47,9 @@ export const events: Route = {
   },
 };
 
+/** Only a client that names the type gets a stream, and not one that takes anything. */
 function wantsStream(req: Request): boolean {
-  return (req.headers.accept ?? '')
-    .split(',')
-    .some((range) => /^text\/event-stream *(?!.*; *q=0(\.0*)? *(;|$))(;|$)/.test(range.trim().toLowerCase()));
+  return req.accepts().some((type) => type.toLowerCase() === 'text/event-stream');
 }
 
 function lastEventId(req: Request): number | undefined {

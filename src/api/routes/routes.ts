@@ -1,11 +1,9 @@
 import { batch } from './batch.js';
-import { capabilities } from './capabilities.js';
-import { config } from './config.js';
+import { daemonViews } from './daemon.js';
 import { deleteTask } from './delete.js';
 import { events } from './events.js';
 import { gc } from './gc.js';
 import { health, ready } from './health.js';
-import { info } from './info.js';
 import { kill } from './kill.js';
 import { list } from './list.js';
 import { metrics } from './metrics.js';
@@ -13,7 +11,6 @@ import { openapi } from './openapi.js';
 import { output } from './output.js';
 import { outputStream } from './output-stream.js';
 import { request } from './request.js';
-import { resources } from './resources.js';
 import type { Route } from '../route.js';
 import { status } from './status.js';
 import { submit } from './submit.js';
@@ -34,10 +31,7 @@ export const routes: readonly Route[] = [
   outputStream,
   events,
   gc,
-  info,
-  capabilities,
-  config,
-  resources,
+  ...daemonViews,
   health,
   ready,
   metrics,

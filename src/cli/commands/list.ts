@@ -81,23 +81,13 @@ function listCommand(): Command {
 }
 
 function filterOf(options: Options): ListFilter {
-  const { cause, tenant, owner, queue, lane, session, label, text, order, cursor } = options;
-  const limit = options.all === true ? PAGE : (options.limit ?? DEFAULT_LIMIT);
-  // The daemon knows the allowed words, and its error names them.
-  const status = options.status?.split(',').map((word) => word.trim()) as TaskStatus[] | undefined;
+  const { server: _server, json: _json, all, status, session, limit = DEFAULT_LIMIT, ...rest } = options;
   return {
-    status,
-    cause,
-    tenant,
-    owner,
-    queue,
-    lane,
+    ...rest,
+    // The daemon knows the allowed words, and its error names them.
+    status: status?.split(',').map((word) => word.trim()) as TaskStatus[] | undefined,
     session_id: session,
-    label,
-    text,
-    order,
-    cursor,
-    limit,
+    limit: all === true ? PAGE : limit,
   };
 }
 
