@@ -14,16 +14,14 @@ interface Share {
 
 /** Limits the bytes of all bodies that are held at once, including those that are still arriving, to `maxBytes`. */
 export class BodyBudget {
-  readonly #maxBytes: number;
-  readonly #patienceMs: number;
   readonly #shares = new Set<Share>();
   #counted = 0;
 
   /** @param patienceMs how long a body may be arriving before it can be dropped for others; 10,000 by default */
-  constructor(maxBytes: number, patienceMs = PATIENCE_MS) {
-    this.#maxBytes = maxBytes;
-    this.#patienceMs = patienceMs;
-  }
+  constructor(
+    private readonly maxBytes: number,
+    private readonly patienceMs = PATIENCE_MS,
+  ) {}
 
   /** @param cut drops the part that has arrived, when others need the room */
   open(cut: () => void): Share {
@@ -35,9 +33,9 @@ export class BodyBudget {
   /** @param bytes how long the body is by now. @returns false when there is no room for it */
   grow(share: Share, bytes: number): boolean {
     const more = Math.max(0, bytes - UNCOUNTED_BYTES) - share.counted;
-    while (this.#counted + more > this.#maxBytes) {
+    while (this.#counted + more > this.maxBytes) {
       const slowest = [...this.#shares].find((s) => s !== share && s.cut !== undefined && s.counted > 0);
-      if (slowest === undefined || performance.now() - slowest.sinceMs < this.#patienceMs) return false;
+      if (slowest === undefined || performance.now() - slowest.sinceMs < this.patienceMs) return false;
       const { cut } = slowest;
       this.close(slowest);
       cut?.();

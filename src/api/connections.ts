@@ -33,7 +33,6 @@ interface Entry {
  * else one that is idle, slow or waiting.
  */
 export class Connections {
-  readonly #max: number;
   readonly #entries = new Map<Socket, Entry>();
   readonly #inState: Readonly<Record<ConnectionState, Set<Socket>>> = {
     opening: new Set(),
@@ -44,13 +43,11 @@ export class Connections {
     working: new Set(),
   };
 
-  constructor(max: number) {
-    this.#max = max;
-  }
+  constructor(private readonly max: number) {}
 
   /** Accepts a new connection. It is closed only when all others, and a quarter more, are `working`. */
   admit(socket: Socket): void {
-    if (this.#entries.size >= this.#max && !this.#makeRoom() && this.#isCrowded()) {
+    if (this.#entries.size >= this.max && !this.#makeRoom() && this.#isCrowded()) {
       socket.destroy();
       return;
     }
@@ -95,7 +92,7 @@ export class Connections {
   }
 
   #isCrowded(): boolean {
-    return this.#entries.size >= this.#max * OVERFLOW;
+    return this.#entries.size >= this.max * OVERFLOW;
   }
 
   #forget(socket: Socket): void {

@@ -17,17 +17,14 @@ type Handle = (req: IncomingMessage, res: ServerResponse) => void;
  * itself, and what it holds is freed when the connection ends; a request that waits holds nothing but its head.
  */
 export class InOrder {
-  readonly #handle: Handle;
-  readonly #connections: Connections;
-  readonly #unreadMs: number;
   readonly #unanswered = new WeakMap<Duplex, [IncomingMessage, ServerResponse][]>();
 
   /** @param unreadMs how long a client may read nothing of an answer that has been sent; 60,000 by default */
-  constructor(handle: Handle, connections: Connections, unreadMs = UNREAD_MS) {
-    this.#handle = handle;
-    this.#connections = connections;
-    this.#unreadMs = unreadMs;
-  }
+  constructor(
+    private readonly handle: Handle,
+    private readonly connections: Connections,
+    private readonly unreadMs = UNREAD_MS,
+  ) {}
 
   /**
    * How many requests of the connection have not been fully answered; `isComing` when the first of them is still arriving
@@ -56,20 +53,20 @@ export class InOrder {
     // Requests after the last answer of a connection are never answered.
     if (current === undefined || current[1].socket === null) {
       queue.length = 0;
-      this.#connections.enter(socket, 'idle');
+      this.connections.enter(socket, 'idle');
       return;
     }
     const [req, res] = current;
-    this.#connections.enter(socket, 'working');
+    this.connections.enter(socket, 'working');
     res.once('prefinish', () => {
-      this.#connections.enter(socket, 'answering');
+      this.connections.enter(socket, 'answering');
       // Most answers have been sent completely by then, and need no timer.
-      if (socket.writableLength > LONG_ANSWER_BYTES) socket.setTimeout(this.#unreadMs);
+      if (socket.writableLength > LONG_ANSWER_BYTES) socket.setTimeout(this.unreadMs);
     });
     res.once('close', () => {
       queue.shift();
       this.#begin(socket, queue);
     });
-    this.#handle(req, res);
+    this.handle(req, res);
   }
 }

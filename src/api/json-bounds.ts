@@ -19,16 +19,13 @@ const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 
  * memory than its bytes suggest. Text that is no JSON is left to the parser.
  */
 export class JsonMeter {
-  readonly #bounds: JsonBounds;
   #depth = 0;
   #keys = 0;
   #values = 1;
   #inString = false;
   #escaped = false;
 
-  constructor(bounds: JsonBounds) {
-    this.#bounds = bounds;
-  }
+  constructor(private readonly bounds: JsonBounds) {}
 
   /** @throws ExecgoError `invalid_input` that says which limit was passed */
   read(chunk: Buffer): void {
@@ -53,7 +50,7 @@ export class JsonMeter {
     }
     [this.#depth, this.#keys, this.#values] = [depth, keys, values];
     [this.#inString, this.#escaped] = [inString, escaped];
-    const bounds = this.#bounds;
+    const bounds = this.bounds;
     if (deepest > bounds.depth) throw tooMany(`is nested more than ${bounds.depth} levels deep`);
     if (keys > bounds.keys) throw tooMany(`has more than ${bounds.keys} keys`);
     if (values > bounds.values) throw tooMany(`has more than ${bounds.values} values`);

@@ -34,12 +34,13 @@ export function openSse(res: Response, heartbeatMs: number): SseStream | undefin
 
 /** A `text/event-stream` answer, with a comment from time to time while there is nothing to send. */
 export class SseStream {
-  readonly #res: Response;
   readonly #heartbeat: NodeJS.Timeout;
 
   /** @param res its headers have been sent */
-  constructor(res: Response, heartbeatMs: number) {
-    this.#res = res;
+  constructor(
+    private readonly res: Response,
+    heartbeatMs: number,
+  ) {
     this.#heartbeat = setInterval(() => {
       if (this.#isOpen() && !res.writableNeedDrain) res.write(': heartbeat\n\n');
     }, heartbeatMs);
@@ -50,7 +51,7 @@ export class SseStream {
 
   /** Tells a reader where to resume if it loses its connection before the first event. */
   position(id: string): void {
-    if (this.#isOpen()) this.#res.write(`id: ${id}\n\n`);
+    if (this.#isOpen()) this.res.write(`id: ${id}\n\n`);
   }
 
   /**
@@ -64,30 +65,30 @@ export class SseStream {
   /** As {@link send}, for any number of encoded events; sends nothing for none. */
   async sendEncoded(events: string | Buffer): Promise<void> {
     if (events.length === 0 || !this.#isOpen()) return;
-    if (!this.#res.write(events)) await this.#room();
+    if (!this.res.write(events)) await this.#room();
     await nextTurn();
   }
 
   /** False once the answer or its connection has ended: writing would have no effect. */
   #isOpen(): boolean {
-    return !this.#res.writableEnded && !this.#res.destroyed;
+    return !this.res.writableEnded && !this.res.destroyed;
   }
 
   #room(): Promise<void> {
     return new Promise<void>((resolve) => {
       const settle = (): void => {
-        this.#res.off('drain', settle);
-        this.#res.off('close', settle);
+        this.res.off('drain', settle);
+        this.res.off('close', settle);
         resolve();
       };
-      this.#res.on('drain', settle);
-      this.#res.on('close', settle);
+      this.res.on('drain', settle);
+      this.res.on('close', settle);
     });
   }
 
   /** Ends the answer; the client may connect again. */
   end(): void {
     clearInterval(this.#heartbeat);
-    this.#res.end();
+    this.res.end();
   }
 }

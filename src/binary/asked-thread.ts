@@ -28,7 +28,6 @@ export interface AskedThreadOptions {
 
 /** A worker thread that answers questions. It runs while it is asked, and keeps the process alive only as long as it has to answer. */
 export class AskedThread<Q, A> {
-  readonly #options: AskedThreadOptions;
   readonly #askers = new Map<number, Asker<A>>();
   #worker: Worker | undefined;
   #startedMs = 0;
@@ -36,9 +35,7 @@ export class AskedThread<Q, A> {
   #nextId = 0;
   #isClosed = false;
 
-  constructor(options: AskedThreadOptions) {
-    this.#options = options;
-  }
+  constructor(private readonly options: AskedThreadOptions) {}
 
   /** @throws Error when the thread says so, or has ended before it was done. */
   ask(question: Q): Promise<A> {
@@ -61,7 +58,7 @@ export class AskedThread<Q, A> {
   }
 
   #start(): Worker {
-    const worker = this.#options.start();
+    const worker = this.options.start();
     this.#startedMs = performance.now();
     worker.on('message', ({ id, answer, error }: Reply<A>) => {
       if (error === undefined) this.#askers.get(id)?.resolve(answer as A);
@@ -83,7 +80,7 @@ export class AskedThread<Q, A> {
   }
 
   #endLater(worker: Worker): void {
-    const { idleMs, maxAgeMs = Infinity } = this.#options;
+    const { idleMs, maxAgeMs = Infinity } = this.options;
     const isOld = performance.now() - this.#startedMs > maxAgeMs;
     const end = () => {
       this.#worker = undefined;

@@ -11,8 +11,6 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * task is also cancelled when the reader of the output closes it, as SIGPIPE would have ended a local command.
  */
 export class Interruption {
-  readonly #client: ExecgoClient;
-  readonly #owner: string | null | undefined;
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     this.#interrupt(EXIT.signal + constants.signals[signal]);
   };
@@ -20,9 +18,10 @@ export class Interruption {
   #exitCode: number | undefined;
 
   /** Handles the signals of this process until {@link dispose}. */
-  constructor(client: ExecgoClient, owner: string | null | undefined) {
-    this.#client = client;
-    this.#owner = owner;
+  constructor(
+    private readonly client: ExecgoClient,
+    private readonly owner: string | null | undefined,
+  ) {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
@@ -57,7 +56,7 @@ export class Interruption {
 
   async #kill(taskId: string): Promise<void> {
     try {
-      await this.#client.kill(taskId, { owner: this.#owner ?? undefined });
+      await this.client.kill(taskId, { owner: this.owner ?? undefined });
     } catch (error) {
       await note(`task ${taskId} was not cancelled: ${explain(error)}`);
     }

@@ -7,14 +7,11 @@ const MAX_PAUSE_MS = 1000;
 
 /** Decides after each failure whether to try again, and waits before that. One for each series of tries. */
 export class Patience {
-  readonly #limitMs: number;
   #pauseMs = FIRST_PAUSE_MS;
   #lostAt: number | undefined;
 
   /** @param limitMs how long the daemon may be out of reach without interruption. */
-  constructor(limitMs: number) {
-    this.#limitMs = limitMs;
-  }
+  constructor(private readonly limitMs: number) {}
 
   /** To be called when the daemon has answered. */
   reached(): void {
@@ -35,7 +32,7 @@ export class Patience {
     signal?.throwIfAborted();
     const now = performance.now();
     this.#lostAt ??= now;
-    if (!isTransient(error) || now - this.#lostAt >= this.#limitMs) throw error;
+    if (!isTransient(error) || now - this.#lostAt >= this.limitMs) throw error;
     const pause = this.#pauseMs;
     this.#pauseMs = Math.min(pause * 2, MAX_PAUSE_MS);
     await delay(pause, undefined, { ...(signal === undefined ? {} : { signal }) }).catch(() => {

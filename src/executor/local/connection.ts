@@ -9,7 +9,6 @@ import { findSocketPath } from '../../supervisor/wire/socket-path.js';
 
 /** The daemon's end of the conversation with one supervisor, after both have said hello. */
 export class Connection {
-  readonly #channel: LineChannel;
   #listener: ((message: SupervisorMessage) => void) | undefined;
   #closeListener: ((reason: string) => void) | undefined;
   #garbledListener: ((value: unknown, reason: string) => void) | undefined;
@@ -19,10 +18,8 @@ export class Connection {
   /** @param hello what the supervisor said of itself. */
   constructor(
     readonly hello: SupervisorHello,
-    channel: LineChannel,
-  ) {
-    this.#channel = channel;
-  }
+    private readonly channel: LineChannel,
+  ) {}
 
   /** Sets the one listener for messages; what came before is handed to it now. */
   onMessage(listener: (message: SupervisorMessage) => void): void {
@@ -48,18 +45,18 @@ export class Connection {
    */
   send(message: DaemonMessage): void {
     const isKill = message.type === 'kill';
-    this.#channel.send(message, isKill ? message.launch_id : undefined);
-    if (isKill) this.#channel.flush();
+    this.channel.send(message, isKill ? message.launch_id : undefined);
+    if (isKill) this.channel.flush();
   }
 
   /** Sends something large, made when there is room for it; on a closed connection nothing happens. */
   sendLater(message: LaterMessage): void {
-    this.#channel.sendLater(message);
+    this.channel.sendLater(message);
   }
 
   /** Lets go of the supervisor, which goes on. */
   close(): void {
-    this.#channel.close('closed by this side');
+    this.channel.close('closed by this side');
   }
 
   /** @internal Takes what the channel has received. */

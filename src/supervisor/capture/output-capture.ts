@@ -11,7 +11,6 @@ import { TailRing } from './tail-ring.js';
  * costs output, never the task. The log file always holds a prefix of what was produced.
  */
 export class OutputCapture {
-  readonly #spec: StreamSpec;
   readonly #log: OutputFile;
   #fd: number | undefined;
   #bytes = 0;
@@ -19,8 +18,7 @@ export class OutputCapture {
   #tail: TailRing | undefined;
   #error: Error | undefined;
 
-  constructor(spec: StreamSpec) {
-    this.#spec = spec;
+  constructor(private readonly spec: StreamSpec) {
     this.#log = new OutputFile(spec.path);
   }
 
@@ -46,7 +44,7 @@ export class OutputCapture {
     const kept = this.#tail === undefined ? this.#keep(chunk) : 0;
     this.#bytes += kept;
     if (kept === chunk.length) return;
-    this.#tail ??= new TailRing(this.#spec.tail_path, this.#lastKept(), this.#kept);
+    this.#tail ??= new TailRing(this.spec.tail_path, this.#lastKept(), this.#kept);
     this.#tail.push(chunk.subarray(kept));
     this.#bytes += chunk.length - kept;
   }
@@ -64,7 +62,7 @@ export class OutputCapture {
 
   /** @returns how many bytes at the start of `chunk` were written to the log file. */
   #keep(chunk: Buffer): number {
-    const wanted = Math.min(chunk.length, this.#spec.max_bytes - this.#kept);
+    const wanted = Math.min(chunk.length, this.spec.max_bytes - this.#kept);
     let written = 0;
     try {
       // At a fixed position, because the task may have made the file longer or shorter.

@@ -13,13 +13,10 @@ const BELOW_DATA_DIR = 2;
  * that was made here.
  */
 export class OutputFile {
-  readonly #path: string;
   #made: Stats | undefined;
 
   /** @param path absolute. */
-  constructor(path: string) {
-    this.#path = path;
-  }
+  constructor(private readonly path: string) {}
 
   /**
    * Makes the empty file; anything else with its name is removed.
@@ -27,12 +24,12 @@ export class OutputFile {
    * @throws a system error: EISDIR when a directory has its name, ENOTDIR when the task's directory is something else.
    */
   make(): number {
-    return inTaskDirectory(this.#path, (directory) => this.makeIn(directory));
+    return inTaskDirectory(this.path, (directory) => this.makeIn(directory));
   }
 
   /** As {@link make}. @param directory the file's directory, as {@link inTaskDirectory} opens it */
   makeIn(directory: Directory): number {
-    const fd = makeAnew(directory, basename(this.#path));
+    const fd = makeAnew(directory, basename(this.path));
     this.#made = fstatSync(fd);
     return fd;
   }
@@ -43,12 +40,12 @@ export class OutputFile {
    * @throws Error when it has been removed or replaced.
    */
   reopen(): number {
-    const { fd, stat } = inTaskDirectory(this.#path, (directory) =>
-      directory.file(basename(this.#path), 'write'),
+    const { fd, stat } = inTaskDirectory(this.path, (directory) =>
+      directory.file(basename(this.path), 'write'),
     );
     if (this.#made !== undefined && isSame(stat, this.#made)) return fd;
     closeSync(fd);
-    throw new Error(`${this.#path} is not the file that was made at the start`);
+    throw new Error(`${this.path} is not the file that was made at the start`);
   }
 }
 

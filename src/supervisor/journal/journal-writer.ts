@@ -24,7 +24,6 @@ const { O_WRONLY, O_CREAT, O_APPEND, O_TRUNC } = constants;
  * again.
  */
 export class JournalWriter {
-  readonly #path: string;
   #fd: number;
   #size: number;
   #rewriteAbove = REWRITE_ABOVE_BYTES;
@@ -32,8 +31,7 @@ export class JournalWriter {
   #torn = false;
 
   /** @throws Error when the file cannot be opened. */
-  constructor(path: string) {
-    this.#path = path;
+  constructor(private readonly path: string) {
     this.#fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND, 0o600);
     this.#size = fstatSync(this.#fd).size;
   }
@@ -79,11 +77,11 @@ export class JournalWriter {
   }
 
   #rewrite(records: JournalRecord[]): void {
-    const path = `${this.#path}.new`;
+    const path = `${this.path}.new`;
     const fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC, 0o600);
     try {
       const size = writeRecords(fd, records);
-      renameSync(path, this.#path);
+      renameSync(path, this.path);
       closeSync(this.#fd);
       this.#fd = fd;
       this.#size = size;

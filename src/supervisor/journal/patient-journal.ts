@@ -10,20 +10,18 @@ export type Journal = Pick<JournalWriter, 'append' | 'compact'>;
 
 /** A journal on a disk that may be full: what must be written and cannot is kept, and written in order later. */
 export class PatientJournal {
-  readonly #journal: Journal;
-  readonly #log: Log;
   /** Records that could not be written yet; they are told all the same. */
   #unwritten: JournalRecord[] = [];
   #retryTimer: NodeJS.Timeout | undefined;
 
-  constructor(journal: Journal, log: Log) {
-    this.#journal = journal;
-    this.#log = log;
-  }
+  constructor(
+    private readonly journal: Journal,
+    private readonly log: Log,
+  ) {}
 
   /** @throws Error when the journal cannot be written: nothing of it is. */
   write(...records: JournalRecord[]): void {
-    this.#journal.append(...this.#unwritten, ...records);
+    this.journal.append(...this.#unwritten, ...records);
     this.#unwritten = [];
   }
 
@@ -32,7 +30,7 @@ export class PatientJournal {
     try {
       this.write(record);
     } catch (error) {
-      this.#log(cannotJournal(error));
+      this.log(cannotJournal(error));
       this.#unwritten.push(record);
       if (this.#retryTimer === undefined) this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
     }
@@ -47,9 +45,9 @@ export class PatientJournal {
   /** Forgets what nobody will ask for. @param live as {@link JournalWriter.compact} takes it */
   compact(live: () => JournalRecord[]): void {
     try {
-      this.#journal.compact(live);
+      this.journal.compact(live);
     } catch (error) {
-      this.#log('cannot compact the journal', { error: (error as Error).message });
+      this.log('cannot compact the journal', { error: (error as Error).message });
     }
   }
 }

@@ -9,36 +9,32 @@ const TURN_BYTES = 1_048_576;
 
 /** Reads a pipe whenever data comes, and closes it at its end. */
 export class PipeReader {
-  readonly #libc: Libc;
-  readonly #epoll: Epoll;
-  readonly #fd: number;
-  readonly #data: (chunk: Buffer) => void;
-  readonly #end: () => void;
   #isOpen = true;
 
   /** @param fd the read end, which is made non-blocking. */
-  constructor(libc: Libc, epoll: Epoll, fd: number, data: (chunk: Buffer) => void, end: () => void) {
-    this.#libc = libc;
-    this.#epoll = epoll;
-    this.#fd = fd;
-    this.#data = data;
-    this.#end = end;
+  constructor(
+    private readonly libc: Libc,
+    private readonly epoll: Epoll,
+    private readonly fd: number,
+    private readonly data: (chunk: Buffer) => void,
+    private readonly end: () => void,
+  ) {
     libc.unblock(fd);
     epoll.watch(fd, () => this.drain());
   }
 
   /** The pipe's name in /proc, e.g. `pipe:[123]`; undefined once it is closed. */
   get file(): string | undefined {
-    return this.#isOpen ? readlinkSync(`/proc/self/fd/${this.#fd}`) : undefined;
+    return this.#isOpen ? readlinkSync(`/proc/self/fd/${this.fd}`) : undefined;
   }
 
   /** Reads what is there now, up to {@link TURN_BYTES}. */
   drain(): void {
     for (let taken = 0; this.#isOpen && taken < TURN_BYTES;) {
-      const count = this.#libc.read(this.#fd, CHUNK);
+      const count = this.libc.read(this.fd, CHUNK);
       if (count < 0) return;
       if (count === 0) this.close();
-      else this.#data(CHUNK.subarray(0, count));
+      else this.data(CHUNK.subarray(0, count));
       taken += count;
     }
   }
@@ -47,8 +43,8 @@ export class PipeReader {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#epoll.unwatch(this.#fd);
-    this.#libc.close(this.#fd);
-    this.#end();
+    this.epoll.unwatch(this.fd);
+    this.libc.close(this.fd);
+    this.end();
   }
 }

@@ -12,14 +12,12 @@ const MAX_DESCRIPTORS = 768;
  * at a time, with the task's limits set during the call.
  */
 export class Spawner {
-  readonly #libc: Libc;
   readonly #spawn = new LibcSpawn();
   readonly #oomScore = new OomScore();
   readonly #underWay = new Set<Promise<unknown>>();
   #hasOwnLimit = false;
 
-  constructor(libc: Libc) {
-    this.#libc = libc;
+  constructor(private readonly libc: Libc) {
     libc.limitFiles('task');
   }
 
@@ -56,7 +54,7 @@ export class Spawner {
 
   #limitFiles(whose: 'own' | 'task'): void {
     const own = whose === 'own';
-    if (own !== this.#hasOwnLimit) this.#libc.limitFiles(whose);
+    if (own !== this.#hasOwnLimit) this.libc.limitFiles(whose);
     this.#hasOwnLimit = own;
   }
 }
