@@ -77,7 +77,7 @@ export function isWholeRequest(options: RequestOptions): boolean {
 export function buildRequest(options: RequestOptions, words: readonly string[]): TaskSubmission {
   if (isWholeRequest(options)) return wholeRequest(options, words);
   return {
-    ...(options.id === undefined ? {} : { task_id: options.id }),
+    task_id: options.id,
     execution: execution(options, words),
     ...group('limits', {
       // Somebody who starts a command at a shell expects it to run as long as it needs.
@@ -103,7 +103,7 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       lane: options.lane,
       session_id: options.session,
     }),
-    ...(options.metadata === undefined ? {} : { metadata: options.metadata }),
+    metadata: options.metadata,
   };
 }
 
@@ -133,16 +133,11 @@ function wholeRequest(options: RequestOptions, words: readonly string[]): TaskSu
 }
 
 function execution(options: RequestOptions, words: readonly string[]): TaskSubmission['execution'] {
-  const cwd = startDirectory(options);
-  const common = {
-    ...(options.env === undefined ? {} : { env: options.env }),
-    ...(cwd === undefined ? {} : { cwd }),
-  };
+  const common = { env: options.env, cwd: startDirectory(options) };
   if (options.script !== undefined) {
     if (words.length > 0) throw new UsageError('give a command or --script, not both');
     const interpreter = options.interpreter?.split(/\s+/).filter((word) => word !== '');
-    const script = readInput(options.script);
-    return { kind: 'script', script, ...(interpreter === undefined ? {} : { interpreter }), ...common };
+    return { kind: 'script', script: readInput(options.script), interpreter, ...common };
   }
   const [program, ...args] = words;
   if (program === undefined)

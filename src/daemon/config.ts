@@ -25,7 +25,6 @@ export interface Config extends Settings {
 export function loadConfig(
   flags: Readonly<Record<string, unknown>>,
   env: NodeJS.ProcessEnv,
-  hostname: string = env['HOSTNAME'] ?? os.hostname(),
 ): Config {
   const onSocket = flags['listenSocket'] !== undefined;
   if (onSocket && flags['listenAddr'] !== undefined)
@@ -41,6 +40,7 @@ export function loadConfig(
       `--listen-addr ${listenAddr} can be reached from other machines, and nothing would ask them who they are; ` +
         'listen on 127.0.0.1, or add --insecure if everybody on that network may run commands here',
     );
+  const hostname = env['HOSTNAME'] ?? os.hostname();
   const runtimeIdAt = (at: string) =>
     settings.runtimeId ?? `${hostname}-${at}`.replace(/[^A-Za-z0-9._-]/g, '-');
   return Object.freeze({
