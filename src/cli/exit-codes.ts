@@ -1,3 +1,5 @@
+import type { TaskEnd } from '../client/index.js';
+
 /** What every command's exit code means; `run` and `wait` add the task's own. */
 export const EXIT = {
   ok: 0,
@@ -14,11 +16,7 @@ export const EXIT = {
 } as const;
 
 /** The fields of a status that the exit code of `run` and `wait` depends on. */
-export interface TaskEnding {
-  status: string;
-  exit_code?: number | undefined;
-  exit_signal?: number | undefined;
-}
+export type TaskEnding = Pick<TaskEnd, 'status' | 'exit_code' | 'exit_signal'>;
 
 /** The task's own exit code, 128 + n for a signal, 125 without either; never 0 for a task that did not succeed. */
 export function exitCodeOf(end: TaskEnding): number {

@@ -1,18 +1,16 @@
-const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const;
-type Style = keyof typeof CODES;
+import { styleText } from 'node:util';
+
+/**
+ * Colours a text where standard output is a terminal that shows colours, unless `NO_COLOR`; `FORCE_COLOR` does so anywhere.
+ */
+export const paint = styleText;
 
 /** True when standard output is a terminal. */
 export function isTerminal(): boolean {
   return process.stdout.isTTY;
 }
 
-/** Colours `text` where standard output is a terminal that wants colours (`NO_COLOR`, `TERM=dumb`). */
-export function paint(style: Style, text: string): string {
-  const wanted = isTerminal() && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
-  return wanted ? `\u001b[${String(CODES[style])}m${text}\u001b[0m` : text;
-}
-
-const STATUS_STYLE: Readonly<Record<string, Style>> = {
+const STATUS_STYLE: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {
   accepted: 'yellow',
   running: 'blue',
   success: 'green',

@@ -10,9 +10,9 @@ import { DATABASE_FILE, openStore } from '../store/open.js';
 import { peekTaskGroup } from '../store/database/peek.js';
 import type { Store } from '../store/store.js';
 import { launcherKind } from '../supervisor/spawn/choose-launcher.js';
-import type { Finding } from '../task/health.js';
 import { diskFindings } from './checks/disk.js';
 import { fileFindings } from './checks/files.js';
+import { note, ok, problem, type Finding } from './checks/finding.js';
 import { hostFindings } from './checks/host.js';
 import { ledgerFindings, type LedgerView } from './checks/ledger.js';
 import { permissionFindings } from './checks/permissions.js';
@@ -21,6 +21,8 @@ import { unreadableDir, unreadableFile } from './readable.js';
 
 /** How long the daemon may take to answer, in milliseconds. */
 const ANSWER_MS = 10_000;
+
+export type { Finding };
 
 export interface DoctorOptions {
   /** An absolute path. */
@@ -34,15 +36,7 @@ export interface DoctorOptions {
  */
 export async function examine({ dataDir, cgroupRoot }: DoctorOptions): Promise<Finding[]> {
   const unreadable = unreadableDir(dataDir);
-  if (unreadable !== undefined)
-    return [
-      {
-        check: 'data directory',
-        level: 'problem',
-        message: unreadable.problem,
-        advice: unreadable.advice,
-      },
-    ];
+  if (unreadable !== undefined) return [problem('data directory', unreadable.problem, unreadable.advice)];
   const findings = [
     ...(await attempt('host', () => host(dataDir, cgroupRoot))),
     ...(await attempt('permissions', () => permissionFindings(dataDir, peekTaskGroup(dataDir)))),
@@ -82,24 +76,17 @@ function databaseFindings(dataDir: string): Finding[] {
   const isNew = ![DATABASE_FILE, 'tasks', 'supervisor'].some((name) =>
     fs.existsSync(path.join(dataDir, name)),
   );
-  if (isNew)
-    return [
-      { check: 'database', level: 'note', message: `${file} is not there yet: the first start makes it` },
-    ];
+  if (isNew) return [note('database', `${file} is not there yet: the first start makes it`)];
   const owner = fs.statSync(file, { throwIfNoEntry: false })?.uid;
   // Its owner, and what to do about that, has been reported with the permissions.
   if (owner !== undefined && owner !== (process.geteuid?.() ?? owner))
-    return [{ check: 'database', level: 'note', message: `${file} is not checked: it is another user's` }];
+    return [note('database', `${file} is not checked: it is another user's`)];
   const problems = checkDatabase(file);
-  if (problems.length === 0) return [{ check: 'database', level: 'ok', message: `${file} is sound` }];
-  return problems.map((problem) => ({
-    check: 'database',
-    level: 'problem',
-    message: `${file}: ${problem}`,
-    ...(saysDamage(problem)
-      ? { advice: 'stop the daemon, keep a copy of all three files, and restore a backup' }
-      : {}),
-  }));
+  if (problems.length === 0) return [ok('database', `${file} is sound`)];
+  const advice = 'stop the daemon, keep a copy of all three files, and restore a backup';
+  return problems.map((what) =>
+    problem('database', `${file}: ${what}`, saysDamage(what) ? advice : undefined),
+  );
 }
 
 async function daemonFindings(
@@ -110,11 +97,11 @@ async function daemonFindings(
   const unreadable = unreadableFile(path.join(dataDir, HOLDER_FILE));
   if (unreadable !== undefined) {
     const message = `cannot tell whether a daemon runs: ${unreadable.problem}`;
-    return [{ check: 'daemon', level: 'problem', message, advice: unreadable.advice }];
+    return [problem('daemon', message, unreadable.advice)];
   }
-  if (client === undefined) return [{ check: 'daemon', level: 'note', message: 'no daemon runs here' }];
+  if (client === undefined) return [note('daemon', 'no daemon runs here')];
   await client.ready();
-  return [{ check: 'daemon', level: 'ok', message: `pid ${pid ?? 0} answers and can write` }];
+  return [ok('daemon', `pid ${pid ?? 0} answers and can write`)];
 }
 
 async function rowFindings(dataDir: string, client: ExecgoClient | undefined): Promise<Finding[]> {
@@ -157,5 +144,5 @@ async function attempt(check: string, make: () => Finding[] | Promise<Finding[]>
 
 function failed(check: string, error: unknown): Finding {
   const why = error instanceof Error ? error.message : String(error);
-  return { check, level: 'problem', message: `cannot be checked: ${why}` };
+  return problem(check, `cannot be checked: ${why}`);
 }

@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import type { CapabilityReasons, HostCapabilities } from '../task/capabilities.js';
+import type { HostCapabilities } from '../task/capabilities.js';
 import type { CgroupLayout } from './cgroup/cgroup-layout.js';
 import {
   CGROUP_CAPABILITIES,
@@ -54,7 +54,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
   // Limits need the launch chain, which joins their cgroups and sets them; tracking does not.
   const limits = chain.broken === undefined ? cgroup : withoutLimits(cgroup, chain.broken);
   const dataDir = whyNotWritable(options.dataDir);
-  const reasons: CapabilityReasons = {
+  const reasons: HostCapabilities['reasons'] = {
     ...limits.reasons,
     ...sandbox.reasons,
     ...chain.reasons,

@@ -2,9 +2,6 @@ import type { LimitCapability } from '../sandbox/limits/limits.js';
 import type { Namespaces } from './plan.js';
 import type { Platform } from './runtime-view.js';
 
-/** Why a capability is missing, for `execgo doctor` and plan messages. Keys are capability names. */
-export type CapabilityReasons = Record<string, string>;
-
 /** What this host was seen to be able to do when the daemon started; of limits, what can hold them. */
 export interface HostCapabilities extends Record<LimitCapability, boolean> {
   collected_at_ms: number;
@@ -16,7 +13,7 @@ export interface HostCapabilities extends Record<LimitCapability, boolean> {
   namespaces: Namespaces;
   /** Namespaces without root, through bubblewrap. */
   bubblewrap: boolean;
-  /** unshare(1) ends by SIGKILL when what it waits for did. */
+  /** unshare(1) ends by SIGKILL when what it waits for did; false when unshare is not used. */
   unshare_passes_kill: boolean;
   data_dir_writable: boolean;
   /** Which cgroup files the supervisor writes to. */
@@ -27,6 +24,7 @@ export interface HostCapabilities extends Record<LimitCapability, boolean> {
   /** A directory per task that finds every process of it. */
   cgroup_tracking: boolean;
   switch_user: boolean;
-  reasons: CapabilityReasons;
+  /** Why a capability is missing, by its name. */
+  reasons: Record<string, string>;
   warnings: string[];
 }

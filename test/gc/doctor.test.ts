@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import type { Finding } from '../../src/task/health.js';
+import type { Finding } from '../../src/offline/doctor.js';
 import {
   cgroupName,
   command,

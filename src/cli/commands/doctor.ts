@@ -1,4 +1,4 @@
-import type { Finding } from '../../task/health.js';
+import type { Finding } from '../../offline/doctor.js';
 import { command, parse } from '../command.js';
 import { dataDirOf, dataDirOption } from '../data-dir.js';
 import { EXIT } from '../exit-codes.js';

@@ -1,12 +1,5 @@
 import { Option, type Command } from 'commander';
-import type {
-  Cause,
-  ExecgoClient,
-  ListFilter,
-  TaskPage,
-  TaskStatus,
-  TaskSummary,
-} from '../../client/index.js';
+import type { ExecgoClient, ListFilter, TaskPage, TaskStatus, TaskSummary } from '../../client/index.js';
 import { ending } from '../card.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
@@ -23,22 +16,12 @@ const PAGE = 1000;
 /** Line width when the terminal does not tell its own. */
 const DEFAULT_WIDTH = 100;
 
-interface Options {
+interface Options extends Omit<ListFilter, 'status' | 'session_id'> {
   server: string;
   json?: boolean;
   all?: boolean;
-  limit?: number;
   status?: string;
-  cause?: Cause;
-  tenant?: string;
-  owner?: string;
-  queue?: string;
-  lane?: string;
   session?: string;
-  label?: string;
-  text?: string;
-  order: 'newest' | 'oldest';
-  cursor?: string;
 }
 
 /** `execgo list`: a table for people, the API's object for programs. */

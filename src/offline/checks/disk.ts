@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { WAL_MAX_BYTES } from '../../runtime/upkeep/wal-keeper.js';
-import type { Finding } from '../../task/health.js';
+import { ok, problem, type Finding } from './finding.js';
 
 /** With less than this share of blocks or inodes left, or this many bytes, submits will soon be refused. */
 const LOW_SHARE = 0.02;
@@ -22,21 +22,21 @@ export function diskFindings(dataDir: string): Finding[] {
   const room = `${Math.floor(free / MIB)} MiB free (${Math.round((bavail / blocks) * 100)} %), ${ffree} inodes free`;
   const findings: Finding[] = [
     low
-      ? {
-          check: 'disk',
-          level: 'problem',
-          message: `the disk is nearly full: ${room}`,
-          advice: 'make room there, or remove old tasks with execgo gc --older-than 1d',
-        }
-      : { check: 'disk', level: 'ok', message: room },
+      ? problem(
+          'disk',
+          `the disk is nearly full: ${room}`,
+          'make room there, or remove old tasks with execgo gc --older-than 1d',
+        )
+      : ok('disk', room),
   ];
   const wal = fs.statSync(path.join(dataDir, 'runtime.db-wal'), { throwIfNoEntry: false })?.size ?? 0;
   if (wal > WAL_PROBLEM_BYTES)
-    findings.push({
-      check: 'disk',
-      level: 'problem',
-      message: `the write-ahead log of the database is ${Math.floor(wal / MIB)} MiB long`,
-      advice: 'another process reads the database and does not let go: find it with lsof, and end it',
-    });
+    findings.push(
+      problem(
+        'disk',
+        `the write-ahead log of the database is ${Math.floor(wal / MIB)} MiB long`,
+        'another process reads the database and does not let go: find it with lsof, and end it',
+      ),
+    );
   return findings;
 }

@@ -6,7 +6,7 @@ import { TASKS, TRASH } from '../../task/task-paths.js';
 import { Tally } from '../../runtime/upkeep/tally.js';
 import { withDirectory } from '../../files/directory.js';
 import type { Store } from '../../store/store.js';
-import type { Finding } from '../../task/health.js';
+import { note, ok, problem, type Finding } from './finding.js';
 import { isTerminal } from '../../task/states.js';
 
 /** Rows read at a time. */
@@ -45,31 +45,25 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
     if (kind !== undefined) add(kind, id);
   }
   const trash = namesIn(path.join(dataDir, TRASH));
-  return [
-    ...[...wrong].map(([kind, { count: found, first }]): Finding => ({
-      check: 'files',
-      level: 'problem',
-      message: `${found} ${kind}: ${first.join(', ')}${found > NAMED ? ', …' : ''}`,
-      advice:
-        kind === LOST
-          ? 'their output is lost; their status is not, until execgo gc removes them'
-          : 'restart the daemon: it puts that right in the background and says so in its log',
-    })),
-    ...(trash.length > 0
-      ? [
-          {
-            check: 'files',
-            level: 'note',
-            message: `${trash.length} entries in ${path.join(dataDir, TRASH)} are being deleted, or cannot be`,
-            advice:
-              'if they stay, look for immutable files (lsattr -R) and mounts (findmnt) there; the log of the daemon names them',
-          } as const,
-        ]
-      : []),
-    ...(wrong.size === 0
-      ? [{ check: 'files', level: 'ok', message: `the files of ${count} tasks fit to their rows` } as const]
-      : []),
-  ];
+  const findings = [...wrong].map(([kind, { count: found, first }]) =>
+    problem(
+      'files',
+      `${found} ${kind}: ${first.join(', ')}${found > NAMED ? ', …' : ''}`,
+      kind === LOST
+        ? 'their output is lost; their status is not, until execgo gc removes them'
+        : 'restart the daemon: it puts that right in the background and says so in its log',
+    ),
+  );
+  if (trash.length > 0)
+    findings.push(
+      note(
+        'files',
+        `${trash.length} entries in ${path.join(dataDir, TRASH)} are being deleted, or cannot be`,
+        'if they stay, look for immutable files (lsattr -R) and mounts (findmnt) there; the log of the daemon names them',
+      ),
+    );
+  if (wrong.size === 0) findings.push(ok('files', `the files of ${count} tasks fit to their rows`));
+  return findings;
 }
 
 const LOST = 'ended tasks without a directory';

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { PASSABLE } from '../../runtime/files/task-owner.js';
 import { DATABASE_FILE } from '../../store/open.js';
 import { whyNotOwn } from '../../store/database/own-data-dir.js';
-import type { Finding } from '../../task/health.js';
+import { ok, problem, type Finding } from './finding.js';
+
+const CHECK = 'permissions';
 
 /** Directories that the daemon makes in its data directory, some only at its first start. */
 const DIRECTORIES = ['.', 'tasks', 'trash', 'supervisor', 'sessions'];
@@ -18,7 +20,7 @@ const LET_THROUGH = ['.', 'tasks', 'sessions'];
  */
 export function permissionFindings(dataDir: string, taskGroup: number | null | undefined): Finding[] {
   const distrust = whyNotOwn(dataDir);
-  if (distrust !== undefined) return [problem(distrust.problem, distrust.advice)];
+  if (distrust !== undefined) return [problem(CHECK, distrust.problem, distrust.advice)];
   // The first start of a daemon makes a new data directory private itself, whatever mode it has.
   const isNew = !fs.existsSync(path.join(dataDir, DATABASE_FILE));
   const directories = isNew ? DIRECTORIES.slice(1) : DIRECTORIES;
@@ -30,7 +32,7 @@ export function permissionFindings(dataDir: string, taskGroup: number | null | u
   const message = isNew
     ? `${dataDir} is new: the first start makes it private to its owner`
     : `${dataDir} is private to its owner`;
-  return [{ check: 'permissions', level: 'ok', message }];
+  return [ok(CHECK, message)];
 }
 
 function tooOpen(
@@ -45,14 +47,12 @@ function tooOpen(
   if (stat === undefined || (stat.mode & 0o777 & ~mode) === 0) return [];
   if (LET_THROUGH.includes(name) && isLetThrough(stat, taskGroup)) return [];
   const shown = (stat.mode & 0o777).toString(8);
-  return [problem(`${file} can be used by others (mode ${shown})`, `chmod ${mode.toString(8)} ${file}`)];
+  return [
+    problem(CHECK, `${file} can be used by others (mode ${shown})`, `chmod ${mode.toString(8)} ${file}`),
+  ];
 }
 
 /** True for the mode that a daemon run as root sets for `--task-user`. Its next start without that flag removes it. */
 function isLetThrough({ mode, gid }: fs.Stats, taskGroup: number | null | undefined): boolean {
   return (mode & 0o777) === PASSABLE && (taskGroup === undefined || gid === taskGroup);
-}
-
-function problem(message: string, advice: string): Finding {
-  return { check: 'permissions', level: 'problem', message, advice };
 }

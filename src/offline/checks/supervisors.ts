@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { isSameProcess } from '../../sandbox/process/process-identity.js';
 import type { LiveRecord, SupervisorRecord } from '../../store/records.js';
-import type { Finding } from '../../task/health.js';
+import { ok, problem, type Finding } from './finding.js';
 
 /**
  * Checks whether the supervisors that running tasks need are alive. A supervisor without tasks ends with its daemon, but its
@@ -18,19 +18,18 @@ export function supervisorFindings(
   served: boolean,
 ): Finding[] {
   const found: Finding[] = [];
-  const problem = (message: string, advice: string) =>
-    found.push({ check: 'supervisor', level: 'problem', message, advice });
+  const add = (message: string, advice: string) => found.push(problem('supervisor', message, advice));
   const running = live.flatMap((t) => (t.status === 'running' ? [{ ...t.attempt, task_id: t.task_id }] : []));
   const alive = new Set<string>();
   for (const s of supervisors) {
     if (!isSameProcess(s, bootId)) {
       if (!served && !running.some((t) => t.launch_id !== null && t.incarnation === s.incarnation)) continue;
-      problem(
+      add(
         `supervisor ${s.incarnation} (pid ${s.pid}) is gone`,
         'a daemon notices by itself: if one runs, look into its log; if none does, start it',
       );
     } else if (!fs.existsSync(path.join(dataDir, 'supervisor', s.incarnation)))
-      problem(
+      add(
         `supervisor ${s.incarnation} (pid ${s.pid}) has lost its directory`,
         'it ends its tasks and itself; restart the daemon to get another one',
       );
@@ -38,16 +37,10 @@ export function supervisorFindings(
   }
   const lost = running.filter((t) => t.launch_id === null || !alive.has(t.incarnation));
   if (lost.length > 0)
-    problem(
+    add(
       `${lost.length} running tasks have no living supervisor, the first is ${lost[0]?.task_id ?? ''}`,
       'start the daemon, or restart it: it ends them as lost',
     );
   if (found.length > 0) return found;
-  return [
-    {
-      check: 'supervisor',
-      level: 'ok',
-      message: `${alive.size} alive, with ${running.length} running tasks`,
-    },
-  ];
+  return [ok('supervisor', `${alive.size} alive, with ${running.length} running tasks`)];
 }

@@ -1,3 +1,4 @@
+import type { HostCapabilities } from '../../task/capabilities.js';
 import type { Namespaces } from '../../task/plan.js';
 import { tryCommand } from '../process/host-process.js';
 import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces.js';
@@ -5,15 +6,10 @@ import { findTool, SHELL } from '../process/tools.js';
 import { chrootArguments, findUser, setprivArguments } from '../process/user.js';
 
 /** Which namespaces work, and whether chroot and another user do; a reason for each that does not. */
-export interface SandboxProbe {
-  namespaces: Namespaces;
-  bubblewrap: boolean;
-  /** Whether unshare(1) ends by SIGKILL when the program did; false when unshare is not used. */
-  unshare_passes_kill: boolean;
-  chroot: boolean;
-  switch_user: boolean;
-  reasons: Record<string, string>;
-}
+export type SandboxProbe = Pick<
+  HostCapabilities,
+  'namespaces' | 'bubblewrap' | 'unshare_passes_kill' | 'chroot' | 'switch_user' | 'reasons'
+>;
 
 type Kind = (typeof NAMESPACE_KINDS)[number];
 

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
 import { invalidInput } from '../../task/errors.js';
 import type { ListQuery } from '../../task/list.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
@@ -72,8 +73,10 @@ interface Shape {
 
 /** Pages of tasks, in the order of submission. A page costs the same wherever in the history it is. */
 export class TaskList {
-  /** The least recently used first. */
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements = new LRUCache<string, Database.Statement>({
+    max: STATEMENTS_MAX,
+    memoMethod: (sql) => this.db.prepare(sql),
+  });
 
   /** The number of searches in progress, and the turn that the last of them waits for. */
   #searches = 0;
@@ -185,16 +188,7 @@ export class TaskList {
     });
     const direction = order === 'newest' ? 'DESC' : 'ASC';
     const sql = `${selects.join(' UNION ALL ')} ORDER BY submit_seq ${direction} ${limit}`;
-    return this.#statement(sql).iterate(...values, ...limitValues);
-  }
-
-  #statement(sql: string): Database.Statement {
-    const statement = this.#statements.get(sql) ?? this.db.prepare(sql);
-    this.#statements.delete(sql);
-    this.#statements.set(sql, statement);
-    const [oldest = ''] = this.#statements.keys();
-    if (this.#statements.size > STATEMENTS_MAX) this.#statements.delete(oldest);
-    return statement;
+    return this.#statements.memo(sql).iterate(...values, ...limitValues);
   }
 }
 

@@ -8,3 +8,11 @@ export interface Finding {
   /** What to do about it. */
   advice?: string | undefined;
 }
+
+const finding =
+  (level: Finding['level']) =>
+  (check: string, message: string, advice?: string): Finding => ({ check, level, message, advice });
+
+export const ok = finding('ok');
+export const note = finding('note');
+export const problem = finding('problem');
