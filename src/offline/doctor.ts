@@ -119,7 +119,7 @@ async function rowFindings(dataDir: string, client: ExecgoClient | undefined): P
       ...(await attempt('supervisor', () =>
         supervisorFindings(
           dataDir,
-          opened.supervisors(),
+          opened.supervisors.all(),
           opened.liveTasks(),
           readBootId(),
           client !== undefined,

@@ -31,6 +31,7 @@ export class Store {
   /** The tasks that have ended, by age. */
   readonly kept: KeptTasks;
   readonly keys: IdempotencyKeys;
+  readonly supervisors: SupervisorTable;
   readonly #db: Database.Database;
   readonly #now: () => number;
   readonly #events: EventLog;
@@ -39,7 +40,6 @@ export class Store {
   readonly #meta: Meta;
   readonly #insert: TaskInsert;
   readonly #changes: TaskChanges;
-  readonly #supervisors: SupervisorTable;
   readonly #list: TaskList;
   readonly #task: Database.Statement<[string], TaskRow>;
   readonly #live: Database.Statement<[], TaskRow>;
@@ -60,7 +60,7 @@ export class Store {
     this.keys = new IdempotencyKeys(db, this.kept.clock);
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters);
     this.#changes = new TaskChanges(db, this.#events, this.#counters, this.kept.clock);
-    this.#supervisors = new SupervisorTable(db);
+    this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
     this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#launchIds]);
     this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
@@ -179,20 +179,6 @@ export class Store {
   /** Deletes a terminal task with its events; its idempotency key stays. False: unknown, or not terminal. */
   deleteTask(taskId: string): boolean {
     return this.#changes.delete(taskId);
-  }
-
-  putSupervisor(record: records.SupervisorRecord): void {
-    this.#supervisors.put(record);
-  }
-
-  /** False: a running task is given to it. */
-  removeSupervisor(incarnation: string): boolean {
-    return this.#supervisors.remove(incarnation);
-  }
-
-  /** Oldest first. */
-  supervisors(): records.SupervisorRecord[] {
-    return this.#supervisors.all();
   }
 
   task(taskId: string): records.TaskRecord | undefined {

@@ -35,7 +35,7 @@ import {
   waitForEnd,
   waitGone,
 } from '../harness/index.js';
-import { killHard, printed } from '../faults/support.js';
+import { endAcrossKill, killHard, printed } from '../faults/support.js';
 import { BINARY, buildBinary } from './built.js';
 import { makeRoot } from './root.js';
 
@@ -80,16 +80,7 @@ test('without Node it is command line, daemon and supervisor, and a killed daemo
   });
   expect(ran).toMatchObject({ code: 3, stdout: 'out\n', stderr: expect.stringContaining('err\n') });
 
-  const gate = join(tempDir(), 'gate');
-  const id = await submit(
-    daemon,
-    script(`echo up; until [ -e ${gate} ]; do sleep 0.02; done; echo down; exit 4`),
-  );
-  await printed(daemon, id, 'up');
-  await daemon.kill();
-  mkdirSync(gate);
-  await daemon.restart();
-  expect(await waitForEnd(daemon, id)).toMatchObject({ cause: 'exit', exit_code: 4, stdout: 'up\ndown\n' });
+  expect(await endAcrossKill(daemon)).toMatchObject({ cause: 'exit', exit_code: 4, stdout: 'up\ndown\n' });
 });
 
 test('its threads answer: usage of a running task, long output, the size of ended tasks', async () => {

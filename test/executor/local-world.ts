@@ -36,7 +36,7 @@ export async function localWorld(): Promise<World> {
   const executors: Executor[] = [];
   const pids = new Set<number>();
   const seePlaces = () => {
-    for (const { pid } of store.supervisors()) pids.add(pid);
+    for (const { pid } of store.supervisors.all()) pids.add(pid);
   };
   onTestFinished(async () => {
     seePlaces();

@@ -1,9 +1,19 @@
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { readJournal } from '../../src/supervisor/journal/journal.js';
 import type { TaskView } from '../../src/task/view.js';
-import { type Daemon, http, processesOf, waitFor, waitGone } from '../harness/index.js';
+import {
+  type Daemon,
+  http,
+  processesOf,
+  script,
+  submit,
+  tempDir,
+  waitFor,
+  waitForEnd,
+  waitGone,
+} from '../harness/index.js';
 
 /** The status object of a task. */
 export async function statusOf(daemon: { url: string }, taskId: string): Promise<TaskView> {
@@ -49,6 +59,18 @@ export async function endsInJournal(daemon: Daemon, pids: readonly number[]): Pr
 export async function killHard(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
   await waitGone(pid);
+}
+
+/** Kills a daemon while a task runs that writes `up` before and `down` after that, and exits with 4. @returns how it ended */
+export async function endAcrossKill(daemon: Daemon): Promise<TaskView> {
+  const gate = join(tempDir(), 'gate');
+  const text = `echo up; until [ -e ${gate} ]; do sleep 0.02; done; echo down; exit 4`;
+  const id = await submit(daemon, script(text));
+  await printed(daemon, id, 'up');
+  await daemon.kill();
+  mkdirSync(gate);
+  await daemon.restart();
+  return waitForEnd(daemon, id);
 }
 
 /** Looks into, or changes, the database of a daemon that does not run. */

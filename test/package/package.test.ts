@@ -1,20 +1,12 @@
 import { execFile } from 'node:child_process';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { execgo, script, startDaemon, submit, tempDir, waitForEnd } from '../harness/index.js';
-import { printed } from '../faults/support.js';
+import { execgo, startDaemon } from '../harness/index.js';
+import { endAcrossKill } from '../faults/support.js';
 import { startRegistry } from './registry.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -87,16 +79,8 @@ test('the command of the package is daemon, supervisor and command line, and a k
   const ran = await execgo(['run', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3'], { program, daemon });
   expect(ran).toMatchObject({ code: 3, stdout: 'out\n', stderr: expect.stringContaining('err\n') });
 
-  const gate = join(tempDir(), 'gate');
-  const id = await submit(
-    daemon,
-    script(`echo up; until [ -e ${gate} ]; do sleep 0.02; done; echo down; exit 4`),
-  );
-  await printed(daemon, id, 'up');
-  await daemon.kill();
-  mkdirSync(gate);
-  await daemon.restart();
-  expect(await waitForEnd(daemon, id)).toMatchObject({ cause: 'exit', exit_code: 4 });
+  const { task_id: id, ...end } = await endAcrossKill(daemon);
+  expect(end).toMatchObject({ cause: 'exit', exit_code: 4 });
   const status = await execgo(['status', id, '--json'], { program, daemon });
   expect(JSON.parse(status.stdout)).toMatchObject({ task_id: id, status: 'failed', exit_code: 4 });
   expect((await execgo(['logs', id], { program, daemon })).stdout).toBe('up\ndown\n');

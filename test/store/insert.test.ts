@@ -133,28 +133,28 @@ test('supervisors are kept, replaced and removed', async () => {
   const one = { incarnation: 'a', pid: 1, start_ticks: 2, boot_id: 'b', started_at_ms: 3 };
   const two = { ...one, incarnation: 'c', started_at_ms: 1 };
   await store.commits.write(() => {
-    store.putSupervisor(one);
-    store.putSupervisor(two);
-    store.putSupervisor({ ...one, pid: 9 });
+    store.supervisors.put(one);
+    store.supervisors.put(two);
+    store.supervisors.put({ ...one, pid: 9 });
   });
-  expect(store.supervisors()).toEqual([two, { ...one, pid: 9 }]);
-  await store.commits.write(() => store.removeSupervisor('c'));
-  expect(store.supervisors()).toEqual([{ ...one, pid: 9 }]);
+  expect(store.supervisors.all()).toEqual([two, { ...one, pid: 9 }]);
+  await store.commits.write(() => store.supervisors.remove('c'));
+  expect(store.supervisors.all()).toEqual([{ ...one, pid: 9 }]);
 });
 
 test('a supervisor stays as long as a running task is given to it', async () => {
   const store = openedStore();
-  const remove = () => store.commits.write(() => store.removeSupervisor('i'));
+  const remove = () => store.commits.write(() => store.supervisors.remove('i'));
   await store.commits.write(() => {
-    store.putSupervisor({ incarnation: 'i', pid: 1, start_ticks: 2, boot_id: 'b', started_at_ms: 3 });
+    store.supervisors.put({ incarnation: 'i', pid: 1, start_ticks: 2, boot_id: 'b', started_at_ms: 3 });
   });
   await insert(store, 'a');
   const launch_id = (await dispatch(store, 'a'))!;
   expect(await remove()).toBe(false);
-  expect(store.supervisors()).toHaveLength(1);
+  expect(store.supervisors.all()).toHaveLength(1);
   await store.commits.write(() => store.finish(running(store, 'a', launch_id), SUCCESS));
   expect(await remove()).toBe(true);
-  expect(store.supervisors()).toEqual([]);
+  expect(store.supervisors.all()).toEqual([]);
 });
 
 test('events are numbered on from the last one that is there, whatever became of the count of all', async () => {

@@ -51,7 +51,7 @@ export class LocalExecutor implements Executor, PoolEvents {
 
   async start(adopted: readonly AdoptedAttempt[]): Promise<void> {
     const { store, settings, log } = this.#options;
-    const recorded = new Set(store.supervisors().map(({ incarnation }) => incarnation));
+    const recorded = new Set(store.supervisors.all().map(({ incarnation }) => incarnation));
     const held = adopted.map((attempt) => this.#held.adopt(attempt));
     // No supervisor is left that could tell of these.
     const unsupervised = held.filter(({ attempt }) => !recorded.has(attempt.incarnation));

@@ -84,7 +84,7 @@ export class SupervisorPool {
    */
   async start(): Promise<void> {
     makeDirectories(this.options.root, 0o700);
-    const recorded = this.options.store.supervisors();
+    const recorded = this.options.store.supervisors.all();
     this.removeUnrecorded(new Set(recorded.map((r) => r.incarnation)));
     await Promise.all(recorded.map((identity) => this.settle(identity)));
     await new Promise<void>((resolve) => {
@@ -233,7 +233,7 @@ export class SupervisorPool {
   private async forget(link: SupervisorLink): Promise<void> {
     const { store } = this.options;
     crashPoint('before_supervisor_removal');
-    if (!(await store.commits.write(() => store.removeSupervisor(link.incarnation)))) {
+    if (!(await store.commits.write(() => store.supervisors.remove(link.incarnation)))) {
       this.settled.add(link);
       return;
     }
@@ -282,7 +282,7 @@ export class SupervisorPool {
     crashPoint('before_supervisor_commit');
     try {
       await store.commits.write(() => {
-        store.putSupervisor(identity);
+        store.supervisors.put(identity);
       });
     } catch (error) {
       started.discard();
