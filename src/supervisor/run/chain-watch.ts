@@ -19,11 +19,6 @@ const LAST_WORD_MS = 5000;
 
 /** Reads the report of a launch chain: whether it has reached the program, and how the program ended. */
 export class ChainWatch {
-  readonly #program: string;
-  readonly #path: string | undefined;
-  readonly #cwd: string;
-  readonly #programReached: () => void;
-  readonly #forks: boolean;
   #silence: NodeJS.Timeout | undefined;
   #lastWord: NodeJS.Timeout | undefined;
   #report = '';
@@ -37,24 +32,18 @@ export class ChainWatch {
    * @param programReached called once, when the chain has reached the program and keeps its report open, as is rare.
    */
   constructor(
-    program: string,
-    path: string | undefined,
-    cwd: string,
-    forks: boolean,
-    programReached: () => void,
-  ) {
-    this.#programReached = programReached;
-    this.#program = program;
-    this.#path = path;
-    this.#cwd = cwd;
-    this.#forks = forks;
-  }
+    private readonly program: string,
+    private readonly path: string | undefined,
+    private readonly cwd: string,
+    private readonly forks: boolean,
+    private readonly programReached: () => void,
+  ) {}
 
   /** To be called with each chunk from descriptor 3. */
   reported(chunk: Buffer): void {
     if (this.#report.length < REPORT_BYTES) this.#report += chunk.toString('utf8');
     if (!this.reached) return;
-    this.#silence ??= setTimeout(() => this.reached && this.#programReached(), SILENCE_MS);
+    this.#silence ??= setTimeout(() => this.reached && this.programReached(), SILENCE_MS);
     this.#lastWord ??= setTimeout(() => (this.#settled ??= this.#report), LAST_WORD_MS);
   }
 
@@ -84,16 +73,16 @@ export class ChainWatch {
       stage === 'sandbox' && status.signal !== undefined
         ? `the launch chain was ended by signal ${status.signal}`
         : report.message;
-    if (stage === 'launch' && report.notFound === true && !this.#program.includes('/'))
-      return { stage, message: cannotLaunch(this.#program, notInPath(this.#path)) };
+    if (stage === 'launch' && report.notFound === true && !this.program.includes('/'))
+      return { stage, message: cannotLaunch(this.program, notInPath(this.path)) };
     return stage === 'directory'
-      ? { stage: 'launch', message: cannotLaunch(this.#program, cannotStartIn(this.#cwd, message)) }
-      : { stage, message: cannotLaunch(this.#program, message) };
+      ? { stage: 'launch', message: cannotLaunch(this.program, cannotStartIn(this.cwd, message)) }
+      : { stage, message: cannotLaunch(this.program, message) };
   }
 
   /** @returns how the program ended, according to the end of the leader. */
   endOfProgram(status: ExitStatus): ExitStatus {
-    return this.#forks && saysKilled(this.#report, status.exit_code)
+    return this.forks && saysKilled(this.#report, status.exit_code)
       ? { signal: constants.signals.SIGKILL, usage: status.usage }
       : status;
   }

@@ -10,8 +10,6 @@ export interface QueuedLaunch {
 
 /** Attempts wait here, without any process or file, until few enough others are being spawned. */
 export class LaunchQueue {
-  readonly #atOnce: number;
-  readonly #begin: (launches: QueuedLaunch[]) => void;
   readonly #spawning = new Set<TaskRun>();
   readonly #queue: QueuedLaunch[] = [];
   #isDue = false;
@@ -20,10 +18,10 @@ export class LaunchQueue {
    * @param atOnce how many are spawned at a time.
    * @param begin starts the attempts that are next, in one call for all of them.
    */
-  constructor(atOnce: number, begin: (launches: QueuedLaunch[]) => void) {
-    this.#atOnce = atOnce;
-    this.#begin = begin;
-  }
+  constructor(
+    private readonly atOnce: number,
+    private readonly begin: (launches: QueuedLaunch[]) => void,
+  ) {}
 
   /** Those that come with one message of the socket begin together. */
   add(launch: QueuedLaunch): void {
@@ -41,9 +39,9 @@ export class LaunchQueue {
     this.#isDue = true;
     queueMicrotask(() => {
       this.#isDue = false;
-      const next = this.#queue.splice(0, this.#atOnce - this.#spawning.size);
+      const next = this.#queue.splice(0, this.atOnce - this.#spawning.size);
       for (const { run } of next) this.#spawning.add(run);
-      if (next.length > 0) this.#begin(next);
+      if (next.length > 0) this.begin(next);
     });
   }
 }

@@ -26,9 +26,6 @@ export interface PossibleOwner {
  * a cgroup.
  */
 export class UnownedKiller {
-  readonly #launcher: Launcher;
-  readonly #owners: () => readonly PossibleOwner[];
-  readonly #done: () => void;
   #timer: NodeJS.Timeout | undefined;
   #againMs = AGAIN_FIRST_MS;
 
@@ -36,11 +33,11 @@ export class UnownedKiller {
    * @param owners the attempts that run; called only when there are orphans.
    * @param done called when {@link isBusy} becomes false.
    */
-  constructor(launcher: Launcher, owners: () => readonly PossibleOwner[], done: () => void) {
-    this.#launcher = launcher;
-    this.#owners = owners;
-    this.#done = done;
-  }
+  constructor(
+    private readonly launcher: Launcher,
+    private readonly owners: () => readonly PossibleOwner[],
+    private readonly done: () => void,
+  ) {}
 
   /**
    * True for a while after something was killed, or could not be told from a process that is being spawned: more may turn
@@ -62,24 +59,24 @@ export class UnownedKiller {
       const again = this.#killAll();
       this.#againMs = again ? Math.min(2 * this.#againMs, AGAIN_LAST_MS) : AGAIN_FIRST_MS;
       if (again) this.#lookLater();
-      if (wasBusy && !(again && this.#againMs < AGAIN_LAST_MS)) this.#done();
+      if (wasBusy && !(again && this.#againMs < AGAIN_LAST_MS)) this.done();
     }, this.#againMs);
   }
 
   /** @returns true when there is a reason to look again. */
   #killAll(): boolean {
-    const orphans = this.#launcher.orphans();
+    const orphans = this.launcher.orphans();
     if (orphans.length === 0) return false;
     const isUnowned = this.#rule();
     const settled = orphans.filter(({ mayBeOf }) => mayBeOf.size === 0);
     const unowned = settled.filter(isUnowned).map(({ pid }) => pid);
     for (const pid of unowned.flatMap((orphan) => [...descendantsOf(orphan), orphan]))
-      this.#launcher.signal(pid, constants.signals.SIGKILL);
+      this.launcher.signal(pid, constants.signals.SIGKILL);
     return unowned.length > 0 || settled.length < orphans.length;
   }
 
   #rule(): (orphan: Orphan) => boolean {
-    const owners = this.#owners();
+    const owners = this.owners();
     const firstStart = (tracked: boolean) =>
       owners.reduce(
         (first, task) => (task.tracked === tracked ? Math.min(first, task.startTicks) : first),

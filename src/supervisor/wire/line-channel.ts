@@ -38,8 +38,6 @@ export interface ChannelEvents {
  * those.
  */
 export class LineChannel {
-  readonly #socket: Socket;
-  readonly #events: ChannelEvents;
   #incoming: Buffer[] = [];
   #incomingBytes = 0;
   #isSkipping = false;
@@ -52,9 +50,10 @@ export class LineChannel {
   #reason = 'the other side closed the connection';
   #open = true;
 
-  constructor(socket: Socket, events: ChannelEvents) {
-    this.#socket = socket;
-    this.#events = events;
+  constructor(
+    private readonly socket: Socket,
+    private readonly events: ChannelEvents,
+  ) {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('drain', () => {
       this.#isFull = false;
@@ -63,7 +62,7 @@ export class LineChannel {
     socket.on('error', (error) => (this.#reason = error.message));
     socket.once('close', () => {
       this.#open = false;
-      this.#events.closed(this.#reason);
+      this.events.closed(this.#reason);
     });
   }
 
@@ -102,13 +101,13 @@ export class LineChannel {
   /** Closes at once; received messages that are not handled yet are dropped. */
   close(reason: string): void {
     if (!this.#open) return;
-    if (this.#outgoing.length > 0) this.#socket.write(this.#outgoing.join(''));
+    if (this.#outgoing.length > 0) this.socket.write(this.#outgoing.join(''));
     this.#open = false;
     this.#reason = reason;
     // What the kernel has accepted is still delivered; only what the peer does not read is lost.
-    this.#socket.destroySoon();
-    this.#socket.removeAllListeners('data');
-    this.#socket.resume();
+    this.socket.destroySoon();
+    this.socket.removeAllListeners('data');
+    this.socket.resume();
   }
 
   #flushSoon(): void {
@@ -125,7 +124,7 @@ export class LineChannel {
     while (this.#open && !this.#isFull) {
       const batch = this.#nextBatch();
       if (batch === '') return;
-      this.#isFull = !this.#socket.write(batch);
+      this.#isFull = !this.socket.write(batch);
     }
   }
 
@@ -168,7 +167,7 @@ export class LineChannel {
     if (this.#incomingBytes <= MAX_LINE_BYTES) return;
     this.#forget();
     this.#isSkipping = true;
-    this.#events.garbled('a message is too long');
+    this.events.garbled('a message is too long');
   }
 
   #forget(): void {
@@ -181,15 +180,15 @@ export class LineChannel {
     try {
       message = JSON.parse(line);
     } catch {
-      this.#events.garbled('a message is not JSON');
+      this.events.garbled('a message is not JSON');
       return;
     }
-    this.#events.message(message);
+    this.events.message(message);
   }
 
   #fail(reason: string): void {
     this.#open = false;
     this.#reason = reason;
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 }
