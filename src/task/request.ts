@@ -10,23 +10,31 @@ export const SANDBOX_PROFILES = ['process', 'linux_sandbox'] as const;
 export const CAPABILITY_MODES = ['adaptive', 'strict'] as const;
 
 const notBlank = (s: string) => s.trim() !== '';
-const noNul = (s: string) => !s.includes('\0');
-const NUL = 'must not contain a NUL byte';
 
 /** `null` means absent where a field is optional. */
 function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((v) => v ?? undefined);
 }
 
+/** As {@link optional}, with what is taken where nothing is given. */
+function orElse<T extends z.ZodType>(schema: T, fallback: () => z.output<T>) {
+  return schema.nullish().transform((v): z.output<T> => v ?? fallback());
+}
+
 /** A part of a request that may be left out: then it is what an empty one is. */
 function section<T extends z.ZodType<object>>(schema: T) {
   const empty = schema.parse({});
-  return schema.nullish().transform((v) => v ?? { ...empty });
+  return orElse(schema, () => ({ ...empty }));
 }
+
+/** Adds what is wrong with a field, which is named by its path. */
+const issues = (ctx: z.RefinementCtx) => (path: string, message: string) => {
+  ctx.addIssue({ code: 'custom', path: path.split('.'), message });
+};
 
 const text = z
   .string()
-  .refine(noNul, NUL)
+  .refine((s) => !s.includes('\0'), 'must not contain a NUL byte')
   // Without the u flag: halves are looked for, not characters.
   .refine(
     (s) => !/(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])/.test(s),
@@ -56,10 +64,7 @@ const executionSchema = z
   .object({
     kind: z.enum(['command', 'script']),
     program: optional(text),
-    args: z
-      .array(text)
-      .nullish()
-      .transform((v) => v ?? []),
+    args: orElse(z.array(text), () => []),
     script: optional(text),
     interpreter: optional(z.array(text)),
     cwd: optional(
@@ -67,12 +72,10 @@ const executionSchema = z
         .refine((p) => p.startsWith('/'), 'must be an absolute path')
         .refine(fitsFileSystem(PATH_BYTES), 'must have at most 255 bytes a part and 4,095 in all'),
     ).describe('The absolute directory that it starts in; without it an empty one of its own'),
-    env: stringMap(variableName)
-      .nullish()
-      .transform((v) => v ?? {}),
+    env: orElse(stringMap(variableName), () => ({})),
   })
   .superRefine((e, ctx) => {
-    const issue = (path: string, message: string) => ctx.addIssue({ code: 'custom', path: [path], message });
+    const issue = issues(ctx);
     const program = notBlank(e.program ?? '');
     const script = notBlank(e.script ?? '');
     if (e.kind === 'command') {
@@ -97,13 +100,12 @@ const runLimits = Object.fromEntries(LIMITS.map((limit) => [limit.name, limitFie
   ReturnType<typeof limitField>
 >;
 
+const shownBytes = orElse(positive, () => DEFAULT_OUTPUT_MAX_BYTES);
+
 const limitsSchema = z.object({
   ...runLimits,
-  stdout_max_bytes: positive
-    .nullish()
-    .transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES)
-    .describe('How much of it a status shows from the start'),
-  stderr_max_bytes: positive.nullish().transform((v) => v ?? DEFAULT_OUTPUT_MAX_BYTES),
+  stdout_max_bytes: shownBytes.describe('How much of it a status shows from the start'),
+  stderr_max_bytes: shownBytes,
   stdout_keep_bytes: optional(positive).describe(
     'What is kept on disk from the start. Without it the daemon decides, by default 64 MiB, and never less than stdout_max_bytes',
   ),
@@ -111,11 +113,7 @@ const limitsSchema = z.object({
   queue_timeout_ms: optional(positive),
 });
 
-const flag = (fallback: boolean) =>
-  z
-    .boolean()
-    .nullish()
-    .transform((v) => v ?? fallback);
+const flag = (fallback: boolean) => orElse(z.boolean(), () => fallback);
 
 const namespacesSchema = z.object({
   mount: flag(true),
@@ -129,10 +127,7 @@ const relativeInside = (p: string) => !p.startsWith('/') && !p.split('/').includ
 
 const sandboxSchema = z
   .object({
-    profile: z
-      .enum(SANDBOX_PROFILES)
-      .nullish()
-      .transform((v) => v ?? ('process' as const)),
+    profile: orElse(z.enum(SANDBOX_PROFILES), () => 'process'),
     workspace_subdir: optional(
       name
         .refine(relativeInside, 'must be relative and without ".."')
@@ -143,26 +138,18 @@ const sandboxSchema = z
     namespaces: optional(namespacesSchema),
   })
   .superRefine((s, ctx) => {
+    const issue = issues(ctx);
     if (!s.chroot) return;
-    if (s.rootfs === undefined)
-      ctx.addIssue({ code: 'custom', path: ['rootfs'], message: 'is required when chroot is true' });
-    if (s.profile !== 'linux_sandbox')
-      ctx.addIssue({
-        code: 'custom',
-        path: ['profile'],
-        message: 'must be "linux_sandbox" when chroot is true',
-      });
+    if (s.rootfs === undefined) issue('rootfs', 'is required when chroot is true');
+    if (s.profile !== 'linux_sandbox') issue('profile', 'must be "linux_sandbox" when chroot is true');
   });
 
 const policySchema = z.object({
   capability_mode: optional(z.enum(CAPABILITY_MODES)),
-  priority: z
-    .number()
-    .int('must be a whole number')
-    .min(Number.MIN_SAFE_INTEGER)
-    .max(Number.MAX_SAFE_INTEGER)
-    .nullish()
-    .transform((v) => v ?? 0),
+  priority: orElse(
+    z.number().int('must be a whole number').min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
+    () => 0,
+  ),
   demands: optional(
     z.object({ hostname: optional(name), profile: optional(name), tags: optional(z.array(name)) }),
   ).describe(
@@ -180,14 +167,9 @@ const controlContextSchema = z.object({
   ),
   requires_strict_sandbox: flag(false),
   requires_resource_reservation: flag(false).describe('Always so: every task reserves what its limits name'),
-  labels: stringMap(variableName)
-    .nullish()
-    .transform((v) => v ?? {}),
+  labels: orElse(stringMap(variableName), () => ({})),
   idempotency_key: optional(name),
-  queue: name
-    .nullish()
-    .transform((v) => v ?? DEFAULT_QUEUE)
-    .describe('A name to list by: all tasks wait in one queue'),
+  queue: orElse(name, () => DEFAULT_QUEUE).describe('A name to list by: all tasks wait in one queue'),
   lane: optional(name).describe('A further name to list by'),
   session_id: optional(name).describe('A name to list by: tasks share nothing by it'),
 });
@@ -212,18 +194,14 @@ export const submitSchema = z
     sandbox: section(sandboxSchema),
     policy: section(policySchema),
     control_context: optional(controlContextSchema),
-    metadata: z
-      .record(z.string(), z.string())
-      .nullish()
-      .transform((v) => v ?? {}),
+    metadata: orElse(z.record(z.string(), z.string()), () => ({})),
   })
   .superRefine(({ execution, sandbox }, ctx) => {
     if (execution.cwd !== undefined && sandbox.workspace_subdir !== undefined)
-      ctx.addIssue({
-        code: 'custom',
-        path: ['execution', 'cwd'],
-        message: 'cannot be given together with sandbox.workspace_subdir: a task starts in one directory',
-      });
+      issues(ctx)(
+        'execution.cwd',
+        'cannot be given together with sandbox.workspace_subdir: a task starts in one directory',
+      );
   });
 
 /** A request as validated: defaults filled in, `null` gone, unknown fields gone. */
