@@ -22,10 +22,7 @@ export interface Config extends Settings {
  * @param flags by their camel-case names, as commander gives them
  * @throws ExecgoError `invalid_input` that names the flag or variable and what it must be
  */
-export function loadConfig(
-  flags: Readonly<Record<string, unknown>>,
-  env: NodeJS.ProcessEnv,
-): Config {
+export function loadConfig(flags: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv): Config {
   const onSocket = flags['listenSocket'] !== undefined;
   if (onSocket && flags['listenAddr'] !== undefined)
     throw invalidInput('give --listen-addr or --listen-socket, not both');

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { readText } from '../files/read-text.js';
 import type { Platform } from '../task/runtime-view.js';
 
 /** The names of the older runtime, with which clients compare. */
@@ -18,9 +19,5 @@ export function readPlatform(env: NodeJS.ProcessEnv = process.env): Platform {
 
 function isContainer(): boolean {
   if (existsSync('/.dockerenv') || existsSync('/run/.containerenv')) return true;
-  try {
-    return /docker|containerd|kubepods|libpod/.test(readFileSync('/proc/1/cgroup', 'utf8'));
-  } catch {
-    return false;
-  }
+  return /docker|containerd|kubepods|libpod/.test(readText('/proc/1/cgroup') ?? '');
 }

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { readText } from '../../files/read-text.js';
 import { peekOlderLiveTaskIds } from '../../store/database/peek.js';
 import { ExecgoError } from '../../task/errors.js';
 
@@ -49,19 +50,11 @@ function commandLines(): string[][] {
  * it may be root although the process does not run as root.
  */
 function isOwn(pid: string): boolean {
-  try {
-    const uid = /^Uid:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return uid !== undefined && Number(uid) === process.getuid?.();
-  } catch {
-    return false;
-  }
+  const uid = /^Uid:\s+(\d+)/m.exec(readText(`/proc/${pid}/status`) ?? '')?.[1];
+  return uid !== undefined && Number(uid) === process.getuid?.();
 }
 
 /** Empty for a process that has gone meanwhile. */
 function commandLine(pid: string): string[] {
-  try {
-    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch {
-    return [];
-  }
+  return readText(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
 }

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readText } from '../../files/read-text.js';
 
 /**
  * The block devices that something can be read from or written to now, as `major:minor`: whole ones, because the kernel limits no
@@ -8,7 +9,8 @@ import { join } from 'node:path';
  */
 export function blockDevices(directory = '/sys/block'): string[] {
   const devices = readdirSync(directory).flatMap((name) => {
-    const text = (file: string) => textOf(join(directory, name, file));
+    // Undefined for a device that has just gone.
+    const text = (file: string) => readText(join(directory, name, file))?.trim();
     // A loop device without a file has no size; a path of a multipath device is hidden and cannot be named.
     const usable = text('size') !== '0' && text('hidden') !== '1';
     const device = text('dev');
@@ -16,13 +18,4 @@ export function blockDevices(directory = '/sys/block'): string[] {
   });
   if (devices.length === 0) throw new Error(`there is no block device in ${directory}`);
   return devices;
-}
-
-/** @returns undefined for a device that has just gone */
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeDirectories } from '../../files/make-directories.js';
+import { readText } from '../../files/read-text.js';
 import { CONTROLLERS } from '../limits/controllers.js';
 import { procsFile } from './cgroup.js';
 import { cgroupVersionOf } from './cgroup-mounts.js';
@@ -67,18 +68,9 @@ function leaveFor(path: string): boolean {
 }
 
 function words(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8').split(/\s+/).filter(Boolean);
-  } catch {
-    return [];
-  }
+  return (readText(path) ?? '').split(/\s+/).filter(Boolean);
 }
 
 function exists(path: string): boolean {
-  try {
-    readFileSync(procsFile(path));
-    return true;
-  } catch {
-    return false;
-  }
+  return readText(procsFile(path)) !== undefined;
 }

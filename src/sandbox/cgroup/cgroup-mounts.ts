@@ -1,5 +1,6 @@
-import { readFileSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { readText } from '../../files/read-text.js';
 
 /** File system magic numbers of linux/magic.h: CGROUP2_SUPER_MAGIC, CGROUP_SUPER_MAGIC. */
 const CGROUP2_MAGIC = 0x63677270;
@@ -27,7 +28,7 @@ export function parseCgroupMounts(mounts: string): CgroupMount[] {
 }
 
 export function readCgroupMounts(): CgroupMount[] {
-  return parseCgroupMounts(readText('/proc/self/mounts'));
+  return parseCgroupMounts(readText('/proc/self/mounts') ?? '');
 }
 
 /**
@@ -47,13 +48,5 @@ export function cgroupVersionOf(path: string): 'v1' | 'v2' | undefined {
 
 /** @returns this process's own directory in the v2 hierarchy, relative to its mount; undefined when there is none. */
 export function ownCgroup(): string | undefined {
-  return /^0::(\/.*)$/m.exec(readText('/proc/self/cgroup'))?.[1];
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return /^0::(\/.*)$/m.exec(readText('/proc/self/cgroup') ?? '')?.[1];
 }

@@ -4,7 +4,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   rmdirSync,
   write,
   writeFileSync,
@@ -12,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf, isErrno } from '../../files/errno.js';
+import { readText } from '../../files/read-text.js';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
 import { LIFTED } from '../limits/controllers.js';
 
@@ -226,14 +226,5 @@ function succeeds(action: () => void): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function readText(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { spawnSync, type SpawnSyncOptionsWithStringEncoding } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readText } from '../../files/read-text.js';
 import { readReport } from './chain-report.js';
 import { chainLaunch } from './chain.js';
 import { chainLimits } from './chain-limits.js';
@@ -55,14 +55,6 @@ function whyNotRun(chain: () => ChainSpec): string | undefined {
     return `${SHELL} does not run the launch chain: ${ran.text}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { readText } from '../../files/read-text.js';
 
 /** Identifies a process for good: pids are used again, but no two processes of one boot have the same pid and start time. */
 export interface ProcessIdentity {
@@ -148,15 +149,6 @@ export function findTokens(): Map<string, number[]> {
 
 function isPid(name: string): boolean {
   return /^[1-9]\d*$/.test(name);
-}
-
-/** Undefined for a file that has gone, may not be read, or does not exist on this system. */
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 function readNames(path: string): string[] {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readText } from '../../files/read-text.js';
 
 /** A user that tasks run as. */
 export interface TaskUser {
@@ -15,7 +15,7 @@ const PASSWD = '/etc/passwd';
  * same number and its home is `/`.
  * @returns undefined for an unknown name, and for anything that is neither a name nor a whole number
  */
-export function findUser(user: string, passwd = readPasswd()): TaskUser | undefined {
+export function findUser(user: string, passwd = readText(PASSWD) ?? ''): TaskUser | undefined {
   const entries = passwd
     .split('\n')
     .map(parseEntry)
@@ -35,14 +35,6 @@ function parseEntry(line: string): TaskUser | undefined {
 /** The highest number means "unchanged" to the system calls. */
 function isId(text: string | undefined): text is string {
   return text !== undefined && /^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff;
-}
-
-function readPasswd(): string {
-  try {
-    return readFileSync(PASSWD, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 /** Arguments of setpriv that become `user` for good: no set-user-id program gives rights back. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { readText } from '../../files/read-text.js';
 
 /** A directory or link in the path that another user can change. */
 export interface Weakness {
@@ -78,9 +79,9 @@ function isForeign(owner: number, uid: number): boolean {
 
 /** True for the number that stands for all users outside of this user namespace, against whom nothing can be guarded. */
 function isUnmapped(uid: number): boolean {
-  const [first = '', ...more] = read('/proc/self/uid_map').trim().split('\n');
+  const [first = '', ...more] = (readText('/proc/self/uid_map') ?? '').trim().split('\n');
   const isWhole = more.length === 0 && /^\s*0\s+0\s+4294967295$/.test(first);
-  return first !== '' && !isWhole && uid === Number(read('/proc/sys/kernel/overflowuid'));
+  return first !== '' && !isWhole && uid === Number(readText('/proc/sys/kernel/overflowuid') ?? '');
 }
 
 /**
@@ -103,16 +104,8 @@ function isPrivate(gid: number, uid: number): boolean {
 
 /** The fields of each line of passwd(5) or group(5). */
 function entries(file: string): string[][] {
-  return read(file)
+  return (readText(file) ?? '')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => line.split(':'));
-}
-
-function read(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { readText } from '../../files/read-text.js';
 
 const OOM_SCORE = '/proc/self/oom_score_adj';
 
@@ -7,7 +8,7 @@ const OOM_SCORE = '/proc/self/oom_score_adj';
  * spawned, must not be. A process may always return to the score that it was started with.
  */
 export class OomScore {
-  readonly #own = ownScore();
+  readonly #own = (readText(OOM_SCORE) ?? '0').trim();
 
   /** True when tasks must not inherit this process's score. */
   get isSet(): boolean {
@@ -23,14 +24,6 @@ export class OomScore {
     } finally {
       setScore(this.#own);
     }
-  }
-}
-
-function ownScore(): string {
-  try {
-    return readFileSync(OOM_SCORE, 'utf8').trim();
-  } catch {
-    return '0';
   }
 }
 

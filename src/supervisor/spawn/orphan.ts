@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readText } from '../../files/read-text.js';
 import { descendantsOf, startTicks, tokensOf } from '../../sandbox/process/process-identity.js';
 
 /** How long after the first look at a process that names no attempt the second may come, in milliseconds. */
@@ -55,9 +55,5 @@ export class Orphan {
 
 /** @returns the text of all cgroups of a process; undefined when it is gone or there is no /proc. */
 export function cgroupsOf(pid: number | 'self'): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
-  } catch {
-    return undefined;
-  }
+  return readText(`/proc/${pid}/cgroup`);
 }

@@ -1,6 +1,7 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { readText } from '../../files/read-text.js';
 import { SUPERVISOR_FILES } from './protocol.js';
 
 /** The kernel's own limit is 108 bytes with the final NUL on Linux, 104 elsewhere. */
@@ -45,9 +46,5 @@ export function removeSocketPlace(dir: string): void {
 
 /** @returns where the supervisor of `dir` listens, or will once it has started. */
 export function findSocketPath(dir: string): string {
-  try {
-    return readFileSync(join(dir, SUPERVISOR_FILES.socketPath), 'utf8');
-  } catch {
-    return join(dir, SUPERVISOR_FILES.socket);
-  }
+  return readText(join(dir, SUPERVISOR_FILES.socketPath)) ?? join(dir, SUPERVISOR_FILES.socket);
 }
