@@ -16,11 +16,8 @@ export class ChildrenList {
   #links = 0;
 
   constructor() {
-    try {
-      this.#fds.set(String(process.pid), openSync(`${THREADS}/${process.pid}/children`, 'r'));
-    } catch {
-      // This kernel has no such lists.
-    }
+    const own = tryOpen(`${THREADS}/${process.pid}/children`);
+    if (own !== undefined) this.#fds.set(String(process.pid), own);
   }
 
   /** False when the kernel has no such lists. */
