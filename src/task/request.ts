@@ -127,7 +127,7 @@ const relativeInside = (p: string) => !p.startsWith('/') && !p.split('/').includ
 
 const sandboxSchema = z
   .object({
-    profile: orElse(z.enum(SANDBOX_PROFILES), () => 'process'),
+    profile: orElse(z.enum(SANDBOX_PROFILES), () => 'process' as const),
     workspace_subdir: optional(
       name
         .refine(relativeInside, 'must be relative and without ".."')
