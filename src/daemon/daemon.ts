@@ -1,13 +1,21 @@
+import os from 'node:os';
 import type { Logger } from 'pino';
-import type { Core } from '../runtime/core.js';
-import { pump } from '../runtime/lifecycle/dispatch.js';
+import { Ledger } from '../ledger/ledger.js';
+import { WaitingQueue } from '../ledger/scheduler.js';
+import { Announcer } from '../runtime/announcer.js';
+import type { RuntimeSettings } from '../runtime/core.js';
+import { Ends } from '../runtime/lifecycle/complete.js';
+import { Dispatcher } from '../runtime/lifecycle/dispatch.js';
 import { drained } from '../runtime/lifecycle/drain.js';
+import { LiveTasks } from '../runtime/live-tasks.js';
 import { InlineTexts } from '../runtime/output/inline-text.js';
 import { recover } from '../runtime/recovery/recover.js';
+import { Schedule } from '../runtime/schedule.js';
 import { FileThread } from '../runtime/upkeep/file-thread.js';
-import { buildCore } from './build-core.js';
 import type { Config } from './config.js';
-import { dataDirectory, dataDirLock, taskOwner } from './data-directory.js';
+import { readBootId } from '../sandbox/process/process-identity.js';
+import { dataDirLock, openedStore, taskOwner } from './data-directory.js';
+import { openExecutor } from './executor.js';
 import { host } from './host.js';
 import { Lifecycle } from './lifecycle.js';
 import { serveHttp } from './serve-http.js';
@@ -38,36 +46,56 @@ export interface Daemon {
 /** The parts of a daemon in their order: each is started from those above it, and stopped before them. */
 export function createDaemon(options: DaemonOptions): Daemon {
   const { config, version, log } = options;
-  const life = new Lifecycle({ ...options, now: Date.now, startedAt: Date.now() }, (err) => {
+  const now = Date.now;
+  const steady = () => performance.timeOrigin + performance.now();
+  const life = new Lifecycle({ ...options, now, startedAt: now() }, (err) => {
     log.error({ err }, 'not everything could be closed after the start had failed');
   })
     .part('taskOwner', taskOwner)
     .part('lock', dataDirLock)
-    .part('data', dataDirectory)
+    .part('bootId', { start: readBootId })
+    .part('store', openedStore)
     .part('host', host)
     .part('files', { start: () => new FileThread(config.dataDir), stop: (files) => files.close() })
     .part('inlineTexts', { start: () => new InlineTexts(), stop: (texts) => texts.close() })
-    .part('core', { start: buildCore })
-    .part('executor', {
-      start: ({ core }) => core.executor,
-      stop: (executor, { core }) => executor.close(isIdle(core)),
+    .part('settings', {
+      start: ({ host: { capabilities }, taskOwner }): RuntimeSettings => {
+        const machine = { hostname: os.hostname(), profile: config.profile, tags: config.tags };
+        return { ...config, machine, taskOwner, capabilities };
+      },
     })
-    .part('recovered', { start: ({ core }) => recover(core) })
+    .part('announcer', { start: () => new Announcer() })
+    .part('live', { start: () => new LiveTasks({ now, steady }) })
+    .part('schedule', {
+      start: ({ host: { capacity }, settings: { machine } }) => {
+        const ledger = new Ledger({ capacity, quotas: config.tenantQuotas });
+        return new Schedule(ledger, new WaitingQueue(config), machine, steady);
+      },
+    })
+    .part('ends', { start: (parts) => new Ends(parts) })
+    .part('dispatcher', {
+      start: (parts) => new Dispatcher(parts, (events) => openExecutor(parts, events)),
+    })
+    .part('executor', {
+      start: ({ dispatcher }) => dispatcher.executor,
+      stop: (executor, { live }) => executor.close(isIdle(live)),
+    })
+    .part('recovered', { start: recover })
     .part('safetyNet', {
-      start: ({ core }) => setInterval(pump, config.dispatchPollIntervalMs, core),
+      start: ({ dispatcher }) => setInterval(() => dispatcher.pump(), config.dispatchPollIntervalMs),
       stop: clearInterval,
     })
     .part('collector', collector)
     .part('http', { start: serveHttp, stop: (http) => http.stop() })
     .part('maintenance', maintenance)
-    .part('accepting', { start: ({ core }) => core, stop: stopAccepting });
+    .part('accepting', { start: ({ schedule }) => schedule, stop: stopAccepting });
   let starting: ReturnType<typeof life.start> | undefined;
   return {
     start: async () => {
       starting = life.start();
       const made = await starting;
       if (made === undefined) return undefined;
-      const { lock, core, http, recovered, host, startedAt } = made;
+      const { lock, executor, http, recovered, host, startedAt } = made;
       const { url } = http;
       lock.describe({ pid: process.pid, listen_addr: url, started_at: new Date(startedAt).toISOString() });
       log.info(
@@ -75,7 +103,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
           url,
           runtime_id: http.runtimeId,
           pid: process.pid,
-          supervisor_pid: core.executor.place?.pid,
+          supervisor_pid: executor.place?.pid,
           data_dir: config.dataDir,
           version,
           recovered,
@@ -88,8 +116,8 @@ export function createDaemon(options: DaemonOptions): Daemon {
     stop: async (drain) => {
       const made = drain ? await starting?.catch(() => undefined) : undefined;
       if (made !== undefined) {
-        stopAccepting(made.core);
-        await drained(made.core);
+        stopAccepting(made.schedule);
+        await drained(made);
       }
       await life.stop();
     },
@@ -97,10 +125,10 @@ export function createDaemon(options: DaemonOptions): Daemon {
 }
 
 /** Whether nothing is left for supervisors to do. */
-function isIdle(core: Core): boolean {
-  return ![...core.live.all()].some((task) => task.record.status === 'running');
+function isIdle(live: LiveTasks): boolean {
+  return ![...live.all()].some((task) => task.record.status === 'running');
 }
 
-function stopAccepting(core: Core): void {
-  core.accepting = false;
+function stopAccepting(schedule: Schedule): void {
+  schedule.accepting = false;
 }

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import { makeDirectories } from '../files/make-directories.js';
 import { letThrough, taskOwnerOf, type TaskOwner } from '../runtime/files/task-owner.js';
 import { refuseLiveShims } from '../runtime/recovery/old-shims.js';
-import { readBootId } from '../sandbox/process/process-identity.js';
 import { lockDataDirWhenFree, type DataDirLock } from '../store/database/data-dir-lock.js';
 import { olderDataDir } from '../store/database/older-data-dir.js';
 import { openStore } from '../store/open.js';
@@ -28,19 +27,12 @@ export const dataDirLock: Part<Given, DataDirLock> = {
   },
 };
 
-/** What is in the data directory. */
-export interface DataDirectory {
-  store: Store;
-  bootId: string;
-}
-
 /** The database, and beside it the directories that all others are made in. */
-export const dataDirectory: Part<Given & { taskOwner: TaskOwner | undefined }, DataDirectory> = {
-  start: ({ config, log, now, taskOwner }) => {
+export const openedStore: Part<Given & { taskOwner: TaskOwner | undefined; bootId: string }, Store> = {
+  start: ({ config, log, now, taskOwner, bootId }) => {
     const { dataDir } = config;
     refuseLiveShims(dataDir);
     tellOlder(dataDir, log);
-    const bootId = readBootId();
     const store = openStore({ dataDir, now, bootId });
     try {
       // Only now: beside a database that is refused nothing is made.
@@ -52,9 +44,9 @@ export const dataDirectory: Part<Given & { taskOwner: TaskOwner | undefined }, D
       store.close();
       throw error;
     }
-    return { store, bootId };
+    return store;
   },
-  stop: ({ store }) => {
+  stop: (store) => {
     store.close();
   },
 };

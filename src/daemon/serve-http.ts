@@ -11,14 +11,12 @@ import { newIntake } from '../runtime/lifecycle/submit.js';
 import { makeTaskId } from '../task/task-id.js';
 import type { Collector } from '../runtime/upkeep/collector.js';
 import { configView, infoView, overrides } from '../runtime/views/config-view.js';
-import type { Core } from '../runtime/core.js';
 import { createMetrics } from '../runtime/views/metrics.js';
 import { resourcesView } from '../runtime/views/resources-view.js';
-import { Runtime } from '../runtime/runtime.js';
+import { Runtime, type RuntimeCore } from '../runtime/runtime.js';
 import { capabilitiesView } from '../sandbox/capabilities-view.js';
 
-export interface HttpParts {
-  core: Core;
+export interface HttpParts extends RuntimeCore {
   config: Config;
   host: Host;
   collector: Collector;
@@ -42,23 +40,22 @@ export interface HttpSide {
  * @throws ExecgoError saying why it cannot listen there
  */
 export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
-  const { core, config, collector, version, startedAt, env } = parts;
+  const { config, collector, version, startedAt, env, log, store, schedule } = parts;
   const { capabilities, capacity } = parts.host;
-  const { log, store } = core;
   let told = { ...config, maxConnections: maxConnections(config, log) };
   const connections = new Connections(told.maxConnections);
   const waiters = new Waiters(connections);
-  const intake = newIntake(() => makeTaskId(core.now()));
-  const service = new Runtime(core, intake, collector, {
+  const intake = newIntake(() => makeTaskId(parts.now()));
+  const service = new Runtime(parts, intake, collector, {
     info: () => infoView(told.runtimeId, version, startedAt, capabilities.platform),
     capabilities: () =>
       capabilitiesView(capabilities, { runtimeId: told.runtimeId, capacity, overrides: overrides(config) }),
     config: () => configView(told),
-    resources: () => resourcesView(core, told.runtimeId, capacity),
+    resources: () => resourcesView(parts, told.runtimeId, capacity),
     metrics: createMetrics({
       counters: () => store.counters(),
-      running: () => core.ledger.entries().length,
-      waiting: () => core.waiting.size + core.unmatched.size,
+      running: () => schedule.ledger.entries().length,
+      waiting: () => schedule.queued + schedule.unmatched.size,
       collected: () => collector.totals,
       walBytes: () => store.walBytes(),
     }),

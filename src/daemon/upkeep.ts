@@ -1,36 +1,33 @@
-import type { Core } from '../runtime/core.js';
+import type { Announcer } from '../runtime/announcer.js';
 import { Collector } from '../runtime/upkeep/collector.js';
 import { DiskUsage } from '../runtime/upkeep/disk-usage.js';
 import { Maintenance } from '../runtime/upkeep/maintenance.js';
-import { repairFiles } from '../runtime/upkeep/repair.js';
+import { repairFiles, type RepairCore } from '../runtime/upkeep/repair.js';
 import { WalKeeper } from '../runtime/upkeep/wal-keeper.js';
 import type { RetentionPolicy } from '../store/tasks/kept-tasks.js';
 import type { Config } from './config.js';
 import type { Part } from './lifecycle.js';
 
-interface Given {
-  config: Config;
-  core: Core;
-}
+type Given = RepairCore & { config: Config };
 
 /** Removes ended tasks, when it is told to. */
 export const collector: Part<Given, Collector> = {
-  start: ({ config, core }) => new Collector(removalOf(core), retentionPolicy(config)),
+  start: (parts) => new Collector(removalOf(parts), retentionPolicy(parts.config)),
 };
 
 /** What is done beside the tasks, from now on. */
-export const maintenance: Part<Given & { collector: Collector }, Maintenance> = {
-  start: ({ config, core, collector }) => {
-    const { store, log } = core;
+export const maintenance: Part<Given & { announcer: Announcer; collector: Collector }, Maintenance> = {
+  start: (parts) => {
+    const { config, collector, store, announcer, log } = parts;
     // Measuring what ended tasks take costs a look at each of their files: it is done only for a bound on it.
-    const diskUsage = collector.policy.maxBytes === undefined ? undefined : new DiskUsage(removalOf(core));
-    core.announcer.onAnyEnd((taskId) => diskUsage?.ended(taskId));
+    const diskUsage = collector.policy.maxBytes === undefined ? undefined : new DiskUsage(removalOf(parts));
+    announcer.onAnyEnd((taskId) => diskUsage?.ended(taskId));
     const started = new Maintenance({
       store,
       collector,
       diskUsage,
       wal: new WalKeeper(store, log),
-      repair: (signal) => repairFiles(core, signal),
+      repair: (signal) => repairFiles(parts, signal),
       keyRetentionMs: config.idempotencyRetentionSecs * 1000,
       log,
       intervalMs: config.gcIntervalMs,
@@ -41,7 +38,7 @@ export const maintenance: Part<Given & { collector: Collector }, Maintenance> = 
   stop: (started) => started.stop(),
 };
 
-const removalOf = ({ settings: { dataDir }, store, files, log }: Core) => ({ dataDir, store, files, log });
+const removalOf = ({ config: { dataDir }, store, files, log }: Given) => ({ dataDir, store, files, log });
 
 function retentionPolicy(config: Config): RetentionPolicy {
   const bound = (value: number) => (value === 0 ? undefined : value);

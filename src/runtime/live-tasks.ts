@@ -4,7 +4,7 @@ import { onSteadyClock, type Clocks } from './steady-clock.js';
 /** What is committed of a task that is not terminal, and what its status has in memory beside the row. */
 export type Phase = Waiting | Launched | Started;
 
-interface Waiting {
+export interface Waiting {
   name: 'waiting';
   record: WaitingTask;
   /** When it was accepted, on the steady clock. */
@@ -145,6 +145,11 @@ export class LiveTasks {
     else task.phase = next;
     if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelQueueTimeout?.();
     if (task.launchId !== null) this.launches.set(task.launchId, task);
+  }
+
+  /** How long ago that was, in milliseconds. @param at time on the steady clock */
+  sinceMs(at: number): number {
+    return this.clocks.steady() - at;
   }
 
   remove(task: LiveTask): void {

@@ -8,19 +8,18 @@ import type { ListQuery } from '../task/list.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../task/view.js';
 import { checkOwner } from './lifecycle/check-owner.js';
-import type { Core } from './core.js';
 import type { Collector } from './upkeep/collector.js';
-import { deleteTask } from './lifecycle/delete.js';
-import { killTask } from './lifecycle/kill.js';
+import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
+import { killTask, type KillingCore } from './lifecycle/kill.js';
 import { GrowthWatch } from './output/follow.js';
 import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
 import { outputSource } from './output/read-output.js';
 import type { EncodedJson, KillOptions, OutputWatch, Service } from './service.js';
-import { taskRecord, taskStatus } from './status.js';
+import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
-import { dryRun, submit, submitBatch, type Intake } from './lifecycle/submit.js';
+import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import { eventView, taskSummary } from './views/task-view.js';
 
 /** Views of the daemon, as opposed to views of a task. */
@@ -32,10 +31,13 @@ export interface RuntimeViews {
   metrics: () => Promise<string>;
 }
 
-/** The runtime as the API sees it: each use case in its own file, all with the same {@link Core}. */
+/** What the use cases work with, together. */
+export type RuntimeCore = SubmittingCore & StatusCore & KillingCore & DeletingCore;
+
+/** The runtime as the API sees it: each use case in its own file. */
 export class Runtime implements Service {
   constructor(
-    private readonly core: Core,
+    private readonly core: RuntimeCore,
     private readonly intake: Intake,
     private readonly collector: Collector,
     private readonly views: RuntimeViews,
@@ -160,7 +162,7 @@ export class Runtime implements Service {
   }
 
   async ready(): Promise<void> {
-    if (!this.core.accepting) throw new ExecgoError('unavailable', 'the daemon is stopping');
+    if (!this.core.schedule.accepting) throw new ExecgoError('unavailable', 'the daemon is stopping');
     await this.core.store.commits.write(() => {
       this.core.store.probe();
     });

@@ -1,7 +1,9 @@
 import type { TaskRecord } from '../store/records.js';
 import { taskNotFound } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
+import type { Executor } from '../executor/executor.js';
 import type { Core } from './core.js';
+import type { InlineTexts } from './output/inline-text.js';
 import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
 import { encodeTask } from './views/task-view.js';
@@ -9,7 +11,7 @@ import { encodeTask } from './views/task-view.js';
 /** Where every task is found. */
 type Tasks = Pick<Core, 'live' | 'store'>;
 /** What tells how a task is now. */
-type StatusCore = Tasks & Pick<Core, 'executor' | 'inlineTexts' | 'settings' | 'now' | 'steady'>;
+export type StatusCore = Tasks & Pick<Core, 'settings' | 'now'> & { executor: Executor; inlineTexts: InlineTexts };
 
 /**
  * The record of a task, live or from history.
@@ -39,7 +41,7 @@ export async function taskStatus(core: StatusCore, taskId: string): Promise<Enco
 function present(core: StatusCore, { task_id }: TaskRecord): number {
   const phase = core.live.get(task_id)?.phase;
   if (phase?.name !== 'started' || phase.record.process === undefined) return core.now();
-  return Math.round(phase.record.process.started_at_ms + core.steady() - phase.startedAt);
+  return Math.round(phase.record.process.started_at_ms + core.live.sinceMs(phase.startedAt));
 }
 
 async function readUsage(core: StatusCore, record: TaskRecord) {

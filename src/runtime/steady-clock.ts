@@ -1,6 +1,8 @@
-/** What tells the present: see `Core`. */
+/** What tells the present, in milliseconds. */
 export interface Clocks {
+  /** Unix time. */
   readonly now: () => number;
+  /** Unix time at the start, plus the time since by a clock that is never set; for all durations. */
   readonly steady: () => number;
 }
 

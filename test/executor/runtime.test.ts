@@ -222,9 +222,10 @@ function check(played: Played): void {
       expect(count(once), `${once} of ${taskId}`).toBeLessThanOrEqual(1);
     expect(count('recovered')).toBeLessThanOrEqual(restarts);
   }
-  expect(core.ledger.entries()).toEqual([]);
-  expect(core.ledger.reserved().task_slots).toBe(0);
-  expect([core.waiting.size, core.unlaunched.size, core.unmatched.size]).toEqual([0, 0, 0]);
+  expect(core.schedule.ledger.entries()).toEqual([]);
+  expect(core.schedule.ledger.reserved().task_slots).toBe(0);
+  const { queued, unlaunched, unmatched } = core.schedule;
+  expect([queued, unlaunched.size, unmatched.size]).toEqual([0, 0, 0]);
 }
 
 /** One task over a fake of the test's own. */

@@ -7,7 +7,8 @@ import { FakeWorld } from '../executor/fake-world.js';
 import { startRuntime } from '../executor/runtime.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor } from '../harness/wait.js';
-import type { TaskSubmission } from '../../src/task/request.js';
+import type { WaitingTask } from '../../src/store/records.js';
+import { submitSchema, type TaskSubmission } from '../../src/task/request.js';
 
 /** A runtime whose tasks run until they are killed. */
 async function runtime({ slots = 1, isPlaced = true } = {}) {
@@ -50,7 +51,7 @@ test('what has room is running when its submit is answered; what has not waits f
   await runs('second');
   expect(types('second').slice(0, 4)).toEqual(['submitted', 'accepted', 'planned', 'resource_reserved']);
   await end('second');
-  expect(core.ledger.entries()).toEqual([]);
+  expect(core.schedule.ledger.entries()).toEqual([]);
 });
 
 test('of what comes in one transaction no more starts than has room, in order', async () => {
@@ -68,12 +69,13 @@ test('of what comes in one transaction no more starts than has room, in order', 
 });
 
 test('what a starving task needs is not taken', async () => {
-  const { core, send, runs } = await runtime({ slots: 2 });
-  core.ledger.reserve('other', undefined, { task_slots: 1 }, 0);
-  const late = { task_id: 'late', tenant: undefined, priority: -1, submit_seq: -1, accepted_at_ms: 0 };
-  core.waiting.add({ ...late, reservation: { task_slots: 2 } });
+  const { core, request, send, runs } = await runtime({ slots: 2 });
+  core.schedule.ledger.reserve('other', undefined, { task_slots: 1 }, 0);
+  const late = { task_id: 'late', submit_seq: -1, reservation: { task_slots: 2 } };
+  const record = { ...late, request: submitSchema.parse({ ...request('late'), policy: { priority: -1 } }) };
+  core.schedule.add({ record: record as WaitingTask, acceptedAt: 0 });
   expect(await send('young', { policy: { priority: 100 } })).toBe('accepted');
-  core.waiting.remove('late');
+  core.schedule.withdraw('late');
   expect(await send('younger')).toBe('accepted');
   await runs('young');
 });
@@ -85,13 +87,13 @@ test('a task that could not be written down gives its share back to those that w
   await end('ended');
   const [taken, other] = await Promise.allSettled([submit(core, intake, request('ended')), send('other')]);
   expect([taken.status, other.status]).toEqual(['rejected', 'fulfilled']);
-  expect(core.ledger.entries().map((entry) => entry.task_id)).toEqual(['other']);
+  expect(core.schedule.ledger.entries().map((entry) => entry.task_id)).toEqual(['other']);
 
   renameSync(join(dataDir, 'tasks'), join(dataDir, 'moved'));
   writeFileSync(join(dataDir, 'tasks'), '');
   await expect(send('no-files')).rejects.toThrow('ENOTDIR');
   expect(core.store.task('no-files')).toBeUndefined();
-  expect(core.ledger.entries()).toHaveLength(1);
+  expect(core.schedule.ledger.entries()).toHaveLength(1);
   rmSync(join(dataDir, 'tasks'));
   renameSync(join(dataDir, 'moved'), join(dataDir, 'tasks'));
   expect(await send('no-files')).toBe('running');
@@ -105,10 +107,10 @@ test('without a place, and once the daemon is on its way out, nothing starts', a
 
   const leaving = await runtime();
   const submitted = leaving.send('late');
-  leaving.core.accepting = false;
+  leaving.core.schedule.accepting = false;
   expect(await submitted).toBe('accepted');
-  expect(core.ledger.entries()).toHaveLength(1);
-  expect(leaving.core.ledger.entries()).toEqual([]);
+  expect(core.schedule.ledger.entries()).toHaveLength(1);
+  expect(leaving.core.schedule.ledger.entries()).toEqual([]);
 });
 
 test('a launch at once whose place has died without a word is given to the next', async () => {

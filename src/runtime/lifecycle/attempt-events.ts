@@ -1,31 +1,41 @@
-import type { Attempt, ExecutorEvents } from '../../executor/executor.js';
+import type { Attempt, Executor, ExecutorEvents } from '../../executor/executor.js';
 import { backOffMs, retry } from '../../store/retry.js';
 import type { Outcome, Running } from '../../supervisor/wire/protocol.js';
 import type { Core } from '../core.js';
 import type { LiveTask } from '../live-tasks.js';
 import { CANCELLED, LOST } from './classify.js';
-import { completeFromOutcome, completeWithout } from './complete.js';
-import { launchAgain, pump } from './dispatch.js';
+import type { Ends } from './complete.js';
 import { recordStarted, recordTimeout } from './started.js';
+
+type EventsCore = Pick<Core, 'store' | 'live' | 'announcer' | 'log' | 'now'> & { ends: Ends };
+
+/** What gives attempts to the executor that tells of them. */
+interface Launching {
+  readonly executor: Pick<Executor, 'kill'>;
+  launchAgain: (task: LiveTask) => void;
+  pump: () => void;
+}
 
 /** What the executor's events do to a task: its attempt starts, ends, is refused or lost. */
 export class AttemptEvents implements ExecutorEvents {
   /** Tasks that have their `recovered` event already. */
   private readonly recovered = new WeakSet<LiveTask>();
 
-  constructor(private readonly core: () => Core) {}
+  constructor(
+    private readonly core: EventsCore,
+    private readonly launching: Launching,
+  ) {}
 
   started(attempt: Attempt, running: Running, recovered: boolean): void {
-    const core = this.core();
     const task = this.taskOf(attempt);
     if (task === undefined) {
-      core.executor.kill(attempt.launch_id, { grace_ms: 0 });
+      this.launching.executor.kill(attempt.launch_id, { grace_ms: 0 });
       return;
     }
     let isToldRecovered = !recovered || this.recovered.has(task);
     if (recovered) this.recovered.add(task);
     void this.guard(task, async () => {
-      await recordStarted(core, task, running);
+      await recordStarted(this.core, task, running);
       if (isToldRecovered) return;
       await this.recordRecovered(task);
       isToldRecovered = true;
@@ -35,47 +45,46 @@ export class AttemptEvents implements ExecutorEvents {
   timedOut(attempt: Attempt, atMs: number): void {
     const task = this.taskOf(attempt);
     if (task === undefined) return;
-    void this.guard(task, () => recordTimeout(this.core(), task, attempt.launch_id, atMs));
+    void this.guard(task, () => recordTimeout(this.core, task, attempt.launch_id, atMs));
   }
 
   async ended(attempt: Attempt, outcome: Outcome): Promise<boolean> {
     const task = this.taskOf(attempt);
-    return task === undefined || completeFromOutcome(this.core(), task, outcome);
+    return task === undefined || this.core.ends.fromOutcome(task, outcome);
   }
 
   refused(attempt: Attempt, _reason: string, again: boolean): void {
     const task = this.taskOf(attempt);
     if (task === undefined || task.ending !== undefined) return;
-    const core = this.core();
     const times = again ? (task.refusal?.times ?? 0) + 1 : 0;
     task.refusal = { launch_id: attempt.launch_id, times };
     if (task.kill !== undefined) {
-      void completeWithout(core, task, CANCELLED);
+      void this.core.ends.withVerdict(task, CANCELLED);
       return;
     }
     if (!again) {
-      launchAgain(core, task);
+      this.launching.launchAgain(task);
       return;
     }
     setTimeout(() => {
-      const isStill = core.live.get(attempt.task_id) === task && task.launchId === attempt.launch_id;
-      if (isStill && task.ending === undefined) launchAgain(core, task);
+      const isStill = this.core.live.get(attempt.task_id) === task && task.launchId === attempt.launch_id;
+      if (isStill && task.ending === undefined) this.launching.launchAgain(task);
     }, backOffMs(times));
   }
 
   async lost(attempt: Attempt, running: Running | undefined): Promise<boolean> {
     const task = this.taskOf(attempt);
     if (task === undefined) return true;
-    if (running !== undefined) await this.guard(task, () => recordStarted(this.core(), task, running));
-    return completeWithout(this.core(), task, LOST);
+    if (running !== undefined) await this.guard(task, () => recordStarted(this.core, task, running));
+    return this.core.ends.withVerdict(task, LOST);
   }
 
   ready(): void {
-    pump(this.core());
+    this.launching.pump();
   }
 
   private async recordRecovered(task: LiveTask): Promise<void> {
-    const { store, announcer, now } = this.core();
+    const { store, announcer, now } = this.core;
     const events = await store.commits.write(() =>
       // It may have ended since: no event may follow that of its end.
       task.ending === undefined
@@ -87,21 +96,20 @@ export class AttemptEvents implements ExecutorEvents {
 
   /** Tries again as long as this attempt lasts: what is not written down by then is written with its end. */
   private async guard(task: LiveTask, action: () => Promise<void>): Promise<void> {
-    const core = this.core();
     const { launchId } = task;
     const { task_id } = task.record;
     const lasts = () =>
-      !core.store.commits.closed &&
-      core.live.get(task_id) === task &&
+      !this.core.store.commits.closed &&
+      this.core.live.get(task_id) === task &&
       task.ending === undefined &&
       task.launchId === launchId;
     const what = 'cannot write down what an attempt told';
-    await retry(action, { log: core.log, what, about: { task_id }, lasts }).catch(() => undefined);
+    await retry(action, { log: this.core.log, what, about: { task_id }, lasts }).catch(() => undefined);
   }
 
   /** The task of an attempt, if it is still its current one. After a refusal another attempt takes its place. */
   private taskOf({ launch_id, launch_token }: Attempt): LiveTask | undefined {
-    const task = this.core().live.byLaunch(launch_id);
+    const task = this.core.live.byLaunch(launch_id);
     const own = task?.at(launch_id)?.attempt;
     if (own?.launch_id !== launch_id || own.launch_token !== launch_token) return undefined;
     return task?.refusal?.launch_id === launch_id ? undefined : task;

@@ -16,6 +16,11 @@ import { killIsRecorded, startedEvent, timeoutEvent } from './started.js';
 import { writeResult } from '../files/task-files.js';
 import { encodeTask, type EncodedOutput } from '../views/task-view.js';
 import { retry } from '../../store/retry.js';
+import type { Schedule } from '../schedule.js';
+import type { FileThread } from '../upkeep/file-thread.js';
+import type { InlineTexts } from '../output/inline-text.js';
+
+type EndingCore = Core & { schedule: Schedule; files: FileThread; inlineTexts: InlineTexts };
 
 const END_EVENT = { success: 'finished', failed: 'failed', cancelled: 'cancelled' } as const satisfies Record<
   TerminalStatus,
@@ -32,41 +37,42 @@ interface Ending {
   onDelay?: (() => void) | undefined;
 }
 
-/**
- * Commits the end that the supervisor reported: `result.json`, terminal state, release and events. Tries again while the
- * disk is full; meanwhile the task stays running.
- * @returns true once an end is committed, this one or an earlier one; false when the store was closed before
- */
-export function completeFromOutcome(core: Core, task: LiveTask, outcome: Outcome): Promise<boolean> {
-  // The supervisor was told to kill it, maybe by an earlier daemon that could not write that down.
-  if (outcome.first_stop === 'kill') task.stopByKill({});
-  else if (outcome.first_stop === 'timeout') task.stopByTimeout();
-  return commitEnd(core, task, {
-    verdict: classify(outcome, task.stop?.first, task.record.plan),
-    finished_at_ms: outcome.finished_at_ms,
-    duration_ms: outcome.failure === undefined ? outcome.duration_ms : 0,
-    outcome,
-  });
-}
+/** Writes down how tasks end. */
+export class Ends {
+  constructor(private readonly core: EndingCore) {}
 
-/** Commits an end without an outcome: killed while waiting, lost, queue timeout, can never fit. */
-export function completeWithout(
-  core: Core,
-  task: LiveTask,
-  verdict: Verdict,
-  onDelay?: () => void,
-): Promise<boolean> {
-  const { phase } = task;
-  return commitEnd(core, task, {
-    verdict,
-    finished_at_ms: core.now(),
-    duration_ms: phase.name === 'started' ? Math.round(core.steady() - phase.startedAt) : 0,
-    onDelay,
-  });
+  /**
+   * Commits the end that the supervisor reported: `result.json`, terminal state, release and events. Tries again while the
+   * disk is full; meanwhile the task stays running.
+   * @returns true once an end is committed, this one or an earlier one; false when the store was closed before
+   */
+  fromOutcome(task: LiveTask, outcome: Outcome): Promise<boolean> {
+    // The supervisor was told to kill it, maybe by an earlier daemon that could not write that down.
+    if (outcome.first_stop === 'kill') task.stopByKill({});
+    else if (outcome.first_stop === 'timeout') task.stopByTimeout();
+    return commitEnd(this.core, task, {
+      verdict: classify(outcome, task.stop?.first, task.record.plan),
+      finished_at_ms: outcome.finished_at_ms,
+      duration_ms: outcome.failure === undefined ? outcome.duration_ms : 0,
+      outcome,
+    });
+  }
+
+  /** Commits an end without an outcome: killed while waiting, lost, queue timeout, can never fit. */
+  withVerdict(task: LiveTask, verdict: Verdict, onDelay?: () => void): Promise<boolean> {
+    const { live, now } = this.core;
+    const { phase } = task;
+    return commitEnd(this.core, task, {
+      verdict,
+      finished_at_ms: now(),
+      duration_ms: phase.name === 'started' ? Math.round(live.sinceMs(phase.startedAt)) : 0,
+      onDelay,
+    });
+  }
 }
 
 /** Of several ends the first counts; the others wait for it. */
-function commitEnd(core: Core, task: LiveTask, ending: Ending): Promise<boolean> {
+function commitEnd(core: EndingCore, task: LiveTask, ending: Ending): Promise<boolean> {
   if (task.ending !== undefined) return task.ending;
   const committed = untilCommitted(core, task, ending);
   task.underWay = { what: 'end', committed };
@@ -77,7 +83,7 @@ function commitEnd(core: Core, task: LiveTask, ending: Ending): Promise<boolean>
  * Writes down everything that is known, again and again while the disk is full. If something else keeps it from being
  * written, only the end is, without output and without start or timeout.
  */
-async function untilCommitted(core: Core, task: LiveTask, ending: Ending): Promise<boolean> {
+async function untilCommitted(core: EndingCore, task: LiveTask, ending: Ending): Promise<boolean> {
   const { task_id } = task.record;
   const { onDelay } = ending;
   const lasts = () => !core.store.commits.closed;
@@ -99,7 +105,7 @@ async function untilCommitted(core: Core, task: LiveTask, ending: Ending): Promi
   }
 }
 
-async function commitWhole(core: Core, task: LiveTask, ending: Ending): Promise<void> {
+async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Promise<void> {
   const { record } = task;
   const output = await readOutput(core, record, ending.outcome);
   const end = taskEnd(record, ending, output, core.now());
@@ -118,7 +124,7 @@ async function commitWhole(core: Core, task: LiveTask, ending: Ending): Promise<
   emptyOutSoon(core, spoilt);
 }
 
-async function commitBare(core: Core, task: LiveTask, ending: Ending): Promise<void> {
+async function commitBare(core: EndingCore, task: LiveTask, ending: Ending): Promise<void> {
   const { record } = task;
   const { stdout, stderr } = ending.outcome ?? { stdout: { bytes: 0 }, stderr: { bytes: 0 } };
   const produced = { stdout_bytes: stdout.bytes, stderr_bytes: stderr.bytes };
@@ -128,12 +134,9 @@ async function commitBare(core: Core, task: LiveTask, ending: Ending): Promise<v
 }
 
 /** Releases its share of the ledger, and tells those who wait for its end. */
-function forget(core: Core, task: LiveTask, events: TaskEvent[] = []): void {
+function forget(core: EndingCore, task: LiveTask, events: TaskEvent[] = []): void {
   const { task_id } = task.record;
-  core.ledger.release(task_id);
-  core.waiting.remove(task_id);
-  core.unlaunched.delete(task);
-  core.unmatched.delete(task_id);
+  core.schedule.release(task);
   core.live.remove(task);
   core.announcer.events(events);
   core.announcer.ended(task_id);
@@ -144,7 +147,7 @@ function forget(core: Core, task: LiveTask, events: TaskEvent[] = []): void {
  * @returns names of what was in its place and is now in the trash
  * @throws a system error for a full disk, for which the caller tries again
  */
-function writeResultCopy(core: Core, task: EndedTask, output: EncodedOutput): string[] {
+function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutput): string[] {
   const { task_id, warnings } = task;
   const { dataDir } = core.settings;
   if (!canNameDirectory(task_id)) return [];
@@ -163,7 +166,11 @@ function writeResultCopy(core: Core, task: EndedTask, output: EncodedOutput): st
  * Writes down start, timeout and kill if that has not been done before; the conditions in the store's statements make sure
  * that each is written only once.
  */
-function recordWhatWasNotYet(core: Core, task: LiveTask, outcome: Outcome | undefined): Changed<LiveRecord> {
+function recordWhatWasNotYet(
+  core: EndingCore,
+  task: LiveTask,
+  outcome: Outcome | undefined,
+): Changed<LiveRecord> {
   const { stop, kill } = task;
   const now: Changed<LiveRecord> = { task: task.record, events: [] };
   const add = (changed: Changed<LiveRecord> | undefined) => {

@@ -4,10 +4,12 @@ import { errnoOf } from '../../files/errno.js';
 import { checkOwner } from './check-owner.js';
 import type { Core } from '../core.js';
 import { asStorageError } from '../storage-error.js';
+import type { FileThread } from '../upkeep/file-thread.js';
 import { emptyOutSoon, removeRows } from '../upkeep/remove-tasks.js';
 import { taskRecord } from '../status.js';
 
-type DeletingCore = Pick<Core, 'live' | 'store' | 'files' | 'log' | 'settings'>;
+/** What a delete works with. */
+export type DeletingCore = Pick<Core, 'live' | 'store' | 'log' | 'settings'> & { files: FileThread };
 
 /**
  * Deletes a terminal task: its directory is renamed into `trash/`, then its row is deleted. The files are removed afterwards

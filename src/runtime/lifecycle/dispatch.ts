@@ -1,4 +1,5 @@
-import { attemptOf } from '../../executor/executor.js';
+import { randomUUID } from 'node:crypto';
+import { attemptOf, type Executor, type ExecutorEvents } from '../../executor/executor.js';
 import { unmetDemand } from '../../task/demands.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
@@ -8,257 +9,255 @@ import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import type { LiveTask } from '../live-tasks.js';
 import { restoreTaskFiles } from '../files/task-files.js';
-import { completeWithout } from './complete.js';
+import { AttemptEvents } from './attempt-events.js';
+import type { Ends } from './complete.js';
 import { CANCELLED, notLaunched, queueTimeout, refusedPlan } from './classify.js';
 import { Deadline } from '../../task/deadline.js';
 import { planAnew, planEvents } from './plan.js';
 import { mayPass, retry } from '../../store/retry.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
+import type { Schedule } from '../schedule.js';
+import type { FileThread } from '../upkeep/file-thread.js';
 
-/**
- * First gives tasks whose attempt never began another one, then starts every waiting task that the ledger has room for, in
- * the scheduler's order: reserves its share, commits `running` with attempt and place, and only then tells the executor.
- * Called whenever a task ended, came or changed; nothing polls.
- */
-export function pump(core: Core): void {
-  if (core.executor.place === undefined) {
-    if (core.unlaunched.size > 0 || core.waiting.size > 0) core.executor.wanted();
-    return;
-  }
-  for (const task of core.unlaunched) {
-    core.unlaunched.delete(task);
-    track(core, task, relaunch, launchAgain);
-  }
-  if (!core.accepting) return;
-  for (;;) {
-    const taskId = core.waiting.next(core.ledger, core.steady());
-    const task = taskId === undefined ? undefined : core.live.get(taskId);
-    if (task === undefined) return;
-    claim(core, task);
-    track(core, task, dispatch, giveBack);
-  }
-}
-
-/**
- * Launches a task, again and again while the disk is full. What else keeps it from being launched ends it: it must neither
- * hold its share for nothing nor keep others waiting.
- * @param launch one try, which others wait for; false when there is no place any more
- * @param unserved what to do with it then
- */
-function track(
-  core: Core,
-  task: LiveTask,
-  launch: (core: Core, task: LiveTask) => Promise<boolean>,
-  unserved: (core: Core, task: LiveTask) => void,
-): void {
-  const { task_id } = task.record;
-  const once = async () => {
-    const launching = launch(core, task);
-    const settled = launching.then(
-      () => undefined,
-      () => undefined,
-    );
-    const underWay = { what: 'launch', settled } as const;
-    if (task.ending === undefined) task.underWay = underWay;
-    let isServed: boolean;
-    try {
-      isServed = await launching;
-    } finally {
-      // It may have been refused meanwhile, and its next attempt is being started.
-      if (task.underWay === underWay) task.underWay = undefined;
-    }
-    if (!isServed) unserved(core, task);
-  };
-  const what = 'cannot write down an attempt';
-  const lasts = () =>
-    !core.store.commits.closed && core.live.get(task_id) === task && task.ending === undefined;
-  retry(once, { log: core.log, what, about: { task_id }, lasts }).catch((error: unknown) => {
-    if (lasts()) void completeWithout(core, task, notLaunched(error));
-  });
-}
-
-/** Puts a task that is committed as `accepted` into the queue, or among those that demand another machine. */
-export function enqueue(core: Core, task: LiveTask): void {
-  const { phase } = task;
-  if (phase.name !== 'waiting') return;
-  const { record, acceptedAt } = phase;
-  if (unmetDemand(record.request, core.settings.machine) !== undefined) core.unmatched.add(record.task_id);
-  else
-    core.waiting.add({
-      task_id: record.task_id,
-      tenant: record.request.control_context?.tenant,
-      priority: record.request.policy.priority,
-      submit_seq: record.submit_seq,
-      accepted_at_ms: acceptedAt,
-      reservation: shareOf(record),
-    });
-  const limit = record.request.limits.queue_timeout_ms;
-  if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
-  const leftMs = acceptedAt + limit - core.steady();
-  const deadline = new Deadline(leftMs, () => void expire(core, task)).unref();
-  phase.cancelQueueTimeout = () => deadline.cancel();
-}
+type StartingCore = Core & { schedule: Schedule; ends: Ends; files: FileThread };
 
 /** Settles once no launch of the task is being committed. */
 export async function launchOf(task: LiveTask): Promise<void> {
   while (task.underWay?.what === 'launch') await task.underWay.settled;
 }
 
-/** Ends a task that has waited too long, unless it is being started already. */
-async function expire(core: Core, task: LiveTask): Promise<void> {
-  await launchOf(task);
-  if (task.record.status !== 'accepted' || task.ending !== undefined) return;
-  core.waiting.remove(task.record.task_id);
-  const unmet = unmetDemand(task.record.request, core.settings.machine);
-  await completeWithout(core, task, queueTimeout(task.record.request, unmet?.detail));
-}
+/** Starts tasks: commits that they run, and gives their attempts to the executor. */
+export class Dispatcher {
+  readonly executor: Executor;
 
-function claim(core: Core, { record }: LiveTask): void {
-  core.waiting.remove(record.task_id);
-  core.ledger.reserve(record.task_id, record.request.control_context?.tenant, shareOf(record), core.now());
-}
+  /** @param newToken makes random tokens */
+  constructor(
+    private readonly core: StartingCore,
+    open: (events: ExecutorEvents) => Executor,
+    private readonly newToken: () => string = randomUUID,
+  ) {
+    this.executor = open(new AttemptEvents(core, this));
+    core.announcer.onAnyEnd(() => {
+      this.pump();
+    });
+  }
 
-/** One that is being killed is left to that, with its share. */
-function giveBack(core: Core, task: LiveTask): void {
-  if (task.record.status !== 'accepted' || task.ending !== undefined || task.kill !== undefined) return;
-  core.ledger.release(task.record.task_id);
-  enqueue(core, task);
-  pump(core);
-}
+  /**
+   * First gives tasks whose attempt never began another one, then starts every waiting task that the ledger has room for, in
+   * the scheduler's order: reserves its share, commits `running` with attempt and place, and only then tells the executor.
+   * Called whenever a task ended, came or changed; nothing polls.
+   */
+  pump(): void {
+    const { schedule, live, now } = this.core;
+    if (this.executor.place === undefined) {
+      if (schedule.unlaunched.size > 0 || schedule.queued > 0) this.executor.wanted();
+      return;
+    }
+    for (const task of schedule.unlaunched) {
+      schedule.unlaunched.delete(task);
+      this.track(task, 'relaunch', 'launchAgain');
+    }
+    for (;;) {
+      const taskId = schedule.next();
+      const task = taskId === undefined ? undefined : live.get(taskId);
+      if (task === undefined) return;
+      schedule.claim(task.record, now());
+      this.track(task, 'dispatch', 'giveBack');
+    }
+  }
 
-/** Gives a task whose attempt never began another one, as soon as there is a place for it. */
-export function launchAgain(core: Core, task: LiveTask): void {
-  core.unlaunched.add(task);
-  pump(core);
-}
+  /**
+   * Launches a task, again and again while the disk is full. What else keeps it from being launched ends it: it must neither
+   * hold its share for nothing nor keep others waiting.
+   * @param launch one try, which others wait for; false when there is no place any more
+   * @param unserved what to do with it then
+   */
+  private track(task: LiveTask, launch: 'dispatch' | 'relaunch', unserved: 'giveBack' | 'launchAgain'): void {
+    const { store, live, log, ends } = this.core;
+    const { task_id } = task.record;
+    const once = async () => {
+      const launching = this[launch](task);
+      const settled = launching.then(
+        () => undefined,
+        () => undefined,
+      );
+      const underWay = { what: 'launch', settled } as const;
+      if (task.ending === undefined) task.underWay = underWay;
+      let isServed: boolean;
+      try {
+        isServed = await launching;
+      } finally {
+        // It may have been refused meanwhile, and its next attempt is being started.
+        if (task.underWay === underWay) task.underWay = undefined;
+      }
+      if (!isServed) this[unserved](task);
+    };
+    const what = 'cannot write down an attempt';
+    const lasts = () => !store.commits.closed && live.get(task_id) === task && task.ending === undefined;
+    retry(once, { log, what, about: { task_id }, lasts }).catch((error: unknown) => {
+      if (lasts()) void ends.withVerdict(task, notLaunched(error));
+    });
+  }
 
-/**
- * What is committed of a new launch. To be made inside the transaction: a place that is known to be dead is forgotten by
- * another one, unless a launch was given to it before.
- */
-function newLaunch(core: Core) {
-  const { place } = core.executor;
-  if (place === undefined) return undefined;
-  return {
-    launch_id: core.store.nextLaunchId(),
-    launch_token: core.newToken(),
-    incarnation: place.incarnation,
-    shim_pid: place.pid,
-  };
-}
+  /** Puts a task that is committed as `accepted` into the queue, or among those that demand another machine. */
+  enqueue(task: LiveTask): void {
+    const { phase } = task;
+    if (phase.name !== 'waiting') return;
+    this.core.schedule.add(phase);
+    const limit = phase.record.request.limits.queue_timeout_ms;
+    if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
+    const leftMs = limit - this.core.live.sinceMs(phase.acceptedAt);
+    const deadline = new Deadline(leftMs, () => void this.expire(task)).unref();
+    phase.cancelQueueTimeout = () => deadline.cancel();
+  }
 
-/**
- * Claims the share of a task that has just been written down, if it is the next to start, and writes that it runs. To be
- * called in the transaction that writes it down. Who does gives the share back when that fails, and calls {@link tell} once
- * it is committed.
- */
-export function dispatchAtOnce(core: Core, task: WaitingTask): Changed<RunningTask> | undefined {
-  if (!core.accepting) return undefined;
-  const { task_id, request } = task;
-  if (unmetDemand(request, core.settings.machine) !== undefined) return undefined;
-  const share = { tenant: request.control_context?.tenant, reservation: shareOf(task) };
-  if (!core.waiting.startsAtOnce(share, core.ledger, core.steady())) return undefined;
-  const dispatched = markDispatched(core, task);
-  if (dispatched !== undefined) core.ledger.reserve(task_id, share.tenant, share.reservation, core.now());
-  return dispatched;
-}
+  /** Ends a task that has waited too long, unless it is being started already. */
+  private async expire(task: LiveTask): Promise<void> {
+    await launchOf(task);
+    if (task.record.status !== 'accepted' || task.ending !== undefined) return;
+    this.core.schedule.withdraw(task.record.task_id);
+    const unmet = unmetDemand(task.record.request, this.core.settings.machine);
+    await this.core.ends.withVerdict(task, queueTimeout(task.record.request, unmet?.detail));
+  }
 
-/**
- * In the transaction of its caller.
- * @returns undefined when there is no place
- * @throws Error when the task does not wait any more
- */
-function markDispatched(core: Core, task: WaitingTask): Changed<RunningTask> | undefined {
-  const launch = newLaunch(core);
-  if (launch === undefined) return undefined;
-  const at_ms = core.now();
-  const reserved: NewEvent = {
-    event_type: 'resource_reserved',
-    timestamp_ms: at_ms,
-    data: shareOf(task),
-  };
-  const dispatched = core.store.markDispatched(task, { ...launch, at_ms, events: [reserved] });
-  if (dispatched === undefined) throw new Error(`task ${task.task_id} is no longer waiting`);
-  return dispatched;
-}
+  /** One that is being killed is left to that, with its share. */
+  private giveBack(task: LiveTask): void {
+    if (task.record.status !== 'accepted' || task.ending !== undefined || task.kill !== undefined) return;
+    this.core.schedule.release(task);
+    this.enqueue(task);
+    this.pump();
+  }
 
-async function dispatch(core: Core, task: LiveTask): Promise<boolean> {
-  const { record } = task;
-  if (record.status !== 'accepted') return true;
-  checkFiles(core, task);
-  const done = await core.store.commits.write(() => {
-    const dispatched = markDispatched(core, record);
-    crashPoint('before_dispatch_commit');
+  /** Gives a task whose attempt never began another one, as soon as there is a place for it. */
+  launchAgain(task: LiveTask): void {
+    this.core.schedule.unlaunched.add(task);
+    this.pump();
+  }
+
+  /**
+   * What is committed of a new launch. To be made inside the transaction: a place that is known to be dead is forgotten by
+   * another one, unless a launch was given to it before.
+   */
+  private newLaunch() {
+    const { place } = this.executor;
+    if (place === undefined) return undefined;
+    return {
+      launch_id: this.core.store.nextLaunchId(),
+      launch_token: this.newToken(),
+      incarnation: place.incarnation,
+      shim_pid: place.pid,
+    };
+  }
+
+  /**
+   * Claims the share of a task that has just been written down, if it is the next to start, and writes that it runs. To be
+   * called in the transaction that writes it down. Who does gives the share back when that fails, and calls {@link tell} once
+   * it is committed.
+   */
+  dispatchAtOnce(task: WaitingTask): Changed<RunningTask> | undefined {
+    const { schedule, now } = this.core;
+    if (!schedule.isNext(task)) return undefined;
+    const dispatched = this.markDispatched(task);
+    if (dispatched !== undefined) schedule.claim(task, now());
     return dispatched;
-  });
-  if (done === undefined) return false;
-  crashPoint('after_dispatch_commit');
-  core.live.update(task, done.task);
-  core.announcer.events(done.events);
-  tell(core, task);
-  return true;
-}
+  }
 
-/**
- * Commits a new attempt for a task whose last one never began, with a plan for this daemon and host; ends the task instead
- * if a kill was requested.
- */
-async function relaunch(core: Core, task: LiveTask): Promise<boolean> {
-  const { record } = task;
-  if (record.status !== 'running' || task.ending !== undefined) return true;
-  if (task.kill !== undefined) {
-    // Not awaited: while the disk is full it takes long, and a kill waits for this dispatch.
-    void completeWithout(core, task, CANCELLED);
+  /**
+   * In the transaction of its caller.
+   * @returns undefined when there is no place
+   * @throws Error when the task does not wait any more
+   */
+  private markDispatched(task: WaitingTask): Changed<RunningTask> | undefined {
+    const launch = this.newLaunch();
+    if (launch === undefined) return undefined;
+    const at_ms = this.core.now();
+    const reserved: NewEvent = { event_type: 'resource_reserved', timestamp_ms: at_ms, data: shareOf(task) };
+    const dispatched = this.core.store.markDispatched(task, { ...launch, at_ms, events: [reserved] });
+    if (dispatched === undefined) throw new Error(`task ${task.task_id} is no longer waiting`);
+    return dispatched;
+  }
+
+  private async dispatch(task: LiveTask): Promise<boolean> {
+    const { record } = task;
+    if (record.status !== 'accepted') return true;
+    checkFiles(this.core, task);
+    const done = await this.core.store.commits.write(() => {
+      const dispatched = this.markDispatched(record);
+      crashPoint('before_dispatch_commit');
+      return dispatched;
+    });
+    if (done === undefined) return false;
+    crashPoint('after_dispatch_commit');
+    this.committed(task, done);
     return true;
   }
-  const planned = planOf(core, task);
-  if (planned === 'refused') return true;
-  checkFiles(core, task);
-  const done = await core.store.commits.write(() => {
-    const launch = newLaunch(core);
-    if (launch === undefined) return undefined;
-    const at_ms = core.now();
-    const before =
-      planned === undefined
-        ? { task: record, events: [] }
-        : core.store.markPlanned(record, planned, planEvents(planned.plan, at_ms));
-    const relaunched = before && core.store.markRelaunched(before.task, { ...launch, at_ms });
-    crashPoint('before_relaunch_commit');
-    if (before === undefined || relaunched === undefined)
-      throw new Error(`launch ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
-    return { task: relaunched.task, events: before.events };
-  });
-  if (done === undefined) return false;
-  crashPoint('after_relaunch_commit');
-  core.live.update(task, done.task);
-  core.announcer.events(done.events);
-  tell(core, task);
-  return true;
-}
 
-/**
- * The plan to start by, if the one an earlier daemon made does not hold any more; 'refused' when there is none and the task
- * has failed.
- */
-function planOf(core: Core, task: LiveTask): PlannedTask | undefined | 'refused' {
-  try {
-    return planAnew(core, task.record);
-  } catch (error) {
-    if (!(error instanceof ExecgoError)) throw error;
-    void completeWithout(core, task, refusedPlan(error));
-    return 'refused';
+  /**
+   * Commits a new attempt for a task whose last one never began, with a plan for this daemon and host; ends the task instead
+   * if a kill was requested.
+   */
+  private async relaunch(task: LiveTask): Promise<boolean> {
+    const { record } = task;
+    if (record.status !== 'running' || task.ending !== undefined) return true;
+    if (task.kill !== undefined) {
+      // Not awaited: while the disk is full it takes long, and a kill waits for this dispatch.
+      void this.core.ends.withVerdict(task, CANCELLED);
+      return true;
+    }
+    const planned = this.planOf(task);
+    if (planned === 'refused') return true;
+    checkFiles(this.core, task);
+    const { store, now } = this.core;
+    const done = await store.commits.write(() => {
+      const launch = this.newLaunch();
+      if (launch === undefined) return undefined;
+      const at_ms = now();
+      const before =
+        planned === undefined
+          ? { task: record, events: [] }
+          : store.markPlanned(record, planned, planEvents(planned.plan, at_ms));
+      const relaunched = before && store.markRelaunched(before.task, { ...launch, at_ms });
+      crashPoint('before_relaunch_commit');
+      if (before === undefined || relaunched === undefined)
+        throw new Error(`launch ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
+      return { task: relaunched.task, events: before.events };
+    });
+    if (done === undefined) return false;
+    crashPoint('after_relaunch_commit');
+    this.committed(task, done);
+    return true;
+  }
+
+  /**
+   * The plan to start by, if the one an earlier daemon made does not hold any more; 'refused' when there is none and the task
+   * has failed.
+   */
+  private planOf(task: LiveTask): PlannedTask | undefined | 'refused' {
+    try {
+      return planAnew(this.core, task.record);
+    } catch (error) {
+      if (!(error instanceof ExecgoError)) throw error;
+      void this.core.ends.withVerdict(task, refusedPlan(error));
+      return 'refused';
+    }
+  }
+
+  private committed(task: LiveTask, { task: record, events }: Changed<RunningTask>): void {
+    this.core.live.update(task, record);
+    this.core.announcer.events(events);
+    this.tell(task);
+  }
+
+  /**
+   * Gives the committed attempt to its place. If the place is gone, it did not know of this attempt, which gets another place.
+   */
+  tell(task: LiveTask): void {
+    const attempt = task.record.status === 'running' ? attemptOf(task.record) : undefined;
+    if (attempt !== undefined && !this.executor.launch(attempt)) this.launchAgain(task);
   }
 }
 
-/**
- * Gives the committed attempt to its place. If the place is gone, it did not know of this attempt, which gets another place.
- */
-export function tell(core: Core, task: LiveTask): void {
-  const attempt = task.record.status === 'running' ? attemptOf(task.record) : undefined;
-  if (attempt !== undefined && !core.executor.launch(attempt)) launchAgain(core, task);
-}
-
-function checkFiles(core: Core, task: LiveTask): void {
+function checkFiles(core: Pick<StartingCore, 'settings' | 'files' | 'log'>, task: LiveTask): void {
   if (task.filesChecked) return;
   const { dataDir, taskOwner } = core.settings;
   const { task_id, request } = task.record;

@@ -1,27 +1,32 @@
 import type { KillRequest, LiveTask } from '../live-tasks.js';
 import { CANCELLED, CANCELLED_WAITING } from './classify.js';
-import { completeWithout } from './complete.js';
+import type { Ends } from './complete.js';
 import { launchOf } from './dispatch.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { killEvent } from './kill-event.js';
 import { waitAtMost } from './wait.js';
+import type { Executor } from '../../executor/executor.js';
+import type { Schedule } from '../schedule.js';
+
+/** What a kill works with. */
+export type KillingCore = Core & { schedule: Schedule; ends: Ends; executor: Executor };
 
 /**
  * Cancels a task: a waiting one ends at once, a running one gets TERM now and KILL after the grace. The kill is written down
  * first, but carried out even if that fails. It is no error when the task is ending already.
  * @returns when the executor was told; the task may still run
  */
-export async function killTask(core: Core, task: LiveTask, how: KillRequest): Promise<void> {
+export async function killTask(core: KillingCore, task: LiveTask, how: KillRequest): Promise<void> {
   if (task.ending !== undefined) return;
   const first = task.kill === undefined;
   const firstOrder = task.stopByKill(how);
-  core.waiting.remove(task.record.task_id);
+  core.schedule.withdraw(task.record.task_id);
   await launchOf(task);
   if (isEnding(task)) return;
   if (task.record.status === 'accepted') {
     await new Promise<void>((resolve) => {
-      void completeWithout(core, task, CANCELLED_WAITING, resolve).then(() => {
+      void core.ends.withVerdict(task, CANCELLED_WAITING, resolve).then(() => {
         resolve();
       });
     });
@@ -35,8 +40,8 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
   const { launchId } = task;
   if (launchId === null) return;
   // It has no process, and it may take long until there is a place for another attempt.
-  if (task.refusal?.launch_id === launchId || core.unlaunched.has(task))
-    void completeWithout(core, task, CANCELLED);
+  if (task.refusal?.launch_id === launchId || core.schedule.unlaunched.has(task))
+    void core.ends.withVerdict(task, CANCELLED);
   // The first kill may still be waiting for the start and would be told after this one, although it counts: so both are told
   // in order.
   else for (const order of new Set([firstOrder, how])) core.executor.kill(launchId, order);
@@ -47,7 +52,7 @@ export async function killTask(core: Core, task: LiveTask, how: KillRequest): Pr
 const START_PATIENCE_MS = 250;
 
 /** The supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill. */
-async function startIfNear(core: Core, { phase, launchId, record }: LiveTask): Promise<void> {
+async function startIfNear(core: KillingCore, { phase, launchId, record }: LiveTask): Promise<void> {
   if (phase.name !== 'launched' || launchId === null || !core.executor.hears(launchId)) return;
   const { task_id } = record;
   await waitAtMost(START_PATIENCE_MS, new AbortController().signal, (signal) =>

@@ -8,13 +8,18 @@ import { validateSubmission } from '../../task/validate.js';
 import type { SubmitAnswer, BatchItem } from '../../task/view.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
-import { dispatchAtOnce, enqueue, pump, tell } from './dispatch.js';
+import type { Dispatcher } from './dispatch.js';
+import type { Schedule } from '../schedule.js';
 import { asStorageError } from '../storage-error.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
 import { keptOnly } from './kept-only.js';
 import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
 import { inTurns } from '../turns.js';
+
+/** What a submit works with. */
+export type SubmittingCore = Core & { schedule: Schedule; dispatcher: Dispatcher };
+type FittingCore = Pick<SubmittingCore, 'settings' | 'schedule'>;
 
 /** What submits know of each other. */
 export interface Intake {
@@ -47,7 +52,7 @@ const BATCH_MAX = 1000;
  * leaves nothing behind. Returns once the row is durable and the task can be read.
  * @throws ExecgoError with the code of the step that refused
  */
-export async function submit(core: Core, intake: Intake, body: unknown): Promise<SubmitAnswer> {
+export async function submit(core: SubmittingCore, intake: Intake, body: unknown): Promise<SubmitAnswer> {
   const { request, warnings } = validateSubmission(body);
   warnings.push(...keptOnly(request, core.settings.machine));
   const key = request.control_context?.idempotency_key;
@@ -55,7 +60,9 @@ export async function submit(core: Core, intake: Intake, body: unknown): Promise
     key === undefined
       ? await accept(core, intake, { request, sent: body })
       : await acceptOnce(core, intake, key, { request, sent: body, hash: requestHash(body) });
-  const unmet = core.unmatched.has(task_id) ? unmetDemand(request, core.settings.machine) : undefined;
+  const unmet = core.schedule.unmatched.has(task_id)
+    ? unmetDemand(request, core.settings.machine)
+    : undefined;
   if (unmet !== undefined)
     warnings.push(`the task waits for a daemon that meets its demands: ${unmet.detail}`);
   return {
@@ -67,7 +74,7 @@ export async function submit(core: Core, intake: Intake, body: unknown): Promise
 }
 
 /** The plan and the reservation, or the refusal, without accepting anything. */
-export function dryRun(core: Core, body: unknown): PlannedTask {
+export function dryRun(core: FittingCore, body: unknown): PlannedTask {
   const { request } = validateSubmission(body);
   const planned = resolveTaskPlan(core, request);
   checkDemands(core, request);
@@ -80,7 +87,7 @@ export function dryRun(core: Core, body: unknown): PlannedTask {
  * affect others. A large batch takes several turns of the event loop, so that other requests need not wait for all of it.
  * @throws ExecgoError `invalid_input` when the body is not `{tasks: [...]}` with 1 to 1,000 items
  */
-export async function submitBatch(core: Core, intake: Intake, body: unknown): Promise<BatchItem[]> {
+export async function submitBatch(core: SubmittingCore, intake: Intake, body: unknown): Promise<BatchItem[]> {
   const tasks: unknown =
     typeof body === 'object' && body !== null && 'tasks' in body ? body.tasks : undefined;
   if (!Array.isArray(tasks)) throw invalidInput('tasks: must be an array of task submissions');
@@ -92,7 +99,7 @@ export async function submitBatch(core: Core, intake: Intake, body: unknown): Pr
   return Promise.all(answers);
 }
 
-function refused(core: Core, item: unknown, error: unknown): BatchItem {
+function refused(core: Pick<Core, 'log'>, item: unknown, error: unknown): BatchItem {
   const task_id = typeof item === 'object' && item !== null && 'task_id' in item ? item.task_id : undefined;
   if (!(error instanceof ExecgoError)) core.log.error({ err: error }, 'a submit failed');
   return {
@@ -109,7 +116,7 @@ function refused(core: Core, item: unknown, error: unknown): BatchItem {
  * now. While the first use of a key is being written, a second one waits for it.
  */
 async function acceptOnce(
-  core: Core,
+  core: SubmittingCore,
   intake: Intake,
   key: string,
   submission: Submission & { hash: RequestHash },
@@ -133,7 +140,7 @@ async function acceptOnce(
  * @returns false for a task that has to wait for a daemon on a machine that meets its demands
  * @throws ExecgoError `unsupported_capability` when this machine does not meet them, and nothing would ever end the wait
  */
-function checkDemands(core: Core, request: TaskRequest): boolean {
+function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest): boolean {
   const unmet = unmetDemand(request, core.settings.machine);
   if (unmet === undefined) return true;
   if (request.limits.queue_timeout_ms !== undefined) return false;
@@ -146,9 +153,9 @@ function checkDemands(core: Core, request: TaskRequest): boolean {
 }
 
 /** @throws ExecgoError `insufficient_resources` when it can never fit */
-function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTask): void {
+function checkFits(core: FittingCore, request: TaskRequest, { reservation }: PlannedTask): void {
   const tenant = request.control_context?.tenant;
-  const shortage = core.ledger.canEverFit(reservation, tenant);
+  const shortage = core.schedule.ledger.canEverFit(reservation, tenant);
   if (shortage === undefined) return;
   const { resource, requested, capacity, scope } = shortage;
   const whose = scope === 'quota' ? `the quota of tenant ${tenant ?? ''}` : 'the capacity of this machine';
@@ -159,19 +166,19 @@ function checkFits(core: Core, request: TaskRequest, { reservation }: PlannedTas
   );
 }
 
-async function accept(core: Core, intake: Intake, submission: Submission): Promise<string> {
+async function accept(core: SubmittingCore, intake: Intake, submission: Submission): Promise<string> {
   const { request } = submission;
   const planned = resolveTaskPlan(core, request);
   const isMatched = checkDemands(core, request);
   checkFits(core, request, planned);
   const taskId = request.task_id ?? intake.newId();
-  if (!core.accepting)
+  if (!core.schedule.accepting)
     throw new ExecgoError(
       'unavailable',
       'the daemon is stopping and accepts no tasks; submit again in a moment',
     );
   // Tasks that demand another machine have a limit of their own, so that they keep nobody else out.
-  const ahead = isMatched ? core.waiting.size : core.unmatched.size;
+  const ahead = isMatched ? core.schedule.queued : core.schedule.unmatched.size;
   if (ahead + intake.inserting.size >= core.settings.maxQueuedTasks)
     throw new ExecgoError('resource_limit_exceeded', 'queue is full');
   if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
@@ -191,7 +198,7 @@ async function accept(core: Core, intake: Intake, submission: Submission): Promi
 }
 
 function newTask(
-  core: Core,
+  core: Pick<Core, 'now'>,
   task_id: string,
   { request, sent, hash }: Submission,
   { plan: resolved, reservation }: PlannedTask,
@@ -219,7 +226,7 @@ function newTask(
  * Writes the task down, and enters it into the queue. One that is the next to start is written as running in the same
  * transaction, and given to its place before its client is answered.
  */
-async function insert(core: Core, task: NewTask): Promise<string> {
+async function insert(core: SubmittingCore, task: NewTask): Promise<string> {
   const { dataDir, taskOwner } = core.settings;
   const { task_id } = task;
   const made: string[] = [];
@@ -230,13 +237,13 @@ async function insert(core: Core, task: NewTask): Promise<string> {
       if (!inserted.inserted) return inserted;
       createTaskFiles(dataDir, task_id, task.request, taskOwner);
       made.push(task_id);
-      const dispatched = dispatchAtOnce(core, inserted.task);
+      const dispatched = core.dispatcher.dispatchAtOnce(inserted.task);
       crashPoint('before_submit_commit');
       return { ...inserted, dispatched };
     });
   } catch (error) {
     // What is held under this id is its own: nobody else has it as long as its insert is under way.
-    if (core.ledger.release(task_id)) pump(core);
+    if (core.schedule.ledger.release(task_id)) core.dispatcher.pump();
     for (const id of made) removeTaskFiles(dataDir, id);
     throw error;
   }
@@ -246,10 +253,10 @@ async function insert(core: Core, task: NewTask): Promise<string> {
   const live = core.live.add(dispatched?.task ?? written.task, true);
   core.announcer.events([...written.events, ...(dispatched?.events ?? [])]);
   if (dispatched === undefined) {
-    enqueue(core, live);
-    pump(core);
+    core.dispatcher.enqueue(live);
+    core.dispatcher.pump();
   } else {
-    tell(core, live);
+    core.dispatcher.tell(live);
     crashPoint('after_submit_launch');
   }
   return task_id;

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
 import { endOf, type TaskRecord } from '../../store/records.js';
 import type { Core } from '../core.js';
-import type { InlineText } from './inline-text.js';
+import type { InlineText, InlineTexts } from './inline-text.js';
 import type { OutputSource } from './source.js';
 import type { OutputStream } from '../../task/output.js';
 import type { EncodedOutput } from '../views/task-view.js';
@@ -33,7 +33,7 @@ export function outputSource(
  * @param outcome of a task whose end is about to be committed
  */
 export async function readOutput(
-  core: Pick<Core, 'inlineTexts' | 'settings'>,
+  core: Pick<Core, 'settings'> & { inlineTexts: InlineTexts },
   record: TaskRecord,
   outcome: Outcome | undefined,
   final = outcome !== undefined,

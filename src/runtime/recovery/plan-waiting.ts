@@ -1,39 +1,43 @@
 import { ExecgoError } from '../../task/errors.js';
 import type { PlannedTask } from '../../task/plan.js';
 import { notLaunched, refusedPlan } from '../lifecycle/classify.js';
-import { completeWithout } from '../lifecycle/complete.js';
+import type { Ends } from '../lifecycle/complete.js';
 import type { Core } from '../core.js';
-import { enqueue, pump } from '../lifecycle/dispatch.js';
+import type { Dispatcher } from '../lifecycle/dispatch.js';
+import type { Schedule } from '../schedule.js';
 import type { LiveTask } from '../live-tasks.js';
 import { planAnew, planEvents } from '../lifecycle/plan.js';
 import { retry } from '../../store/retry.js';
 import { inTurns } from '../turns.js';
+
+/** What takes over waiting tasks works with. */
+export type WaitingCore = Core & { schedule: Schedule; ends: Ends; dispatcher: Dispatcher };
 
 /**
  * Plans every waiting task again: host and settings may not be those that it was accepted under. Only plans that differ are
  * written; a task that cannot run as it requests any more fails. To be called once the live tasks are loaded, before
  * anything is dispatched. Comparing 10,000 plans takes 0.13 s.
  */
-export async function planWaiting(core: Core): Promise<void> {
+export async function planWaiting(core: WaitingCore): Promise<void> {
   const waiting = [...core.live.all()].filter((t) => t.record.status === 'accepted' && t.kill === undefined);
   await Promise.all(await inTurns(waiting, (task) => planOne(core, task)));
 }
 
-async function planOne(core: Core, task: LiveTask): Promise<void> {
+async function planOne(core: WaitingCore, task: LiveTask): Promise<void> {
   try {
     const planned = planAnew(core, task.record);
     if (planned === undefined) return;
-    core.waiting.remove(task.record.task_id);
+    core.schedule.withdraw(task.record.task_id);
     await replacePlan(core, task, planned);
   } catch (error) {
     if (!(error instanceof ExecgoError)) throw error;
-    core.waiting.remove(task.record.task_id);
-    await completeWithout(core, task, refusedPlan(error));
+    core.schedule.withdraw(task.record.task_id);
+    await core.ends.withVerdict(task, refusedPlan(error));
   }
 }
 
 /** Commits another plan and queues the task again. While the disk is full it tries again, and the task waits. */
-async function replacePlan(core: Core, task: LiveTask, planned: PlannedTask): Promise<void> {
+async function replacePlan(core: WaitingCore, task: LiveTask, planned: PlannedTask): Promise<void> {
   const { task_id } = task.record;
   const lasts = () => !core.store.commits.closed && task.ending === undefined;
   const commit = () =>
@@ -49,11 +53,11 @@ async function replacePlan(core: Core, task: LiveTask, planned: PlannedTask): Pr
       if (changed === undefined || !lasts()) return;
       core.live.update(task, changed.task);
       core.announcer.events(changed.events);
-      enqueue(core, task);
-      pump(core);
+      core.dispatcher.enqueue(task);
+      core.dispatcher.pump();
     })
     .catch((error: unknown) => {
-      if (lasts()) return completeWithout(core, task, notLaunched(error)).then(() => undefined);
+      if (lasts()) return core.ends.withVerdict(task, notLaunched(error)).then(() => undefined);
       return undefined;
     });
   await Promise.race([done, delayed]);

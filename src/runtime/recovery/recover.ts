@@ -1,11 +1,11 @@
-import { attemptOf, type AdoptedAttempt, type ProcessFacts } from '../../executor/executor.js';
+import { attemptOf, type AdoptedAttempt, type Executor, type ProcessFacts } from '../../executor/executor.js';
 import { shareOf, type LiveRecord, type RunningTask } from '../../store/records.js';
 import { CANCELLED_WAITING, LOST } from '../lifecycle/classify.js';
-import { completeWithout } from '../lifecycle/complete.js';
 import type { Core } from '../core.js';
-import { enqueue, pump } from '../lifecycle/dispatch.js';
 import type { Stop } from '../live-tasks.js';
-import { planWaiting } from './plan-waiting.js';
+import { planWaiting, type WaitingCore } from './plan-waiting.js';
+
+type RecoveringCore = WaitingCore & { executor: Executor };
 
 /** What the daemon found in the database when it started. */
 interface Recovered {
@@ -14,41 +14,35 @@ interface Recovered {
 }
 
 /** Takes over what the daemon before has left: nothing is accepted before that is done. */
-export async function recover(core: Core): Promise<Recovered> {
+export async function recover(core: RecoveringCore): Promise<Recovered> {
   const found = loadLiveTasks(core);
   await planWaiting(core);
   const adopted = await adoptAttempts(core);
   await endHopeless(core);
   tellUnmatched(core);
   await core.executor.start(adopted);
-  pump(core);
+  core.dispatcher.pump();
   return found;
 }
 
 /** Takes the live tasks of the database into memory: waiting ones into the queue, running ones into the ledger. */
-function loadLiveTasks(core: Core): Recovered {
+function loadLiveTasks(core: RecoveringCore): Recovered {
   const found: Recovered = { waiting: 0, running: 0 };
   for (const record of core.store.liveTasks()) {
     const task = core.live.add(record, false, stopOf(core, record));
     if (record.status === 'accepted') {
       found.waiting++;
-      enqueue(core, task);
+      core.dispatcher.enqueue(task);
     } else {
       found.running++;
-      const { control_context } = record.request;
-      core.ledger.reserve(
-        record.task_id,
-        control_context?.tenant,
-        shareOf(record),
-        record.reserved_at_ms ?? record.updated_at_ms,
-      );
+      core.schedule.claim(record, record.reserved_at_ms ?? record.updated_at_ms);
     }
   }
   return found;
 }
 
 /** Why it is to end, as the row says. Of a kill and a timeout that are both recorded, the one whose event came first counts. */
-function stopOf(core: Core, record: LiveRecord): Stop | undefined {
+function stopOf(core: Pick<Core, 'store'>, record: LiveRecord): Stop | undefined {
   const kill = record.kill_requested_at_ms === undefined ? undefined : {};
   if (record.status !== 'running' || !record.timed_out) return kill && { first: 'kill', kill };
   if (kill === undefined) return { first: 'timeout', kill };
@@ -59,12 +53,12 @@ function stopOf(core: Core, record: LiveRecord): Stop | undefined {
 }
 
 /** The attempts for the executor to take over. Running tasks of the older runtime have none: they end as lost. */
-async function adoptAttempts(core: Core): Promise<AdoptedAttempt[]> {
+async function adoptAttempts(core: RecoveringCore): Promise<AdoptedAttempt[]> {
   const running = [...core.live.all()].flatMap((task) =>
     task.phase.name === 'waiting' ? [] : [{ task, record: task.phase.record }],
   );
   const lost = running.filter(({ record }) => attemptOf(record) === undefined);
-  await Promise.all(lost.map(({ task }) => completeWithout(core, task, LOST)));
+  await Promise.all(lost.map(({ task }) => core.ends.withVerdict(task, LOST)));
   return running.flatMap(({ task: { kill }, record }) => {
     const attempt = attemptOf(record);
     return attempt === undefined ? [] : [{ ...attempt, started: startOf(record), kill }];
@@ -76,19 +70,19 @@ function startOf({ process }: RunningTask): ProcessFacts | undefined {
 }
 
 /** Ends waiting tasks whose kill was asked for, and those that can never fit a capacity that was reduced. */
-async function endHopeless(core: Core): Promise<void> {
+async function endHopeless(core: RecoveringCore): Promise<void> {
   const waiting = [...core.live.all()].filter(({ record }) => record.status === 'accepted');
   const ends = waiting.map(async (task) => {
     const { record } = task;
     if (task.kill !== undefined) {
-      await completeWithout(core, task, CANCELLED_WAITING);
+      await core.ends.withVerdict(task, CANCELLED_WAITING);
       return;
     }
-    const shortage = core.ledger.canEverFit(shareOf(record), record.request.control_context?.tenant);
+    const shortage = core.schedule.ledger.canEverFit(shareOf(record), record.request.control_context?.tenant);
     if (shortage === undefined) return;
-    core.waiting.remove(record.task_id);
+    core.schedule.withdraw(record.task_id);
     const message = `insufficient resources: ${shortage.resource} ${shortage.requested} is more than the ${shortage.scope} of ${shortage.capacity} since the last start`;
-    await completeWithout(core, task, {
+    await core.ends.withVerdict(task, {
       status: 'failed',
       cause: 'launch',
       error: { code: 'insufficient_resources', message },
@@ -97,7 +91,7 @@ async function endHopeless(core: Core): Promise<void> {
   await Promise.all(ends);
 }
 
-function tellUnmatched({ unmatched, log }: Core): void {
+function tellUnmatched({ schedule: { unmatched }, log }: RecoveringCore): void {
   if (unmatched.size > 0)
     log.warn({ tasks: unmatched.size }, 'some tasks wait for a machine with another name, profile or tags');
 }

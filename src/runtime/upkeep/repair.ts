@@ -5,7 +5,9 @@ import { canNameDirectory } from '../../task/ids.js';
 import { isTerminal } from '../../task/states.js';
 import { withDirectory } from '../../files/directory.js';
 import type { Core } from '../core.js';
+import type { FileThread } from './file-thread.js';
 import type { TaskDirState } from './inspect-task-dir.js';
+import type { InlineTexts } from '../output/inline-text.js';
 import { readOutput } from '../output/read-output.js';
 import { emptyOut } from './remove-tasks.js';
 import { Tally } from './tally.js';
@@ -35,7 +37,8 @@ export interface Repairs {
   temporary: Tally;
 }
 
-type RepairCore = Pick<Core, 'settings' | 'store' | 'live' | 'files' | 'log' | 'inlineTexts' | 'now'>;
+/** What a repair works with. */
+export type RepairCore = Omit<Core, 'announcer'> & { files: FileThread; inlineTexts: InlineTexts };
 
 /**
  * Compares files and rows after a start and repairs what a crash has left; when they disagree the row is right. Runs beside

@@ -1,0 +1,75 @@
+import type { Ledger } from '../ledger/ledger.js';
+import type { WaitingQueue } from '../ledger/scheduler.js';
+import { shareOf, type LiveRecord, type WaitingTask } from '../store/records.js';
+import { unmetDemand, type Machine } from '../task/demands.js';
+import type { LiveTask, Waiting } from './live-tasks.js';
+
+/** Which tasks wait, which of them is the next, and who holds what. It decides in memory; whoever asks commits it. */
+export class Schedule {
+  /** False once the daemon is stopping: nothing is accepted or started any more. */
+  accepting = true;
+  /** Tasks that are committed as running but whose attempt never began: they get another one before anything new starts. */
+  readonly unlaunched = new Set<LiveTask>();
+  /** Waiting tasks that demand what this machine does not have: they are not in the queue. */
+  readonly unmatched = new Set<string>();
+
+  /** @param steady milliseconds of a clock that is never set */
+  constructor(
+    readonly ledger: Ledger,
+    private readonly queue: WaitingQueue,
+    private readonly machine: Machine,
+    private readonly steady: () => number,
+  ) {}
+
+  /** How many tasks wait for room on this machine. */
+  get queued(): number {
+    return this.queue.size;
+  }
+
+  /** Puts a task into the queue, or among those that demand another machine. */
+  add({ record, acceptedAt }: Pick<Waiting, 'record' | 'acceptedAt'>): void {
+    const { task_id, request, submit_seq } = record;
+    if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
+    else
+      this.queue.add({
+        task_id,
+        tenant: request.control_context?.tenant,
+        priority: request.policy.priority,
+        submit_seq,
+        accepted_at_ms: acceptedAt,
+        reservation: shareOf(record),
+      });
+  }
+
+  /** Takes a task out of the queue: it is about to end, or to get another plan. */
+  withdraw(taskId: string): void {
+    this.queue.remove(taskId);
+  }
+
+  /** The task to start now, if any. To be claimed before the next is asked for. */
+  next(): string | undefined {
+    return this.accepting ? this.queue.next(this.ledger, this.steady()) : undefined;
+  }
+
+  /** True when a task that is not in the queue yet is the next to start. */
+  isNext(task: WaitingTask): boolean {
+    if (!this.accepting || unmetDemand(task.request, this.machine) !== undefined) return false;
+    const share = { tenant: task.request.control_context?.tenant, reservation: shareOf(task) };
+    return this.queue.startsAtOnce(share, this.ledger, this.steady());
+  }
+
+  /** Gives a task its share of the ledger; it waits no longer. @param atMs Unix time */
+  claim(record: LiveRecord, atMs: number): void {
+    this.queue.remove(record.task_id);
+    this.ledger.reserve(record.task_id, record.request.control_context?.tenant, shareOf(record), atMs);
+  }
+
+  /** Takes the share of a task back; it neither waits nor runs. */
+  release(task: LiveTask): void {
+    const { task_id } = task.record;
+    this.ledger.release(task_id);
+    this.queue.remove(task_id);
+    this.unlaunched.delete(task);
+    this.unmatched.delete(task_id);
+  }
+}
