@@ -35,7 +35,7 @@ export const openedStore: Part<Given & { taskOwner: TaskOwner | undefined; bootI
     tellOlder(dataDir, log);
     const store = openStore({ dataDir, now, bootId });
     try {
-      // Only now: beside a database that is refused nothing is made.
+      // Only once the database is accepted: nothing is made beside one that is refused.
       for (const dir of ['tasks', 'supervisor', 'trash', 'sessions'])
         makeDirectories(path.join(dataDir, dir), 0o700);
       for (const dir of ['', 'tasks', 'sessions']) letThrough(path.join(dataDir, dir), taskOwner);

@@ -1,6 +1,6 @@
 /** One part of something that runs: how it is started from what was started before it, and how it is stopped. */
 export interface Part<Needs, Made> {
-  /** Undoes what it has done itself where it throws: it is not stopped then. */
+  /** When it throws it has undone what it did: it is not stopped then. */
   start: (needs: Needs) => Made | Promise<Made>;
   stop?: (made: Made, needs: Needs) => void | Promise<void>;
 }

@@ -26,11 +26,11 @@ interface Started {
   startedAt: number;
 }
 
-/** What is being committed of a task; whoever comes now comes after it. */
+/** What is being committed of a task: whoever wants to change the task waits for that. */
 export type UnderWay =
   /** Settles when the launch is committed or has failed. */
   | { what: 'launch'; settled: Promise<void> }
-  /** Resolves with true once the end is committed, with false when the store was closed before: then the next start is told again. */
+  /** Resolves with true once the end is committed; with false when the store was closed before, and the next daemon has to. */
   | { what: 'end'; committed: Promise<boolean> };
 
 /** Why a task is to end, as soon as it is known, before its row is written: what came first decides the end. */
@@ -45,7 +45,7 @@ export interface KillRequest {
   grace_ms?: number | undefined;
 }
 
-/** A launch that the place that takes launches has refused: it has not begun, and nothing that is still told of it counts. */
+/** An attempt that its place has refused: it has not begun, and nothing that is still told of it counts. */
 interface Refusal {
   launch_id: number;
   /** How often in a row that place has refused the task. */
@@ -82,7 +82,7 @@ export class LiveTask {
     return this.phase.name === 'waiting' ? null : this.phase.record.attempt.launch_id;
   }
 
-  /** Its record while that launch is its attempt. */
+  /** Its record while it is at that attempt. */
   at(launchId: number): RunningTask | undefined {
     return this.phase.name !== 'waiting' && this.launchId === launchId ? this.phase.record : undefined;
   }
@@ -111,7 +111,7 @@ export class LiveTask {
 /** The tasks that are accepted or running. Changed only after the database has been changed. */
 export class LiveTasks {
   private readonly byId = new Map<string, LiveTask>();
-  private readonly launches = new Map<number, LiveTask>();
+  private readonly attempts = new Map<number, LiveTask>();
 
   constructor(private readonly clocks: Clocks) {}
 
@@ -119,7 +119,7 @@ export class LiveTasks {
   add(record: LiveRecord, filesChecked: boolean, stop?: Stop): LiveTask {
     const task = new LiveTask(this.phaseOf(record), filesChecked, stop);
     this.byId.set(record.task_id, task);
-    if (task.launchId !== null) this.launches.set(task.launchId, task);
+    if (task.launchId !== null) this.attempts.set(task.launchId, task);
     return task;
   }
 
@@ -131,8 +131,8 @@ export class LiveTasks {
     return this.byId.values();
   }
 
-  byLaunch(launchId: number): LiveTask | undefined {
-    return this.launches.get(launchId);
+  byAttempt(launchId: number): LiveTask | undefined {
+    return this.attempts.get(launchId);
   }
 
   /** Takes over what was committed of a task. To be called in the order of the commits. */
@@ -144,7 +144,7 @@ export class LiveTasks {
     else if (phase.name === 'started' && next.name === 'started') phase.record = next.record;
     else task.phase = next;
     if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelQueueTimeout?.();
-    if (task.launchId !== null) this.launches.set(task.launchId, task);
+    if (task.launchId !== null) this.attempts.set(task.launchId, task);
   }
 
   /** How long ago that was, in milliseconds. @param at time on the steady clock */
@@ -159,7 +159,7 @@ export class LiveTasks {
   }
 
   private leave({ launchId }: LiveTask): void {
-    if (launchId !== null) this.launches.delete(launchId);
+    if (launchId !== null) this.attempts.delete(launchId);
   }
 
   private phaseOf(record: LiveRecord): Phase {

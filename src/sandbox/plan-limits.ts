@@ -49,7 +49,7 @@ export function reservationOf({ limits }: TaskRequest): Resources {
   return { task_slots: 1, ...Object.fromEntries(amounts) };
 }
 
-/** What a plan calls what the launch chain does. */
+/** The word of a plan for what the launch chain does. */
 export function chainMechanism(holder: ChainLimit['holder']): Mechanism {
   return holder.by === 'rlimit' ? 'rlimit' : holder.mechanism;
 }

@@ -11,7 +11,7 @@ import { EventLog } from './event-log.js';
 import { GroupCommit } from './database/group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
-import { LaunchIds } from './launch-ids.js';
+import { AttemptIds } from './attempt-ids.js';
 import { Meta, TASK_GROUP } from './database/meta.js';
 import type * as records from './records.js';
 import type { ClockSources } from './retention-clock.js';
@@ -36,7 +36,7 @@ export class Store {
   readonly #now: () => number;
   readonly #events: EventLog;
   readonly #counters: CounterTable;
-  readonly #launchIds: LaunchIds;
+  readonly #attemptIds: AttemptIds;
   readonly #meta: Meta;
   readonly #insert: TaskInsert;
   readonly #changes: TaskChanges;
@@ -54,7 +54,7 @@ export class Store {
     this.#now = clocks.wallMs;
     this.#events = new EventLog(db);
     this.#counters = new CounterTable(db);
-    this.#launchIds = new LaunchIds(db);
+    this.#attemptIds = new AttemptIds(db);
     this.#meta = new Meta(db);
     this.kept = new KeptTasks(db, this.#counters, this.#meta, clocks);
     this.keys = new IdempotencyKeys(db, this.kept.clock);
@@ -62,7 +62,7 @@ export class Store {
     this.#changes = new TaskChanges(db, this.#events, this.#counters, this.kept.clock);
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
-    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#launchIds]);
+    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#attemptIds]);
     this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
     const live = (status: string) =>
       `SELECT ${TASK_COLUMNS} FROM tasks INDEXED BY idx_tasks_status WHERE status = '${status}'`;
@@ -99,7 +99,7 @@ export class Store {
 
   /** The id for a new attempt: a number that no attempt in this database has had. */
   nextLaunchId(): number {
-    return this.#launchIds.next();
+    return this.#attemptIds.next();
   }
 
   /** Replaces the plan of a task that has not begun. Undefined: it has begun, or is over. */
@@ -119,7 +119,7 @@ export class Store {
     return this.#changes.dispatch(task, dispatch);
   }
 
-  /** Another launch of a running task whose launch never began. Undefined: it has, or somebody else was first. */
+  /** Another attempt of a running task whose attempt never began. Undefined: it has, or somebody else was first. */
   markRelaunched(
     task: records.RunningTask,
     launch: records.Attempt,
@@ -127,7 +127,7 @@ export class Store {
     return this.#changes.relaunch(task, launch);
   }
 
-  /** The launch's process runs. Undefined: another launch is, told before, or over. */
+  /** The process of the attempt runs. Undefined: that was told before, or the task is at another attempt, or over. */
   markStarted(
     task: records.RunningTask,
     start: records.Start,
@@ -144,7 +144,7 @@ export class Store {
     return this.#changes.killRequested(task, atMs, events);
   }
 
-  /** The launch's wall time passed. Undefined: another launch is, told before, or over. */
+  /** The attempt's wall time passed. Undefined: that was told before, or the task is at another attempt, or over. */
   markTimeout(
     task: records.RunningTask,
     atMs: number,

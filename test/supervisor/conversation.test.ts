@@ -154,7 +154,7 @@ test('an attempt whose launch message is not understood ends as one that never b
   const { failure } = await supervisor.outcome(50);
   expect(failure).toEqual({
     stage: 'launch',
-    message: expect.stringMatching(/refused: it is not understood/),
+    message: expect.stringMatching(/refused: its launch message is not understood/),
   });
   supervisor.send({ ...odd, launch_id: 51, token: 7 } as never);
   expect(await supervisor.message('refused')).toMatchObject({ launch_id: 51 });

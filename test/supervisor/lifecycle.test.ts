@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CrashPoint } from '../../src/supervisor/crash-point.js';
 import { readJournal, summariseJournal } from '../../src/supervisor/journal/journal.js';
-import type { LaunchHistory } from '../../src/supervisor/journal/journal.js';
+import type { AttemptHistory } from '../../src/supervisor/journal/journal.js';
 import { startSupervisor } from '../../src/executor/local/start.js';
 import { isAlive } from '../harness/proc.js';
 import { tempDir } from '../harness/temp-dir.js';
@@ -17,7 +17,7 @@ beforeAll(() => {
 });
 afterAll(() => build.remove());
 
-function history(supervisor: SupervisorUnderTest, launchId: number): LaunchHistory | undefined {
+function history(supervisor: SupervisorUnderTest, launchId: number): AttemptHistory | undefined {
   const contents = readJournal(join(supervisor.process.dir, 'journal'));
   expect(contents.damage).toBeUndefined();
   return summariseJournal(contents.records).get(launchId);
@@ -50,7 +50,7 @@ test('the journal outlives kill -9', async () => {
   expect(isAlive(pid)).toBe(true);
 });
 
-test.each<[CrashPoint, (keyof LaunchHistory)[]]>([
+test.each<[CrashPoint, (keyof AttemptHistory)[]]>([
   ['before_began', []],
   ['after_began', ['began_at_ms']],
   ['after_spawn', ['began_at_ms']],

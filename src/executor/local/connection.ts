@@ -39,8 +39,8 @@ export class Connection {
   }
 
   /**
-   * Sends, together with all else of this turn and before launches that wait; on a closed connection nothing happens.
-   * A kill stays behind the launch that it is for, and leaves at once: who is told that a task is killed relies on it, also
+   * Sends, together with all else of this turn and before launch messages that wait; on a closed connection nothing happens.
+   * A kill stays behind the launch message of its attempt, and leaves at once: who is told that a task is killed relies on it, also
    * when the daemon dies right after that.
    */
   send(message: DaemonMessage): void {

@@ -30,11 +30,11 @@ export interface Remains {
  */
 export async function killRemains(
   layout: CgroupLayout,
-  launches: readonly Remains[],
+  attempts: readonly Remains[],
 ): Promise<Map<string, number[]>> {
   const deadline = performance.now() + GONE_TIMEOUT_MS;
   const survivors = new Map<string, number[]>();
-  let open = launches.map((launch) => ({ ...launch, cgroup: wholeCgroup(layout, launch.name) }));
+  let open = attempts.map((attempt) => ({ ...attempt, cgroup: wholeCgroup(layout, attempt.name) }));
   for (let look = 1; open.length > 0; look++) {
     if (look > 1) await new Promise((resolve) => setTimeout(resolve, CHECK_MS));
     for (const { leader, cgroup } of open) {

@@ -63,7 +63,7 @@ export class LocalExecutor implements Executor, PoolEvents {
   }
 
   launch(attempt: Attempt): boolean {
-    // It may take the place of one that a dead supervisor was kept for.
+    // A dead supervisor is kept while the database gives a task to it: the task of this attempt may have been the last.
     void this.#pool.forgetSettled();
     if (!this.#pool.lives(attempt.incarnation)) return false;
     this.#tellLaunch(this.#held.get(attempt.launch_id) ?? this.#held.add(attempt));

@@ -6,7 +6,7 @@ import {
   readJournal,
   summariseJournal,
   type JournalContents,
-  type LaunchHistory,
+  type AttemptHistory,
 } from '../../supervisor/journal/journal.js';
 import { SUPERVISOR_FILES, type Outcome, type Running } from '../../supervisor/wire/protocol.js';
 import type { HeldAttempt } from './held-attempts.js';
@@ -23,7 +23,7 @@ export interface Settlement {
 
 /** What the journal of a dead supervisor tells. */
 interface Legacy {
-  histories: Map<number, LaunchHistory>;
+  histories: Map<number, AttemptHistory>;
   /** Something is missing in it: an attempt that is not in it may have begun all the same. */
   damaged: boolean;
 }
@@ -31,7 +31,7 @@ interface Legacy {
 /** An attempt whose end nobody saw. */
 interface Orphan {
   held: HeldAttempt;
-  history: LaunchHistory | undefined;
+  history: AttemptHistory | undefined;
 }
 
 /**

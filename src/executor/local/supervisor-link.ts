@@ -42,7 +42,7 @@ export class SupervisorLink {
     return this.identity.pid;
   }
 
-  /** Launch version the connected supervisor speaks; undefined while not connected. */
+  /** The version of launch messages that the connected supervisor speaks; undefined while not connected. */
   get launchVersion(): number | undefined {
     return this.connection?.hello.launch_version;
   }
@@ -89,7 +89,7 @@ export class SupervisorLink {
     this.connection?.send(message);
   }
 
-  /** As {@link send}, for a launch: made once there is room for it. */
+  /** As {@link send}, for a launch message: made once there is room for it. */
   sendLater(message: LaterMessage): void {
     this.connection?.sendLater(message);
   }

@@ -37,7 +37,7 @@ export interface PoolEvents {
   died: (link: SupervisorLink) => Promise<void>;
   /** What it has left could not be settled: what ran there is lost. */
   abandoned: (link: SupervisorLink) => void;
-  /** There is a supervisor that accepts launches. */
+  /** There is a supervisor that accepts attempts. */
   ready: () => void;
 }
 
@@ -54,7 +54,7 @@ export interface PoolOptions {
   now: () => number;
 }
 
-/** All supervisors of a data directory: one accepts launches, older ones finish what they run. */
+/** All supervisors of a data directory: one accepts attempts, older ones finish what they run. */
 export class SupervisorPool {
   private readonly links = new Map<string, SupervisorLink>();
   private readonly listed = new Set<string>();
@@ -72,14 +72,14 @@ export class SupervisorPool {
     private readonly events: PoolEvents,
   ) {}
 
-  /** The supervisor that new launches go to; undefined while there is none. */
+  /** The supervisor that new attempts go to; undefined while there is none. */
   get current(): SupervisorLink | undefined {
     return this.currentLink;
   }
 
   /**
    * Connects to every supervisor that is left from before, takes what they tell, and starts one if none accepts
-   * launches. SupervisorPool that died meanwhile are reported through `died` before this resolves. What a full disk holds
+   * attempts. Supervisors that died meanwhile are reported through `died` before this resolves. What a full disk holds
    * up goes on afterwards: a daemon that can only be read from is better than none.
    */
   async start(): Promise<void> {
@@ -112,7 +112,7 @@ export class SupervisorPool {
     this.links.get(incarnation)?.send(message);
   }
 
-  /** As {@link send}, for a launch: made once there is room for it. */
+  /** As {@link send}, for a launch message: made once there is room for it. */
   sendLater(incarnation: string, message: LaterMessage): void {
     this.links.get(incarnation)?.sendLater(message);
   }
@@ -128,7 +128,7 @@ export class SupervisorPool {
     this.wake();
   }
 
-  /** A supervisor that was never committed was never given a launch; without its directory it exits by itself. */
+  /** A supervisor that was never committed was never given an attempt; without its directory it exits by itself. */
   private removeUnrecorded(recorded: ReadonlySet<string>): void {
     for (const name of fs.readdirSync(this.options.root))
       if (!recorded.has(name))
@@ -247,7 +247,7 @@ export class SupervisorPool {
     const start = async () => {
       if (this.currentLink === undefined) await this.startOne(delayed);
     };
-    // Nothing runs without one: what else is in the way than a full disk may be gone in a moment, too.
+    // Nothing runs without a supervisor, so other reasons than a full disk are given some tries, too.
     const counts = (error: unknown, tries: number) => mayPass(error, tries) || tries < START_TRIES;
     this.starting ??= this.untilDone('cannot start a supervisor', start, delayed, counts)
       .catch(() => undefined)

@@ -109,7 +109,7 @@ export class AttemptEvents implements ExecutorEvents {
 
   /** The task of an attempt, if it is still its current one. After a refusal another attempt takes its place. */
   private taskOf({ launch_id, launch_token }: Attempt): LiveTask | undefined {
-    const task = this.core.live.byLaunch(launch_id);
+    const task = this.core.live.byAttempt(launch_id);
     const own = task?.at(launch_id)?.attempt;
     if (own?.launch_id !== launch_id || own.launch_token !== launch_token) return undefined;
     return task?.refusal?.launch_id === launch_id ? undefined : task;

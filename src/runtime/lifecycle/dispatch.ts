@@ -120,7 +120,7 @@ export class Dispatcher {
     await this.core.ends.withVerdict(task, queueTimeout(task.record.request, unmet?.detail));
   }
 
-  /** One that is being killed is left to that, with its share. */
+  /** Takes back the share of a task that could not be started; it waits again. One that is being killed keeps it until its end. */
   private giveBack(task: LiveTask): void {
     if (task.record.status !== 'accepted' || task.ending !== undefined || task.kill !== undefined) return;
     this.core.schedule.release(task);
@@ -135,10 +135,10 @@ export class Dispatcher {
   }
 
   /**
-   * What is committed of a new launch. To be made inside the transaction: a place that is known to be dead is forgotten by
-   * another one, unless a launch was given to it before.
+   * What is committed of a new attempt. To be made inside the transaction: what another transaction forgets is a place that is
+   * known to be dead and that no attempt was given to before.
    */
-  private newLaunch() {
+  private newAttempt() {
     const { place } = this.executor;
     if (place === undefined) return undefined;
     return {
@@ -151,8 +151,8 @@ export class Dispatcher {
 
   /**
    * Claims the share of a task that has just been written down, if it is the next to start, and writes that it runs. To be
-   * called in the transaction that writes it down. Who does gives the share back when that fails, and calls {@link tell} once
-   * it is committed.
+   * called in the transaction that writes it down. When that fails, the caller gives the share back; once it is committed, it
+   * calls {@link tell}.
    */
   dispatchAtOnce(task: WaitingTask): Changed<RunningTask> | undefined {
     const { schedule, now } = this.core;
@@ -168,7 +168,7 @@ export class Dispatcher {
    * @throws Error when the task does not wait any more
    */
   private markDispatched(task: WaitingTask): Changed<RunningTask> | undefined {
-    const launch = this.newLaunch();
+    const launch = this.newAttempt();
     if (launch === undefined) return undefined;
     const at_ms = this.core.now();
     const reserved: NewEvent = { event_type: 'resource_reserved', timestamp_ms: at_ms, data: shareOf(task) };
@@ -209,7 +209,7 @@ export class Dispatcher {
     checkFiles(this.core, task);
     const { store, now } = this.core;
     const done = await store.commits.write(() => {
-      const launch = this.newLaunch();
+      const launch = this.newAttempt();
       if (launch === undefined) return undefined;
       const at_ms = now();
       const before =
@@ -219,7 +219,7 @@ export class Dispatcher {
       const relaunched = before && store.markRelaunched(before.task, { ...launch, at_ms });
       crashPoint('before_relaunch_commit');
       if (before === undefined || relaunched === undefined)
-        throw new Error(`launch ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
+        throw new Error(`attempt ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);
       return { task: relaunched.task, events: before.events };
     });
     if (done === undefined) return false;

@@ -80,7 +80,7 @@ async function recordKill(core: Core, task: LiveTask): Promise<void> {
   }
 }
 
-/** A function, because it may change while a kill waits for a dispatch. */
+/** A function, because the compiler would take an answer for final, and it may change during each wait. */
 function isEnding(task: LiveTask): boolean {
   return task.ending !== undefined;
 }

@@ -27,7 +27,7 @@ export function startedEvent(start: Start): Start & { pgid: number; events: NewE
   };
 }
 
-/** What writes down and tells. */
+/** What a change of an attempt is written and told with. */
 type RecordingCore = Pick<Core, 'store' | 'live' | 'announcer'>;
 
 /** Commits that the task's process runs; does nothing when that is told again after a reconnect. */

@@ -242,7 +242,7 @@ async function insert(core: SubmittingCore, task: NewTask): Promise<string> {
       return { ...inserted, dispatched };
     });
   } catch (error) {
-    // What is held under this id is its own: nobody else has it as long as its insert is under way.
+    // A share that is held under this id is its own: nobody else can use the id as long as its insert is under way.
     if (core.schedule.ledger.release(task_id)) core.dispatcher.pump();
     for (const id of made) removeTaskFiles(dataDir, id);
     throw error;

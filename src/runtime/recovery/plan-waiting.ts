@@ -10,7 +10,7 @@ import { planAnew, planEvents } from '../lifecycle/plan.js';
 import { retry } from '../../store/retry.js';
 import { inTurns } from '../turns.js';
 
-/** What takes over waiting tasks works with. */
+/** What is needed to plan waiting tasks again. */
 export type WaitingCore = Core & { schedule: Schedule; ends: Ends; dispatcher: Dispatcher };
 
 /**

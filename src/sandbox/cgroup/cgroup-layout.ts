@@ -21,8 +21,8 @@ export interface CgroupLimits extends Partial<Record<LimitName, number | undefin
 }
 
 /**
- * The cgroup of one launch: a directory for tracking, further ones only for limits that it names.
- * @param name of the directories, e.g. `<incarnation>-<launch id>`: new for each launch, so that peaks start at zero
+ * The cgroup of one attempt: a directory for tracking, further ones only for limits that it names.
+ * @param name of the directories, e.g. `<incarnation>-<attempt id>`: new for each attempt, so that peaks start at zero
  * @returns undefined where the host has no cgroups for us
  * @throws Error for people when there is a limit on devices and no device
  */

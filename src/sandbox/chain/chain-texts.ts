@@ -16,8 +16,9 @@ export const JOIN = 'while [ "$1" != -- ]; do echo 0 >"$1" || fail "cannot write
 
 /**
  * Arguments: for each limit the letter of ulimit, the letter of other shells, soft and hard limit, and its name; then `--`.
- * Where both are the same they are set at once, so that who may can raise the hard one. Not even root may everywhere: one that
- * is lower than what is asked for serves, as the soft one too.
+ * Where soft and hard limit are the same, they are set in one call, so that a process with the right to do so can raise the hard
+ * one. In some containers not even root has that right: then a hard limit that is lower than what is asked for stays, and becomes
+ * the soft limit too.
  */
 export const LIMIT = [
   'limit() {',
@@ -34,9 +35,9 @@ export const LIMIT = [
 ].join('\n');
 
 /**
- * Arguments: the directory in which the program starts; and mkdir(1), to make it when it is missing, or empty. Of a failure
- * only the name of the error is reported, which is found by looking at the path, because not every shell tells it. A root
- * file system need not have a /dev/null.
+ * Arguments: the directory in which the program starts; and mkdir(1), to make it when it is missing, or nothing. Of a failure
+ * only the name of the error is reported, which is found by looking at the path, because not every shell tells it. Where no other
+ * file can be named (a root file system need not have a /dev/null), a stream is closed to silence it.
  */
 export const ENTER_DIRECTORY = [
   'why() {',

@@ -34,8 +34,8 @@ export const CONTROLLERS = {
 export type Controller = keyof typeof CONTROLLERS;
 
 /**
- * Files whose lines each limit one device, and what lifts that. A process that waits for its turn at a device takes no signal,
- * not even KILL, until it has had it.
+ * Files in which each line limits one device, and the value that lifts the limit again. A process that waits for its turn at a
+ * device takes no signal, not even KILL, before it has had its turn.
  */
 export const LIFTED = {
   'io.max': 'rbps=max wbps=max',
@@ -45,7 +45,7 @@ export const LIFTED = {
 
 export const CONTROLLER_NAMES = Object.keys(CONTROLLERS) as Controller[];
 
-/** One directory under which each launch gets its own for the limits of one controller. */
+/** One directory under which each attempt gets its own for the limits of one controller. */
 export interface LimitDirectory {
   path: string;
   version: 'v1' | 'v2';

@@ -27,7 +27,7 @@ export const core = {
       rlimit,
       unless: (read) => {
         const pattern = read('/proc/sys/kernel/core_pattern')?.trim() ?? '';
-        // "|program" and "@socket": the kernel hands over all of it, and tells the limit.
+        // With "|program" or "@socket" the kernel passes on the whole core file, and only says what the limit is.
         return /^[|@]/.test(pattern) ? `kernel.core_pattern is "${pattern}"` : undefined;
       },
     },

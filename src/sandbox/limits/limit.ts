@@ -4,7 +4,7 @@ import type { Controller, LimitDirectory } from './controllers.js';
 export const MECHANISMS = ['cgroup_v2', 'cgroup_v1', 'rlimit', 'nice', 'supervisor', 'none'] as const;
 export type Mechanism = (typeof MECHANISMS)[number];
 
-/** What a limit counts by itself, where that is not the task as a whole. */
+/** What is limited each for itself, where that is not the task as a whole. */
 export const SCOPES = ['per_process', 'per_device'] as const;
 export type Scope = (typeof SCOPES)[number];
 
@@ -13,7 +13,7 @@ type Reserved = 'cpu_millis' | 'memory_bytes' | 'pids';
 
 /**
  * One limit of a request: all that is particular to it. Everything else (the schema, the flag, the plan, what is tried at
- * start, the launch) is made of this. Data and pure functions only, because the command line loads it too.
+ * start, the launch message) is made of this. Data and pure functions only, because the command line loads it too.
  */
 export interface Limit<
   Name extends string = string,
@@ -46,12 +46,12 @@ interface RequestField {
 interface Flag {
   /** Without the dashes. */
   name: string;
-  /** How its value is called in the help, and read. */
+  /** What the help calls its value; this decides how it is read. */
   value: '<duration>' | '<seconds>' | '<size>' | '<n>';
   help: string;
 }
 
-/** Milliseconds and bytes for people. */
+/** Writes milliseconds and bytes for people. */
 export interface Format {
   duration: (ms: number) => string;
   size: (bytes: number) => string;
@@ -60,7 +60,7 @@ export interface Format {
 export type Holder<Capability extends string = string> =
   CgroupHolder<Capability> | RlimitHolder<Capability> | CommandHolder<Capability>;
 
-/** What of a host decides how well something holds. */
+/** What decides how well a limit holds on a host. */
 export interface HolderHost {
   taskUser?: string | undefined;
   cgroup: 'v2' | 'v1' | 'hybrid' | 'none';
@@ -74,7 +74,7 @@ export type Setting = [file: string, value: string];
 export interface CgroupHolder<Capability extends string = string> {
   by: 'cgroup';
   controller: Controller;
-  /** What the host's capabilities call it. */
+  /** Its name in the host's capabilities. */
   capability: Capability;
   /** A value that any host can set: whether it takes it is tried at start. */
   tried: number;
@@ -84,7 +84,7 @@ export interface CgroupHolder<Capability extends string = string> {
   settings: (value: number, directory: LimitDirectory, devices: () => string[]) => Setting[];
   /** Told as `<plan>_scope`. */
   scope?: Scope;
-  /** What of it is not held on such a host, in words that follow the name of the limit. */
+  /** What it does not limit on such a host, in words that follow the name of the limit. */
   misses?: (host: HolderHost) => string | undefined;
 }
 
@@ -103,9 +103,9 @@ export interface Rlimit {
 
 export interface RlimitHolder<Capability extends string = string> {
   by: 'rlimit';
-  /** What the host's capabilities call it; absent where that is not all that counts: see `instead`. */
+  /** Its name in the host's capabilities; absent where it only stands in for something better: see `instead`. */
   capability?: Capability;
-  /** A value that any host can set, and a shell lives with; where there is a capability. */
+  /** A value that any host can set, and with which a shell still works; needed with a `capability`. */
   tried?: number;
   rlimit: (value: number) => Rlimit;
   /**
@@ -117,17 +117,17 @@ export interface RlimitHolder<Capability extends string = string> {
   /** Told as `<plan>_scope`. */
   scope?: Scope;
   /**
-   * What is less than it should be where this stands in for something better, in words that follow the name of the limit.
-   * @returns undefined where it would hold nothing
+   * What the task lacks where this stands in for something better, in words that follow the name of the limit.
+   * @returns undefined where it would limit nothing
    */
   instead?: (host: HolderHost) => string | undefined;
 }
 
-/** A shell that sets it for itself and becomes the task, with the daemon's rights. */
+/** A shell with the daemon's rights that sets the limit for itself and then becomes the task. */
 export interface CommandHolder<Capability extends string = string> {
   by: 'command';
   mechanism: Mechanism;
-  /** What the host's capabilities call it. */
+  /** Its name in the host's capabilities. */
   capability: Capability;
   /** A value that any host can set. */
   tried: number;
@@ -135,6 +135,6 @@ export interface CommandHolder<Capability extends string = string> {
   tools: readonly string[];
   /** What the shell does: the value is its first argument, the tools follow. `fail "words"` ends the launch. */
   text: string;
-  /** What is written besides, where the task has a directory of a controller. */
+  /** What is also written into a cgroup, where the task has a directory of this controller. */
   beside?: { controller: Controller; settings: (value: number, directory: LimitDirectory) => Setting[] };
 }

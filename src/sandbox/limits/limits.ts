@@ -55,7 +55,7 @@ export const CHAIN_LIMITS: readonly ChainLimit[] = LIMITS.flatMap((limit) =>
   limit.holders.flatMap((holder) => (holder.by === 'cgroup' ? [] : [{ limit, holder }])),
 );
 
-/** What the host's capabilities call that which holds limits in cgroups, or in the launch chain. */
+/** The names, in the host's capabilities, of what holds limits: in cgroups, in the launch chain, and all together. */
 export const CGROUP_CAPABILITIES = capabilitiesOf(CGROUP_LIMITS);
 export const CHAIN_CAPABILITIES = capabilitiesOf(CHAIN_LIMITS);
 export const LIMIT_CAPABILITIES = [...CHAIN_CAPABILITIES, ...CGROUP_CAPABILITIES];

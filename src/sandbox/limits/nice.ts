@@ -1,9 +1,10 @@
 import type { Limit } from './limit.js';
 
 /**
- * Sets the shell's own nice value, which all of the task inherits. The supervisor gives each task a session of its own; where the
- * kernel weighs sessions first (autogroup), a nice value counts only inside of one: the session gets it too. Who is not root may
- * set that ten times a second on the whole machine, and tries for half a second. A daemon that is nicer already stays so.
+ * Sets the shell's own nice value, which all of the task inherits. Where the kernel first shares the CPU between sessions
+ * (autogroup), that counts only inside of the task's session, so the session gets the value as well. The kernel lets users other
+ * than root set it ten times a second on the whole machine, so it is tried again for half a second. Where the daemon itself has a
+ * higher nice value, the task keeps that.
  */
 const SET = [
   'weigh() { echo "$1" >/proc/self/autogroup; }',

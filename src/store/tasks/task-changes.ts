@@ -128,7 +128,7 @@ export class TaskChanges {
     return this.#told<RunningTask>(task, row, events);
   }
 
-  /** Another launch of a task whose launch never began. */
+  /** Another attempt of a task whose attempt never began. */
   relaunch(task: RunningTask, launch: Attempt): Changed<RunningTask> | undefined {
     return this.#changed(this.#relaunch, task, { ...launch }, []);
   }

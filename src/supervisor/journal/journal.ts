@@ -22,7 +22,7 @@ export interface JournalContents {
 }
 
 /** What a journal says about one attempt. An attempt that is not in an intact journal never began. */
-export interface LaunchHistory {
+export interface AttemptHistory {
   token: string;
   began_at_ms?: number;
   started?: Running;
@@ -61,10 +61,10 @@ export function readJournal(path: string): JournalContents {
   return { records, damage: { line: records.length + 1, reason: 'the last line is cut off' } };
 }
 
-/** @returns the history of each attempt in `records`, by launch id. */
-export function summariseJournal(records: readonly JournalRecord[]): Map<number, LaunchHistory> {
-  const histories = new Map<number, LaunchHistory>();
-  const of = (launchId: number, token: string): LaunchHistory => {
+/** @returns the history of each attempt in `records`, by its id. */
+export function summariseJournal(records: readonly JournalRecord[]): Map<number, AttemptHistory> {
+  const histories = new Map<number, AttemptHistory>();
+  const of = (launchId: number, token: string): AttemptHistory => {
     const history = histories.get(launchId) ?? { token, acked: false };
     histories.set(launchId, history);
     return history;

@@ -52,7 +52,7 @@ export class PatientJournal {
   }
 }
 
-/** @returns why a launch was refused, in words for people. */
+/** @returns why an attempt was refused, in words for people. */
 export function cannotJournal(error: unknown): string {
   return `cannot write the journal: ${(error as Error).message}`;
 }

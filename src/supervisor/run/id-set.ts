@@ -1,4 +1,4 @@
-/** A set of whole numbers that takes memory per gap, not per number: launch ids come nearly in sequence. */
+/** A set of whole numbers that takes memory per gap, not per number: the ids of attempts come nearly in sequence. */
 export class IdSet {
   /** Disjoint, ascending, never adjacent; `first` and `last` are included. */
   readonly #intervals: { first: number; last: number }[] = [];

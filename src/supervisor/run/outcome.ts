@@ -14,7 +14,7 @@ const CPU_USED_UP = 0.5;
 const SHELL_SIGXCPU = 128 + SIGXCPU;
 
 /** Everything that was seen of an attempt. */
-export interface LaunchEnd {
+export interface AttemptEnd {
   launchId: number;
   token: string;
   status: ExitStatus;
@@ -34,7 +34,7 @@ export interface LaunchEnd {
 }
 
 /** @returns the outcome to tell the daemon: fields without a value are left out. */
-export function outcomeOf(end: LaunchEnd): Outcome {
+export function outcomeOf(end: AttemptEnd): Outcome {
   const { status, running } = end;
   const oomKills = end.cgroup?.oom_kills ?? 0;
   // When even the launch chain exceeds the memory limit, that is an out-of-memory end of the task, and no failure to set up

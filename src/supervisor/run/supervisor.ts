@@ -5,8 +5,8 @@ import { IdSet } from './id-set.js';
 import type { JournalRecord } from '../journal/journal.js';
 import { PatientJournal, cannotJournal } from '../journal/patient-journal.js';
 import type { Journal } from '../journal/patient-journal.js';
-import { LaunchQueue } from './launch-queue.js';
-import type { QueuedLaunch } from './launch-queue.js';
+import { AttemptQueue } from './attempt-queue.js';
+import type { QueuedAttempt } from './attempt-queue.js';
 import type { Launcher } from '../spawn/launcher.js';
 import type { Log } from '../log.js';
 import { subjectOfLaunch } from '../wire/messages.js';
@@ -36,7 +36,7 @@ export class Supervisor {
   readonly #journal: PatientJournal;
   readonly #runs = new Map<number, TaskRun>();
   readonly #outcomes = new Map<number, Outcome>();
-  readonly #queue: LaunchQueue;
+  readonly #queue: AttemptQueue;
   readonly #unowned: UnownedKiller;
   readonly #seen = new IdSet();
   /**
@@ -50,7 +50,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#journal = new PatientJournal(options.journal, options.log);
-    this.#queue = new LaunchQueue(options.launcher.spawnsAtOnce, (launches) => this.#begin(launches));
+    this.#queue = new AttemptQueue(options.launcher.spawnsAtOnce, (attempts) => this.#begin(attempts));
     const owners = () => [...this.#runs.values()].map((run) => run.asOwner).filter(isDefined);
     this.#unowned = new UnownedKiller(options.launcher, owners, () => this.isIdle && options.idle());
   }
@@ -97,11 +97,11 @@ export class Supervisor {
     if (subject === undefined || this.#seen.has(subject.launch_id)) return;
     const { launch_id, token } = subject;
     if (token === undefined) {
-      this.#options.tell({ type: 'refused', launch_id, reason: 'the launch is not understood' });
+      this.#options.tell({ type: 'refused', launch_id, reason: 'the launch message is not understood' });
       return;
     }
     this.#seen.add(launch_id);
-    this.#neverBegan(launch_id, token, 'the launch was refused: it is not understood by the supervisor');
+    this.#neverBegan(launch_id, token, 'the attempt was refused: its launch message is not understood by the supervisor');
   }
 
   /** Ends every task: TERM now, KILL after the grace of each. */
@@ -132,17 +132,17 @@ export class Supervisor {
     this.#queue.add({ run, spec });
   }
 
-  #begin(launches: QueuedLaunch[]): void {
+  #begin(attempts: QueuedAttempt[]): void {
     crashPoint('before_began');
     try {
       const at_ms = this.#options.clock.now();
-      this.#journal.write(...launches.map(({ run }) => began(run, at_ms)));
+      this.#journal.write(...attempts.map(({ run }) => began(run, at_ms)));
     } catch (error) {
-      for (const { run } of launches) this.#refuse(run, cannotJournal(error));
+      for (const { run } of attempts) this.#refuse(run, cannotJournal(error));
       return;
     }
     crashPoint('after_began');
-    for (const { run, spec } of launches) run.start(spec, this.#newestStart);
+    for (const { run, spec } of attempts) run.start(spec, this.#newestStart);
   }
 
   #refuse(run: TaskRun, reason: string): void {
@@ -155,8 +155,8 @@ export class Supervisor {
 
   #refusal(version: number): string | undefined {
     if (version !== launchVersion())
-      return `launch version ${version} is not known here, only ${launchVersion()}`;
-    return this.#draining ? 'this supervisor accepts no further launch' : undefined;
+      return `launch messages of version ${version} are not understood here, only those of version ${launchVersion()}`;
+    return this.#draining ? 'this supervisor accepts no further attempts' : undefined;
   }
 
   /** Answers a launch message that came before: the attempt is never launched again. */
@@ -173,7 +173,7 @@ export class Supervisor {
       tell({
         type: 'refused',
         launch_id: launchId,
-        reason: 'this launch id was used with another token',
+        reason: 'another attempt, with another token, had this id here',
       });
       return;
     }
@@ -182,7 +182,7 @@ export class Supervisor {
       return;
     }
     if (run === undefined) {
-      this.#neverBegan(launchId, token, `launch ${launchId} has ended here before and was acknowledged`);
+      this.#neverBegan(launchId, token, `attempt ${launchId} has ended here before and was acknowledged`);
       return;
     }
     if (run.running !== undefined) tell({ type: 'started', launch: run.running });

@@ -8,7 +8,7 @@ import type { TaskRunContext, TaskTools } from './task-tools.js';
 import { TaskTracking } from './task-tracking.js';
 import type { PossibleOwner } from './unowned.js';
 
-/** One launch from its message until its whole process tree is gone and its output is complete. */
+/** One attempt from its message until its whole process tree is gone and its output is complete. */
 export class TaskRun {
   readonly #task: TaskTools;
   #state: TaskState = { is: 'queued', stops: [] };

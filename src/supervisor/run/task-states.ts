@@ -4,7 +4,7 @@ import type { Deadline } from '../../task/deadline.js';
 import type { StopRequest, TaskStop } from './task-stop.js';
 import type { TaskTree } from './task-tree.js';
 
-/** The process that was made for a launch, and what is done about it. */
+/** The process that was made for an attempt, and what is done about it. */
 export interface TaskProcess {
   readonly running: Running;
   /** On the monotonic clock, in milliseconds. */
@@ -27,7 +27,7 @@ export interface LeaderEnd {
   durationMs: number;
 }
 
-/** Where one launch is between its message and its outcome. */
+/** Where one attempt is between its message and its outcome. */
 export type TaskState =
   /** Waits for its turn; nothing is made of it. */
   | { is: 'queued'; stops: readonly StopRequest[] }

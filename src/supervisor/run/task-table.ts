@@ -36,7 +36,7 @@ const COLUMNS: Readonly<Record<TaskState['is'], number>> = {
 const { spawn, stopLater, lead, fail, reach, take, endStream, endLeader, stop, timeOut, killAll } = steps;
 const { look, killFound, surrender } = steps;
 
-/** The life of a launch: for each event, what it does in each state. */
+/** The life of an attempt: for each event, what it does in each state. */
 // prettier-ignore
 const TABLE: { [E in TaskEvent['type']]: Row<E> } = {
   //             queued      spawning    launching   running     ending      over
@@ -61,7 +61,7 @@ const TABLE: { [E in TaskEvent['type']]: Row<E> } = {
  */
 export function nextState(task: TaskTools, state: TaskState, event: TaskEvent): TaskState {
   const cell = TABLE[event.type][COLUMNS[state.is]] as Cell<TaskState['is'], TaskEvent['type']>;
-  if (cell === never) throw new Error(`a launch that is ${state.is} cannot have the event ${event.type}`);
+  if (cell === never) throw new Error(`an attempt that is ${state.is} cannot have the event ${event.type}`);
   if (cell === ignored) return state;
   return (cell as (task: TaskTools, state: TaskState, event: TaskEvent) => TaskState)(task, state, event);
 }

@@ -7,7 +7,7 @@ import type { ChainWatch } from './chain-watch.js';
 import type { TaskEvent } from './task-states.js';
 import type { TaskTracking } from './task-tracking.js';
 
-/** What all launches work with, and whom they tell. */
+/** What all attempts work with, and whom they tell. */
 export interface TaskRunContext {
   launcher: Launcher;
   clock: Clock;
@@ -22,7 +22,7 @@ export interface TaskRunContext {
   ended(outcome: Outcome): void;
 }
 
-/** What one launch has from its making to its end, whatever its state. */
+/** What one attempt has from its message to its outcome, whatever its state. */
 export interface TaskTools {
   readonly launchId: number;
   readonly token: string;
@@ -34,6 +34,6 @@ export interface TaskTools {
   readonly tracking: TaskTracking;
   /** Absent when the program is spawned directly. */
   readonly chain: ChainWatch | undefined;
-  /** Says what has happened. While a step is under way it is dealt with after it. */
+  /** Says what has happened; dealt with after the step that is under way, if there is one. */
   readonly raise: (event: TaskEvent) => void;
 }

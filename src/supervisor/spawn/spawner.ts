@@ -39,7 +39,7 @@ export class Spawner {
   }
 
   async #alone(program: Program, isCrowded: boolean): Promise<SpawnResult> {
-    // With thousands of launches at once, other work of this process must still have its turn.
+    // With thousands of spawns at once, other work of this process must still have its turn.
     await new Promise(setImmediate);
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     return this.#spawn.now(program, (spawn) => {

@@ -2,10 +2,10 @@ import type Database from 'better-sqlite3';
 import type { TransactionMember } from './database/group-commit.js';
 
 /**
- * The sequence of launch ids, the ids of attempts. A transaction that fails leaves a gap, which the next one that commits
+ * The sequence of the ids of attempts. A transaction that fails leaves a gap, which the next one that commits
  * saves: no number is given twice, and an id leaves the daemon only after the transaction that recorded it.
  */
-export class LaunchIds implements TransactionMember {
+export class AttemptIds implements TransactionMember {
   readonly #save: Database.Statement<[number]>;
   #last: number;
   #saved: number;

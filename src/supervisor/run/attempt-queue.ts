@@ -1,17 +1,17 @@
 import type { LaunchSpec } from '../wire/protocol.js';
 import type { TaskRun } from './task-run.js';
 
-/** An attempt whose launch has not begun. */
-export interface QueuedLaunch {
+/** An attempt that has not begun. */
+export interface QueuedAttempt {
   run: TaskRun;
   /** Arguments and environment may be megabytes, so this is dropped after the spawn. */
   spec: LaunchSpec;
 }
 
 /** Attempts wait here, without any process or file, until few enough others are being spawned. */
-export class LaunchQueue {
+export class AttemptQueue {
   readonly #spawning = new Set<TaskRun>();
-  readonly #queue: QueuedLaunch[] = [];
+  readonly #queue: QueuedAttempt[] = [];
   #isDue = false;
 
   /**
@@ -20,12 +20,12 @@ export class LaunchQueue {
    */
   constructor(
     private readonly atOnce: number,
-    private readonly begin: (launches: QueuedLaunch[]) => void,
+    private readonly begin: (attempts: QueuedAttempt[]) => void,
   ) {}
 
   /** Those that come with one message of the socket begin together. */
-  add(launch: QueuedLaunch): void {
-    this.#queue.push(launch);
+  add(attempt: QueuedAttempt): void {
+    this.#queue.push(attempt);
     this.#advanceSoon();
   }
 
