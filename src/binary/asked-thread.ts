@@ -1,4 +1,5 @@
 import { parentPort, type Transferable, type Worker } from 'node:worker_threads';
+import { messageOf } from '../files/errno.js';
 
 interface Question<Q> {
   id: number;
@@ -103,8 +104,7 @@ export function answerQuestions<Q, A>(
       const answered = await answer(question);
       parentPort?.postMessage({ id, answer: answered } satisfies Reply<A>, transfers(answered));
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      parentPort?.postMessage({ id, error: message } satisfies Reply<A>);
+      parentPort?.postMessage({ id, error: messageOf(error) } satisfies Reply<A>);
     }
   };
   parentPort?.on('message', (question: Question<Q>) => void reply(question));

@@ -3,6 +3,7 @@ import os from 'node:os';
 import { getRawAsset } from 'node:sea';
 import { nativePlaces, PLACE_VARIABLE } from './native-places.js';
 import { unpack } from './unpack.js';
+import { messageOf } from '../files/errno.js';
 
 /**
  * Loads a native module that is inside the executable: the system's loader needs a file. The build replaces the code that
@@ -21,8 +22,7 @@ export function loadNative(name: string, sha256: string): unknown {
       const { fd, path } = unpack(place, contents, uid);
       return load(fd, path);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      problems.push(`${place}: ${why.replace(/\.$/, '')}`);
+      problems.push(`${place}: ${messageOf(error).replace(/\.$/, '')}`);
     }
   }
   throw new Error(

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { errnoOf, systemWords } from '../files/errno.js';
+import { errnoOf, messageOf, systemWords } from '../files/errno.js';
 import type { TaskSubmission } from '../client/index.js';
 import { UsageError } from './usage-error.js';
 
@@ -37,7 +37,7 @@ export function parseRequest(text: string, from: string): TaskSubmission {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new UsageError(`${from} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${from} is not JSON: ${messageOf(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new UsageError(`${from} must be a JSON object`);

@@ -18,6 +18,7 @@ import { ledgerFindings, type LedgerView } from './checks/ledger.js';
 import { permissionFindings } from './checks/permissions.js';
 import { supervisorFindings } from './checks/supervisors.js';
 import { unreadableDir, unreadableFile } from './readable.js';
+import { messageOf } from '../files/errno.js';
 
 /** How long the daemon may take to answer, in milliseconds. */
 const ANSWER_MS = 10_000;
@@ -143,6 +144,5 @@ async function attempt(check: string, make: () => Finding[] | Promise<Finding[]>
 }
 
 function failed(check: string, error: unknown): Finding {
-  const why = error instanceof Error ? error.message : String(error);
-  return problem(check, `cannot be checked: ${why}`);
+  return problem(check, `cannot be checked: ${messageOf(error)}`);
 }

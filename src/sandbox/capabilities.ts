@@ -12,6 +12,7 @@ import { NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces/namespaces.js';
 import { readPlatform } from './platform.js';
 import { none, probeCgroups, type CgroupProbe } from './cgroup/probe-cgroup.js';
 import { probeSandbox, type SandboxProbe } from './namespaces/probe-namespaces.js';
+import { messageOf } from '../files/errno.js';
 
 export interface ProbeOptions {
   dataDir: string;
@@ -166,6 +167,6 @@ function whyNotWritable(path: string): string | undefined {
     accessSync(path, constants.W_OK | constants.X_OK);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

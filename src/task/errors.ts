@@ -26,6 +26,13 @@ export class ExecgoError extends Error {
   }
 }
 
+/** What a client sees of anything that was thrown. */
+export function bodyOf(error: unknown): ErrorBody {
+  return error instanceof ExecgoError
+    ? error.toBody()
+    : { code: 'internal', message: 'internal error; the log of the daemon has the details' };
+}
+
 /** @returns `invalid_input` with the prefix that clients know; `message` names the field. */
 export function invalidInput(message: string, details?: unknown): ExecgoError {
   return new ExecgoError('invalid_input', `invalid input: ${message}`, details);

@@ -3,6 +3,7 @@ import { parseDaemonMessage } from '../../supervisor/wire/messages.js';
 import { launchVersion, type DaemonMessage, type Outcome } from '../../supervisor/wire/protocol.js';
 import type { Attempt } from '../executor.js';
 import { launchSpec, type LaunchSettings } from './launch-spec.js';
+import { messageOf } from '../../files/errno.js';
 
 /** Why an attempt could not begin. */
 type Failure = NonNullable<Outcome['failure']>;
@@ -19,7 +20,7 @@ export function encodeLaunch(attempt: Attempt, settings: LaunchSettings): string
     message = { type: 'launch', version, launch_id, task_id, token, spec: launchSpec(attempt, settings) };
   } catch (error) {
     // A tool or user that the plan needs has gone since.
-    return { stage: 'sandbox', message: error instanceof Error ? error.message : String(error) };
+    return { stage: 'sandbox', message: messageOf(error) };
   }
   if (parseDaemonMessage(message, version) === undefined)
     return cannotLaunch('its request holds what no supervisor understands');
@@ -31,21 +32,4 @@ export function encodeLaunch(attempt: Attempt, settings: LaunchSettings): string
 
 function cannotLaunch(why: string): Failure {
   return { stage: 'launch', message: `cannot launch the task: ${why}` };
-}
-
-/** The outcome of an attempt that never began. @param nowMs Unix time in milliseconds */
-export function neverBegun({ launch_id, launch_token }: Attempt, failure: Failure, nowMs: number): Outcome {
-  const nothing = { bytes: 0, kept_bytes: 0 };
-  return {
-    launch_id,
-    token: launch_token,
-    failure,
-    finished_at_ms: nowMs,
-    duration_ms: 0,
-    oom: false,
-    cpu_exceeded: false,
-    stdout: nothing,
-    stderr: nothing,
-    usage: {},
-  };
 }

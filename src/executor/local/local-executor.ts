@@ -12,7 +12,8 @@ import {
   type Place,
 } from '../executor.js';
 import { attemptPids } from './attempt-pids.js';
-import { encodeLaunch, neverBegun } from './encode-launch.js';
+import { encodeLaunch } from './encode-launch.js';
+import { neverBegun } from '../../supervisor/wire/never-begun.js';
 import { HeldAttempts, type HeldAttempt } from './held-attempts.js';
 import { incarnationOf, type LaunchSettings } from './launch-spec.js';
 import { settleDead } from './settle-dead.js';
@@ -252,12 +253,12 @@ export class LocalExecutor implements Executor, PoolEvents {
    * megabytes, so it is made only when the supervisor has read what was sent before.
    */
   #tellLaunch(held: HeldAttempt): void {
-    const { launch_id, incarnation } = held.attempt;
+    const { launch_id, launch_token, incarnation } = held.attempt;
     const encode = () => {
       if (held.ending !== undefined || !this.#held.has(held)) return undefined;
       const text = encodeLaunch(held.attempt, this.#options.settings);
       if (typeof text === 'string') return text;
-      void this.#end(held, neverBegun(held.attempt, text, this.#options.now()));
+      void this.#end(held, neverBegun(launch_id, launch_token, text, this.#options.now()));
       return undefined;
     };
     this.#pool.sendLater(incarnation, { topic: launch_id, encode });

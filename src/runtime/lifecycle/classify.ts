@@ -1,7 +1,7 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
 import type { Verdict } from '../../task/causes.js';
 import type { ErrorBody } from '../../task/error-body.js';
-import { ExecgoError } from '../../task/errors.js';
+import { bodyOf, type ExecgoError } from '../../task/errors.js';
 import type { ExecutionPlan } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
 
@@ -35,15 +35,7 @@ export const LOST: Verdict = failed('lost', 'internal', 'recovery_lost');
 
 /** A task whose attempt could not begin. @param error why */
 export function notLaunched(error: unknown): Verdict {
-  const internal = {
-    code: 'internal',
-    message: 'internal error; the log of the daemon has the details',
-  } as const;
-  return {
-    status: 'failed',
-    cause: 'launch',
-    error: error instanceof ExecgoError ? error.toBody() : internal,
-  };
+  return { status: 'failed', cause: 'launch', error: bodyOf(error) };
 }
 
 /**

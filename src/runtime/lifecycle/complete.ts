@@ -7,7 +7,7 @@ import type { TerminalStatus } from '../../task/states.js';
 import { classify } from './classify.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
-import { isDiskFull } from '../../files/errno.js';
+import { isDiskFull, messageOf } from '../../files/errno.js';
 import { killEvent } from './kill-event.js';
 import type { LiveTask } from '../live-tasks.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
@@ -156,8 +156,7 @@ function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutpu
   } catch (error) {
     if (isDiskFull(error)) throw error;
     core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');
-    const reason = error instanceof Error ? error.message : String(error);
-    core.store.setWarnings(task_id, [...warnings, `result.json cannot be written: ${reason}`]);
+    core.store.setWarnings(task_id, [...warnings, `result.json cannot be written: ${messageOf(error)}`]);
     return [];
   }
 }

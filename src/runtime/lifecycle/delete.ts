@@ -1,6 +1,6 @@
 import { ExecgoError, taskNotFound } from '../../task/errors.js';
 import { isTerminal } from '../../task/states.js';
-import { errnoOf } from '../../files/errno.js';
+import { errnoOf, messageOf } from '../../files/errno.js';
 import { checkOwner } from './check-owner.js';
 import type { Core } from '../core.js';
 import { asStorageError } from '../storage-error.js';
@@ -41,6 +41,5 @@ export async function deleteTask(
 /** Something the task did to its directory has to be undone by a person: an immutable file, a mount. */
 function notRemoved(taskId: string, error: unknown): unknown {
   if (error instanceof ExecgoError || errnoOf(error) === undefined) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new ExecgoError('conflict', `task ${taskId} stays, as its directory cannot be removed: ${reason}`);
+  return new ExecgoError('conflict', `task ${taskId} stays, as its directory cannot be removed: ${messageOf(error)}`);
 }

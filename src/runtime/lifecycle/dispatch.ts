@@ -18,6 +18,7 @@ import { mayPass, retry } from '../../store/retry.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
 import type { Schedule } from '../schedule.js';
 import type { FileThread } from '../upkeep/file-thread.js';
+import { messageOf } from '../../files/errno.js';
 
 type StartingCore = Core & { schedule: Schedule; ends: Ends; files: FileThread };
 
@@ -267,8 +268,7 @@ function checkFiles(core: Pick<StartingCore, 'settings' | 'files' | 'log'>, task
   } catch (error) {
     if (mayPass(error, 1)) throw error;
     core.log.error({ err: error, task_id }, 'the files of a waiting task cannot be made');
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ExecgoError('launch_failed', `cannot launch: the files of the task cannot be made: ${reason}`);
+    throw new ExecgoError('launch_failed', `cannot launch: the files of the task cannot be made: ${messageOf(error)}`);
   }
   task.filesChecked = true;
 }

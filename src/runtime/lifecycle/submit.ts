@@ -1,6 +1,6 @@
 import type { Changed, InsertResult, NewTask, RequestHash, RunningTask } from '../../store/records.js';
 import { unmetDemand } from '../../task/demands.js';
-import { ExecgoError, invalidInput } from '../../task/errors.js';
+import { bodyOf, ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
 import type { TaskRequest } from '../../task/request.js';
@@ -104,10 +104,7 @@ function refused(core: Pick<Core, 'log'>, item: unknown, error: unknown): BatchI
   if (!(error instanceof ExecgoError)) core.log.error({ err: error }, 'a submit failed');
   return {
     ...(typeof task_id === 'string' ? { task_id } : {}),
-    error:
-      error instanceof ExecgoError
-        ? error.toBody()
-        : { code: 'internal', message: 'internal error; the log of the daemon has the details' },
+    error: bodyOf(error),
   };
 }
 

@@ -6,6 +6,7 @@ import { GC_IDS_MAX, type GcRequest } from '../../task/gc.js';
 import type { GcReport } from '../../task/runtime-view.js';
 import type { Removal } from './remove-tree.js';
 import { emptyOut, removeRows, type FailedTask, type RemovalParts } from './remove-tasks.js';
+import { messageOf } from '../../files/errno.js';
 
 /** How many tasks are removed in one transaction: some milliseconds of the event loop. */
 const BATCH = 32;
@@ -143,9 +144,8 @@ export class Collector {
   #fail({ task_id, error }: FailedTask, report: GcReport): void {
     if (error instanceof ExecgoError) throw error;
     this.#stuck.set(task_id, this.parts.store.kept.clock.now() + STUCK_MS);
-    const why = error instanceof Error ? error.message : String(error);
     if (report.problems.length < GC_IDS_MAX)
-      report.problems.push(`task ${task_id} cannot be removed: ${why}`);
+      report.problems.push(`task ${task_id} cannot be removed: ${messageOf(error)}`);
     this.parts.log.warn({ err: error, task_id }, 'a task cannot be removed; will retry later');
   }
 

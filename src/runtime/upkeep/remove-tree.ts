@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Directory } from '../../files/directory.js';
-import { errnoOf } from '../../files/errno.js';
+import { errnoOf, messageOf } from '../../files/errno.js';
 import { MountedError } from '../../files/kind.js';
 import { mountId } from '../../files/mount-id.js';
 import { IS_LINUX, O_PATH } from '../../files/open-file.js';
@@ -56,7 +56,10 @@ function removeIn(trash: string, mount: number | undefined, name: string): Remov
       emptied.push(entry);
       empty(removal, entry, (child) => {
         const up = Buffer.from(path.join(trash, randomUUID()));
-        moveUp(child, up);
+        // To move a directory to another parent it must be writable itself, because its `..` changes.
+        withRights(child, () => {
+          fs.renameSync(child, up);
+        });
         open.push(up);
       });
     });
@@ -74,7 +77,7 @@ function empty(removal: Work, dir: Buffer, moveAway: (child: Buffer) => void): v
   let progress = true;
   for (let reading = 0; progress && reading < MAX_READINGS; reading++) {
     progress = false;
-    const entries = openDirectory(dir);
+    const entries = withRights(dir, () => fs.opendirSync(dir, { encoding: 'buffer' as BufferEncoding }));
     try {
       for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
         const child = Buffer.concat([dir, Buffer.from('/'), entry.name as unknown as Buffer]);
@@ -91,17 +94,6 @@ function empty(removal: Work, dir: Buffer, moveAway: (child: Buffer) => void): v
   }
 }
 
-function openDirectory(dir: Buffer): fs.Dir {
-  const open = () => fs.opendirSync(dir, { encoding: 'buffer' as BufferEncoding });
-  try {
-    return open();
-  } catch (error) {
-    if (errnoOf(error) !== 'EACCES') throw error;
-    makeAccessible(dir);
-    return open();
-  }
-}
-
 function removeChild(removal: Work, child: Buffer, moveAway: (child: Buffer) => void): void {
   const stat = look(removal, child);
   if (!stat.isDirectory()) {
@@ -114,17 +106,6 @@ function removeChild(removal: Work, child: Buffer, moveAway: (child: Buffer) => 
     const code = errnoOf(error);
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     moveAway(child);
-  }
-}
-
-/** To move a directory to another parent it must be writable itself, because its `..` changes. */
-function moveUp(child: Buffer, up: Buffer): void {
-  try {
-    fs.renameSync(child, up);
-  } catch (error) {
-    if (errnoOf(error) !== 'EACCES') throw error;
-    makeAccessible(child);
-    fs.renameSync(child, up);
   }
 }
 
@@ -148,14 +129,14 @@ function unlink(removal: Removal, file: Buffer, stat: fs.Stats): void {
   if (stat.nlink === 1) removal.bytes += diskBytes(stat);
 }
 
-/** Runs `action`, which changes entries of `dir`; if rights on `dir` were missing, gets them and runs it once more. */
-function withRights(dir: Buffer, action: () => void): void {
+/** Runs `action`, which needs rights on `dir`; where these were missing, gets them and runs it once more. */
+function withRights<T>(dir: Buffer, action: () => T): T {
   try {
-    action();
+    return action();
   } catch (error) {
     if (errnoOf(error) !== 'EACCES') throw error;
     makeAccessible(dir);
-    action();
+    return action();
   }
 }
 
@@ -178,7 +159,7 @@ function attempt(removal: Removal, file: Buffer, action: () => void): boolean {
   } catch (error) {
     // It has gone, or been replaced by something of another kind, since it was looked at: the next reading will see that.
     if (['ENOENT', 'EISDIR', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return true;
-    const why = `${file.toString()}: ${error instanceof Error ? error.message : String(error)}`;
+    const why = `${file.toString()}: ${messageOf(error)}`;
     // A directory that is read again gives the same problems again.
     if (removal.problems.length < MAX_PROBLEMS && !removal.problems.includes(why)) removal.problems.push(why);
     return false;

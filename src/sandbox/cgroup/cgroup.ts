@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { errnoOf, isErrno } from '../../files/errno.js';
+import { errnoOf, isErrno, messageOf } from '../../files/errno.js';
 import { readText } from '../../files/read-text.js';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
 import { LIFTED } from '../limits/controllers.js';
@@ -217,7 +217,7 @@ function attempt(what: string, action: () => void): void {
 }
 
 function cannot(what: string, cause: unknown): Error {
-  return new Error(`cannot ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new Error(`cannot ${what}: ${messageOf(cause)}`, { cause });
 }
 
 function succeeds(action: () => void): boolean {

@@ -11,6 +11,7 @@ import {
 } from '../limits/controllers.js';
 import { cgroupSpec, type CgroupLayout } from './cgroup-layout.js';
 import { cgroupVersionOf, ownCgroup, readCgroupMounts } from './cgroup-mounts.js';
+import { messageOf } from '../../files/errno.js';
 
 /**
  * Makes the directories below which attempts get theirs, in every cgroup file system where we may, and tells from their
@@ -139,8 +140,4 @@ function trackDirectory(path: string) {
 
 function isWithin(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

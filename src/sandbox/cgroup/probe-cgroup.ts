@@ -5,9 +5,10 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { cgroupPids, createCgroup, enterCgroup, removeCgroup } from './cgroup.js';
 import { cgroupSpec, removeLayout, type CgroupLayout, type CgroupLimits } from './cgroup-layout.js';
 import { CGROUP_CAPABILITIES, CGROUP_LIMITS } from '../limits/limits.js';
-import { findCgroups, messageOf } from './find-cgroups.js';
+import { findCgroups } from './find-cgroups.js';
 import type { CgroupSpec } from '../launch.js';
 import { SHELL } from '../process/tools.js';
+import { messageOf } from '../../files/errno.js';
 
 /** What works with cgroups; a reason for each thing that does not. */
 export interface CgroupProbe {

@@ -20,6 +20,7 @@ import {
   userEnvironment,
   type TaskUser,
 } from '../process/user.js';
+import { messageOf } from '../../files/errno.js';
 
 export interface LaunchOptions {
   /** Name of the cgroup directories: new for each attempt. */
@@ -74,7 +75,7 @@ export function sandboxLaunch(
       );
     return { ...(cgroup === undefined ? {} : { cgroup }), ...(plain ? {} : { chain }), env };
   } catch (error) {
-    throw new ExecgoError('sandbox_setup_failed', error instanceof Error ? error.message : String(error));
+    throw new ExecgoError('sandbox_setup_failed', messageOf(error));
   }
 }
 

@@ -6,6 +6,7 @@ import { chainLimits } from './chain-limits.js';
 import type { ChainSpec } from '../launch.js';
 import { CHAIN_CAPABILITIES, CHAIN_LIMITS, type LimitCapability } from '../limits/limits.js';
 import { SHELL } from '../process/tools.js';
+import { messageOf } from '../../files/errno.js';
 
 export interface ChainProbe {
   /** Why there can be no chain at all. */
@@ -54,7 +55,7 @@ function whyNotRun(chain: () => ChainSpec): string | undefined {
     if (ran.status === 7 && ran.report === 'ok\n') return undefined;
     return `${SHELL} does not run the launch chain: ${ran.text}`;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -7,6 +7,7 @@ import { outdatedAt, problemAt } from './inspect.js';
 import { lostDatabase } from './lost-database.js';
 import { migrate } from './migrate.js';
 import { DISK_FULL, sqliteCode } from './sqlite-error.js';
+import { messageOf } from '../../files/errno.js';
 
 /** Name of the database file inside the data directory. */
 export const DATABASE_FILE = 'runtime.db';
@@ -46,7 +47,7 @@ export function openDatabase(dataDir: string, now: () => number, asItIs = false)
     db.close();
     if (error instanceof ExecgoError) throw error;
     if (sqliteCode(error) === 'SQLITE_FULL') throw refusal(path, DISK_FULL);
-    throw refusal(path, error instanceof Error ? error.message : String(error));
+    throw refusal(path, messageOf(error));
   }
 }
 
@@ -61,7 +62,7 @@ function create(path: string): string | undefined {
     fs.closeSync(fs.openSync(path, 'wx', 0o600));
     return undefined;
   } catch (error) {
-    return `it cannot be made (${error instanceof Error ? error.message : String(error)}): check the data directory's permissions`;
+    return `it cannot be made (${messageOf(error)}): check the data directory's permissions`;
   }
 }
 

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import Database from 'better-sqlite3';
 import { isUpToDate, schemaProblem } from './migrate.js';
 import { sqliteCode } from './sqlite-error.js';
+import { messageOf } from '../../files/errno.js';
 
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1');
 const RESTORE = 'restore a backup, or move it and tasks/ away to start empty';
@@ -70,7 +71,7 @@ export function openForReading(path: string): Database.Database {
 
 /** The sentence for an error that SQLite threw while reading a database. */
 export function corruption(error: unknown): string {
-  return `it is damaged (${sqliteCode(error) ?? 'error'}: ${error instanceof Error ? error.message : String(error)}): ${RESTORE}`;
+  return `it is damaged (${sqliteCode(error) ?? 'error'}: ${messageOf(error)}): ${RESTORE}`;
 }
 
 /** True when a problem that {@link problemAt} or {@link corruption} found is damage to the content of the database. */
@@ -87,7 +88,7 @@ function accessProblem(path: string, stat: fs.Stats): string | undefined {
   try {
     fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK);
   } catch (error) {
-    return `it cannot be written (${error instanceof Error ? error.message : String(error)}): check permissions and mount options`;
+    return `it cannot be written (${messageOf(error)}): check permissions and mount options`;
   }
   return undefined;
 }

@@ -10,6 +10,7 @@ import type { QueuedAttempt } from './attempt-queue.js';
 import type { Launcher } from '../spawn/launcher.js';
 import type { Log } from '../log.js';
 import { subjectOfLaunch } from '../wire/messages.js';
+import { neverBegun } from '../wire/never-begun.js';
 import { launchVersion } from '../wire/protocol.js';
 import type { DaemonMessage, LaunchSpec, Outcome, SupervisorMessage } from '../wire/protocol.js';
 import { TaskRun } from './task-run.js';
@@ -213,18 +214,8 @@ export class Supervisor {
   }
 
   #neverBegan(launchId: number, token: string, message: string): void {
-    this.#finish({
-      launch_id: launchId,
-      token,
-      failure: { stage: 'launch', message },
-      finished_at_ms: this.#options.clock.now(),
-      duration_ms: 0,
-      oom: false,
-      cpu_exceeded: false,
-      stdout: { bytes: 0, kept_bytes: 0 },
-      stderr: { bytes: 0, kept_bytes: 0 },
-      usage: {},
-    });
+    const failure = { stage: 'launch', message } as const;
+    this.#finish(neverBegun(launchId, token, failure, this.#options.clock.now()));
   }
 
   #finish(outcome: Outcome): void {

@@ -1,4 +1,5 @@
 import type { Launcher } from './launcher.js';
+import { messageOf } from '../../files/errno.js';
 
 /** `auto` takes libc if it works on this host, and execa otherwise. */
 export const LAUNCHER_CHOICES = ['auto', 'libc', 'execa'] as const;
@@ -19,7 +20,7 @@ export async function chooseLauncher(
       return new LibcLauncher();
     } catch (error) {
       if (choice === 'libc') throw error;
-      refused(error instanceof Error ? error.message : String(error));
+      refused(messageOf(error));
     }
   }
   const { ExecaLauncher } = await import('./execa-launcher.js');
