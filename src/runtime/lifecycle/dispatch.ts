@@ -136,8 +136,8 @@ export class Dispatcher {
   }
 
   /**
-   * What is committed of a new attempt. To be made inside the transaction: what another transaction forgets is a place that is
-   * known to be dead and that no attempt was given to before.
+   * What is committed of a new attempt. To be made inside the transaction: a place that is known to be dead is forgotten by a
+   * transaction as well, once no attempt is given to it.
    */
   private newAttempt() {
     const { place } = this.executor;
