@@ -5,7 +5,6 @@ import { settingList, type Settings } from '../settings/settings.js';
 import { either } from '../settings/words.js';
 import { invalidInput } from '../task/errors.js';
 import type { Resources } from '../task/resources.js';
-import { messageOf } from '../files/errno.js';
 
 /**
  * The values of the settings: from flags, otherwise from environment variables that are not empty, otherwise the defaults.
@@ -90,6 +89,6 @@ const quotas = (name: string) =>
     try {
       return new Map(texts.map(parseTenantQuota).map(({ tenant, quota }) => [tenant, quota]));
     } catch (error) {
-      throw invalidInput(`${name}: ${messageOf(error)}`);
+      throw invalidInput(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   });
