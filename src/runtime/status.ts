@@ -11,7 +11,8 @@ import { encodeTask } from './views/task-view.js';
 /** Where every task is found. */
 type Tasks = Pick<Core, 'live' | 'store'>;
 /** What tells how a task is now. */
-export type StatusCore = Tasks & Pick<Core, 'settings' | 'now'> & { executor: Executor; inlineTexts: InlineTexts };
+export type StatusCore = Tasks &
+  Pick<Core, 'settings' | 'now'> & { executor: Executor; inlineTexts: InlineTexts };
 
 /**
  * The record of a task, live or from history.

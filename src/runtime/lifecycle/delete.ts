@@ -41,5 +41,8 @@ export async function deleteTask(
 /** Something the task did to its directory has to be undone by a person: an immutable file, a mount. */
 function notRemoved(taskId: string, error: unknown): unknown {
   if (error instanceof ExecgoError || errnoOf(error) === undefined) return error;
-  return new ExecgoError('conflict', `task ${taskId} stays, as its directory cannot be removed: ${messageOf(error)}`);
+  return new ExecgoError(
+    'conflict',
+    `task ${taskId} stays, as its directory cannot be removed: ${messageOf(error)}`,
+  );
 }

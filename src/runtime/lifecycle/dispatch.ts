@@ -268,7 +268,10 @@ function checkFiles(core: Pick<StartingCore, 'settings' | 'files' | 'log'>, task
   } catch (error) {
     if (mayPass(error, 1)) throw error;
     core.log.error({ err: error, task_id }, 'the files of a waiting task cannot be made');
-    throw new ExecgoError('launch_failed', `cannot launch: the files of the task cannot be made: ${messageOf(error)}`);
+    throw new ExecgoError(
+      'launch_failed',
+      `cannot launch: the files of the task cannot be made: ${messageOf(error)}`,
+    );
   }
   task.filesChecked = true;
 }

@@ -102,7 +102,11 @@ export class Supervisor {
       return;
     }
     this.#seen.add(launch_id);
-    this.#neverBegan(launch_id, token, 'the attempt was refused: its launch message is not understood by the supervisor');
+    this.#neverBegan(
+      launch_id,
+      token,
+      'the attempt was refused: its launch message is not understood by the supervisor',
+    );
   }
 
   /** Ends every task: TERM now, KILL after the grace of each. */
