@@ -145,7 +145,9 @@ test('a supervisor that nobody reaps is dead', async () => {
   const supervisor = daemon.supervisorPid();
   await daemon.kill();
   // A zombie keeps pid and start time of what it was: here it is the child of one that never waits.
-  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], {
+  // It ends once that one is no shell any more, which might wait for it after all.
+  const child = 'sh -c "until grep -qx sleep /proc/\\$PPID/comm; do :; done"';
+  const parent = spawn('/bin/sh', ['-c', `${child} & echo $!; exec sleep 1000`], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   onTestFinished(() => void parent.kill('SIGKILL'));
