@@ -61,11 +61,6 @@ export class Ledger {
     );
   }
 
-  /** True when the reservation fits now: into the capacity, and into the tenant's quota. */
-  fits(reservation: Resources, tenant: string | undefined): boolean {
-    return this.fitsCapacity(reservation) && this.fitsQuota(reservation, tenant);
-  }
-
   /** True when it fits into what is left of the capacity after `held` was set aside as well. */
   fitsCapacity(reservation: Resources, held?: Budget): boolean {
     return this.#machine.fits(reservation, held);

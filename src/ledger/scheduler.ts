@@ -145,28 +145,6 @@ export class WaitingQueue {
     return hasQuota(ledger, task, held) && ledger.fitsCapacity(task.reservation, held.machine);
   }
 
-  /** The `count` tasks that are next in order, as if there were room for all of them. */
-  peek(count: number): WaitingTask[] {
-    const first = this.#inOrder.items.map((group): Cursor => ({ group, task: group.oldest }));
-    const heap = new TinyQueue(first, (a, b) => (comesBefore(a.task, b.task) ? -1 : 1));
-    const next: WaitingTask[] = [];
-    while (next.length < count) {
-      const at = heap.pop();
-      if (at === undefined) break;
-      next.push(at.task);
-      advance(at, heap);
-    }
-    return next;
-  }
-
-  /** Since when the longest waiting task waits, as its `accepted_at_ms`; undefined when none waits. */
-  oldestAcceptedAt(): number | undefined {
-    let since: number | undefined;
-    for (const { oldest } of this.#groups.values())
-      if (since === undefined || oldest.accepted_at_ms < since) since = oldest.accepted_at_ms;
-    return since;
-  }
-
   /** @param held gets the room that is set aside */
   #next(ledger: Ledger, nowMs: number, held: Held): WaitingTask | undefined {
     if (this.#tasks.size === 0 || ledger.freeSlots() < 1) return undefined;

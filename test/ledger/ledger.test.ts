@@ -23,9 +23,9 @@ describe('a ledger', () => {
       scope: 'quota',
     });
     ledger.reserve('a', 'acme', { task_slots: 1, memory_bytes: 60 }, 5);
-    expect(ledger.fits({ task_slots: 1, memory_bytes: 41 }, undefined)).toBe(false);
-    expect(ledger.fits({ task_slots: 1, memory_bytes: 40 }, undefined)).toBe(true);
-    expect(ledger.fits({ task_slots: 1 }, 'acme')).toBe(false);
+    expect(ledger.refusal({ task_slots: 1, memory_bytes: 41 }, undefined)).toBeDefined();
+    expect(ledger.refusal({ task_slots: 1, memory_bytes: 40 }, undefined)).toBeUndefined();
+    expect(ledger.refusal({ task_slots: 1 }, 'acme')).toBeDefined();
     expect(ledger.canEverFit({ task_slots: 1 }, 'acme')).toBeUndefined();
     expect(() => ledger.reserve('a', 'acme', { task_slots: 1 }, 6)).toThrow('already');
     expect(ledger.entries()).toEqual([
@@ -116,7 +116,7 @@ describe('a ledger', () => {
                   sum(of, k) + (s.resources[k] ?? 0) <= (bounds[k] ?? Infinity),
               );
             const fits = allows(capacity, null) && (s.tenant !== 'a' || allows(quota, 'a'));
-            expect(ledger.fits(s.resources, s.tenant)).toBe(fits);
+            expect(ledger.refusal(s.resources, s.tenant) === undefined).toBe(fits);
             if (fits) {
               expect(ledger.canEverFit(s.resources, s.tenant)).toBeUndefined();
               ledger.reserve(s.id, s.tenant, s.resources, 0);
