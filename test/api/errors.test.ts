@@ -12,7 +12,7 @@ function bodyOf(answer: string): { error: ErrorBody } {
 }
 
 test('every code has its status', async () => {
-  const { url, service } = await serve();
+  const { url, service } = await serve(undefined, { likeADaemon: false });
   service.add('a');
   for (const [code, status] of Object.entries(ERROR_STATUS)) {
     service.failure = new ExecgoError(code as ErrorCode, 'why', { at: 1 });

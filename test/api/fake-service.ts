@@ -6,6 +6,8 @@ import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../.
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
 import type { GcRequest } from '../../src/task/gc.js';
 import type { ListQuery } from '../../src/task/list.js';
+import { loadConfig } from '../../src/daemon/config.js';
+import { configView } from '../../src/runtime/views/config-view.js';
 import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
 import { examples } from '../../src/task/examples.js';
 import { ableHost } from '../sandbox/hosts.js';
@@ -13,6 +15,16 @@ import { resolvedPlan } from './fake-plan.js';
 import type { PlannedTask } from '../../src/task/plan.js';
 import { validateSubmission } from '../../src/task/validate.js';
 import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../../src/task/view.js';
+
+/** A status without what stands in the end of a task, and without its output. */
+const BEGUN = {
+  ...examples.TaskView!,
+  stdout: undefined,
+  finished_at: undefined,
+  exit_code: undefined,
+  cause: undefined,
+  error: undefined,
+};
 
 interface FakeTask {
   status: 'running' | 'success' | 'cancelled';
@@ -205,7 +217,7 @@ export class FakeService implements Service {
   }
 
   config(): object {
-    return { runtime_id: 'fake', max_running_tasks: 4 };
+    return configView(loadConfig({ runtimeId: 'fake' }, {}));
   }
 
   resources(): RuntimeResources {
@@ -227,12 +239,9 @@ export class FakeService implements Service {
   }
 
   #view(id: string): EncodedJson {
-    const { status, stdout } = this.#task(id);
-    const end = status === 'running' ? {} : { exit_code: 0, cause: 'exit' };
-    const head = JSON.stringify({ task_id: id, handle_id: id, status, ...end });
-    return [`${head.slice(0, -1)},"stdout":`, JSON.stringify(stdout.toString()), '}'].map((s) =>
-      Buffer.from(s),
-    );
+    const text = JSON.stringify(this.#task(id).stdout.toString());
+    const head = JSON.stringify({ ...BEGUN, task_id: id, handle_id: id, ...this.ending(id) });
+    return [`${head.slice(0, -1)},"stdout":`, text, '}'].map((s) => Buffer.from(s));
   }
 
   #fail(): void {

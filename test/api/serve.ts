@@ -6,9 +6,17 @@ import { createApp } from '../../src/api/app.js';
 import { listen, stop } from '../../src/api/server.js';
 import { Connections } from '../../src/api/connections.js';
 import { Waiters } from '../../src/api/waiters.js';
+import { complaintAboutRefusals } from '../harness/check-answer.js';
+import { type AnswerWatch, watchAnswers } from '../harness/watch-answers.js';
 import { FakeService } from './fake-service.js';
 
-/** The HTTP side over a fake service, on a port of its own until the test has finished. */
+/** Port → who watches what comes from there. */
+const watches = new Map<number, AnswerWatch>();
+
+/**
+ * The HTTP side over a fake service, on a port of its own until the test has finished. The test fails when an answer was not
+ * as specified, unless it says that it is about such as no daemon gives.
+ */
 export async function serve(
   heartbeatMs?: number,
   {
@@ -16,7 +24,14 @@ export async function serve(
     maxBodyBytes = 134_217_728,
     bodyPatienceMs = 10_000,
     unreadMs = 60_000,
-  }: { maxConnections?: number; maxBodyBytes?: number; bodyPatienceMs?: number; unreadMs?: number } = {},
+    likeADaemon = true,
+  }: {
+    maxConnections?: number;
+    maxBodyBytes?: number;
+    bodyPatienceMs?: number;
+    unreadMs?: number;
+    likeADaemon?: boolean;
+  } = {},
 ) {
   const service = new FakeService();
   const connections = new Connections(maxConnections);
@@ -35,10 +50,13 @@ export async function serve(
     heartbeatMs,
   });
   const server = await listen(app, { host: '127.0.0.1', port: 0 }, { connections, log, unreadMs });
+  const watch = watchAnswers();
+  if (likeADaemon) watch.sentBy(server);
   let stopped: Promise<void> | undefined;
   const stopOnce = () => (stopped ??= stop(server, waiters, 1_000));
   onTestFinished(stopOnce);
   const { port } = server.address() as AddressInfo;
+  watches.set(port, watch);
   return { service, app, server, waiters, logged, port, url: `http://127.0.0.1:${port}`, stop: stopOnce };
 }
 
@@ -51,7 +69,11 @@ export function raw(port: number, text: string | Buffer, until?: string): Promis
       answer += chunk;
       if (until !== undefined && answer.includes(until)) socket.destroy();
     });
-    socket.on('close', () => resolve(answer));
+    socket.on('close', () => {
+      // What is no request is refused by no route.
+      watches.get(port)?.check(complaintAboutRefusals(Buffer.from(answer)));
+      resolve(answer);
+    });
     socket.on('error', (error) => (answer === '' ? reject(error) : resolve(answer)));
   });
 }

@@ -4,14 +4,18 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   chunk,
+  eventView,
   FakeServer,
   json,
+  outputRange,
   refuse,
   sendEvent,
   beginEvents,
+  taskSummary,
   taskView,
   type Handler,
 } from '../client/fake-server.js';
+import { examples } from '../../src/task/examples.js';
 import { Execgo, execgo } from './execgo.js';
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -182,11 +186,11 @@ describe('submit', () => {
 
   it('accepts nothing with --dry-run', async () => {
     const server = await serve((_seen, res) => {
-      json(res, { plan: {} });
+      json(res, examples.PlannedTask);
     });
     const { stdout } = await execgo(['submit', '--dry-run', '--', 'true'], { server: server.url });
     expect([JSON.parse(stdout.toString()), server.seen[0]?.url]).toEqual([
-      { plan: {} },
+      examples.PlannedTask,
       '/api/v1/tasks?dry_run=true',
     ]);
   });
@@ -197,9 +201,10 @@ describe('submit', () => {
   ])('makes one task when the answer is lost and it %s', async (_what, submissions) => {
     const server = await serve((seen, res, nth) => {
       if (seen.method === 'POST' && nth === 1) res.destroy();
-      else if (seen.method === 'POST')
-        json(res, { ...(JSON.parse(seen.body) as object), status: 'accepted' });
-      else if (submissions === 1) json(res, taskView({ status: 'running' }));
+      else if (seen.method === 'POST') {
+        const { task_id } = JSON.parse(seen.body) as { task_id: string };
+        json(res, { task_id, handle_id: task_id, status: 'accepted' });
+      } else if (submissions === 1) json(res, taskView({ status: 'running' }));
       else refuse(res, 404, 'not_found', 'task not found');
     });
     const { code, stdout } = await execgo(['submit', 'true'], { server: server.url });
@@ -498,14 +503,14 @@ describe('wait, kill, status, list', () => {
 
   it('list prints one page, or all of them as one object', async () => {
     const server = await serve((seen, res) => {
-      if (seen.url.includes('cursor=c2')) json(res, { tasks: [{ task_id: 'b' }] });
-      else json(res, { tasks: [{ task_id: 'a' }], next_cursor: 'c2' });
+      if (seen.url.includes('cursor=c2')) json(res, { tasks: [taskSummary('b')] });
+      else json(res, { tasks: [taskSummary('a')], next_cursor: 'c2' });
     });
     const filters = ['--status', 'running, failed', '--label', 'k', '--text', 'x y'];
     const page = await execgo(['list', ...filters, '-n', '1'], { server: server.url });
     const all = await execgo(['list', '--all'], { server: server.url });
-    expect(JSON.parse(page.stdout.toString())).toEqual({ tasks: [{ task_id: 'a' }], next_cursor: 'c2' });
-    expect(JSON.parse(all.stdout.toString())).toEqual({ tasks: [{ task_id: 'a' }, { task_id: 'b' }] });
+    expect(JSON.parse(page.stdout.toString())).toEqual({ tasks: [taskSummary('a')], next_cursor: 'c2' });
+    expect(JSON.parse(all.stdout.toString())).toEqual({ tasks: [taskSummary('a'), taskSummary('b')] });
     const { pathname, searchParams } = new URL(server.seen[0]!.url, server.url);
     expect(pathname).toBe('/api/v1/tasks');
     const asked = { status: 'running,failed', label: 'k', text: 'x y', order: 'newest', limit: '1' };
@@ -514,7 +519,7 @@ describe('wait, kill, status, list', () => {
 
   it('a reader that has gone ends a listing quietly', async () => {
     const server = await serve((_seen, res) => {
-      json(res, { tasks: Array(500).fill({ task_id: 'a'.repeat(100) }), next_cursor: 'c' });
+      json(res, { tasks: Array(500).fill(taskSummary('a'.repeat(100))), next_cursor: 'c' });
     });
     const list = new Execgo(['list', '--all'], { server: server.url });
     await list.printed('aaa');
@@ -535,21 +540,12 @@ describe('logs and events', () => {
       sendEvent(res, 'end', { status: 'success' });
     } else if (url.searchParams.get('view') === 'head_tail') {
       json(res, {
-        stream: url.searchParams.get('stream'),
-        head: 'h',
-        tail: 't',
-        omitted_bytes: 5,
-        omitted_lines: 2,
+        ...{ task_id: 't1', stream: url.searchParams.get('stream'), head: 'h', tail: 't', eof: true },
+        ...{ head_bytes: 1, tail_bytes: 1, total_bytes: 7, omitted_bytes: 5, omitted_lines: 2 },
       });
     } else {
       const data = bytes.subarray(offset, offset + 5);
-      const next = offset + data.length;
-      json(res, {
-        stream: 'stdout',
-        ...chunk(offset, data),
-        total_bytes: bytes.length,
-        eof: next === bytes.length,
-      });
+      json(res, outputRange('stdout', offset, data, bytes.length));
     }
   };
 
@@ -576,12 +572,7 @@ describe('logs and events', () => {
     expect(stdout.toString()).toBe('h\n[… 5 bytes in 2 lines left out …]\nt');
   });
 
-  const event = (seq: number, type: string, id = 't1'): object => ({
-    seq,
-    task_id: id,
-    event_type: type,
-    timestamp: 'T',
-  });
+  const event = (seq: number, event_type: string, task_id = 't1') => eventView(seq, { event_type, task_id });
 
   it('events of a task are an array; followed they are lines until its end', async () => {
     const server = await serve((seen, res) => {

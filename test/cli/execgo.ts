@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { complaintAboutPrinted } from '../harness/check-printed.js';
 
 /** The compiled entry; the test run's global setup has built it. */
 const ENTRY = fileURLToPath(new URL('../../dist/bin/execgo.js', import.meta.url));
@@ -17,7 +18,8 @@ export class Execgo {
   readonly #stdout: Buffer[] = [];
   readonly #stderr: Buffer[] = [];
   #changed: (() => void)[] = [];
-  /** Resolves when the process has ended and its output is read. */
+  #isCut = false;
+  /** Resolves when the process has ended and its output is read. Rejects when it has printed other JSON than the API answers. */
   readonly finished: Promise<Finished>;
 
   constructor(
@@ -40,11 +42,15 @@ export class Execgo {
     this.finished = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', (code, signal) => {
-        resolve({
-          code: code ?? signal ?? -1,
-          stdout: this.stdout,
-          stderr: Buffer.concat(this.#stderr).toString(),
-        });
+        const stderr = Buffer.concat(this.#stderr).toString();
+        const result = { code: code ?? signal ?? -1, stdout: this.stdout, stderr };
+        // What nobody read any more has been cut off.
+        const isWhole = signal === null && !this.#isCut;
+        const complaint = isWhole ? complaintAboutPrinted(args, result.stdout.toString()) : undefined;
+        Promise.resolve(complaint).then((said) => {
+          if (said === undefined) resolve(result);
+          else reject(new Error(said));
+        }, reject);
       });
     });
   }
@@ -64,6 +70,7 @@ export class Execgo {
 
   /** Stops reading its standard output, as `head` does. */
   closeStdout(): void {
+    this.#isCut = true;
     this.#child.stdout?.destroy();
   }
 }

@@ -9,13 +9,17 @@ import {
   ExecgoTimeoutError,
 } from '../../src/client/index.js';
 import type { OutputEvent } from '../../src/client/index.js';
+import { examples } from '../../src/task/examples.js';
 import {
   beginEvents,
   chunk,
+  eventView,
   FakeServer,
   json,
+  outputRange,
   refuse,
   sendEvent,
+  taskSummary,
   taskView,
   type Handler,
 } from './fake-server.js';
@@ -25,8 +29,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function serve(handler: Handler): Promise<FakeServer> {
-  const server = await new FakeServer(handler).start();
+async function serve(handler: Handler, likeADaemon?: boolean): Promise<FakeServer> {
+  const server = await new FakeServer(handler, likeADaemon).start();
   cleanups.push(() => server.stop());
   return server;
 }
@@ -45,7 +49,7 @@ describe('requests', () => {
   it('go where the API is', async () => {
     const server = await serve((_seen, res) => {
       json(res, {});
-    });
+    }, false);
     const client = clientOf(`${server.url}/`);
     await client.submit(REQUEST);
     await client.submitBatch([REQUEST]);
@@ -87,25 +91,19 @@ describe('requests', () => {
   it('work over a Unix socket', async () => {
     const dir = await mkdtemp(path.join(tmpdir(), 'execgo-client-'));
     cleanups.push(() => rm(dir, { recursive: true }));
-    const server = new FakeServer((seen, res) => {
-      json(res, { host: seen.headers.host });
+    const server = new FakeServer((_seen, res) => {
+      json(res, examples.RuntimeInfo);
     });
     await server.start(path.join(dir, 's'));
     cleanups.push(() => server.stop());
-    expect(await clientOf(`unix:${dir}/s`).info()).toEqual({ host: 'localhost' });
+    expect(await clientOf(`unix:${dir}/s`).info()).toEqual(examples.RuntimeInfo);
+    expect(server.seen[0]?.headers.host).toBe('localhost');
   });
 
   it('decode output bytes', async () => {
     const bytes = Buffer.from([0, 255, 10]);
     const server = await serve((_seen, res) => {
-      json(res, {
-        stream: 'stdout',
-        ...chunk(5, bytes),
-        total_bytes: 8,
-        kept_bytes: 8,
-        omitted_bytes: 0,
-        eof: true,
-      });
+      json(res, outputRange('stdout', 5, bytes, 8));
     });
     const range = await clientOf(server.url).output('t1', { stream: 'stdout', offset: 5 });
     expect(range).toMatchObject({ offset: 5, next_offset: 8, eof: true, data: bytes });
@@ -114,8 +112,8 @@ describe('requests', () => {
 
   it('follow the pages of a list', async () => {
     const server = await serve((seen, res) => {
-      if (seen.url.includes('cursor=next')) json(res, { tasks: [{ task_id: 'c' }] });
-      else json(res, { tasks: [{ task_id: 'a' }, { task_id: 'b' }], next_cursor: 'next' });
+      if (seen.url.includes('cursor=next')) json(res, { tasks: [taskSummary('c')] });
+      else json(res, { tasks: [taskSummary('a'), taskSummary('b')], next_cursor: 'next' });
     });
     const ids = [];
     for await (const task of clientOf(server.url).listAll({ limit: 2 })) ids.push(task.task_id);
@@ -151,7 +149,7 @@ describe('errors', () => {
   it('tell what is not execgo', async () => {
     const server = await serve((seen, res) => {
       res.writeHead(seen.url === '/healthz' ? 200 : 502).end('<html>');
-    });
+    }, false);
     await expect(clientOf(server.url).status('t1')).rejects.toThrow(/HTTP 502 without an execgo error/);
     await expect(clientOf(server.url).health()).rejects.toThrow(/not JSON; is it execgo/);
   });
@@ -185,14 +183,15 @@ describe('errors', () => {
 
 describe('lost connections', () => {
   it('are replaced when a kept one was closed', async () => {
-    const server = await serve((seen, res) => {
-      json(res, { url: seen.url });
+    const server = await serve((_seen, res) => {
+      json(res, examples.RuntimeInfo);
     });
     const client = clientOf(server.url);
     await client.info();
     await server.stop();
     await server.start();
-    expect(await client.info()).toEqual({ url: '/api/v1/runtime/info' });
+    expect(await client.info()).toEqual(examples.RuntimeInfo);
+    expect(server.seen).toHaveLength(2);
   });
 
   it('never send a submission twice without a key', async () => {
@@ -233,9 +232,10 @@ describe('wait', () => {
     await first.stop();
     const port = Number(new URL(first.url).port);
     const second = new FakeServer((_seen, res, nth) => {
+      // As what stands in front of a daemon may.
       if (nth === 1) refuse(res, 503, 'unavailable', 'not yet');
       else json(res, taskView());
-    });
+    }, false);
     await second.startAt(port);
     cleanups.push(() => second.stop());
     expect(await waiting).toMatchObject({ status: 'success' });
@@ -257,12 +257,13 @@ describe('wait', () => {
 
   it('tells when the daemon wants to be asked again, where it says so', async () => {
     const server = await serve((seen, res) => {
-      if (seen.url.endsWith('t1')) res.setHeader('retry-after', '3');
+      if (seen.body.includes('t1')) res.setHeader('retry-after', '3');
       refuse(res, 429, 'resource_limit_exceeded', 'queue is full');
     });
     const client = clientOf(server.url);
-    await expect(client.status('t1')).rejects.toMatchObject({ status: 429, retryAfterMs: 3000 });
-    await expect(client.status('t2')).rejects.toMatchObject({ status: 429, retryAfterMs: undefined });
+    const submit = (task_id: string) => client.submit({ ...REQUEST, task_id });
+    await expect(submit('t1')).rejects.toMatchObject({ status: 429, retryAfterMs: 3000 });
+    await expect(submit('t2')).rejects.toMatchObject({ status: 429, retryAfterMs: undefined });
   });
 });
 
@@ -305,7 +306,7 @@ describe('followers', () => {
   it('follow events across a clean end of the stream', async () => {
     const server = await serve((_seen, res, nth) => {
       beginEvents(res);
-      sendEvent(res, 'message', { seq: nth, task_id: 't1' }, String(nth));
+      sendEvent(res, 'message', eventView(nth), String(nth));
       if (nth === 1) res.end();
     });
     const seqs = [];
@@ -321,10 +322,10 @@ describe('followers', () => {
     const server = await serve((_seen, res, nth) => {
       beginEvents(res);
       if (nth === 1) res.end('id: 41\n\n');
-      else sendEvent(res, 'message', { seq: 42 }, '42');
+      else sendEvent(res, 'message', eventView(42), '42');
     });
     const { value } = await clientOf(server.url).followEvents().next();
-    expect(value).toEqual({ seq: 42 });
+    expect(value).toEqual(eventView(42));
     expect(server.seen[1]?.headers['last-event-id']).toBe('41');
   });
 

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { examples } from '../../src/task/examples.js';
+import { watchAnswers } from '../harness/watch-answers.js';
 
 /** A request as it came in. */
 export interface Seen {
@@ -12,14 +14,18 @@ export interface Seen {
 
 export type Handler = (seen: Seen, res: ServerResponse, nth: number) => void | Promise<void>;
 
-/** A real HTTP server on a port of its own, whose answers a test decides. */
+/**
+ * A real HTTP server on a port of its own, whose answers a test decides. They must be such as a daemon gives, or the test
+ * fails.
+ */
 export class FakeServer {
   readonly seen: Seen[] = [];
   readonly #server: Server;
   #port = 0;
   #watchers: (() => void)[] = [];
 
-  constructor(handler: Handler) {
+  /** @param likeADaemon false where a test is about answers that no daemon gives */
+  constructor(handler: Handler, likeADaemon = true) {
     this.#server = createServer((req, res) => {
       const chunks: Buffer[] = [];
       req.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -35,6 +41,7 @@ export class FakeServer {
         );
       });
     });
+    if (likeADaemon) watchAnswers().sentBy(this.#server);
   }
 
   get url(): string {
@@ -102,6 +109,27 @@ export function sendEvent(res: ServerResponse, event: string, data: unknown, id 
 export function chunk(offset: number, bytes: Buffer | string): object {
   const data = Buffer.from(bytes);
   return { offset, next_offset: offset + data.length, data: data.toString('base64') };
+}
+
+/** Data of a range of output. */
+export function outputRange(stream: string, offset: number, bytes: Buffer, total: number): object {
+  return {
+    ...{ task_id: 't1', stream, encoding: 'base64', ...chunk(offset, bytes) },
+    ...{ total_bytes: total, kept_bytes: total, omitted_bytes: 0, eof: offset + bytes.length === total },
+  };
+}
+
+/** One event of the feed, of a task that started unless it is said. */
+export function eventView(seq: number, overrides: object = {}): object {
+  const about = { task_id: 't1', handle_id: 't1', event_type: 'started', type: 'task_started' };
+  return { seq, ...about, timestamp: '2026-01-02T03:04:05Z', message: 'task started', ...overrides };
+}
+
+/** A line of a list. */
+export function taskSummary(task_id: string): object {
+  const { status, created_at, updated_at, kill_requested, queue, priority, command } = examples.TaskView!;
+  const about = { status, created_at, updated_at, kill_requested, queue, priority, command };
+  return { task_id, handle_id: task_id, ...about };
 }
 
 /** A status object with the members that are always there. */

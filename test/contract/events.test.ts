@@ -140,12 +140,10 @@ test('the feed waits for the next event and streams with replay', async () => {
   });
   await waitForEnd(daemon, next);
 
-  const stream = await fetch(`${daemon.url}/api/v1/events`, {
-    headers: { accept: 'text/event-stream', 'last-event-id': '0' },
-  });
+  const stream = await api.open('/api/v1/events', { accept: 'text/event-stream', 'last-event-id': '0' });
   let text = '';
-  for await (const chunk of stream.body!) {
-    text += Buffer.from(chunk as Uint8Array).toString();
+  for await (const chunk of stream) {
+    text += chunk as string;
     if (text.includes(next) && text.split('event_type":"finished').length > 2) break;
   }
   expect(text).toContain(end.task_id);
@@ -163,15 +161,13 @@ test('a stream and a page that begin among events that have gone wait for the ne
   expect((await api.get('/api/v1/events?limit=1')).body).toEqual([]);
 
   const page = api.get('/api/v1/events?after_seq=0&wait_ms=30000');
-  const stream = await fetch(`${daemon.url}/api/v1/events?after_seq=0`, {
-    headers: { accept: 'text/event-stream' },
-  });
+  const stream = await api.open('/api/v1/events?after_seq=0', { accept: 'text/event-stream' });
   expect((await api.get('/healthz')).status).toBe(200);
   await submit(daemon, { task_id: 'new', ...command('true') });
   expect((await page).body[0]).toMatchObject({ task_id: 'new', event_type: 'submitted' });
   let text = '';
-  for await (const chunk of stream.body!) {
-    text += Buffer.from(chunk as Uint8Array).toString();
+  for await (const chunk of stream) {
+    text += chunk as string;
     if (text.includes('"finished"')) break;
   }
   expect(text).toContain('"submitted"');

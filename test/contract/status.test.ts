@@ -172,8 +172,7 @@ test('a follower sees each stream as it comes, and the end', async () => {
     daemon,
     script('for i in 1 2 3; do echo $i; echo e$i >&2; sleep 0.1; done; exit 4'),
   );
-  const answer = await fetch(`${daemon.url}/api/v1/tasks/${id}/output/stream`);
-  const text = await answer.text();
+  const { text } = await http(daemon.url).get(`/api/v1/tasks/${id}/output/stream`);
   const events = text.split('\n\n').map((e) => ({
     event: /^event: ?(.*)$/m.exec(e)?.[1],
     data: JSON.parse(/^data: ?(.*)$/m.exec(e)?.[1] ?? 'null'),

@@ -10,6 +10,7 @@ import { cleanUp } from '../harness/daemon-cleanup.js';
 import {
   command,
   EXECUTABLE,
+  http,
   listProcesses,
   openFds,
   submit,
@@ -17,6 +18,7 @@ import {
   waitFor,
   waitForEnd,
 } from '../harness/index.js';
+import { watchAnswers } from '../harness/watch-answers.js';
 import { printed, startedPid, statusOf } from './support.js';
 
 /** Guard against a daemon that hangs, in milliseconds. */
@@ -59,6 +61,7 @@ class SocketHolder {
     const holder = new SocketHolder(url, fd, home);
     // From here on the shell alone holds it, which accepts nothing.
     listener.close();
+    watchAnswers().readFrom(url);
     onTestFinished(() => holder.end());
     return holder;
   }
@@ -184,8 +187,7 @@ test('with a passed socket a client that polls every 100 ms does not notice rest
   await Promise.all(pollers.map((poller) => poller.stop()));
   expect(pollers.map((poller) => poller.failures)).toEqual([[], [], []]);
   expect(await statusOf(holder, id)).toMatchObject({ status: 'running', pid });
-  const kill = await fetch(`${status}/kill`, { method: 'POST' });
-  expect(kill.status).toBe(200);
+  expect((await http(holder.url).post(`/api/v1/tasks/${id}/kill`)).status).toBe(200);
   expect((await waitForEnd(holder, id)).status).toBe('cancelled');
 });
 

@@ -1,7 +1,6 @@
 import http from 'node:http';
 import net from 'node:net';
-import { ERROR_STATUS } from '../../src/task/error-codes.js';
-import type { ErrorBody } from '../../src/task/error-body.js';
+import { complaintAbout, complaintAboutRefusals } from '../harness/check-answer.js';
 import type { FuzzRequest } from './requests.js';
 
 /** A guard against an answer that never comes, in milliseconds. */
@@ -61,7 +60,15 @@ function sendHttp(port: number, agent: http.Agent, request: HttpRequest): Promis
       res.on('end', () => {
         const status = res.statusCode ?? 0;
         const text = Buffer.concat(chunks).toString();
-        done(status, problemOf(status, method === 'HEAD' ? undefined : text, documented));
+        const contentType = res.headers['content-type'] ?? '';
+        const problem = problemOf(status, text, documented);
+        if (problem !== undefined) done(status, problem);
+        else
+          void complaintAbout({ method, path, status, contentType, text, isWhole: true }).then(
+            (complaint) => {
+              done(status, complaint);
+            },
+          );
       });
     });
     req.end(body);
@@ -87,27 +94,19 @@ function sendBytes(port: number, bytes: Buffer): Promise<Sent> {
       clearTimeout(guard);
       const statuses = [...answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
       const bad = statuses.find((status) => status >= 500);
-      resolve({
-        status: statuses[0] ?? 'closed',
-        problem: bad === undefined ? undefined : `answered ${bad}: ${answer.slice(0, 500)}`,
-      });
+      const status = statuses[0] ?? 'closed';
+      if (bad !== undefined) resolve({ status, problem: `answered ${bad}: ${answer.slice(0, 500)}` });
+      else
+        void complaintAboutRefusals(Buffer.from(answer, 'latin1')).then((problem) =>
+          resolve({ status, problem }),
+        );
     });
   });
 }
 
-function problemOf(
-  status: number,
-  text: string | undefined,
-  documented: number[] | undefined,
-): string | undefined {
-  if (status >= 500 || status < 100) return `answered ${status}: ${text?.slice(0, 500) ?? ''}`;
+function problemOf(status: number, text: string, documented: number[] | undefined): string | undefined {
+  if (status >= 500 || status < 100) return `answered ${status}: ${text.slice(0, 500)}`;
   if (documented !== undefined && !documented.includes(status))
     return `status ${status} is not in the specification`;
-  if (status < 400 || text === undefined) return undefined;
-  try {
-    const { error } = JSON.parse(text) as { error: ErrorBody };
-    return ERROR_STATUS[error.code] === status ? undefined : `${status} with code ${error.code}`;
-  } catch {
-    return `${status} without an error in JSON: ${text.slice(0, 500)}`;
-  }
+  return undefined;
 }

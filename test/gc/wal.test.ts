@@ -69,18 +69,16 @@ test('a reader from outside lets the log grow; it is emptied when the reader let
 test('readers of the daemon itself, however slow, do not let the log grow', async () => {
   const daemon = await startDaemon({ flags: ['--gc-interval-ms', '50', '--max-queued-tasks', '1000'] });
   const big = { metadata: { text: 'x'.repeat(1_900_000) } };
-  const slow = new AbortController();
-  onTestFinished(() => slow.abort());
   for (let i = 0; i < 8; i++)
     await http(daemon.url).post('/api/v1/tasks', command('true', [], { task_id: `t${i}`, ...big }));
   // An answer of 15 MB that nobody reads.
-  const answer = await fetch(`${daemon.url}/api/v1/tasks?limit=8`, { signal: slow.signal });
-  expect(answer.status).toBe(200);
+  const answer = await http(daemon.url).open('/api/v1/tasks?limit=8');
+  onTestFinished(() => void answer.destroy());
+  expect(answer.statusCode).toBe(200);
   let longest = 0;
   for (let i = 8; i < 26; i++) {
     await http(daemon.url).post('/api/v1/tasks', command('true', [], { task_id: `t${i}`, ...big }));
     longest = Math.max(longest, fs.statSync(join(daemon.dataDir, 'runtime.db-wal')).size);
   }
   expect(longest).toBeLessThan(64 * MIB);
-  await answer.body?.cancel();
 });

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { Route } from '../../src/api/route.js';
 import type { AnswerName } from '../../src/task/answers.js';
+import type { ErrorCode } from '../../src/task/error-codes.js';
 
-/** What came back for one request, read to its end. */
+/** What came back for one request. */
 export interface CameBack {
   method: string;
   /** With its query. */
@@ -10,49 +11,67 @@ export interface CameBack {
   status: number;
   contentType: string;
   text: string;
-}
-
-/** Addresses of real daemons: only what they answer is held to the specification. */
-const daemons = new Set<string>();
-
-/** From now on an answer of the daemon at `url` that is not what the specification says fails its test. */
-export function checkAnswersOf(url: string): void {
-  daemons.add(url);
+  /** False where it was not read to its end: only the whole events of a stream are looked at then. */
+  isWhole: boolean;
 }
 
 /**
- * Holds what a real daemon answered to what the specification says of its route and status, fields that it does not name
- * included.
- * @throws Error naming the request, what is wrong and where
+ * Holds an answer to what the specification says of its route and status, fields that it does not name included.
+ * @returns what is wrong and where, with the request; undefined when it is as specified
  */
-export async function checkAnswer(url: string, answer: CameBack): Promise<void> {
-  if (!daemons.has(url) || answer.method === 'HEAD') return;
-  const problem = await problemOf(answer);
-  if (problem === undefined) return;
+export async function complaintAbout(answer: CameBack): Promise<string | undefined> {
+  if (answer.method === 'HEAD') return undefined;
+  const problem = await problemOf(answer).catch((error: unknown) => String(error));
+  if (problem === undefined) return undefined;
   const { method, path, status, text } = answer;
-  throw new Error(
-    `${method} ${path} was answered with ${status}, and not as specified: ${problem}\n${text.slice(0, 2_000)}`,
-  );
+  return `${method} ${path} was answered with ${status}, and not as specified: ${problem}\n${text.slice(0, 2_000)}`;
 }
 
-async function problemOf({ method, path, status, contentType, text }: CameBack): Promise<string | undefined> {
+/**
+ * The same for the refusals among all that came over a connection, whatever was sent there.
+ * @returns what is wrong with the first that is not as specified
+ */
+export async function complaintAboutRefusals(bytes: Buffer): Promise<string | undefined> {
+  for (const head of bytes.toString('latin1').matchAll(/HTTP\/1\.1 ([45]\d\d) [^]*?\r\n\r\n/g)) {
+    const start = head.index + head[0].length;
+    const length = Number(/^content-length: (\d+)\r$/im.exec(head[0])?.[1] ?? 0);
+    const text = bytes.subarray(start, start + length).toString();
+    // The answer to HEAD has a length and no text.
+    if (!text.startsWith('{')) continue;
+    const problem = await problemOfRefusal(Number(head[1]), text);
+    if (problem !== undefined) return `${problem}\n${text}`;
+  }
+  return undefined;
+}
+
+async function problemOf({
+  method,
+  path,
+  status,
+  contentType,
+  text,
+  isWhole,
+}: CameBack): Promise<string | undefined> {
   const { routes } = await import('../../src/api/routes/routes.js');
-  const route = routeOf(routes, method, path.split('?', 1)[0] ?? '');
+  const route = routeOf(routes, method, path);
   const type = contentType.split(';', 1)[0] ?? '';
-  if (status !== 200) return problemOfRefusal(route, status, text);
+  if (status === 200 && route !== undefined && type === 'text/event-stream')
+    return problemOfEvents(route, text);
+  if (!isWhole) return undefined;
+  if (status !== 200)
+    return problemOfRefusal(status, text, route?.doc.errors ?? ['not_found', 'method_not_allowed']);
   if (route === undefined) return 'there is no such route';
-  if (type === 'text/event-stream') return problemOfEvents(route, text);
   if (!(type in route.doc.answers)) return `its content type is ${contentType}`;
   const name = route.doc.answers[type];
   return name === undefined ? undefined : problemOfValue(name, JSON.parse(text));
 }
 
+/** @param own the errors of its route, beside those of all; any without it */
 async function problemOfRefusal(
-  route: Route | undefined,
   status: number,
   text: string,
+  own?: readonly ErrorCode[],
 ): Promise<string | undefined> {
-  const { commonErrors } = await import('../../src/api/route.js');
   const { ERROR_STATUS } = await import('../../src/task/error-codes.js');
   const { ErrorAnswer } = await import('../../src/task/error-body.js');
   const body: unknown = JSON.parse(text);
@@ -60,7 +79,9 @@ async function problemOfRefusal(
   if (!parsed.success) return inWords(parsed.error);
   const { code } = parsed.data.error;
   if (ERROR_STATUS[code] !== status) return `${code} is ${ERROR_STATUS[code]}`;
-  const codes = [...commonErrors, ...(route?.doc.errors ?? ['not_found', 'method_not_allowed'])];
+  if (own === undefined) return undefined;
+  const { commonErrors } = await import('../../src/api/route.js');
+  const codes = [...commonErrors, ...own];
   return codes.includes(code) ? undefined : `${code} is not among its errors: ${codes.join(', ')}`;
 }
 
@@ -80,7 +101,8 @@ async function problemOfEvents({ doc }: Route, text: string): Promise<string | u
   return undefined;
 }
 
-async function problemOfValue(name: AnswerName, value: unknown): Promise<string | undefined> {
+/** @returns why `value` is not what the specification calls by this name; undefined when it is */
+export async function problemOfValue(name: AnswerName, value: unknown): Promise<string | undefined> {
   const { answers } = await import('../../src/task/answers.js');
   const { error } = (answers[name] as z.ZodType).safeParse(value);
   return error && `${name}: ${inWords(error)}`;
@@ -91,7 +113,9 @@ function inWords(error: z.ZodError): string {
 }
 
 /** Fixed paths before those with a parameter in the same place, as the application has it. */
-function routeOf(routes: readonly Route[], method: string, path: string): Route | undefined {
+function routeOf(routes: readonly Route[], method: string, target: string): Route | undefined {
+  // A target may name its host.
+  const path = target.replace(/^http:\/\/[^/?]*|\?.*$/g, '');
   const fits = (pattern: string) => {
     const [parts, wanted] = [path.split('/'), pattern.split('/')];
     return (

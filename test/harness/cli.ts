@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { complaintAboutPrinted } from './check-printed.js';
 import { execgoCommand } from './executable.js';
 
 export interface CliOptions {
@@ -25,7 +26,10 @@ export interface CliResult {
   stderr: string;
 }
 
-/** Runs the real command line, without a terminal, and waits for its end. */
+/**
+ * Runs the real command line, without a terminal, and waits for its end.
+ * @throws Error when it prints other JSON than the API answers
+ */
 export function execgo(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const server = options.daemon === undefined ? {} : { EXECGO_RUNTIME_URL: options.daemon.url };
   const child = spawn(...execgoCommand(args, options.program), {
@@ -41,7 +45,15 @@ export function execgo(args: readonly string[], options: CliOptions = {}): Promi
   child.stdin.end(options.input ?? '');
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal, stdout: stdout(), stderr: stderr() }));
+    child.on('close', (code, signal) => {
+      const result = { code, signal, stdout: stdout(), stderr: stderr() };
+      // What a signal ended may have been cut off.
+      const complaint = signal === null ? complaintAboutPrinted(args, result.stdout) : Promise.resolve();
+      complaint.then((said) => {
+        if (said === undefined) resolve(result);
+        else reject(new Error(said));
+      }, reject);
+    });
   });
 }
 

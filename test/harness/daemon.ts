@@ -3,11 +3,11 @@ import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { cgroupName } from './cgroups.js';
-import { checkAnswersOf } from './check-answer.js';
 import { cleanUp } from './daemon-cleanup.js';
 import { asUser, execgoCommand } from './executable.js';
 import { tempDir } from './temp-dir.js';
 import { waitFor } from './wait.js';
+import { watchAnswers } from './watch-answers.js';
 
 /** Guard against a daemon that does not come up or does not stop, in milliseconds. */
 const DAEMON_PATIENCE_MS = 30_000;
@@ -77,6 +77,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   if (uid !== undefined) for (const dir of [base, home.tmp]) chownSync(dir, uid, uid);
   const outputs: string[] = [];
   const supervisors = new Set<number>();
+  const answers = watchAnswers();
 
   const start = async ({ flags = [], env = {}, listen }: DaemonOptions) => {
     const noCgroup = options.cgroup === false ? ['--disable-cgroup'] : [];
@@ -99,7 +100,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     const running = watch(child, outputs.push('') - 1, outputs);
     const ready = await readyLine(running);
     supervisors.add(ready.supervisorPid);
-    checkAnswersOf(ready.url);
+    answers.readFrom(ready.url);
     return { ...running, ...ready };
   };
 

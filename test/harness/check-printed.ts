@@ -1,0 +1,72 @@
+import type { AnswerName } from '../../src/task/answers.js';
+import { problemOfValue } from './check-answer.js';
+
+/**
+ * Holds the JSON that a command line prints to what the API answers: it is the same.
+ * @param args of execgo, the command first
+ * @returns what is wrong with it; undefined where nothing is, or where this command prints no JSON of the API
+ */
+export async function complaintAboutPrinted(
+  args: readonly string[],
+  stdout: string,
+): Promise<string | undefined> {
+  const name = printedBy(args);
+  if (name === undefined || stdout === '') return undefined;
+  const problem = await problemIn(name, stdout).catch((error: unknown) => String(error));
+  return problem && `execgo ${args.join(' ')} printed: ${problem}\n${stdout.slice(0, 2_000)}`;
+}
+
+async function problemIn(name: AnswerName, stdout: string): Promise<string | undefined> {
+  for (const value of valuesIn(stdout)) {
+    const problem = await problemOfValue(isRefusal(value) ? 'ErrorAnswer' : name, value);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** What its output consists of, or each line or item of it; without a terminal. */
+function printedBy([command = '', ...args]: readonly string[]): AnswerName | undefined {
+  const end = args.indexOf('--');
+  const flags = end === -1 ? args : args.slice(0, end);
+  const has = (...names: string[]) => names.some((name) => flags.includes(name));
+  const form = flags[Math.max(flags.indexOf('-o'), flags.indexOf('--output')) + 1];
+  const asJson = form === 'json' || (has('--json', '--file') && form !== 'stream');
+  if (has('-h', '--help')) return undefined;
+  switch (command) {
+    case 'status':
+    case 'wait':
+    case 'kill':
+      return 'TaskView';
+    case 'list':
+      return 'TaskPage';
+    case 'events':
+      return 'EventView';
+    case 'request':
+      return 'Request';
+    case 'submit':
+      return asJson || has('--dry-run') ? 'SubmitOrDryRunAnswer' : undefined;
+    case 'run':
+      return asJson ? 'TaskView' : undefined;
+    case 'gc':
+      return has('--json') ? 'GcReport' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** One value, the items of a list, or a value on each line. */
+function valuesIn(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : [value];
+  } catch {
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+  }
+}
+
+function isRefusal(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'error' in value && !('task_id' in value);
+}
