@@ -30,6 +30,19 @@ export async function listen(app: Express, address: ListenAddress, options: Serv
     options,
     messageKinds(app),
   );
+  await open(server, address);
+  return server;
+}
+
+/** Takes an address and gives it back at once; who connects meanwhile is cut off. @throws as {@link listen} does */
+export async function tryListening(address: ListenAddress): Promise<void> {
+  const server = net.createServer((socket) => socket.destroy());
+  await open(server, address);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** @throws a system error */
+async function open(server: net.Server, address: ListenAddress): Promise<void> {
   if ('socketPath' in address) await removeStale(address.socketPath);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -39,7 +52,6 @@ export async function listen(app: Express, address: ListenAddress, options: Serv
     });
     bind(server, address);
   });
-  return server;
 }
 
 /**
@@ -56,7 +68,7 @@ function messageKinds(app: Express): MessageKinds {
   return { IncomingMessage: AppRequest, ServerResponse: AppResponse };
 }
 
-function bind(server: Server, address: ListenAddress): void {
+function bind(server: net.Server, address: ListenAddress): void {
   if ('socketPath' in address) {
     // `listen` makes the socket, with the mode that the present umask leaves.
     const umask = process.umask(0o777 & ~address.mode);

@@ -20,6 +20,7 @@ import { host } from './host.js';
 import { Lifecycle } from './lifecycle.js';
 import { serveHttp } from './serve-http.js';
 import { collector, maintenance } from './upkeep.js';
+import { freeAddress } from './listen-address.js';
 
 export interface DaemonOptions {
   config: Config;
@@ -52,6 +53,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
     log.error({ err }, 'not everything could be closed after the start had failed');
   })
     .part('taskOwner', taskOwner)
+    .part('freeAddress', freeAddress)
     .part('lock', dataDirLock)
     .part('bootId', { start: readBootId })
     .part('store', openedStore)

@@ -1,9 +1,11 @@
 import fs from 'node:fs';
 import type http from 'node:http';
 import path from 'node:path';
-import type { ListenAddress } from '../api/server.js';
+import { tryListening, type ListenAddress } from '../api/server.js';
 import type { Config } from './config.js';
+import type { Part } from './lifecycle.js';
 import { errnoOf } from '../files/errno.js';
+import { DATABASE_FILE } from '../store/open.js';
 import { ExecgoError, invalidInput } from '../task/errors.js';
 
 /** The descriptor of the first socket that systemd passes. */
@@ -19,6 +21,20 @@ export function listenAddress(config: Config, env: NodeJS.ProcessEnv): ListenAdd
     ? { host: config.host, port: config.port }
     : { socketPath: config.listenSocket, mode: config.listenSocketMode };
 }
+
+/**
+ * That nothing else has the address, before a new data directory is made: a daemon that cannot serve then leaves nothing
+ * behind. One that has a database finds out only when it serves, because clients may be waiting for it to come back.
+ */
+export const freeAddress: Part<{ config: Config; env: NodeJS.ProcessEnv }, void> = {
+  start: async ({ config, env }) => {
+    const address = listenAddress(config, env);
+    if ('fd' in address || fs.existsSync(path.join(config.dataDir, DATABASE_FILE))) return;
+    await tryListening(address).catch((error: unknown) => {
+      throw whyNotListening(error, config, env);
+    });
+  },
+};
 
 /** The address of a daemon that listens. */
 export interface Served {

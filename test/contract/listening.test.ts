@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { EXECUTABLE, execgo, http, startDaemon, tempDir, waitFor } from '../harness/index.js';
@@ -96,4 +105,35 @@ test('what cannot be listened on is refused in words, and what is there is left 
   expect(readFileSync(file, 'utf8')).toBe('precious');
   expect(refused(['--listen-socket', `/tmp/${'x'.repeat(120)}`]).stderr).toContain('107 bytes');
   expect(refused(['--listen-socket', file, '--listen-addr', '127.0.0.1:0']).stderr).toContain('not both');
+});
+
+test('a daemon that cannot listen leaves nothing behind that it has made, and touches nothing else', async () => {
+  const daemon = await startDaemon();
+  const base = tempDir();
+  const file = join(base, 'file');
+  writeFileSync(file, 'precious');
+  const held = join(base, 'held');
+  await startDaemon({ listen: { socket: held } });
+  const before = readdirSync(base).sort();
+  for (const where of [
+    ['--listen-addr', new URL(daemon.url).host],
+    ['--listen-addr', '192.0.2.1:80', '--insecure'],
+    ['--listen-socket', held],
+    ['--listen-socket', file],
+    ['--listen-socket', join(base, 'no-such', 'socket')],
+  ]) {
+    const { status, stderr } = refused(['--data-dir', join(base, 'new', 'data'), ...where]);
+    expect([status, stderr], where.join(' ')).toEqual([1, expect.stringContaining('execgo: ')]);
+    expect(readdirSync(base).sort(), where.join(' ')).toEqual(before);
+  }
+  // A directory that was there keeps what was in it, and no more.
+  const mine = join(base, 'mine');
+  mkdirSync(join(mine, 'tasks', 'old'), { recursive: true });
+  writeFileSync(join(mine, 'notes'), 'mine');
+  chmodSync(mine, 0o755);
+  expect(refused(['--data-dir', mine, '--listen-addr', new URL(daemon.url).host]).status).toBe(1);
+  expect(readdirSync(mine, { recursive: true }).sort()).toEqual(['notes', 'tasks', 'tasks/old']);
+  expect(statSync(mine).mode & 0o777).toBe(0o755);
+  expect(existsSync(held)).toBe(true);
+  expect((await http(daemon.url).get('/healthz')).status).toBe(200);
 });
