@@ -41,7 +41,9 @@ export function parse(built: Command, argv: readonly string[]): boolean {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return false;
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    throw new UsageError(`${message}; see ${built.name()} --help`);
+    const isTask = error.code === 'commander.missingArgument' && message.endsWith("'id'");
+    const where = isTask ? ' (execgo list shows the tasks there are)' : '';
+    throw new UsageError(`${message}${where}; see ${built.name()} --help`);
   }
 }
 

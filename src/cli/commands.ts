@@ -1,6 +1,8 @@
 /** A command: its line in the help, and how to load it. Its module is loaded only when it is called. */
 export interface CommandEntry {
   summary: string;
+  /** What other programs call it: whoever types one of these is told its name here. */
+  also?: readonly string[];
   load: () => Promise<CommandModule>;
 }
 
@@ -9,28 +11,70 @@ export interface CommandModule {
   main: (argv: readonly string[]) => Promise<number>;
 }
 
+/** A task that waits or runs is cancelled; one that has ended is collected. */
+const REMOVE = ['rm', 'remove', 'delete'];
+
 /** All commands for people, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
-  serve: { summary: 'run the daemon', load: () => import('./commands/serve.js') },
+  serve: {
+    summary: 'run the daemon',
+    also: ['daemon', 'server', 'up'],
+    load: () => import('./commands/serve.js'),
+  },
   submit: {
     summary: 'hand a task to the daemon and print its id',
+    also: ['add', 'enqueue', 'create', 'new', 'sbatch'],
     load: () => import('./commands/submit.js'),
   },
   run: {
     summary: 'submit a task, show its output, exit as it does',
+    also: ['exec', 'start', 'srun'],
     load: () => import('./commands/run.js'),
   },
-  status: { summary: 'show a task', load: () => import('./commands/status.js') },
+  status: {
+    summary: 'show a task',
+    also: ['show', 'info', 'inspect', 'get', 'describe'],
+    load: () => import('./commands/status.js'),
+  },
   request: { summary: 'show what was asked for with a task', load: () => import('./commands/request.js') },
-  wait: { summary: 'wait until tasks have ended', load: () => import('./commands/wait.js') },
-  kill: { summary: 'cancel tasks', load: () => import('./commands/kill.js') },
-  list: { summary: 'list tasks', load: () => import('./commands/list.js') },
-  logs: { summary: "show a task's output", load: () => import('./commands/logs.js') },
-  events: { summary: 'show what happened', load: () => import('./commands/events.js') },
-  gc: { summary: 'remove ended tasks that are due', load: () => import('./commands/gc.js') },
+  wait: {
+    summary: 'wait until tasks have ended',
+    also: ['join'],
+    load: () => import('./commands/wait.js'),
+  },
+  kill: {
+    summary: 'cancel tasks',
+    also: ['stop', 'cancel', 'abort', 'terminate', 'scancel', ...REMOVE],
+    load: () => import('./commands/kill.js'),
+  },
+  list: {
+    summary: 'list tasks',
+    also: ['ls', 'ps', 'jobs', 'tasks', 'queue', 'top', 'squeue'],
+    load: () => import('./commands/list.js'),
+  },
+  logs: {
+    summary: "show a task's output",
+    also: ['log', 'tail', 'cat', 'output', 'follow', 'attach'],
+    load: () => import('./commands/logs.js'),
+  },
+  events: {
+    summary: 'show what happened',
+    also: ['history', 'watch'],
+    load: () => import('./commands/events.js'),
+  },
+  gc: {
+    summary: 'remove ended tasks that are due',
+    also: ['clean', 'cleanup', 'prune', 'purge', ...REMOVE],
+    load: () => import('./commands/gc.js'),
+  },
   doctor: {
     summary: 'say what is wrong with this host or the data directory',
+    also: ['check', 'diagnose', 'health'],
     load: () => import('./commands/doctor.js'),
   },
-  backup: { summary: 'copy the database while it is in use', load: () => import('./commands/backup.js') },
+  backup: {
+    summary: 'copy the database while it is in use',
+    also: ['dump', 'export'],
+    load: () => import('./commands/backup.js'),
+  },
 };

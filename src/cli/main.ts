@@ -1,6 +1,7 @@
 import { COMMANDS } from './commands.js';
 import { EXIT } from './exit-codes.js';
 import { UsageError } from './usage-error.js';
+import { shellWord } from '../files/shell-quote.js';
 import { note, printLines, ReaderGone } from './write.js';
 
 /**
@@ -43,13 +44,24 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   return (await entry.load()).main(rest);
 }
 
-/** Names the command that was probably meant: at most two edits away, and fewer than half of the word's letters. */
+/**
+ * What was probably meant by a word that is no command: another program's word for one, or one with a typing error, at most
+ * two edits away and fewer than half of its letters.
+ */
 async function suggestion(word: string): Promise<string> {
+  const same = Object.entries(COMMANDS).filter(([, { also }]) => also?.includes(word) === true);
+  const [first, ...others] = same;
+  if (first !== undefined) {
+    const named = same.map(
+      ([name, { summary }]) => `"execgo ${name}"${others.length > 0 ? ` (${summary})` : ''}`,
+    );
+    return `did you mean ${named.join(' or ')}?`;
+  }
   const { closestMatch, default: distance } = await import('leven');
   const near = closestMatch(word, Object.keys(COMMANDS), { maxDistance: 2 });
   return near !== undefined && distance(word, near) * 2 < Math.max(word.length, near.length)
     ? `did you mean "execgo ${near}"?`
-    : 'see execgo --help';
+    : `see execgo --help; a program is run by execgo run -- ${shellWord(word)}`;
 }
 
 async function help(): Promise<number> {

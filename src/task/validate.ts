@@ -31,9 +31,14 @@ export function validateSubmission(body: unknown): ValidatedSubmission {
 export function invalidInputFrom(error: z.ZodError): Error {
   const problems = error.issues
     .slice(0, LISTED_MAX)
-    .map((i) => ({ field: i.path.join('.') || 'body', problem: i.message }));
+    .map((i) => ({ field: i.path.join('.') || 'body', problem: problemOf(i) }));
   const first = problems[0] ?? { field: 'body', problem: 'is not valid' };
   return invalidInput(`${first.field}: ${first.problem}`, problems);
+}
+
+/** Of a key that may not be one, zod says no more than that it is not valid; why stands inside. */
+function problemOf(issue: z.core.$ZodIssue): string {
+  return (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message;
 }
 
 const SHAPE = z.toJSONSchema(submitSchema, { io: 'input', unrepresentable: 'any' }) as JsonShape;

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/exit-codes.js';
 import { parseSignal, signalName } from '../../src/cli/signal-name.js';
@@ -185,6 +186,38 @@ it('a table is straight, and cut between characters, where these are wide or com
     `e\u0301\u0301      ${'🙂'.repeat(6)}…`,
     `ascii  ${'🙂'.repeat(6)}…`,
   ]);
+});
+
+describe('a table with little room', () => {
+  const header = ['TASK', 'END', 'AGE', 'COMMAND'];
+  const row = (id: string) =>
+    ['exit 0', '12s', 'make test-of-everything'].reduce(
+      (cells, text) => [...cells, { text }],
+      [{ text: id }],
+    );
+  const shown = (width: number, id = 'build') => table(header, [row(id)], width, [2, 1]);
+
+  it('leaves out what yields, in its order, for the last column', () => {
+    expect(shown(60)[1]).toBe('build  exit 0  12s  make test-of-everything');
+    expect(shown(34)[1]).toBe('build  exit 0  12s  make test-of-…');
+    expect(shown(33)).toEqual(['TASK   END     COMMAND', 'build  exit 0  make test-of-ever…']);
+    expect(shown(28)).toEqual(['TASK   COMMAND', 'build  make test-of-everyth…']);
+  });
+
+  it('cuts a long first column when nothing else yields', () => {
+    expect(shown(40, 'x'.repeat(36))[1]).toBe(`${'x'.repeat(23)}…  make test-of-…`);
+  });
+
+  it('never makes a line longer than it may be', () => {
+    const texts = fc.array(fc.string({ maxLength: 50 }), { minLength: 4, maxLength: 4 });
+    fc.assert(
+      fc.property(fc.array(texts, { maxLength: 3 }), fc.integer({ min: 20, max: 120 }), (rows, width) => {
+        const cells = rows.map((row) => row.map((text) => ({ text })));
+        for (const line of table(header, cells, width, [2, 1]))
+          expect(stringWidth(line)).toBeLessThanOrEqual(width);
+      }),
+    );
+  });
 });
 
 describe('findTail', () => {

@@ -6,7 +6,9 @@ import {
   EXECGO_IN_TASK,
   execgo,
   http,
+  inTerminal,
   processesOf,
+  script,
   startDaemon,
   submit,
   tempDir,
@@ -81,8 +83,20 @@ test('run and submit start a task where they are called, or where they are told'
   expect(workspace).toBe(realpathSync(join(daemon.dataDir, 'tasks', 'own', 'workspace')));
   const submitted = await execgo(['submit', '--', 'pwd', '-P'], { daemon, cwd: dir });
   expect(await waitForEnd(daemon, submitted.stdout.trim())).toMatchObject({ cwd: dir, stdout: `${dir}\n` });
-  expect((await run('--wall-time', '0', '--', 'make test')).stderr).toMatch(
-    /"make test": not found in the task's PATH.*sh -c/,
+  for (const [line, words] of [
+    ['make test', 'make test'],
+    ['make  && make test', "sh -c 'make  && make test'"],
+    ['CC=cc make', "sh -c 'CC=cc make'"],
+    ["echo 'a'", `sh -c 'echo '\\''a'\\'''`],
+  ] as const) {
+    const { code, stderr } = await run('--wall-time', '0', '--', line);
+    expect([code, stderr]).toEqual([125, expect.stringContaining(`not found in the task's PATH`)]);
+    expect(stderr).toContain(
+      `it was given as one word, and is taken for the name of a program; write execgo run -- ${words})`,
+    );
+  }
+  expect((await run('--', 'cd', '/')).stderr).toContain(
+    "it is a word of the shell; write execgo run -- sh -c 'cd /')",
   );
   const missing = await run('-C', 'no-such', '--', 'true');
   expect(missing.code).toBe(125);
@@ -109,7 +123,10 @@ test('a refusal is JSON on standard output where an answer would be, and words o
   ]) {
     const { code, stdout, stderr } = await execgo(args, { daemon, input: asked });
     expect([code, JSON.parse(stdout).error.code], args.join(' ')).toEqual([1, 'invalid_input']);
-    expect(stderr).toMatch(/^execgo: invalid input: task_id[^\n]*\n$/);
+    expect(JSON.parse(stdout).error.message).toMatch(/^invalid input: task_id: /);
+    // A request in JSON was written with the names of the API.
+    const name = args.includes('--id') ? '--id' : 'task_id';
+    expect(stderr).toMatch(new RegExp(`^execgo: invalid input: ${name}: [^\\n]*\\n$`));
   }
   for (const args of [
     ['submit', '--id', 'no good', 'true'],
@@ -218,4 +235,93 @@ test('what is wrong is said in one line', async () => {
     expect(result.stderr, args.join(' ')).not.toMatch(/\n\s+at /);
   }
   expect((await http(daemon.url).get('/api/v1/tasks')).body.tasks).toEqual([]);
+});
+
+test('a refusal names the flag that was typed, and no name of the API', async () => {
+  const daemon = await startDaemon({ flags: ['--tenant-quota', 'small=slots:1,memory:1000000'] });
+  const cases: [flag: string, args: string[]][] = [
+    ['--id', ['run', '--id', 'no good', 'true']],
+    ['-C', ['run', '-C', `/${'x'.repeat(300)}`, 'true']],
+    ['-e', ['run', '-e', ' =x', 'true']],
+    ['the program', ['run', '--', '']],
+    ['--script', ['run', '--script', '-']],
+    ['--interpreter', ['run', '--script', '-', '--interpreter', '']],
+    ['--wall-time', ['run', '--wall-time', '9007199254740992ms', 'true']],
+    ...['cpu-time', 'cpu-millis', 'memory', 'pids', 'nofile', 'io-read', 'io-write'].map(
+      (name): [string, string[]] => [`--${name}`, ['submit', `--${name}`, '0', '--', 'true']],
+    ),
+    ['--nice', ['submit', '--nice', '99', 'true']],
+    ['--memory', ['submit', '--memory', '999T', 'true']],
+    ['--memory', ['submit', '--tenant', 'small', '--memory', '1M', 'true']],
+    ['--stdout-max', ['submit', '--stdout-max', '0', 'true']],
+    ['--stderr-keep', ['submit', '--stderr-keep', '0', 'true']],
+    ['--queue-timeout', ['submit', '--queue-timeout', '0', 'true']],
+    ['--workspace-subdir', ['submit', '--workspace-subdir', '../x', 'true']],
+    ['--tenant', ['submit', '--tenant', ' ', 'true']],
+    ['--owner', ['submit', '--owner', 'a\nb', 'true']],
+    ['--queue', ['submit', '--queue', '', 'true']],
+    ['--lane', ['submit', '--lane', '', 'true']],
+    ['--session', ['submit', '--session', '', 'true']],
+    ['--label', ['submit', '--label', ' =x', 'true']],
+    ['--idempotency-key', ['submit', '--idempotency-key', ' ', 'true']],
+    ['--status', ['list', '--status', 'done']],
+    ['--tenant', ['list', '--tenant', '']],
+    ['--cursor', ['list', '--cursor', 'x']],
+    ['--grace', ['kill', '--grace', '9d', 'any']],
+  ];
+  for (const [flag, args] of cases) {
+    const { code, stdout, stderr } = await execgo(args, { daemon });
+    const what = `${args.join(' ').slice(0, 100)}: ${stderr}`;
+    expect([code, stdout, stderr.includes(flag)], what).toEqual([code === 2 ? 2 : 1, '', true]);
+    expect(stderr, what).not.toMatch(
+      /execution|limits\b|sandbox\.|policy|control_context|task_id|[a-z]_(bytes|ms|sec|max|id|key)\b/,
+    );
+  }
+  const warned = await execgo(['run', '--queue', 'q', '--session', 's', 'true'], { daemon });
+  expect(warned).toMatchObject({ code: 0, stderr: expect.stringContaining('execgo: --queue is kept') });
+  expect(warned.stderr).toContain('-C names a common directory');
+  const late = await execgo(['run', '--wall-time', '50ms', 'sleep', '60'], { daemon });
+  expect(late.stderr).toBe('execgo: task exceeded --wall-time: 50 ms, as its request says\n');
+});
+
+test('at a terminal, run says why its task waits, and Ctrl-C cancels it', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '1'] });
+  const first = await submit(daemon, command('sleep', ['600']));
+  const run = inTerminal(['run', '--id', 'second', '--', 'echo', 'ran'], { daemon });
+  const said = 'execgo: task second waits: the one slot is in use; Ctrl-C cancels it\n';
+  await waitFor(() => run.shown().includes(said), { what: 'the reason' });
+  run.type('\x03');
+  expect(await run.ended).toBe(130);
+  expect((await waitForEnd(daemon, 'second')).status).toBe('cancelled');
+  expect(run.shown().split(said)).toHaveLength(2);
+  // Elsewhere standard error is the task's alone.
+  const quiet = await execgo(['run', '--id', 'third', '--timeout-ms', '1500', '--', 'true'], { daemon });
+  expect([quiet.code, quiet.stderr]).toEqual([
+    124,
+    expect.stringMatching(/^execgo: task third did not end within/),
+  ]);
+  expect((await execgo(['kill', first, 'third'], { daemon })).code).toBe(0);
+});
+
+test('at a terminal, list fits into its width, and elsewhere it leaves nothing out', async () => {
+  const daemon = await startDaemon();
+  const long = `echo ${'x'.repeat(100)}`;
+  const id = await submit(daemon, script(long, { control_context: { queue: 'a-queue-with-a-long-name' } }));
+  const named = 'n'.repeat(100);
+  await submit(daemon, { ...script(long), task_id: named });
+  for (const task of [id, named]) await waitForEnd(daemon, task);
+  for (const columns of [80, 100, 160]) {
+    const list = inTerminal(['list'], { daemon, columns });
+    expect(await list.ended).toBe(0);
+    const lines = list.shown().trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(columns);
+    expect(lines[1]).toMatch(/^n{14,}…? .*echo x*…$/);
+    expect(lines[2]).toMatch(new RegExp(`^${id} .*success .*echo x*…$`));
+  }
+  const piped = await execgo(['list'], { daemon });
+  expect(JSON.parse(piped.stdout).tasks.map((task: { command: string }) => task.command)).toEqual([
+    long,
+    long,
+  ]);
 });

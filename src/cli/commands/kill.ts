@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { TaskView } from '../../client/index.js';
+import { ExecgoApiError, type TaskView } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { explain } from '../explain.js';
 import { plain } from '../terminal.js';
@@ -50,7 +50,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   for (const [i, result] of results.entries()) {
     if (result.status === 'fulfilled') continue;
     failed = true;
-    const why = explain(result.reason, HINTS);
+    const why = explain(await inFlags(result.reason), HINTS);
     const id = command.args[i] ?? '';
     await note(results.length === 1 || why.includes(plain(id)) ? why : `${id}: ${why}`);
   }
@@ -65,6 +65,13 @@ function refuseSignalFlags(argv: readonly string[]): void {
     if (name !== undefined)
       throw new UsageError(`${word} is no flag of execgo kill: write --signal ${name}, and nothing was done`);
   }
+}
+
+/** A refusal that names a parameter of the API names what was typed for it instead. */
+async function inFlags(error: unknown): Promise<unknown> {
+  if (!(error instanceof ExecgoApiError)) return error;
+  const flags = await import('../typed-flags.js');
+  return flags.inFlags(error, { grace_ms: '--grace' });
 }
 
 const HINTS = { permission_denied: "give the task's owner with --owner or EXECGO_RUNTIME_OWNER" };

@@ -1,10 +1,17 @@
 import { Option, type Command } from 'commander';
-import type { ExecgoClient, ListFilter, TaskPage, TaskStatus, TaskSummary } from '../../client/index.js';
+import {
+  ExecgoApiError,
+  type ExecgoClient,
+  type ListFilter,
+  type TaskPage,
+  type TaskStatus,
+  type TaskSummary,
+} from '../../client/index.js';
 import { ending } from '../card.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { table } from '../table.js';
-import { isTerminal, paint, paintStatus, plain } from '../terminal.js';
+import { isTerminal, paint, paintStatus, plain, visibleJson } from '../terminal.js';
 import { formatDuration, parseCount } from '../units.js';
 import { UsageError } from '../usage-error.js';
 import { note, printJson, printLines, write } from '../write.js';
@@ -32,12 +39,26 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (options.all === true && options.limit !== undefined) throw new UsageError('give --all or -n, not both');
   if (options.limit !== undefined && (options.limit < 1 || options.limit > PAGE))
     throw new UsageError(`-n must be from 1 to ${String(PAGE)}; --all shows everything`);
-  const client = connect(options);
-  const filter = filterOf(options);
-  if (options.json !== true && isTerminal()) await printTable(client, filter, options.all === true);
-  else if (options.all === true) await printAllJson(client, filter);
+  try {
+    await show(connect(options), filterOf(options), options);
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof ExecgoApiError)) throw error;
+    const { inFlags } = await import('../typed-flags.js');
+    throw inFlags(error, FLAGS);
+  }
+}
+
+/** What was typed for the parameters of the API. */
+const FLAGS = {
+  ...{ status: '--status', cause: '--cause', tenant: '--tenant', owner: '--owner', queue: '--queue' },
+  ...{ lane: '--lane', session_id: '--session', label: '--label', text: '--text', cursor: '--cursor' },
+};
+
+async function show(client: ExecgoClient, filter: ListFilter, { json, all = false }: Options): Promise<void> {
+  if (json !== true && isTerminal()) await printTable(client, filter, all);
+  else if (all) await printAllJson(client, filter);
   else await printJson(await client.list(filter));
-  return EXIT.ok;
 }
 
 function listCommand(): Command {
@@ -74,13 +95,16 @@ function filterOf(options: Options): ListFilter {
   };
 }
 
+const HEADER = ['TASK', 'STATUS', 'END', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
+/** What is left out where there is little room, in this order. */
+const YIELDING = ['QUEUE', 'TOOK', 'AGE', 'END'].map((title) => HEADER.indexOf(title));
+
 async function printTable(client: ExecgoClient, filter: ListFilter, all: boolean): Promise<void> {
   let page: TaskPage = await client.list(filter);
   for (;;) {
-    const header = ['TASK', 'STATUS', 'END', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
     const now = Date.now();
     const rows = page.tasks.map((task) => cells(task, now));
-    await printLines(table(header, rows, process.stdout.columns || DEFAULT_WIDTH));
+    await printLines(table(HEADER, rows, process.stdout.columns || DEFAULT_WIDTH, YIELDING));
     if (page.next_cursor === undefined) return;
     if (!all) {
       await note('there are more: --all shows them, -n more of them at once');
@@ -106,7 +130,7 @@ function cells(task: TaskSummary, now: number): { text: string; paint?: (s: stri
 async function printAllJson(client: ExecgoClient, filter: ListFilter): Promise<void> {
   let separator = '{"tasks":[\n';
   for await (const task of client.listAll(filter)) {
-    await write(process.stdout, `${separator}${JSON.stringify(task)}`);
+    await write(process.stdout, `${separator}${visibleJson(JSON.stringify(task))}`);
     separator = ',\n';
   }
   await write(process.stdout, separator === ',\n' ? '\n]}\n' : '{"tasks":[]}\n');

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { shellWord } from '../../files/shell-quote.js';
 import {
   ExecgoTimeoutError,
   type ExecgoClient,
@@ -13,7 +14,9 @@ import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } 
 import { streamOutput } from '../stream-output.js';
 import { submitOnce } from '../submit-once.js';
 import { typedCommand } from '../typed-command.js';
-import { parseCount } from '../units.js';
+import { flagsInText } from '../typed-flags.js';
+import { formatSize, parseCount } from '../units.js';
+import { WaitingNote } from '../waiting-note.js';
 import { note, printJson } from '../write.js';
 
 interface Options extends RequestOptions {
@@ -59,11 +62,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { task_id: taskId, warnings = [] } = await printingRefusals(json, options, () =>
       submitOnce(client, request),
     );
-    for (const warning of warnings) await note(warning);
     interruption.accepted(taskId);
-    const end = await (json
-      ? finalStatus(client, taskId, options)
-      : streamed(client, taskId, options, interruption, request.execution));
+    for (const warning of warnings) await note(inOwnWords(warning, options));
+    const waiting = new WaitingNote(client, taskId);
+    const end = await (
+      json
+        ? finalStatus(client, taskId, options)
+        : streamed(client, taskId, options, interruption, request.execution)
+    ).finally(() => {
+      waiting.stop();
+    });
     return end.status === 'cancelled' && interruption.exitCode !== undefined
       ? interruption.exitCode
       : exitCodeOf(end);
@@ -105,18 +113,44 @@ async function streamed(
   if (end.status === 'success' || (end.exit_code ?? 0) !== 0) return end;
   const view = await client.status(taskId, { patient: true });
   if (view.error !== undefined && interruption.exitCode === undefined)
-    await note(`${view.error.message}${hint(view, execution)}`);
+    await note(`${inOwnWords(view.error.message, options)}${hint(view, execution, options)}`);
   return end;
 }
 
+/** A whole request was written with the names of the API, everything else with flags. */
+function inOwnWords(text: string, options: Options): string {
+  return isWholeRequest(options) ? text : flagsInText(text);
+}
+
+/** What only a shell knows, and people take for programs. */
+const SHELL_WORDS = new Set(
+  'alias cd eval exec export for if set source type ulimit umask unset until while'.split(' '),
+);
+
 /** What a person can do about a command that could not be started. */
-function hint({ cause, error }: TaskView, { program, env }: TaskSubmission['execution']): string {
+function hint(
+  { cause, error, limits }: TaskView,
+  { program, args, env }: TaskSubmission['execution'],
+  { server }: Options,
+): string {
+  if (cause === 'oom' && limits.memory_bytes !== undefined) return ` (${formatSize(limits.memory_bytes)})`;
   if (cause !== 'launch' || error === undefined) return '';
   if (error.message.includes('working directory'))
     return ' (-C starts it in another directory, --workspace in one of its own)';
-  if (/\s/.test(program ?? ''))
-    return ' (the program and each argument are words of their own; sh -c runs a line of shell)';
+  if (/\s/.test(program ?? '')) return ` (${asWords(program ?? '', server)})`;
+  if (SHELL_WORDS.has(program ?? '')) {
+    const line = [program, ...(args ?? [])].join(' ');
+    return ` (it is a word of the shell; write ${typedCommand('run', ['--', 'sh', '-c', line], { server })})`;
+  }
   return env?.['PATH'] === undefined && error.message.includes("not found in the task's PATH")
     ? ` (that is the daemon's PATH; -e PATH="$PATH" gives it yours)`
     : '';
+}
+
+/** How a line of shell that was given as one word is to be written: as words, or for a shell where only a shell reads it. */
+function asWords(line: string, server: string): string {
+  const words = line.trim().split(/\s+/);
+  const isPlain = words.every((word) => shellWord(word) === word && !/^\w+=/.test(word));
+  const command = isPlain ? words : ['sh', '-c', line];
+  return `it was given as one word, and is taken for the name of a program; write ${typedCommand('run', ['--', ...command], { server })}`;
 }

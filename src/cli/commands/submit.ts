@@ -4,6 +4,7 @@ import { EXIT } from '../exit-codes.js';
 import { addRequestOptions, buildRequest, isWholeRequest, type RequestOptions } from '../request-options.js';
 import { printingRefusals } from '../refusal-json.js';
 import { SubmitTimeout, submitWithin } from '../submit-once.js';
+import { flagsInText } from '../typed-flags.js';
 import { parseCount } from '../units.js';
 import { plain } from '../terminal.js';
 import { note, printJson, printLines } from '../write.js';
@@ -62,5 +63,5 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function printId({ task_id, warnings = [] }: SubmitAnswer): Promise<void> {
   await printLines([plain(task_id)]);
-  for (const warning of warnings) await note(warning);
+  for (const warning of warnings) await note(flagsInText(warning));
 }
