@@ -1,6 +1,6 @@
 import { ExecgoApiError } from '../client/index.js';
 import { LIMITS } from '../sandbox/limits/limits.js';
-import { formatSize } from './units.js';
+import { formatAmount } from './units.js';
 
 /** A field of the API → what was typed for it. */
 type Typed = Readonly<Record<string, string>>;
@@ -102,7 +102,7 @@ function tooMuch({ code, message, details }: ExecgoApiError): string | undefined
   const { resource, requested, capacity } = details as Record<string, unknown>;
   const limit = LIMITS.find(({ reserves }) => reserves !== undefined && reserves === resource);
   if (limit === undefined || typeof requested !== 'number' || typeof capacity !== 'number') return undefined;
-  const amount = (n: number) => (limit.flag.value === '<size>' ? formatSize(n) : String(n));
+  const amount = (n: number) => formatAmount(n, limit.flag);
   return message
     .replace(
       `${limit.reserves ?? ''} ${String(requested)} is`,

@@ -83,6 +83,11 @@ export function formatDuration(ms: number): string {
   return `${String(Math.floor(hours / 24))}d${String(hours % 24)}h`;
 }
 
+/** An amount for people, in the unit that the help names for the value of its flag. */
+export function formatAmount(amount: number, { value }: { value: string }): string {
+  return value === '<size>' ? formatSize(amount) : String(amount);
+}
+
 /** Bytes for people, in powers of 1024. */
 export function formatSize(bytes: number): string {
   let value = bytes;

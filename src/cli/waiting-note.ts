@@ -1,7 +1,7 @@
 import type { ExecgoClient, TaskView } from '../client/index.js';
 import { LIMITS } from '../sandbox/limits/limits.js';
 import type { RuntimeResources } from '../task/runtime-view.js';
-import { formatSize } from './units.js';
+import { formatAmount } from './units.js';
 import { note } from './write.js';
 
 /** How long a task may wait before its person is told, in milliseconds. */
@@ -61,7 +61,7 @@ function shortage({ limits }: TaskView, all: Amounts, free: Amounts, whose: stri
   for (const { name, reserves, flag } of LIMITS) {
     if (reserves === undefined) continue;
     const [asked, left] = [limits[name] ?? 0, free[reserves] ?? Infinity];
-    const amount = (n: number) => (flag.value === '<size>' ? formatSize(n) : String(n));
+    const amount = (n: number) => formatAmount(n, flag);
     if (asked > left)
       return `--${flag.name} ${amount(asked)} is more than is free now${whose}, ${amount(left)} of ${amount(all[reserves] ?? 0)}`;
   }
