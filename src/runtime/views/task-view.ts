@@ -53,8 +53,8 @@ function taskView(
   const warnings = [...new Set([...(ended?.warnings ?? []), ...output.problems, ...notAsStored(t)])];
   const runsFor =
     t.status === 'running' && process !== undefined ? Math.max(0, nowMs - process.started_at_ms) : undefined;
-  return {
-    ...commonView(t, machine),
+  // Not spread: V8 turns a spread with as many members after it into a slow dictionary, which costs more than all the rest.
+  return Object.assign(commonView(t, machine), {
     duration_ms: runsFor ?? ended?.duration_ms,
     labels: notEmpty(t.request.control_context?.labels),
     metadata: notEmpty(t.request.metadata),
@@ -81,7 +81,7 @@ function taskView(
       stderr_path: paths.stderr_path,
       script_path: paths.script_path,
     },
-  };
+  });
 }
 
 /** In words, which parts of a row are not shown as they are stored. */
@@ -186,11 +186,10 @@ function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSumma
 /** A task's line in a list. Holds no values of environment variables. */
 export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
   const { control_context: context, metadata } = t.request;
-  return {
-    ...commonView(t, machine),
+  return Object.assign(commonView(t, machine), {
     labels: shownTexts(context?.labels),
     metadata: shownTexts(metadata),
-  };
+  });
 }
 
 /** An event as it is sent, with the name that the Go client has for it. */

@@ -19,7 +19,7 @@ import type {
   WaitingTask,
 } from '../records.js';
 import type { RetentionClock } from '../retention-clock.js';
-import { factsOf, readState, STATE_COLUMNS, type StateRow } from './task-row.js';
+import { ENDED_STATE, LIVE_STATE, readState, withState, type StateRow } from './task-row.js';
 
 const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnation = @incarnation,
   shim_pid = @shim_pid, updated_at_ms = @at_ms`;
@@ -47,7 +47,7 @@ class Step {
     );
     this.#update = db.prepare(`UPDATE tasks SET ${moves ? 'status = @to, ' : ''}${set}
       WHERE task_id = @task_id AND status = @from AND launch_id IS @from_launch AND ${guard}
-      RETURNING ${STATE_COLUMNS}, pinned`);
+      RETURNING ${change === 'end' ? ENDED_STATE : LIVE_STATE}, pinned`);
   }
 
   /**
@@ -59,7 +59,7 @@ class Step {
     if (!isLegal(this.change, status, to))
       throw new ExecgoError('internal', `no ${this.change} takes a task from ${status} to ${to}`);
     const from_launch = task.status === 'running' ? task.attempt.launch_id : null;
-    return this.#update.get({ ...values, task_id, from: status, from_launch, to });
+    return this.#update.get(Object.assign({ task_id, from: status, from_launch, to }, values));
   }
 }
 
@@ -195,7 +195,7 @@ export class TaskChanges {
 
   /** The task as its row says that it is now. */
   #told<T extends TaskRecord>(before: LiveRecord, row: StateRow, events: NewEvent[]): Changed<T> {
-    const task = { ...factsOf(before), ...readState(row) } as T;
+    const task = withState(before, readState(row)) as T;
     return { task, events: this.events.append(before.task_id, events) };
   }
 }

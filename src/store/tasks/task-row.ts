@@ -9,18 +9,24 @@ import type { AttemptRecord, ProcessRecord, TaskFacts, TaskRecord, TaskState } f
 import { RowReader } from '../row-reader.js';
 import { isError, isErrorCode, isPlan, isRequest, isReservation, isTexts } from '../stored-shapes.js';
 
-/** What changes in a row, for a SELECT and for what an UPDATE returns. */
-export const STATE_COLUMNS = [
-  ...['status', 'cause', 'updated_at_ms', 'started_at_ms', 'finished_at_ms', 'duration_ms'],
-  ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'pid', 'pgid', 'start_ticks'],
-  ...['exit_code', 'exit_signal', 'stdout_bytes', 'stderr_bytes', 'kill_requested', 'kill_requested_at_ms'],
-  ...['timeout_triggered', 'reserved_at_ms', 'released_at_ms'],
+const LIVE_COLUMNS = [
+  ...['status', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
+  ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
+  ...['started_at_ms', 'pid', 'pgid', 'start_ticks'],
+];
+const STATE_COLUMNS = [
+  ...LIVE_COLUMNS,
+  ...['cause', 'finished_at_ms', 'duration_ms', 'exit_code', 'exit_signal', 'stdout_bytes', 'stderr_bytes'],
   ...['error_code', 'error_json', 'usage_json', 'warnings_json'],
-].join(', ');
+];
+
+/** What {@link readState} needs of a row that is not terminal, and of one that is, for what an UPDATE returns. */
+export const LIVE_STATE = LIVE_COLUMNS.join(', ');
+export const ENDED_STATE = STATE_COLUMNS.join(', ');
 
 /** The columns that a {@link TaskRow} is made of, for a SELECT. */
 export const TASK_COLUMNS = [
-  STATE_COLUMNS,
+  ...STATE_COLUMNS,
   ...['task_id', 'submit_seq', 'created_at_ms', 'reservation_json', 'execution_plan_json', 'request_json'],
   // The request's parts are read only for rows of the older runtime; ours have them all in request_json.
   ...['limits_json', 'sandbox_json', 'metadata_json', 'control_context_json', 'execution_json'].map(
@@ -46,77 +52,78 @@ export interface TaskRow extends StateRow {
 export function toRecord(row: TaskRow): TaskRecord {
   const reader = new RowReader();
   const plan = reader.json('execution_plan', row.execution_plan_json, isPlan);
-  const facts = {
-    task_id: row.task_id,
-    submit_seq: row.submit_seq,
-    ...readRequest(row, reader),
-    plan,
-    reservation: reader.json('reservation', row.reservation_json, isReservation),
-    created_at_ms: reader.time('created_at_ms', row.created_at_ms) ?? 0,
-  };
+  const { request, request_problem } = readRequest(row, reader);
+  const reservation = reader.json('reservation', row.reservation_json, isReservation);
+  const created_at_ms = reader.time('created_at_ms', row.created_at_ms) ?? 0;
   const state = readState(row, reader);
-  return {
-    ...facts,
-    ...state,
-    ...(reader.unreadable.length === 0 ? {} : { unreadable: reader.unreadable }),
-  };
+  readRest(row, reader);
+  const { task_id, submit_seq } = row;
+  const unreadable = reader.unreadable.length === 0 ? undefined : reader.unreadable;
+  return withState(
+    { task_id, submit_seq, request, request_problem, unreadable, plan, reservation, created_at_ms },
+    state,
+  );
 }
 
-/** What a record keeps while its state changes. */
-export function factsOf(task: TaskRecord): TaskFacts {
+/** The record of a task whose state has changed. */
+export function withState(task: TaskFacts, state: TaskState): TaskRecord {
   const { task_id, submit_seq, request, request_problem, unreadable, plan, reservation, created_at_ms } =
     task;
+  // Every record is made here, member by member: objects that are made by spreads are several times as slow, to make and to use.
+  return Object.assign(
+    { task_id, submit_seq, request, request_problem, unreadable, plan, reservation, created_at_ms },
+    state,
+  );
+}
+
+export function readState(row: StateRow, reader = new RowReader()): TaskState {
+  const { status } = row;
+  const updated_at_ms = reader.time('updated_at_ms', row.updated_at_ms) ?? 0;
+  const killed = reader.time('kill_requested_at_ms', row.kill_requested_at_ms);
+  // That it was asked for, or is held, counts also where nobody can say since when.
+  const kill_requested_at_ms = row.kill_requested === 1 ? (killed ?? 0) : undefined;
+  if (status === 'accepted') return { status, updated_at_ms, kill_requested_at_ms };
+  const attempt = readAttempt(row, reader);
+  const process = readProcess(row, reader);
+  if (status === 'running') {
+    const isHeld = row.reserved_at_ms !== null && row.released_at_ms === null;
+    const reserved_at_ms = isHeld ? (reader.time('reserved_at_ms', row.reserved_at_ms) ?? 0) : undefined;
+    const timed_out = row.timeout_triggered === 1;
+    return { status, updated_at_ms, kill_requested_at_ms, attempt, process, reserved_at_ms, timed_out };
+  }
+  return Object.assign(readEnd(row, reader), {
+    status,
+    updated_at_ms,
+    finished_at_ms: reader.time('finished_at_ms', row.finished_at_ms) ?? updated_at_ms,
+    kill_requested_at_ms,
+    attempt: attempt.launch_id === null && attempt.shim_pid === undefined ? undefined : attempt,
+    process,
+  });
+}
+
+function readEnd(row: StateRow, reader: RowReader) {
   return {
-    ...{ task_id, submit_seq, request, plan, reservation, created_at_ms },
-    ...(request_problem === undefined ? {} : { request_problem }),
-    ...(unreadable === undefined ? {} : { unreadable }),
+    cause: row.cause ?? 'lost',
+    duration_ms: reader.whole('duration_ms', row.duration_ms, 0) ?? undefined,
+    exit_code: reader.whole('exit_code', row.exit_code) ?? undefined,
+    exit_signal: reader.whole('exit_signal', row.exit_signal) ?? undefined,
+    error: readError(row, reader) ?? undefined,
+    usage: (reader.numbers('usage', row.usage_json, 'duration_ms') ?? undefined) as Usage | undefined,
+    stdout_bytes: reader.whole('stdout_bytes', row.stdout_bytes, 0) ?? undefined,
+    stderr_bytes: reader.whole('stderr_bytes', row.stderr_bytes, 0) ?? undefined,
+    warnings: reader.json('warnings', row.warnings_json, isTexts) ?? [],
   };
 }
 
-/** Every column is read, so that each that makes no sense is named, also where the status has no use for it. */
-export function readState(row: StateRow, reader = new RowReader()): TaskState {
-  const whole = (name: string, min?: number) => reader.whole(name, row[name], min) ?? undefined;
-  const time = (name: string) => reader.time(name, row[name]) ?? undefined;
-  const attempt = readAttempt(row, reader);
-  const process = readProcess(row, reader);
-  const end = {
-    duration_ms: whole('duration_ms', 0),
-    exit_code: whole('exit_code'),
-    exit_signal: whole('exit_signal'),
-    error: readError(row, reader) ?? undefined,
-    usage: (reader.numbers('usage', row.usage_json, 'duration_ms') ?? undefined) as Usage | undefined,
-    stdout_bytes: whole('stdout_bytes', 0),
-    stderr_bytes: whole('stderr_bytes', 0),
-    warnings: reader.json('warnings', row.warnings_json, isTexts) ?? [],
-  };
-  const [reserved, finished] = [time('reserved_at_ms'), time('finished_at_ms')];
-  time('released_at_ms');
-  const killed = time('kill_requested_at_ms');
-  const any = {
-    updated_at_ms: time('updated_at_ms') ?? 0,
-    // That it was asked for, or is held, counts also where nobody can say since when.
-    kill_requested_at_ms: row.kill_requested === 1 ? (killed ?? 0) : undefined,
-  };
-  if (row.status === 'accepted') return { ...any, status: row.status };
-  if (row.status === 'running')
-    return {
-      ...any,
-      status: row.status,
-      attempt,
-      process,
-      reserved_at_ms:
-        row.reserved_at_ms !== null && row.released_at_ms === null ? (reserved ?? 0) : undefined,
-      timed_out: row.timeout_triggered === 1,
-    };
-  return {
-    ...any,
-    ...end,
-    status: row.status,
-    cause: row.cause ?? 'lost',
-    finished_at_ms: finished ?? any.updated_at_ms,
-    attempt: attempt.launch_id === null && attempt.shim_pid === undefined ? undefined : attempt,
-    process,
-  };
+/** Reads what the status has no use for, so that a value that makes no sense is named there as well. */
+function readRest(row: StateRow, reader: RowReader): void {
+  reader.time('reserved_at_ms', row.reserved_at_ms);
+  reader.time('released_at_ms', row.released_at_ms);
+  if (row.status !== 'accepted' && row.status !== 'running') return;
+  readAttempt(row, reader);
+  readProcess(row, reader);
+  readEnd(row, reader);
+  reader.time('finished_at_ms', row.finished_at_ms);
 }
 
 function readAttempt(row: StateRow, reader: RowReader): AttemptRecord {
