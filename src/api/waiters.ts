@@ -4,6 +4,9 @@ import type { Connections } from './connections.js';
 /** For requests that do not wait. */
 const NEVER = new AbortController().signal;
 
+/** Why waits end. One for all: without a reason each `abort` makes an error of its own, with a stack that nobody reads. */
+const OVER = new Error('the wait is over');
+
 /** The requests that wait for something. A wait ends when its client is gone, and all end when the daemon stops. */
 export class Waiters {
   readonly #open = new Set<AbortController>();
@@ -25,16 +28,16 @@ export class Waiters {
     res.req.resume();
     const controller = new AbortController();
     if (this.#stopping || res.closed) {
-      controller.abort();
+      controller.abort(OVER);
       return controller.signal;
     }
     this.#open.add(controller);
     this.connections.enter(res.req.socket, 'holding', () => {
-      controller.abort();
+      controller.abort(OVER);
     });
     res.once('close', () => {
       this.#open.delete(controller);
-      controller.abort();
+      controller.abort(OVER);
     });
     return controller.signal;
   }
@@ -64,7 +67,7 @@ export class Waiters {
   /** Ends all waits, now and from now on. */
   stop(): void {
     this.#stopping = true;
-    for (const controller of this.#open) controller.abort();
+    for (const controller of this.#open) controller.abort(OVER);
     this.#open.clear();
   }
 }

@@ -35,5 +35,5 @@ export type CrashPoint =
 
 /** Kills this process with SIGKILL when `EXECGO_DAEMON_CRASH_AT` names this point. Supervisors and tasks never inherit that variable. */
 export function crashPoint(point: CrashPoint): void {
-  dieAt(point, process.env['EXECGO_DAEMON_CRASH_AT']);
+  dieAt(point, 'EXECGO_DAEMON_CRASH_AT');
 }

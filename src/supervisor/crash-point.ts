@@ -15,15 +15,20 @@ export type CrashPoint =
  * to the supervisors that it starts; tasks never inherit it.
  */
 export function crashPoint(point: CrashPoint): void {
-  dieAt(point, process.env['EXECGO_SUPERVISOR_CRASH_AT']);
+  dieAt(point, 'EXECGO_SUPERVISOR_CRASH_AT');
 }
 
+/** Values of the variables. They are read once: several points are passed for each task, and a look into the environment is slow. */
+const places = new Map<string, string>();
+
 /**
- * Kills this process with SIGKILL when `where` is `<point>`, or `<point>@<file>` and the file exists. The file is removed
- * first, so that only one of several processes dies.
+ * Kills this process with SIGKILL when the variable is `<point>`, or `<point>@<file>` and the file exists. The file is
+ * removed first, so that only one of several processes dies.
  */
-export function dieAt(point: string, where: string | undefined): void {
-  if (where === undefined) return;
+export function dieAt(point: string, variable: string): void {
+  const where = places.get(variable) ?? process.env[variable] ?? '';
+  places.set(variable, where);
+  if (where === '') return;
   const [name, file] = where.split('@', 2);
   if (name !== point) return;
   if (file !== undefined) {
