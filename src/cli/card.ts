@@ -13,7 +13,12 @@ export function ending(task: Pick<TaskView, 'cause' | 'exit_code' | 'exit_signal
 
 /** A task on one line. */
 export function summaryLine(task: TaskView): string {
-  const words = [plain(task.task_id), paintStatus(task.status), ending(task)];
+  const words = [
+    plain(task.task_id),
+    paintStatus(task.status),
+    ending(task),
+    task.paused === true ? 'paused' : '',
+  ];
   if (task.duration_ms !== undefined) words.push(paint('dim', formatDuration(task.duration_ms)));
   return words.filter((word) => word !== '').join('  ');
 }
@@ -25,6 +30,7 @@ export function taskCard(task: TaskView, now: number): string[] {
   const rows: [label: string, value: string | undefined][] = [
     ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
+    ['paused', at(task.paused_at, now)],
     ['waiting', task.waiting === undefined ? undefined : paint('yellow', plain(task.waiting.detail))],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
     ['command', plain(task.command)],

@@ -47,6 +47,16 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     also: ['stop', 'cancel', 'abort', 'terminate', 'scancel', ...REMOVE],
     load: () => import('./commands/kill.js'),
   },
+  pause: {
+    summary: 'stop running tasks for a while',
+    also: ['suspend', 'freeze'],
+    load: () => import('./commands/pause.js'),
+  },
+  resume: {
+    summary: 'let paused tasks go on',
+    also: ['unpause', 'continue', 'thaw'],
+    load: () => import('./commands/resume.js'),
+  },
   list: {
     summary: 'list tasks',
     also: ['ls', 'ps', 'jobs', 'tasks', 'queue', 'top', 'squeue'],

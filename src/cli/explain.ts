@@ -12,10 +12,10 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * @param ownHints better hints of the command that failed
+ * @param ownHints better hints of the command that failed; undefined where there is none
  * @returns one line about an error: what happened, and what to do about it when that is known
  */
-export function explain(error: unknown, ownHints: Readonly<Record<string, string>> = {}): string {
+export function explain(error: unknown, ownHints: Readonly<Record<string, string | undefined>> = {}): string {
   if (!(error instanceof Error)) return plain(String(error));
   const hint = error instanceof ExecgoApiError ? hintFor(error, ownHints) : undefined;
   return plain(hint === undefined ? error.message : `${error.message} (${hint})`);
@@ -23,8 +23,8 @@ export function explain(error: unknown, ownHints: Readonly<Record<string, string
 
 function hintFor(
   { code, server }: ExecgoApiError,
-  ownHints: Readonly<Record<string, string>>,
+  ownHints: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
   if (code === 'not_found') return `${typedCommand('list', [], { server })} shows the tasks there are`;
-  return ownHints[code] ?? HINTS[code];
+  return code in ownHints ? ownHints[code] : HINTS[code];
 }

@@ -135,6 +135,19 @@ export class ExecgoClient {
     });
   }
 
+  /**
+   * Stops a running task, and its wall time, until it is resumed or killed; one that is paused stays so. @returns its status
+   * once nothing of it runs any more.
+   */
+  async pause(taskId: string, options: { owner?: string | undefined } = {}): Promise<TaskView> {
+    return this.#calls.post(`${taskPath(taskId)}/pause`, { ...options, repeatable: true });
+  }
+
+  /** Lets a paused task go on; one that runs already does. @returns its status after that. */
+  async resume(taskId: string, options: { owner?: string | undefined } = {}): Promise<TaskView> {
+    return this.#calls.post(`${taskPath(taskId)}/resume`, { ...options, repeatable: true });
+  }
+
   /** One page of the task list. */
   async list(filter: ListFilter = {}, options: Abortable = {}): Promise<TaskPage> {
     const query = { ...filter, status: filter.status?.length === 0 ? undefined : filter.status?.join(',') };

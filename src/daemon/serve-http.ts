@@ -55,6 +55,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
     metrics: createMetrics({
       counters: () => store.counters(),
       running: () => schedule.ledger.entries().length,
+      paused: () => parts.live.paused,
       waiting: () => schedule.queued + schedule.unmatched.size,
       collected: () => collector.totals,
       walBytes: () => store.walBytes(),

@@ -15,6 +15,12 @@ export type CrashPoint =
   | 'after_dispatch_commit'
   | 'before_started_commit'
   | 'after_started_commit'
+  | 'before_pause_commit'
+  /** Before the supervisor is told. */
+  | 'after_pause_commit'
+  | 'before_resume_commit'
+  /** Before the supervisor is told. */
+  | 'after_resume_commit'
   | 'before_kill_commit'
   /** Before the supervisor is told. */
   | 'after_kill_commit'

@@ -25,6 +25,8 @@ export interface AdoptedAttempt extends Attempt {
   readonly started: ProcessFacts | undefined;
   /** How to kill it, if a kill was requested. */
   readonly kill: KillOrder | undefined;
+  /** It is to be paused. */
+  readonly paused: boolean;
 }
 
 export type ProcessFacts = Pick<Running, 'pid' | 'start_ticks'>;
@@ -57,6 +59,13 @@ export interface ExecutorEvents {
   started: (attempt: Attempt, running: Running, recovered: boolean) => void;
   /** Its wall time has passed, and it is being ended. @param atMs Unix time in milliseconds */
   timedOut: (attempt: Attempt, atMs: number) => void;
+  /**
+   * Nothing of it runs any more, and its wall time stands still. Of this and {@link resumed} the later one counts, by its time.
+   * @param atMs since when: Unix time in milliseconds
+   */
+  paused: (attempt: Attempt, atMs: number) => void;
+  /** It runs again. @param atMs as for {@link paused} */
+  resumed: (attempt: Attempt, atMs: number) => void;
   /**
    * How it ended, or that it could not begin.
    * @returns true once that is written down; otherwise it is told again, by a later daemon, even if its place is dead by
@@ -109,6 +118,19 @@ export interface Executor {
    * shorten the grace.
    */
   kill: (launchId: number, order: KillOrder) => void;
+  /**
+   * Whether the place of this attempt can pause it; undefined while that is not known, because its place has not been reached
+   * yet, and for one that is not held.
+   */
+  canPause: (launchId: number) => boolean | undefined;
+  /**
+   * Stops an attempt that is held and was told of as started, and its wall time, as soon as its place can be reached, and has
+   * that told once it is done; what is done already is told again. It lasts, over daemons too, until {@link resume} or the
+   * first kill: none comes after a kill or when the wall time has passed, and what is killed can handle its signal.
+   */
+  pause: (launchId: number) => void;
+  /** Lets it go on, in the same way. */
+  resume: (launchId: number) => void;
   /** True while the place of this attempt is connected and receives what it is sent at once. */
   hears: (launchId: number) => boolean;
   /** What its processes use now; undefined when it is not held, or not known to run. @param runsForMs how long it has run */

@@ -31,6 +31,16 @@ export class Announcer {
     return once(this.emitter, `started:${taskId}`, { signal });
   }
 
+  /** To be called when the task's place has told that it stands still, or goes on. */
+  turned(taskId: string): void {
+    this.emitter.emit(`turned:${taskId}`);
+  }
+
+  /** @returns a promise of the next call of {@link turned} for the task; rejects when `signal` aborts. */
+  taskTurn(taskId: string, signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, `turned:${taskId}`, { signal });
+  }
+
   /** @returns a promise of the next committed event; rejects when `signal` aborts. */
   nextEvent(signal: AbortSignal): Promise<unknown> {
     return once(this.emitter, 'events', { signal });

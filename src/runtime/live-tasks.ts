@@ -52,6 +52,12 @@ interface Refusal {
   times: number;
 }
 
+/** That it stands still, or goes on: Unix time in milliseconds. */
+export interface Turn {
+  to: 'paused' | 'resumed';
+  atMs: number;
+}
+
 /** A task that has not ended. `record` is what is committed; the other fields are about what is under way. */
 export class LiveTask {
   phase: Phase;
@@ -59,6 +65,8 @@ export class LiveTask {
   /** Kept also when its row cannot be written. */
   stop: Stop | undefined;
   refusal: Refusal | undefined;
+  /** What its place has told last. */
+  turn: Turn | undefined;
 
   /**
    * @param filesChecked false until this daemon has seen the task's files: a crash of the machine may have eaten them
@@ -112,6 +120,7 @@ export class LiveTask {
 export class LiveTasks {
   private readonly byId = new Map<string, LiveTask>();
   private readonly attempts = new Map<number, LiveTask>();
+  private readonly pausedTasks = new Set<LiveTask>();
 
   constructor(private readonly clocks: Clocks) {}
 
@@ -119,12 +128,17 @@ export class LiveTasks {
   add(record: LiveRecord, filesChecked: boolean, stop?: Stop): LiveTask {
     const task = new LiveTask(this.phaseOf(record), filesChecked, stop);
     this.byId.set(record.task_id, task);
-    if (task.launchId !== null) this.attempts.set(task.launchId, task);
+    this.enter(task);
     return task;
   }
 
   get(taskId: string): LiveTask | undefined {
     return this.byId.get(taskId);
+  }
+
+  /** How many are paused. */
+  get paused(): number {
+    return this.pausedTasks.size;
   }
 
   all(): IterableIterator<LiveTask> {
@@ -144,7 +158,7 @@ export class LiveTasks {
     else if (phase.name === 'started' && next.name === 'started') phase.record = next.record;
     else task.phase = next;
     if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelQueueTimeout?.();
-    if (task.launchId !== null) this.attempts.set(task.launchId, task);
+    this.enter(task);
   }
 
   /** How long ago that was, in milliseconds. @param at time on the steady clock */
@@ -158,8 +172,15 @@ export class LiveTasks {
     this.leave(task);
   }
 
-  private leave({ launchId }: LiveTask): void {
-    if (launchId !== null) this.attempts.delete(launchId);
+  private enter(task: LiveTask): void {
+    if (task.launchId !== null) this.attempts.set(task.launchId, task);
+    if (task.record.status === 'running' && task.record.paused_at_ms !== undefined)
+      this.pausedTasks.add(task);
+  }
+
+  private leave(task: LiveTask): void {
+    if (task.launchId !== null) this.attempts.delete(task.launchId);
+    this.pausedTasks.delete(task);
   }
 
   private phaseOf(record: LiveRecord): Phase {

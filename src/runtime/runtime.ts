@@ -11,12 +11,13 @@ import { checkOwner } from './lifecycle/check-owner.js';
 import type { Collector } from './upkeep/collector.js';
 import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
 import { killTask, type KillingCore } from './lifecycle/kill.js';
+import { pauseTask, resumeTask } from './lifecycle/pause.js';
 import { GrowthWatch } from './output/follow.js';
 import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
 import { outputSource } from './output/read-output.js';
-import type { EncodedJson, KillOptions, OutputWatch, Service } from './service.js';
+import type { EncodedJson, KillOptions, OutputWatch, Service, TurnOptions } from './service.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
@@ -71,6 +72,18 @@ export class Runtime implements Service {
     const task = this.core.live.get(taskId);
     if (task !== undefined) await killTask(this.core, task, how);
     return this.status(taskId, wait_ms ?? 0, signal);
+  }
+
+  async pause(taskId: string, { owner, wait_ms }: TurnOptions, signal: AbortSignal): Promise<EncodedJson> {
+    checkOwner(taskRecord(this.core, taskId), owner);
+    await pauseTask(this.core, taskId, wait_ms, signal);
+    return taskStatus(this.core, taskId);
+  }
+
+  async resume(taskId: string, { owner, wait_ms }: TurnOptions, signal: AbortSignal): Promise<EncodedJson> {
+    checkOwner(taskRecord(this.core, taskId), owner);
+    await resumeTask(this.core, taskId, wait_ms, signal);
+    return taskStatus(this.core, taskId);
   }
 
   async list(query: ListQuery, signal: AbortSignal): Promise<TaskPage> {

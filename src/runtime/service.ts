@@ -19,6 +19,14 @@ export interface KillOptions {
   wait_ms?: number | undefined;
 }
 
+/** How to pause or resume. */
+export interface TurnOptions {
+  /** Value of `x-execgo-owner`. */
+  owner: string | undefined;
+  /** How long the answer waits until that is done. */
+  wait_ms: number;
+}
+
 /** Follows one stream of a task. */
 export interface OutputWatch {
   /**
@@ -45,6 +53,13 @@ export interface Service {
   /** The submit body as it was sent; for a task of an earlier version, as that version accepted it. */
   request(taskId: string): EncodedJson;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
+  /**
+   * Stops a running task, and its wall time. Answers when nothing of it runs any more, or after `wait_ms`; `conflict` for one
+   * that does not run or is being ended.
+   */
+  pause(taskId: string, options: TurnOptions, signal: AbortSignal): Promise<EncodedJson>;
+  /** Lets a paused task go on; in all else as {@link pause}. */
+  resume(taskId: string, options: TurnOptions, signal: AbortSignal): Promise<EncodedJson>;
   /** A page of tasks; a search may take many turns of the event loop. Rejects when `signal` aborts. */
   list(query: ListQuery, signal: AbortSignal): Promise<TaskPage>;
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[];

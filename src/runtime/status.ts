@@ -27,15 +27,21 @@ export function taskRecord(core: Tasks, taskId: string): TaskRecord {
 /** The status object, encoded. */
 export async function taskStatus(core: StatusCore, taskId: string): Promise<EncodedJson> {
   const record = taskRecord(core, taskId);
-  // A kill that could not be written down yet is carried out all the same.
-  const before =
-    core.live.get(taskId)?.kill === undefined ? record : { ...record, kill_requested_at_ms: core.now() };
+  const before = withStop(core, record);
   const liveUsage = await readUsage(core, before);
   const output = await readOutput(core, before, undefined, isTerminal(before.status));
   return encodeTask(before, output, present(core, before), core.settings.dataDir, {
     liveUsage,
     machine: core.settings.machine,
   });
+}
+
+/** A kill that could not be written down yet is carried out all the same, and what is to end is not paused any more. */
+function withStop(core: StatusCore, record: TaskRecord): TaskRecord {
+  const stop = core.live.get(record.task_id)?.stop;
+  if (stop === undefined) return record;
+  const killed = stop.kill === undefined ? record : { ...record, kill_requested_at_ms: core.now() };
+  return killed.status === 'running' ? { ...killed, paused_at_ms: undefined } : killed;
 }
 
 /** The present time by the clock that dated the start, as if that had not been set since, so that a duration grows evenly. */

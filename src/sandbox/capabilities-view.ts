@@ -57,6 +57,7 @@ export function capabilitiesView(caps: HostCapabilities, options: CapabilitiesVi
       cgroup_v2: caps.cgroup_v2,
       cgroup_writable: caps.cgroup_writable,
       cgroup_tracking: caps.cgroup_tracking,
+      cgroup_freezer: caps.cgroup_freezer,
       oom_detection: caps.oom_detection,
       ...(Object.fromEntries(LIMIT_CAPABILITIES.map((name) => [name, caps[name]])) as Record<
         LimitCapability,

@@ -82,6 +82,7 @@ export async function probeCapabilities(options: ProbeOptions): Promise<ProbedHo
     cgroup_writable: layout.kind !== 'none',
     oom_detection: limits.oom_detection,
     cgroup_tracking: layout.track !== undefined,
+    cgroup_freezer: layout.track?.freezer !== undefined,
     switch_user: sandbox.switch_user,
     reasons,
     warnings: [],

@@ -2,6 +2,9 @@ import type { Rlimit, Setting } from './limits/limit.js';
 
 /** What the plan decides and the supervisor does; plain data, sent in the launch message of an attempt. */
 
+/** The version of the files by which a cgroup directory stops and starts what is in it and below it. */
+export type Freezer = 'v2' | 'v1';
+
 /** A cgroup directory of one attempt, and the settings to write before its process enters. */
 export interface CgroupDir {
   path: string;
@@ -18,6 +21,8 @@ export interface CgroupSpec {
   track: CgroupDir;
   /** True when `track` has `cgroup.kill`. */
   kill_file: boolean;
+  /** How `track` can stop what is in it; absent where it cannot. An older supervisor ignores the field. */
+  freezer?: Freezer | undefined;
   /** Further v1 directories with limits; empty on pure v2. */
   limits: CgroupDir[];
   /** The file to read peak memory from after the end (`memory.peak`, `memory.max_usage_in_bytes`). */

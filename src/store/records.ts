@@ -56,6 +56,8 @@ export interface RunningState extends AnyState {
   reserved_at_ms?: number | undefined;
   /** Its wall time has passed. */
   timed_out: boolean;
+  /** Since when it is paused; absent: it is not, or is to end. */
+  paused_at_ms?: number | undefined;
 }
 
 export interface EndedState extends AnyState {

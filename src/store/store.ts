@@ -144,6 +144,24 @@ export class Store {
     return this.#changes.killRequested(task, atMs, events);
   }
 
+  /** Undefined: paused before, not started, or to end. */
+  markPaused(
+    task: records.RunningTask,
+    atMs: number,
+    events: NewEvent[],
+  ): records.Changed<records.RunningTask> | undefined {
+    return this.#changes.pause(task, atMs, events);
+  }
+
+  /** Undefined: it is not paused, or over. */
+  markResumed(
+    task: records.RunningTask,
+    atMs: number,
+    events: NewEvent[],
+  ): records.Changed<records.RunningTask> | undefined {
+    return this.#changes.resume(task, atMs, events);
+  }
+
   /** The attempt's wall time passed. Undefined: that was told before, or the task is at another attempt, or over. */
   markTimeout(
     task: records.RunningTask,

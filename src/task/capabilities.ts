@@ -23,6 +23,8 @@ export interface HostCapabilities extends Record<LimitCapability, boolean> {
   oom_detection: boolean;
   /** A directory per task that finds every process of it. */
   cgroup_tracking: boolean;
+  /** That directory can stop them all. */
+  cgroup_freezer: boolean;
   switch_user: boolean;
   /** Why a capability is missing, by its name. */
   reasons: Record<string, string>;

@@ -3,7 +3,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Calls `passed` once when `delayMs` have passed on the monotonic clock, however long that is. */
 export class Deadline {
-  readonly #at: number;
+  #at: number;
+  /** What was left when it was made to stand still; undefined while it runs. */
+  #standsAtMs: number | undefined;
   readonly #passed: () => void;
   #keepsAlive = true;
   #timer: NodeJS.Timeout | undefined;
@@ -17,7 +19,21 @@ export class Deadline {
 
   /** Milliseconds until it passes; 0 once it has. */
   get leftMs(): number {
-    return Math.max(0, this.#at - performance.now());
+    return this.#standsAtMs ?? Math.max(0, this.#at - performance.now());
+  }
+
+  /** It does not pass until {@link goOn}, which has as much time left as there is now. */
+  standStill(): void {
+    this.#standsAtMs = this.leftMs;
+    clearTimeout(this.#timer);
+  }
+
+  goOn(): void {
+    if (this.#standsAtMs === undefined) return;
+    const leftMs = this.#standsAtMs;
+    this.#standsAtMs = undefined;
+    this.#at = performance.now() + leftMs;
+    this.#arm(leftMs);
   }
 
   /** Whoever waits for nothing else is not kept alive by it. */
@@ -28,6 +44,7 @@ export class Deadline {
   }
 
   cancel(): void {
+    this.#standsAtMs = undefined;
     clearTimeout(this.#timer);
   }
 

@@ -19,6 +19,8 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
   resource_reserved: 'resources reserved',
   resource_released: 'resources released',
   started: 'task started',
+  paused: 'task paused: all of its processes stop, and so does its wall time',
+  resumed: 'task resumed',
   kill_requested: 'kill requested',
   timeout_triggered: 'wall time exceeded: the task is being ended',
   finished: 'task succeeded',

@@ -51,6 +51,7 @@ export const Capabilities = z.strictObject({
     cgroup_v2: z.boolean(),
     cgroup_writable: z.boolean(),
     cgroup_tracking: z.boolean(),
+    cgroup_freezer: z.boolean(),
     oom_detection: z.boolean(),
     ledger: z.boolean(),
     capacity: Resources,

@@ -16,6 +16,8 @@ export const CHANGES = {
   relaunch: { running: ['running'] },
   /** Its process runs. */
   start: { running: ['running'] },
+  pause: { running: ['running'] },
+  resume: { running: ['running'] },
   requestKill: { accepted: ['accepted'], running: ['running'] },
   timeOut: { running: ['running'] },
   end: { accepted: ['failed', 'cancelled'], running: ['success', 'failed', 'cancelled'] },

@@ -66,6 +66,8 @@ export const TaskSummary = z.strictObject({
   exit_signal: z.int().optional(),
   error: ErrorBody.optional(),
   kill_requested: z.boolean(),
+  paused: z.literal(true).optional().describe('While it is paused'),
+  paused_at: time.optional().describe('Since when it is paused'),
   tenant: z.string().optional(),
   owner: z.string().optional(),
   queue: z.string(),

@@ -1,6 +1,12 @@
 import { EventEmitter, once } from 'node:events';
 import { readHeadTailOf, rangeOf } from './fake-output.js';
-import type { EncodedJson, KillOptions, OutputWatch, Service } from '../../src/runtime/service.js';
+import type {
+  EncodedJson,
+  KillOptions,
+  OutputWatch,
+  Service,
+  TurnOptions,
+} from '../../src/runtime/service.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../../src/task/output.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../../src/task/runtime-view.js';
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
@@ -130,6 +136,16 @@ export class FakeService implements Service {
     return this.#view(id);
   }
 
+  async pause(id: string, options: TurnOptions): Promise<EncodedJson> {
+    this.asked['pause'] = [id, options];
+    return this.#turn(id);
+  }
+
+  async resume(id: string, options: TurnOptions): Promise<EncodedJson> {
+    this.asked['resume'] = [id, options];
+    return this.#turn(id);
+  }
+
   async gc(request: GcRequest): Promise<GcReport> {
     this.asked['gc'] = [request];
     return {
@@ -230,6 +246,12 @@ export class FakeService implements Service {
 
   async metrics(): Promise<string> {
     return '# TYPE execgo_runtime_tasks_running gauge\nexecgo_runtime_tasks_running 0\n';
+  }
+
+  #turn(id: string): EncodedJson {
+    if (this.#task(id).status !== 'running')
+      throw new ExecgoError('conflict', `task ${id} has ended: only a running task can be paused`);
+    return this.#view(id);
   }
 
   #task(id: string): FakeTask {

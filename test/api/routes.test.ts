@@ -108,6 +108,27 @@ describe('status', () => {
   });
 });
 
+describe.each(['pause', 'resume'])('%s', (what) => {
+  test('needs no body, and passes the owner on', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    const answer = await http(url).post(`/api/v1/tasks/a/${what}`, undefined, { 'x-execgo-owner': 'me' });
+    expect([answer.status, answer.body.status]).toEqual([200, 'running']);
+    expect(service.asked[what]).toEqual(['a', { owner: 'me', wait_ms: 2000 }]);
+    const typed = await http(url).post(`/api/v1/tasks/a/${what}`, '', { 'content-type': 'text/plain' });
+    expect(typed.status).toBe(200);
+  });
+
+  test('answers what cannot be with 404, 405 and 409', async () => {
+    const { url, service } = await serve();
+    service.add('over', { status: 'success' });
+    const over = await http(url).post(`/api/v1/tasks/over/${what}`);
+    expect([over.status, over.body.error.code]).toEqual([409, 'conflict']);
+    expect((await http(url).post(`/api/v1/tasks/nobody/${what}`)).status).toBe(404);
+    expect((await http(url).get(`/api/v1/tasks/over/${what}`)).status).toBe(405);
+  });
+});
+
 describe('kill', () => {
   test('needs neither body nor content type', async () => {
     const { url, service } = await serve();

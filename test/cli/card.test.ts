@@ -30,6 +30,12 @@ describe('the card of a task', () => {
     expect(text).not.toContain('\u001b');
   });
 
+  test('tells that it is paused, and since when', () => {
+    const text = card({ status: 'running', paused: true, paused_at: '2026-01-02T03:04:05Z' });
+    expect(text).toMatch(/^paused +2026-01-02T03:04:05Z \(1m0s ago\)$/m);
+    expect(card({})).not.toMatch(/^paused/m);
+  });
+
   test('leaves out what there is not, and says that nothing ends it', () => {
     const text = card({});
     expect(text).toMatch(/^limits +no wall time$/m);

@@ -56,6 +56,8 @@ describe('requests', () => {
     await client.dryRun(REQUEST);
     await client.status('a/b c', { waitMs: 5 });
     await client.kill('t1', { owner: 'me', signal: 2, graceMs: 10, waitMs: 20 });
+    await client.pause('t1', { owner: 'me' });
+    await client.resume('t1');
     await client.list({ status: ['running', 'accepted'], label: 'a=b', limit: 3 });
     await client.taskEvents('t1', { afterSeq: 4, limit: 2 });
     await client.events({ afterSeq: 1, waitMs: 9 });
@@ -69,6 +71,8 @@ describe('requests', () => {
       'POST /api/v1/tasks?dry_run=true',
       'GET /api/v1/tasks/a%2Fb%20c?wait_ms=5',
       'POST /api/v1/tasks/t1/kill?signal=2&grace_ms=10&wait_ms=20',
+      'POST /api/v1/tasks/t1/pause',
+      'POST /api/v1/tasks/t1/resume',
       'GET /api/v1/tasks?status=running%2Caccepted&label=a%3Db&limit=3',
       'GET /api/v1/tasks/t1/events?after_seq=4&limit=2',
       'GET /api/v1/events?after_seq=1&wait_ms=9',

@@ -23,13 +23,14 @@ interface Held {
   /** An earlier daemon has launched it, and nothing was heard of it since. */
   adopted: boolean;
   kill: KillOrder | undefined;
+  isPaused: boolean;
   /** What is told, or on its way. */
   readonly told: Set<What>;
   /** What has arrived. */
   readonly arrived: Set<What>;
 }
 
-type What = 'started' | 'timedOut' | 'closing';
+type What = 'started' | 'timedOut' | 'closing' | `${'paused' | 'resumed'} ${number}`;
 
 /**
  * Keeps every word of the port and no other promise: on both ways, to its places and to the runtime, what it says is lost
@@ -62,7 +63,11 @@ export class FakeExecutor implements Executor {
   }
 
   async start(adopted: readonly AdoptedAttempt[]): Promise<void> {
-    for (const { kill, ...attempt } of adopted) this.#hold(attempt, true).kill = kill;
+    for (const { kill, paused, ...attempt } of adopted) {
+      const held = this.#hold(attempt, true);
+      held.kill = kill;
+      held.isPaused = paused;
+    }
     const first = [...this.#held.values()];
     this.#timer = setInterval(() => {
       this.#look();
@@ -83,6 +88,26 @@ export class FakeExecutor implements Executor {
   kill(launchId: number, order: KillOrder): void {
     const held = this.#held.get(launchId);
     if (held !== undefined) held.kill = bothOrders(held.kill, order, this.world.ownGraceMs);
+  }
+
+  canPause(launchId: number): boolean | undefined {
+    return this.#held.has(launchId) ? true : undefined;
+  }
+
+  pause(launchId: number): void {
+    this.#turn(launchId, true);
+  }
+
+  resume(launchId: number): void {
+    this.#turn(launchId, false);
+  }
+
+  /** The look at its place does the rest. What was told already is told again. */
+  #turn(launchId: number, isPaused: boolean): void {
+    const held = this.#held.get(launchId);
+    if (held === undefined) return;
+    held.isPaused = isPaused;
+    for (const what of held.told) if (/^(paused|resumed) /.test(what)) held.told.delete(what);
   }
 
   hears(launchId: number): boolean {
@@ -107,7 +132,14 @@ export class FakeExecutor implements Executor {
 
   #hold({ task_id, launch_id, launch_token, incarnation, request, plan }: Attempt, adopted: boolean): Held {
     const attempt = { task_id, launch_id, launch_token, incarnation, request, plan };
-    const held: Held = { attempt, adopted, kill: undefined, told: new Set(), arrived: new Set() };
+    const held: Held = {
+      attempt,
+      adopted,
+      kill: undefined,
+      isPaused: false,
+      told: new Set(),
+      arrived: new Set(),
+    };
     this.#held.set(launch_id, held);
     return held;
   }
@@ -148,12 +180,16 @@ export class FakeExecutor implements Executor {
       return;
     }
     const run = place.runs.get(launch_id);
-    const { running, timedOutAtMs, outcome, refusal } = run ?? {};
+    const { running, timedOutAtMs, outcome, refusal, turn } = run ?? {};
     if (running !== undefined && this.#tell(held, 'started', this.#startOf(held, running)))
       held.adopted = false;
     if (timedOutAtMs !== undefined)
       this.#tell(held, 'timedOut', () => {
         this.events.timedOut(attempt, timedOutAtMs);
+      });
+    if (turn !== undefined)
+      this.#tell(held, `${turn.to} ${turn.atMs}`, () => {
+        this.events[turn.to](attempt, turn.atMs);
       });
     if (!this.#isBrought(launch_id, run?.printed)) return;
     if (outcome !== undefined) this.#close(held, () => this.events.ended(attempt, outcome));
@@ -164,6 +200,10 @@ export class FakeExecutor implements Executor {
     else if (kill !== undefined)
       this.world.wire.send(() => {
         place.kill(launch_id, kill);
+      });
+    else if ((turn?.to === 'paused') !== held.isPaused && timedOutAtMs === undefined)
+      this.world.wire.send(() => {
+        place[held.isPaused ? 'pause' : 'resume'](launch_id);
       });
   }
 

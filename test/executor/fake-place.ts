@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { Attempt, KillOrder, LiveUsage, Place } from '../../src/executor/executor.js';
 import type { Outcome, Running } from '../../src/supervisor/wire/protocol.js';
+import { Deadline } from '../../src/task/deadline.js';
 import type { Work } from './world.js';
 
 const { SIGKILL, SIGTERM } = constants.signals;
@@ -12,6 +13,8 @@ export interface FakeRun {
   running?: Running | undefined;
   timedOutAtMs?: number | undefined;
   outcome?: Outcome | undefined;
+  /** Since when it is paused, or goes on, if it ever was. */
+  turn?: { to: 'paused' | 'resumed'; atMs: number } | undefined;
   /** What it has printed. */
   printed?: string | undefined;
   /** Why it will not begin here, and whether another one may a little later. */
@@ -23,6 +26,10 @@ class FakeProcess {
   readonly run: FakeRun & { running: Running };
   #first: Outcome['first_stop'];
   #killAt = Infinity;
+  /** While it is not paused. */
+  #wallTime: Deadline | undefined;
+  #hasFinished = false;
+  progress = 0;
   readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(
@@ -35,12 +42,37 @@ class FakeProcess {
     const running = { launch_id, token, pid, start_ticks: 1, started_at_ms: Date.now() };
     this.run = { attempt, running, printed: work.does === 'wait' ? 'begun\n' : '' };
     if (work.does === 'exit') this.#after(1, () => this.#end({ exit_code: work.code }));
+    const getOn = () => {
+      if (!this.isPaused) this.progress++;
+    };
+    this.#timers.push(setInterval(getOn, 1).unref());
     const wallTimeMs = attempt.plan?.resource_enforcement.wall_time_ms ?? 0;
     if (wallTimeMs > 0)
-      this.#after(wallTimeMs, () => {
+      this.#wallTime = new Deadline(wallTimeMs, () => {
         this.run.timedOutAtMs = Date.now();
         this.#stop('timeout', {});
-      });
+      }).unref();
+  }
+
+  get isPaused(): boolean {
+    return this.run.turn?.to === 'paused';
+  }
+
+  pause(): void {
+    if (!this.alive || this.isPaused || this.#first !== undefined) return;
+    this.#wallTime?.standStill();
+    this.#turn('paused');
+  }
+
+  resume(): void {
+    if (!this.alive || !this.isPaused) return;
+    this.#wallTime?.goOn();
+    this.#turn('resumed');
+    if (this.#hasFinished) this.finish();
+  }
+
+  #turn(to: 'paused' | 'resumed'): void {
+    this.run.turn = { to, atMs: Math.max(Date.now(), (this.run.turn?.atMs ?? 0) + 1) };
   }
 
   get alive(): boolean {
@@ -49,6 +81,8 @@ class FakeProcess {
 
   finish(): void {
     if (this.work.does !== 'wait' || !this.alive) return;
+    this.#hasFinished = true;
+    if (this.isPaused) return;
     this.run.printed = 'begun\nfinished\n';
     this.#end({ exit_code: 0 });
   }
@@ -60,12 +94,14 @@ class FakeProcess {
   /** Ends it, and nobody sees how. */
   vanish(): void {
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#wallTime?.cancel();
   }
 
   #stop(reason: 'kill' | 'timeout', { signal = SIGTERM, grace_ms = this.ownGraceMs }: KillOrder): void {
     if (!this.alive) return;
     const isFirst = this.#first === undefined;
     this.#first ??= reason;
+    this.resume();
     if (isFirst && grace_ms > 0 && this.work.does !== 'resist') this.#end({ signal });
     const at = performance.now() + grace_ms;
     if (at >= this.#killAt) return;
@@ -97,8 +133,13 @@ class FakeProcess {
     this.vanish();
   }
 
+  /** What is paused does it later. */
   #after(ms: number, action: () => void): void {
-    this.#timers.push(setTimeout(action, ms).unref());
+    const act = () => {
+      if (this.isPaused) this.#after(1, action);
+      else action();
+    };
+    this.#timers.push(setTimeout(act, ms).unref());
   }
 }
 
@@ -152,6 +193,18 @@ export class FakePlace implements Place {
 
   kill(launchId: number, order: KillOrder): void {
     if (this.lives) this.#processes.get(launchId)?.kill(order);
+  }
+
+  pause(launchId: number): void {
+    if (this.lives) this.#processes.get(launchId)?.pause();
+  }
+
+  resume(launchId: number): void {
+    if (this.lives) this.#processes.get(launchId)?.resume();
+  }
+
+  progress(launchId: number): number {
+    return this.#processes.get(launchId)?.progress ?? 0;
   }
 
   isAlive(launchId: number): boolean {

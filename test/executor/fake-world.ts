@@ -69,7 +69,7 @@ export class FakeWorld implements World {
     const launch_id = ++this.#attempts;
     const task_id = `task-${launch_id}`;
     this.works.set(task_id, work);
-    const wall_time_ms = work.does === 'run' ? work.wallTimeMs : undefined;
+    const wall_time_ms = 'wallTimeMs' in work ? work.wallTimeMs : undefined;
     const execution = { kind: 'command' as const, program: '/bin/true' };
     const request = submitSchema.parse({ task_id, execution, limits: { wall_time_ms } });
     const { plan } = resolvePlan(request, ableHost(), { capabilityMode: 'adaptive', wallTimeMs: 0 });
@@ -78,6 +78,10 @@ export class FakeWorld implements World {
 
   begun({ launch_id }: Pick<Attempt, 'launch_id'>): number {
     return this.#begun.get(launch_id) ?? 0;
+  }
+
+  progress({ incarnation, launch_id }: Attempt): number {
+    return this.places.get(incarnation)?.progress(launch_id) ?? 0;
   }
 
   /** What has become of each attempt of a task that its place was told of, with that place. */

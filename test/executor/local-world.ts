@@ -89,6 +89,12 @@ export async function localWorld(): Promise<World> {
           started: (...told) => {
             events.started(...told);
           },
+          paused: (...told) => {
+            events.paused(...told);
+          },
+          resumed: (...told) => {
+            events.resumed(...told);
+          },
           timedOut: (...told) => {
             events.timedOut(...told);
           },
@@ -117,6 +123,7 @@ export async function localWorld(): Promise<World> {
       return attempt;
     },
     begun: (attempt) => linesOf(join(workspace(attempt), 'begun')),
+    progress: (attempt) => linesOf(join(workspace(attempt), 'progress')),
     runs: ({ launch_token }) => processesOf(launch_token).length > 0,
     output: ({ task_id, request }) => readFileSync(taskPaths(dataDir, task_id, request).stdout_path, 'utf8'),
     finish: (attempt) => {
@@ -146,9 +153,13 @@ function program(work: Work): Omit<TaskSubmission, 'task_id'> {
     case 'nothing':
       return { execution: { kind: 'command', program: '/nonexistent/program' } };
     case 'wait':
-      return sh(`${begin}; echo begun; while ! [ -e finish ]; do sleep 0.02; done; echo finished`);
+      return sh(`${begin}; echo begun; while ! [ -e finish ]; do sleep 0.02; done; echo finished`, {
+        wall_time_ms: work.wallTimeMs,
+      });
     case 'run':
-      return sh(`${begin}; exec sleep 600`, { wall_time_ms: work.wallTimeMs });
+      return sh(`${begin}; while :; do echo on >> progress; sleep 0.02; done`, {
+        wall_time_ms: work.wallTimeMs,
+      });
     case 'resist':
       return sh(`trap '' TERM INT; ${begin}; while :; do sleep 600; done`);
   }

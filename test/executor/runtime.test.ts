@@ -4,9 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { killTask } from '../../src/runtime/lifecycle/kill.js';
+import { pauseTask, resumeTask } from '../../src/runtime/lifecycle/pause.js';
 import { submit } from '../../src/runtime/lifecycle/submit.js';
 import { endOf, type TaskRecord } from '../../src/store/records.js';
 import type { Cause } from '../../src/task/causes.js';
+import { ExecgoError } from '../../src/task/errors.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor } from '../harness/wait.js';
 import { anyFate, type Fate } from './chaos.js';
@@ -20,6 +22,7 @@ interface Step {
   afterMs: number;
   then:
     | { what: 'kill'; which: number; grace_ms: number | undefined }
+    | { what: 'pause' | 'resume'; which: number }
     | { what: 'the place dies' }
     | { what: 'the daemon goes and another comes' };
 }
@@ -49,6 +52,7 @@ const anyStep: fc.Arbitrary<Step> = fc.record({
       which: fc.nat({ max: 5 }),
       grace_ms: fc.constantFrom(undefined, 0, 10),
     }),
+    fc.record({ what: fc.constantFrom('pause' as const, 'resume' as const), which: fc.nat({ max: 5 }) }),
     fc.record({ what: fc.constant('the place dies' as const) }),
     fc.record({ what: fc.constant('the daemon goes and another comes' as const) }),
   ),
@@ -97,7 +101,7 @@ class Played {
   readonly killed = new Set<string>();
   restarts = 0;
   #runtime: RuntimeUnderTest | undefined;
-  readonly #kills: Promise<void>[] = [];
+  readonly #asked: Promise<void>[] = [];
   readonly #dataDir = dataDirectory();
 
   constructor(private readonly story: Story) {
@@ -137,17 +141,23 @@ class Played {
     for (const { afterMs, then } of this.story.steps) {
       await delay(afterMs);
       if (then.what === 'kill') this.#kill(`task-${then.which % this.ids.length}`, then.grace_ms);
+      else if (then.what === 'pause' || then.what === 'resume')
+        this.#turn(`task-${then.which % this.ids.length}`, then.what);
       else if (then.what === 'the place dies') await this.#crash();
       else await this.#restart();
     }
-    await Promise.all(this.#kills);
+    await Promise.all(this.#asked);
+    await waitFor(() => this.ids.every((id) => this.#standsAsWritten(id)), {
+      what: 'pauses as written down',
+    });
+    for (const id of this.ids) this.#turn(id, 'resume');
     // What was asked for before is not asked for again: it must not get lost.
     for (const [i, work] of this.story.works.entries()) {
       const id = `task-${i}`;
       const isEndless = work.does === 'resist' || (work.does === 'run' && work.wallTimeMs === undefined);
       if (isEndless && this.row(id).kill_requested_at_ms === undefined) this.#kill(id, 0);
     }
-    await Promise.all(this.#kills);
+    await Promise.all(this.#asked);
     await waitFor(
       () => {
         this.world.finishAll();
@@ -183,9 +193,32 @@ class Played {
     const task = this.core.live.get(taskId);
     if (task === undefined) return;
     this.killed.add(taskId);
-    this.#kills.push(killTask(this.core, task, { grace_ms }));
+    this.#asked.push(killTask(this.core, task, { grace_ms }));
+  }
+
+  /** It may not have started, be ending or over: that is refused. */
+  #turn(taskId: string, what: 'pause' | 'resume'): void {
+    const turn = what === 'pause' ? pauseTask : resumeTask;
+    const asked = turn(this.core, taskId, 20, new AbortController().signal);
+    this.#asked.push(
+      asked.catch((error: unknown) => {
+        if (!(error instanceof ExecgoError) || !REFUSALS.includes(error.code)) throw error;
+      }),
+    );
+  }
+
+  /** True when what its place does is what the row says, or it is ending. */
+  #standsAsWritten(taskId: string): boolean {
+    const row = this.row(taskId);
+    const task = this.core.live.get(taskId);
+    if (row.status !== 'running' || task === undefined || task.stop !== undefined) return true;
+    const run = this.world.runsOf(taskId).find(({ run }) => run.attempt.launch_id === row.attempt.launch_id);
+    if (run === undefined || !run.place.lives || run.run.outcome !== undefined) return true;
+    return (run.run.turn?.to === 'paused') === (row.paused_at_ms !== undefined);
   }
 }
+
+const REFUSALS: readonly string[] = ['conflict', 'unavailable'];
 
 /** The causes that what the world knows of a task allows: one, unless it was also killed. */
 function allowedCauses(played: Played, taskId: string): Cause[] {
@@ -220,6 +253,7 @@ function check(played: Played): void {
     expect(count('resource_released')).toBe(count('resource_reserved'));
     for (const once of ['resource_reserved', 'started', 'kill_requested', 'timeout_triggered'])
       expect(count(once), `${once} of ${taskId}`).toBeLessThanOrEqual(1);
+    expect([0, 1]).toContain(count('paused') - count('resumed'));
     expect(count('recovered')).toBeLessThanOrEqual(restarts);
   }
   expect(core.schedule.ledger.entries()).toEqual([]);
@@ -254,6 +288,28 @@ test('of two kills before the start the shorter grace counts, in whichever order
     const { core, task, ended } = await oneTask({ does: 'resist' }, {});
     await Promise.all(graces.map((grace_ms) => killTask(core, task, { grace_ms })));
     await ended('cancelled');
+  }
+});
+
+test('where nobody knows whether a place can pause, nothing is written down', async () => {
+  const { core, task } = await oneTask({ does: 'run' }, {});
+  await waitFor(() => task.phase.name === 'started');
+  core.executor.canPause = () => undefined;
+  const asked = pauseTask(core, 'task', 1000, new AbortController().signal);
+  await expect(asked).rejects.toMatchObject({ code: 'unavailable' });
+  expect(core.store.task('task')).not.toHaveProperty('paused_at_ms', expect.any(Number));
+  expect(core.live.paused).toBe(0);
+});
+
+test('a kill that comes with a pause wins, whichever is written down first', async () => {
+  for (const pauseFirst of [true, false]) {
+    const { core, task, ended } = await oneTask({ does: 'run' }, {});
+    await waitFor(() => task.phase.name === 'started');
+    const pause = () => pauseTask(core, 'task', 1000, new AbortController().signal).catch(() => undefined);
+    const asked = pauseFirst ? [pause(), killTask(core, task, {})] : [killTask(core, task, {}), pause()];
+    await Promise.all(asked);
+    await ended('cancelled');
+    expect(core.live.paused).toBe(0);
   }
 });
 

@@ -181,6 +181,156 @@ export function executorSuite(name: string, make: () => Promise<World>): void {
     });
   });
 
+  describe(`${name}: a pause`, () => {
+    /** One that runs and is paused, and one that runs on, by which the time is told. */
+    async function paused(world: World) {
+      const daemon = await serve(world);
+      const [attempt, other] = [daemon.launch({ does: 'run' }), daemon.launch({ does: 'run' })];
+      const { running } = await daemon.told.startOf(attempt);
+      await waitFor(() => world.progress(attempt) > 0 && world.progress(other) > 0);
+      expect(daemon.executor.canPause(attempt.launch_id)).toBe(true);
+      daemon.executor.pause(attempt.launch_id);
+      const at = await daemon.told.turnOf(attempt, 'paused');
+      return { ...daemon, attempt, other, at, running };
+    }
+
+    /** Sees that the one gets nowhere while the other gets on. */
+    async function expectStill(world: World, still: Attempt, other: Attempt) {
+      const [before, from] = [world.progress(still), world.progress(other)];
+      await waitFor(() => world.progress(other) > from + 5, { what: 'progress of the other one' });
+      expect(world.progress(still)).toBe(before);
+    }
+
+    function getsOn(world: World, attempt: Attempt) {
+      const before = world.progress(attempt);
+      return waitFor(() => world.progress(attempt) > before, { what: 'progress' });
+    }
+
+    test('stops what runs until it is resumed, again and again', async () => {
+      const world = await make();
+      const { executor, told, attempt, other, at } = await paused(world);
+      await expectStill(world, attempt, other);
+      executor.resume(attempt.launch_id);
+      const resumedAt = await told.turnOf(attempt, 'resumed');
+      expect(resumedAt).toBeGreaterThan(at);
+      await getsOn(world, attempt);
+      executor.pause(attempt.launch_id);
+      expect(await told.turnOf(attempt, 'paused', at)).toBeGreaterThan(resumedAt);
+      await expectStill(world, attempt, other);
+      executor.resume(attempt.launch_id);
+      await getsOn(world, attempt);
+      expect(told.closings(attempt)).toEqual([]);
+      expect(world.begun(attempt)).toBe(1);
+    });
+
+    test('that is asked for twice is told twice, with the time of the first', async () => {
+      const { executor, told, attempt, at } = await paused(await make());
+      const turns = () => told.turns.filter(({ id, to }) => id === attempt.launch_id && to === 'paused');
+      const before = turns().length;
+      executor.pause(attempt.launch_id);
+      await waitFor(() => turns().length > before, { what: 'a second word of the same' });
+      expect(new Set(turns().map(({ atMs }) => atMs))).toEqual(new Set([at]));
+    });
+
+    test('has the wall time stand still', async () => {
+      const world = await make();
+      const { executor, told, launch } = await serve(world);
+      const WALL_TIME_MS = 1500;
+      const attempt = launch({ does: 'wait', wallTimeMs: WALL_TIME_MS });
+      await told.startOf(attempt);
+      executor.pause(attempt.launch_id);
+      await told.turnOf(attempt, 'paused');
+      const from = performance.now();
+      await waitFor(() => performance.now() - from > WALL_TIME_MS);
+      world.finish(attempt);
+      executor.resume(attempt.launch_id);
+      expect(await told.endOf(attempt)).toMatchObject({ exit_code: 0 });
+      expect(told.timeouts).toEqual([]);
+    });
+
+    test('leaves the wall time what was left of it', async () => {
+      const { executor, told, launch } = await serve(await make());
+      const attempt = launch({ does: 'run', wallTimeMs: 1000 });
+      await told.startOf(attempt);
+      executor.pause(attempt.launch_id);
+      await told.turnOf(attempt, 'paused');
+      executor.resume(attempt.launch_id);
+      expect(await told.endOf(attempt)).toMatchObject({ first_stop: 'timeout', signal: SIGTERM });
+    });
+
+    test('ends with a kill, whose signal is handled', async () => {
+      const { world, executor, told, attempt } = await paused(await make());
+      executor.kill(attempt.launch_id, { signal: SIGINT });
+      expect(await told.endOf(attempt)).toMatchObject({ first_stop: 'kill', signal: SIGINT });
+      expect(world.runs(attempt)).toBe(false);
+    });
+
+    test('ends with the KILL of a kill', async () => {
+      const { executor, told, attempt } = await paused(await make());
+      executor.kill(attempt.launch_id, { grace_ms: 0 });
+      expect(await told.endOf(attempt)).toMatchObject({ first_stop: 'kill', signal: SIGKILL });
+    });
+
+    test('lasts when the daemon goes, and is told to the next one', async () => {
+      const world = await make();
+      const first = await paused(world);
+      await first.leave();
+      const { attempt, other, running, at } = first;
+      const next = await serve(world, [adopted(attempt, { started: running, paused: true }), adopted(other)]);
+      expect(await next.told.turnOf(attempt, 'paused')).toBe(at);
+      await expectStill(world, attempt, other);
+      next.executor.resume(attempt.launch_id);
+      await next.told.turnOf(attempt, 'resumed');
+      await getsOn(world, attempt);
+    });
+
+    test('that was committed and not told is told by the next daemon', async () => {
+      const world = await make();
+      const first = await serve(world);
+      const [attempt, other] = [first.launch({ does: 'run' }), first.launch({ does: 'run' })];
+      const { running } = await first.told.startOf(attempt);
+      await first.leave();
+      const next = await serve(world, [adopted(attempt, { started: running, paused: true }), adopted(other)]);
+      await next.told.turnOf(attempt, 'paused');
+      await waitFor(() => world.progress(other) > 0);
+      await expectStill(world, attempt, other);
+    });
+
+    test('whose end was committed and not told ends with the next daemon', async () => {
+      const world = await make();
+      const { attempt, running, leave } = await paused(world);
+      await leave();
+      await serve(world, [adopted(attempt, { started: running })]);
+      await getsOn(world, attempt);
+    });
+
+    test('does not keep what was to be killed from being killed by the next daemon', async () => {
+      const world = await make();
+      const { attempt, running, leave } = await paused(world);
+      await leave();
+      const next = await serve(world, [adopted(attempt, { started: running, kill: {} })]);
+      expect(await next.told.endOf(attempt)).toMatchObject({ first_stop: 'kill', signal: SIGTERM });
+    });
+
+    test('does not keep what a dead place has left from being killed', async () => {
+      const { world, executor, told, attempt } = await paused(await make());
+      await world.crash(place(executor));
+      await told.lossOf(attempt);
+      expect(world.runs(attempt)).toBe(false);
+    });
+
+    test('of what is not held, or has ended, does nothing', async () => {
+      const { executor, told, launch } = await serve(await make());
+      expect(executor.canPause(1_000_000)).toBeUndefined();
+      executor.pause(1_000_000);
+      executor.resume(1_000_000);
+      const attempt = launch({ does: 'exit', code: 0 });
+      await told.endOf(attempt);
+      executor.pause(attempt.launch_id);
+      expect(await told.endOf(launch({ does: 'exit', code: 3 }))).toMatchObject({ exit_code: 3 });
+    });
+  });
+
   describe(`${name}: a daemon that goes away`, () => {
     test('leaves what runs running; the next one is told that it runs, and how it ends', async () => {
       const world = await make();

@@ -15,8 +15,8 @@ export type Work =
   /** Cannot begin: there is no such program. */
   | { does: 'nothing' }
   /** Prints `begun`, runs until it is told to end, prints `finished` and exits with 0, each on a line of its own. */
-  | { does: 'wait' }
-  /** Runs until a signal ends it. */
+  | { does: 'wait'; wallTimeMs?: number }
+  /** Runs until a signal ends it, and gets on meanwhile. */
   | { does: 'run'; wallTimeMs?: number }
   /** Runs until KILL ends it. */
   | { does: 'resist' };
@@ -29,7 +29,9 @@ export interface World {
   attempt: (work: Work, place: Place) => Attempt;
   /** How often it has begun, whoever knows of it. */
   begun: (attempt: Attempt) => number;
-  /** True while anything of it runs. */
+  /** How far one that runs has got: grows as long as it is not paused. */
+  progress: (attempt: Attempt) => number;
+  /** True while anything of it is there. */
   runs: (attempt: Attempt) => boolean;
   /** What can be read of its stdout in the task's directory. */
   output: (attempt: Attempt) => string;
@@ -46,13 +48,14 @@ export const OWN_GRACE_MS = 45_000;
 
 /** An attempt as a later daemon finds it in its database. */
 export function adopted(attempt: Attempt, known: Partial<AdoptedAttempt> = {}): AdoptedAttempt {
-  return { ...attempt, started: undefined, kill: undefined, ...known };
+  return { ...attempt, started: undefined, kill: undefined, paused: false, ...known };
 }
 
 /** Listens to an executor as a runtime does that writes nothing down; what is doubled is kept as often as it came. */
 export class Told implements ExecutorEvents {
   readonly starts: { id: number; running: Running; recovered: boolean }[] = [];
   readonly timeouts: { id: number; atMs: number }[] = [];
+  readonly turns: { id: number; to: 'paused' | 'resumed'; atMs: number }[] = [];
   readonly ends: { id: number; outcome: Outcome }[] = [];
   readonly refusals: { id: number; reason: string; again: boolean }[] = [];
   readonly losses: { id: number; running: Running | undefined }[] = [];
@@ -70,6 +73,14 @@ export class Told implements ExecutorEvents {
 
   timedOut(attempt: Attempt, atMs: number): void {
     this.timeouts.push({ id: attempt.launch_id, atMs });
+  }
+
+  paused(attempt: Attempt, atMs: number): void {
+    this.turns.push({ id: attempt.launch_id, to: 'paused', atMs });
+  }
+
+  resumed(attempt: Attempt, atMs: number): void {
+    this.turns.push({ id: attempt.launch_id, to: 'resumed', atMs });
   }
 
   ended(attempt: Attempt, outcome: Outcome): Promise<boolean> {
@@ -93,6 +104,13 @@ export class Told implements ExecutorEvents {
 
   startOf({ launch_id }: Attempt) {
     return waitFor(() => this.starts.find(({ id }) => id === launch_id), { what: `start ${launch_id}` });
+  }
+
+  /** Waits until it is told to have been paused, or to go on, later than `afterMs`. @returns when that was */
+  async turnOf({ launch_id }: Attempt, to: 'paused' | 'resumed', afterMs = 0): Promise<number> {
+    const isIt = (turn: Told['turns'][number]) =>
+      turn.id === launch_id && turn.to === to && turn.atMs > afterMs;
+    return (await waitFor(() => this.turns.find(isIt), { what: `${launch_id} to be ${to}` })).atMs;
   }
 
   async endOf({ launch_id }: Attempt): Promise<Outcome> {

@@ -17,6 +17,10 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_dispatch_commit: true,
   before_started_commit: true,
   after_started_commit: true,
+  before_pause_commit: true,
+  after_pause_commit: true,
+  before_resume_commit: true,
+  after_resume_commit: true,
   before_kill_commit: true,
   after_kill_commit: true,
   after_kill_told: true,
@@ -50,7 +54,7 @@ const AFTER_A_DEATH: readonly string[] = [
 ];
 
 /**
- * Submits one that succeeds, one that is killed, one that takes too long, which start at once, and one that waits for what
+ * Submits one that succeeds, one that is paused, resumed and killed, one that takes too long, which start at once, and one that waits for what
  * the killed one holds. A daemon that
  * dies answers nobody: what was not acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
@@ -67,7 +71,12 @@ class Workload {
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
     await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU);
-    if (this.acknowledged.includes(id)) await this.kill(daemon, id).catch(() => undefined);
+    if (!this.acknowledged.includes(id)) return;
+    // A supervisor may have died with it, and it is over.
+    for (const what of ['pause', 'resume', 'kill'])
+      await http(daemon.url)
+        .post(`/api/v1/tasks/${id}/${what}`)
+        .catch(() => undefined);
   }
 
   async expectSound(daemon: Daemon): Promise<void> {

@@ -11,6 +11,7 @@ test('what was tried is published, with a reason for every no', async () => {
     sandbox: { linux_sandbox: true, chroot: true, switch_user: true },
     resources: {
       cgroup_tracking: true,
+      cgroup_freezer: true,
       memory_limit: true,
       pids_limit: true,
       cpu_quota: true,
@@ -30,7 +31,10 @@ test('what was tried is published, with a reason for every no', async () => {
     },
     overrides: { cgroup: 'disabled', linux_sandbox: 'disabled' },
   });
-  const missing = ['cgroup', 'memory_limit', 'pids_limit', 'cpu_quota', 'oom_detection', 'cgroup_tracking'];
+  const missing = [
+    ...['cgroup', 'memory_limit', 'pids_limit', 'cpu_quota', 'oom_detection'],
+    ...['cgroup_tracking', 'cgroup_freezer'],
+  ];
   for (const name of missing) expect(poor.reasons[name], name).toContain('--disable-cgroup');
   for (const name of ['linux_sandbox', 'chroot', 'namespace_pid'])
     expect(poor.reasons[name], name).toContain('--disable-linux-sandbox');

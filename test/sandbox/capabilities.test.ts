@@ -22,6 +22,7 @@ test('this host is seen as it is', async () => {
     rlimit_memory: true,
     cgroup_writable: true,
     cgroup_tracking: true,
+    cgroup_freezer: true,
     memory_limit: true,
     pids_limit: true,
     cpu_quota: true,
@@ -63,6 +64,7 @@ test('what is disabled is off, with the flag as the reason, and user switching s
     cgroup: 'none',
     memory_limit: false,
     cgroup_tracking: false,
+    cgroup_freezer: false,
     switch_user: true,
     rlimit_cpu: true,
     reasons: {
@@ -70,6 +72,7 @@ test('what is disabled is off, with the flag as the reason, and user switching s
       namespace_pid: 'disabled by --disable-linux-sandbox',
       memory_limit: 'disabled by --disable-cgroup',
       cgroup_tracking: 'disabled by --disable-cgroup',
+      cgroup_freezer: 'disabled by --disable-cgroup',
     },
   });
   expect(capabilities.warnings).toHaveLength(4);

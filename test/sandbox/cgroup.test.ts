@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -16,8 +16,10 @@ import {
   type CgroupLayout,
   type CgroupLimits,
 } from '../../src/sandbox/cgroup/cgroup-layout.js';
+import { freeze, thaw } from '../../src/sandbox/cgroup/freezer.js';
 import type { CgroupSpec } from '../../src/sandbox/launch.js';
 import { findTool } from '../../src/sandbox/process/tools.js';
+import { cgroupName } from '../harness/cgroups.js';
 import { waitFor } from '../harness/wait.js';
 import { probeHost } from './hosts.js';
 import { startChain } from './run-chain.js';
@@ -56,6 +58,41 @@ test('the chain enters the cgroups before the program runs', async () => {
     expect(stdout).toContain(inside);
   }
 });
+
+test.each(['v2', 'v1'] as const)(
+  'what is frozen on %s goes on once it is thawed, and is killed as anything else',
+  async (version) => {
+    const root = version === 'v2' ? '/sys/fs/cgroup/unified' : '/sys/fs/cgroup/freezer';
+    const { layout } = await probeHost({ cgroupRoot: `${root}/${cgroupName()}` });
+    expect(layout.track?.freezer).toBe(version);
+    const spec = cgroupSpec(layout, 'launch-1', {})!;
+    createCgroup(spec);
+    onTestFinished(() => endCgroup(spec));
+    // One of its processes is in a directory that the task has made in its own, and frozen a second time.
+    const inner = join(spec.track.path, 'inner');
+    mkdirSync(inner);
+    const children = [spec.track.path, inner].map((path) => {
+      const child = spawn('sh', ['-c', 'while read line; do echo $line; done'], {
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      writeFileSync(join(path, 'cgroup.procs'), String(child.pid));
+      return child;
+    });
+    await waitFor(() => freeze(spec) === true);
+    const said: string[] = [];
+    for (const child of children) {
+      child.stdout.on('data', (text: Buffer) => said.push(String(text)));
+      child.stdin.write('hello\n');
+    }
+    thaw(spec.track.path, version);
+    await waitFor(() => said.join('') === 'hello\nhello\n');
+    freeze({ ...spec, track: { path: inner, settings: [] } });
+    await waitFor(() => freeze(spec) === true);
+    killCgroup(spec);
+    await waitFor(() => children.every(({ signalCode }) => signalCode === 'SIGKILL'), { what: 'their ends' });
+  },
+);
 
 test('a running process is moved; one that has gone is nobody to move', async () => {
   const spec = await makeCgroup({ pids_max: 10 });

@@ -47,6 +47,7 @@ export function ableHost(changes: Partial<HostCapabilities> = {}): HostCapabilit
     cgroup: 'v2',
     cgroup_v2: true,
     cgroup_writable: true,
+    cgroup_freezer: true,
     oom_detection: true,
     cgroup_tracking: true,
     switch_user: true,

@@ -13,7 +13,7 @@ vi.mock('../../src/sandbox/process/process-identity.js', async (original) => ({
   findByToken: () => [],
 }));
 
-const { SIGKILL, SIGTERM, SIGCONT, SIGUSR1, SIGINT } = constants.signals;
+const { SIGKILL, SIGTERM, SIGCONT, SIGSTOP, SIGUSR1, SIGINT } = constants.signals;
 /** A pid that no kernel gives. */
 const PID = 5_000_000;
 const ID = 7;
@@ -26,7 +26,7 @@ const SILENCE_MS = 101;
 /** What can happen to a launch, or be said about it, whenever it is possible at all. */
 type Happening =
   | { what: 'kill'; signal: number | undefined; graceMs: number | undefined }
-  | { what: 'launch' | 'list' | 'ack' | 'drain' | 'fullDisk' | 'roomyDisk' }
+  | { what: 'pause' | 'resume' | 'launch' | 'list' | 'ack' | 'drain' | 'fullDisk' | 'roomyDisk' }
   | { what: 'made' | 'notMade' | 'groupDies' | 'chainReaches' }
   | { what: 'writes' | 'closes'; stream: StreamName }
   | { what: 'exits'; code: number }
@@ -38,6 +38,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     signal: fc.constantFrom(undefined, SIGTERM, SIGUSR1, SIGINT),
     graceMs: fc.constantFrom(undefined, 0, 100, 1000, 10_000),
   }),
+  { weight: 2, arbitrary: fc.record({ what: fc.constantFrom('pause', 'resume') }) },
   fc.record({ what: fc.constantFrom('launch', 'list', 'ack', 'drain', 'fullDisk', 'roomyDisk') }),
   { weight: 3, arbitrary: fc.record({ what: fc.constantFrom('made', 'made', 'made', 'notMade') }) },
   { weight: 2, arbitrary: fc.record({ what: fc.constantFrom('groupDies', 'chainReaches') }) },
@@ -83,6 +84,9 @@ class World {
   diskFull = false;
   refused = false;
   written = { stdout: 0, stderr: 0, report: 0 };
+  /** How long it has been paused, and since when it is. Milliseconds. */
+  stoodMs = 0;
+  standsSince: number | undefined;
   readonly #supervisor: Supervisor;
 
   constructor(
@@ -203,12 +207,18 @@ class World {
             graceMs: it.graceMs ?? GRACE_MS,
             signal: it.signal ?? SIGTERM,
           });
+        this.#goOn();
         this.#supervisor.handle({
           type: 'kill',
           launch_id: ID,
           signal: it.signal,
           grace_ms: it.graceMs,
         });
+        break;
+      case 'pause':
+      case 'resume':
+        this.#supervisor.handle({ type: it.what, launch_id: ID });
+        this.#standStill(it.what);
         break;
       case 'launch':
         this.launch();
@@ -275,6 +285,26 @@ class World {
     await Promise.resolve();
   }
 
+  /** One that was told as started and is not being ended stands still when it is paused; what is asked for is answered. */
+  #standStill(what: 'pause' | 'resume'): void {
+    const isRunning = this.told.some(({ type }) => type === 'started') && this.endedAtMs === undefined;
+    const isStopped = this.stops.length > 0 || this.told.some(({ type }) => type === 'timeout');
+    if (!isRunning || this.outcome !== undefined) return;
+    const answer = this.told.at(-1)?.type;
+    if (what === 'resume') {
+      expect(answer).toBe('resumed');
+      this.#goOn();
+    } else if (!isStopped) {
+      expect(answer).toBe('paused');
+      this.standsSince ??= performance.now();
+    }
+  }
+
+  #goOn(): void {
+    if (this.standsSince !== undefined) this.stoodMs += performance.now() - this.standsSince;
+    this.standsSince = undefined;
+  }
+
   #close(stream: StreamName): void {
     if (this.open.delete(stream)) this.events?.end(stream);
   }
@@ -285,6 +315,12 @@ class World {
     for (const t of ['began', 'started', 'outcome'] as const)
       expect(this.#records(t).length, t).toBeLessThanOrEqual(1);
     expect(this.told.filter(({ type }) => type === 'timeout').length).toBeLessThanOrEqual(1);
+    const turns = this.told.filter((message) => message.type === 'paused' || message.type === 'resumed');
+    for (const [i, { type, at_ms }] of turns.entries()) {
+      const before = turns[i - 1];
+      if (before?.type === type) expect(at_ms).toBe(before.at_ms);
+      else if (before !== undefined) expect(at_ms).toBeGreaterThan(before.at_ms);
+    }
     const started = this.told.findIndex(({ type }) => type === 'started');
     const isSilent = performance.now() > (this.reachedAtMs ?? Infinity) + SILENCE_MS;
     if (isSilent && this.outcome === undefined) this.isReachKnown = true;
@@ -302,7 +338,7 @@ class World {
     }
     const until = Math.min(this.endedAtMs ?? Infinity, performance.now());
     const timeout = this.told.find((message) => message.type === 'timeout');
-    const wallTimeAtMs = Math.max(made, this.askedAtMs + this.wallTimeMs);
+    const wallTimeAtMs = Math.max(made, this.askedAtMs + this.wallTimeMs) + this.stoodMs;
     const stops = this.stops.map((stop) => ({ ...stop, atMs: Math.max(stop.atMs, made) }));
     if (timeout !== undefined) stops.push({ atMs: wallTimeAtMs, graceMs: GRACE_MS, signal: SIGTERM });
     const first = stops.reduce<Stop | undefined>(
@@ -311,6 +347,7 @@ class World {
     );
     const polite = new Set(this.signals.map(({ signal }) => signal).filter((signal) => signal !== SIGKILL));
     polite.delete(SIGCONT);
+    polite.delete(SIGSTOP);
     const allowed = [
       (first?.graceMs ?? 0) > 0 ? first?.signal : undefined,
       timeout === undefined ? undefined : SIGTERM,

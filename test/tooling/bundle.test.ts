@@ -29,6 +29,7 @@ test.each([
   ['submit', ['submit', '--', 'true']],
   ['wait', ['wait', 'a', '--timeout-ms', '0']],
   ['kill', ['kill', 'a']],
+  ['pause', ['pause', 'a']],
   ['logs', ['logs', 'a']],
   ['gc', ['gc', '--server', 'unix:/nowhere/execgo.sock']],
 ])('execgo %s loads nothing but what the build put beside it', (_name, args) => {

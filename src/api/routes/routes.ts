@@ -10,6 +10,7 @@ import { metrics } from './metrics.js';
 import { openapi } from './openapi.js';
 import { output } from './output.js';
 import { outputStream } from './output-stream.js';
+import { pause, resume } from './pause.js';
 import { request } from './request.js';
 import type { Route } from '../route.js';
 import { status } from './status.js';
@@ -25,6 +26,8 @@ export const routes: readonly Route[] = [
   status,
   deleteTask,
   kill,
+  pause,
+  resume,
   request,
   taskEvents,
   output,

@@ -1,14 +1,10 @@
-import { Option } from 'commander';
 import { ExecgoApiError, type TaskView } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
-import { explain } from '../explain.js';
-import { plain } from '../terminal.js';
+import { eachTask, ownerOption } from '../each-task.js';
 import { EXIT } from '../exit-codes.js';
 import { parseSignal, signalFlag } from '../signal-name.js';
 import { parseDuration } from '../units.js';
 import { UsageError } from '../usage-error.js';
-import { printStatuses } from './wait.js';
-import { note } from '../write.js';
 
 interface Options {
   server: string;
@@ -27,9 +23,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     ['execgo kill my-task', 'execgo kill --signal INT --grace 30s --wait build test'],
   )
     .argument('<id...>', 'the tasks')
-    .addOption(
-      new Option('--owner <name>', "the tasks' owner, where they have one").env('EXECGO_RUNTIME_OWNER'),
-    )
+    .addOption(ownerOption())
     .option('--signal <signal>', 'the first signal, by name or number; TERM without it', parseSignal)
     .option('--grace <duration>', "from the first signal to KILL; the daemon's own without it", parseDuration)
     .option('--wait', 'return when the tasks have ended')
@@ -43,18 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const view = await client.kill(id, { owner: owner === '' ? undefined : owner, signal, graceMs });
     return options.wait === true ? client.wait(id) : view;
   };
-  const results = await Promise.allSettled(command.args.map(kill));
-  const views = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  if (views.length > 0) await printStatuses(views, options.json === true);
-  let failed = false;
-  for (const [i, result] of results.entries()) {
-    if (result.status === 'fulfilled') continue;
-    failed = true;
-    const why = explain(await inFlags(result.reason), HINTS);
-    const id = command.args[i] ?? '';
-    await note(results.length === 1 || why.includes(plain(id)) ? why : `${id}: ${why}`);
-  }
-  return failed ? EXIT.failed : EXIT.ok;
+  return eachTask(command.args, options.json === true, kill, inFlags);
 }
 
 /** kill(1) accepts `-9` and `-KILL`, which would be read as flags here. @throws UsageError that says what to type instead */
@@ -73,5 +56,3 @@ async function inFlags(error: unknown): Promise<unknown> {
   const flags = await import('../typed-flags.js');
   return flags.inFlags(error, { grace_ms: '--grace' });
 }
-
-const HINTS = { permission_denied: "give the task's owner with --owner or EXECGO_RUNTIME_OWNER" };

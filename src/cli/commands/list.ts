@@ -117,7 +117,9 @@ async function printTable(client: ExecgoClient, filter: ListFilter, all: boolean
 function cells(task: TaskSummary, now: number): { text: string; paint?: (s: string) => string }[] {
   return [
     { text: plain(task.task_id), paint: (s) => paint('bold', s) },
-    { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
+    task.paused === true
+      ? { text: 'paused', paint: (s) => paint('yellow', s) }
+      : { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
     { text: ending(task) },
     { text: formatDuration(Math.max(0, now - Date.parse(task.created_at))) },
     { text: task.duration_ms === undefined ? '' : formatDuration(task.duration_ms) },

@@ -1,11 +1,10 @@
 import { Option } from 'commander';
-import { ExecgoTimeoutError, type TaskView } from '../../client/index.js';
-import { summaryLine } from '../card.js';
+import { ExecgoTimeoutError } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
+import { printStatuses } from '../each-task.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
-import { isTerminal } from '../terminal.js';
 import { parseCount } from '../units.js';
-import { note, printJson, printLines } from '../write.js';
+import { note } from '../write.js';
 
 interface Options {
   server: string;
@@ -50,10 +49,4 @@ export async function main(argv: readonly string[]): Promise<number> {
     await note(error.message);
     return EXIT.timeout;
   }
-}
-
-/** Prints one status as an object, several as an array of them; on a terminal, one line each. */
-export async function printStatuses(views: readonly TaskView[], json: boolean): Promise<void> {
-  if (!json && isTerminal()) await printLines(views.map(summaryLine));
-  else await printJson(views.length === 1 ? views[0] : views);
 }

@@ -8,6 +8,8 @@ export interface HeldAttempt {
   /** An earlier daemon has launched it, and this one has heard nothing of it yet. */
   adopted: boolean;
   kill: KillOrder | undefined;
+  /** What it was told to do last, unless that has lost its sense since. */
+  turn: 'pause' | 'resume' | undefined;
   /** Its end is being told; resolves with whether it was written down. */
   ending: Promise<boolean> | undefined;
 }
@@ -17,11 +19,15 @@ export class HeldAttempts {
   readonly #byId = new Map<number, HeldAttempt>();
 
   add(attempt: Attempt): HeldAttempt {
-    return this.#add({ attempt, started: undefined, adopted: false, kill: undefined, ending: undefined });
+    return this.#add({
+      ...{ attempt, started: undefined, adopted: false },
+      ...{ kill: undefined, turn: undefined, ending: undefined },
+    });
   }
 
-  adopt({ started, kill, ...attempt }: AdoptedAttempt): HeldAttempt {
-    return this.#add({ attempt, started, adopted: true, kill, ending: undefined });
+  adopt({ started, kill, paused, ...attempt }: AdoptedAttempt): HeldAttempt {
+    const turn = paused && kill === undefined ? 'pause' : undefined;
+    return this.#add({ attempt, started, adopted: true, kill, turn, ending: undefined });
   }
 
   get(launchId: number): HeldAttempt | undefined {

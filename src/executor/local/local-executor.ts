@@ -1,6 +1,11 @@
 import { removeLayout, sweepCgroups } from '../../sandbox/cgroup/cgroup-layout.js';
 import { subjectOfOutcome } from '../../supervisor/wire/messages.js';
-import type { Outcome, Running, SupervisorMessage } from '../../supervisor/wire/protocol.js';
+import {
+  PAUSE_SINCE,
+  type Outcome,
+  type Running,
+  type SupervisorMessage,
+} from '../../supervisor/wire/protocol.js';
 import {
   bothOrders,
   type AdoptedAttempt,
@@ -75,7 +80,22 @@ export class LocalExecutor implements Executor, PoolEvents {
     const held = this.#held.get(launchId);
     if (held === undefined) return;
     held.kill = bothOrders(held.kill, order, this.#options.settings.terminationGraceMs);
+    held.turn = undefined;
     this.#tellKill(held);
+  }
+
+  canPause(launchId: number): boolean | undefined {
+    const { attempt } = this.#held.get(launchId) ?? {};
+    const version = attempt && this.#pool.launchVersionOf(attempt.incarnation);
+    return version === undefined ? undefined : version >= PAUSE_SINCE;
+  }
+
+  pause(launchId: number): void {
+    this.#turn(launchId, 'pause');
+  }
+
+  resume(launchId: number): void {
+    this.#turn(launchId, 'resume');
   }
 
   hears(launchId: number): boolean {
@@ -114,7 +134,15 @@ export class LocalExecutor implements Executor, PoolEvents {
         return;
       case 'timeout': {
         const held = this.#held.of(link.incarnation, message.launch_id);
-        if (held !== undefined) this.#events.timedOut(held.attempt, message.at_ms);
+        if (held === undefined) return;
+        held.turn = undefined;
+        this.#events.timedOut(held.attempt, message.at_ms);
+        return;
+      }
+      case 'paused':
+      case 'resumed': {
+        const held = this.#held.of(link.incarnation, message.launch_id);
+        if (held !== undefined) this.#events[message.type](held.attempt, message.at_ms);
         return;
       }
       case 'outcome':
@@ -200,6 +228,9 @@ export class LocalExecutor implements Executor, PoolEvents {
     held.adopted = false;
     held.started = launch;
     this.#events.started(held.attempt, launch, recovered);
+    // What was sent over an earlier connection may not have arrived; an earlier daemon may not have told that it goes on.
+    if (held.turn !== undefined) this.#tellTurn(held, held.turn);
+    else if (launch.paused_at_ms !== undefined && held.kill === undefined) this.#tellTurn(held, 'resume');
   }
 
   async #onOutcome(link: SupervisorLink, outcome: Outcome): Promise<void> {
@@ -262,6 +293,17 @@ export class LocalExecutor implements Executor, PoolEvents {
       return undefined;
     };
     this.#pool.sendLater(incarnation, { topic: launch_id, encode });
+  }
+
+  #turn(launchId: number, turn: 'pause' | 'resume'): void {
+    const held = this.#held.get(launchId);
+    if (held === undefined || held.kill !== undefined) return;
+    held.turn = turn;
+    this.#tellTurn(held, turn);
+  }
+
+  #tellTurn({ attempt: { launch_id, incarnation } }: HeldAttempt, type: 'pause' | 'resume'): void {
+    if (this.canPause(launch_id) !== false) this.#pool.send(incarnation, { type, launch_id });
   }
 
   #tellKill({ attempt, kill }: HeldAttempt): void {

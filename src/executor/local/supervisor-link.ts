@@ -23,6 +23,8 @@ export interface LinkEvents {
 /** One supervisor process and the connection to it, made again for as long as the process lives. */
 export class SupervisorLink {
   private connection: Connection | undefined;
+  /** Launch version that the supervisor spoke when it was connected last; undefined before the first time. */
+  launchVersion: number | undefined;
   private closed = false;
   /** Set by the owner once the process is known to be dead. */
   gone = false;
@@ -40,11 +42,6 @@ export class SupervisorLink {
 
   get pid(): number {
     return this.identity.pid;
-  }
-
-  /** The version of launch messages that the connected supervisor speaks; undefined while not connected. */
-  get launchVersion(): number | undefined {
-    return this.connection?.hello.launch_version;
   }
 
   get connected(): boolean {
@@ -106,6 +103,7 @@ export class SupervisorLink {
 
   private serve(connection: Connection): Promise<void> {
     this.connection = connection;
+    this.launchVersion = connection.hello.launch_version;
     return new Promise((resolve) => {
       connection.onMessage((message) => {
         this.options.events.message(this, message);

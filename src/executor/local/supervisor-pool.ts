@@ -107,6 +107,11 @@ export class SupervisorPool {
     return this.links.get(incarnation)?.connected === true;
   }
 
+  /** The launch version of a supervisor; undefined until it was connected for the first time. */
+  launchVersionOf(incarnation: string): number | undefined {
+    return this.links.get(incarnation)?.launchVersion;
+  }
+
   /** Sends to one supervisor; one that is not connected is told by the next connect. */
   send(incarnation: string, message: DaemonMessage): void {
     this.links.get(incarnation)?.send(message);

@@ -2,7 +2,7 @@ import type { Attempt, Executor, ExecutorEvents } from '../../executor/executor.
 import { backOffMs, retry } from '../../store/retry.js';
 import type { Outcome, Running } from '../../supervisor/wire/protocol.js';
 import type { Core } from '../core.js';
-import type { LiveTask } from '../live-tasks.js';
+import type { LiveTask, Turn } from '../live-tasks.js';
 import { CANCELLED, LOST } from './classify.js';
 import type { Ends } from './complete.js';
 import { recordStarted, recordTimeout } from './started.js';
@@ -48,6 +48,14 @@ export class AttemptEvents implements ExecutorEvents {
     void this.guard(task, () => recordTimeout(this.core, task, attempt.launch_id, atMs));
   }
 
+  paused(attempt: Attempt, atMs: number): void {
+    this.turned(attempt, { to: 'paused', atMs });
+  }
+
+  resumed(attempt: Attempt, atMs: number): void {
+    this.turned(attempt, { to: 'resumed', atMs });
+  }
+
   async ended(attempt: Attempt, outcome: Outcome): Promise<boolean> {
     const task = this.taskOf(attempt);
     return task === undefined || this.core.ends.fromOutcome(task, outcome);
@@ -81,6 +89,14 @@ export class AttemptEvents implements ExecutorEvents {
 
   ready(): void {
     this.launching.pump();
+  }
+
+  /** An earlier one may come after a later one, and the same more than once. */
+  private turned(attempt: Attempt, turn: Turn): void {
+    const task = this.taskOf(attempt);
+    if (task === undefined || turn.atMs <= (task.turn?.atMs ?? 0)) return;
+    task.turn = turn;
+    this.core.announcer.turned(attempt.task_id);
   }
 
   private async recordRecovered(task: LiveTask): Promise<void> {

@@ -5,7 +5,7 @@ import { launchOf } from './dispatch.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { killEvent } from './kill-event.js';
-import { waitAtMost } from './wait.js';
+import { startIfNear } from './wait.js';
 import type { Executor } from '../../executor/executor.js';
 import type { Schedule } from '../schedule.js';
 
@@ -33,7 +33,7 @@ export async function killTask(core: KillingCore, task: LiveTask, how: KillReque
     return;
   }
   if (first) {
-    await startIfNear(core, task);
+    await startIfNear(core, task, START_PATIENCE_MS, new AbortController().signal);
     if (isEnding(task)) return;
     await recordKill(core, task);
   }
@@ -48,17 +48,11 @@ export async function killTask(core: KillingCore, task: LiveTask, how: KillReque
   crashPoint('after_kill_told');
 }
 
-/** How long a kill waits for the start of a task that has just been dispatched, so that both come in order in its history. */
+/**
+ * How long a kill waits for the start of a task that has just been dispatched, so that both come in order in its history. The
+ * supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill.
+ */
 const START_PATIENCE_MS = 250;
-
-/** The supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill. */
-async function startIfNear(core: KillingCore, { phase, launchId, record }: LiveTask): Promise<void> {
-  if (phase.name !== 'launched' || launchId === null || !core.executor.hears(launchId)) return;
-  const { task_id } = record;
-  await waitAtMost(START_PATIENCE_MS, new AbortController().signal, (signal) =>
-    Promise.race([core.announcer.taskStart(task_id, signal), core.announcer.taskEnd(task_id, signal)]),
-  );
-}
 
 async function recordKill(core: Core, task: LiveTask): Promise<void> {
   const at = core.now();

@@ -1,4 +1,6 @@
+import type { Executor } from '../../executor/executor.js';
 import type { Core } from '../core.js';
+import type { LiveTask } from '../live-tasks.js';
 
 /**
  * Waits until `until` resolves, but no longer than `waitMs`.
@@ -25,7 +27,22 @@ export async function waitAtMost(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
+    // Whoever was not waited for to the end listens no more.
+    either.abort();
   }
+}
+
+/** Waits, but no longer than `waitMs`, until an attempt that a place was given has started or ended, where that place hears. */
+export async function startIfNear(
+  core: Pick<Core, 'announcer'> & { executor: Executor },
+  { phase, launchId, record: { task_id } }: LiveTask,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (phase.name !== 'launched' || launchId === null || !core.executor.hears(launchId)) return;
+  await waitAtMost(waitMs, signal, (either) =>
+    Promise.race([core.announcer.taskStart(task_id, either), core.announcer.taskEnd(task_id, either)]),
+  );
 }
 
 /** Waits until there is an event with `seq > afterSeq`, but no longer than `waitMs`. Throws when `signal` aborts. */

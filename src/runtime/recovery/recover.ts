@@ -61,7 +61,9 @@ async function adoptAttempts(core: RecoveringCore): Promise<AdoptedAttempt[]> {
   await Promise.all(lost.map(({ task }) => core.ends.withVerdict(task, LOST)));
   return running.flatMap(({ task: { kill }, record }) => {
     const attempt = attemptOf(record);
-    return attempt === undefined ? [] : [{ ...attempt, started: startOf(record), kill }];
+    if (attempt === undefined) return [];
+    const paused = record.paused_at_ms !== undefined;
+    return [{ ...attempt, started: startOf(record), kill, paused }];
   });
 }
 

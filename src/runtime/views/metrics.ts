@@ -6,6 +6,7 @@ import { TASK_STATUSES } from '../../task/states.js';
 export interface MetricSources {
   counters: () => Counters;
   running: () => number;
+  paused: () => number;
   waiting: () => number;
   /** Garbage collections since the start, and the tasks and bytes they removed. */
   collected: () => { passes: number; removed: number; bytes: number };
@@ -54,6 +55,7 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
   gauge(register, 'tasks_kept', 'Ended tasks that may be collected.', () => sources.counters().kept.tasks);
   gauge(register, 'wal_bytes', "Length of the database's write-ahead log.", sources.walBytes);
   gauge(register, 'tasks_running', 'Tasks that run now.', sources.running);
+  gauge(register, 'tasks_paused', 'Of these, tasks that are paused.', sources.paused);
   gauge(register, 'tasks_waiting', 'Tasks that are accepted and wait for room.', sources.waiting);
   register.registerMetric(durationHistogram(() => sources.counters().duration));
   return () => register.metrics();

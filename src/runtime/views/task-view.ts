@@ -158,6 +158,7 @@ function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSumma
   const { execution, control_context: context, policy } = t.request;
   const ended = endOf(t);
   const process = t.status === 'accepted' ? undefined : t.process;
+  const pausedAt = t.status === 'running' ? t.paused_at_ms : undefined;
   return {
     task_id: t.task_id,
     handle_id: t.task_id,
@@ -173,6 +174,8 @@ function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSumma
     exit_signal: ended?.exit_signal,
     error: ended?.error,
     kill_requested: t.kill_requested_at_ms !== undefined,
+    paused: pausedAt === undefined ? undefined : true,
+    paused_at: optionalTime(pausedAt),
     tenant: context?.tenant,
     owner: context?.owner,
     queue: context?.queue ?? DEFAULT_QUEUE,

@@ -4,14 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cgroupPids, killCgroup, removeCgroup, subdirectories } from './cgroup.js';
 import { CONTROLLER_NAMES, type Controller, type LimitDirectory } from '../limits/controllers.js';
 import { CGROUP_LIMITS, CHAIN_LIMITS, type LimitName } from '../limits/limits.js';
-import type { CgroupDir, CgroupSpec } from '../launch.js';
+import type { CgroupDir, CgroupSpec, Freezer } from '../launch.js';
 import { blockDevices } from './block-devices.js';
 
 /** Where on this host attempts get their cgroup directories. Only what was tried and works is named. */
 export interface CgroupLayout extends Partial<Record<Controller, LimitDirectory | undefined>> {
   kind: 'v2' | 'v1' | 'hybrid' | 'none';
-  /** Where the processes of attempts are tracked: in the v2 tree if there is one. Absent without cgroups. */
-  track?: { path: string; kill_file: boolean } | undefined;
+  /** Where the processes of attempts are tracked: in the v2 tree if there is one, else where they can be frozen. Absent without cgroups. */
+  track?: { path: string; kill_file: boolean; freezer?: Freezer | undefined } | undefined;
 }
 
 /** Limits that cgroups carry, or put a weight on, in the units of the request. */
@@ -61,6 +61,7 @@ export function cgroupSpec(
   return {
     track,
     kill_file: layout.track.kill_file,
+    ...(layout.track.freezer === undefined ? {} : { freezer: layout.track.freezer }),
     limits: all.slice(1),
     ...(memory === undefined ? {} : evidenceFiles(memory, name, all)),
     ...(layout.kind === 'v1' ? {} : { cpu_file: `${track.path}/cpu.stat` }),

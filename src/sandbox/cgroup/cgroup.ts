@@ -14,6 +14,7 @@ import { errnoOf, isErrno, messageOf } from '../../files/errno.js';
 import { readText } from '../../files/read-text.js';
 import type { CgroupDir, CgroupSpec } from '../launch.js';
 import { LIFTED } from '../limits/controllers.js';
+import { freezerOf, thaw } from './freezer.js';
 
 const writeAsync = promisify(write);
 
@@ -110,7 +111,10 @@ export function cgroupPids(spec: CgroupSpec): number[] {
  * cgroup that the task made a threaded one) must not keep the others from being killed, or itself from being tried again.
  */
 export function killCgroup(spec: CgroupSpec): void {
-  for (const { path } of directories(spec)) liftDeviceLimits(path);
+  for (const { path } of directories(spec)) {
+    liftDeviceLimits(path);
+    if (freezerOf(path) === 'v1') thawAll(path);
+  }
   if (spec.kill_file && succeeds(() => writeFileSync(join(spec.track.path, 'cgroup.kill'), '1')))
     if (spec.limits.length === 0) return;
   const killed = new Set<number>();
@@ -132,6 +136,12 @@ function liftDeviceLimits(path: string): void {
     for (const device of lines.match(/^\d+:\d+/gm) ?? [])
       succeeds(() => writeFileSync(file, `${device} ${nothing}`));
   }
+}
+
+/** On v1 not even KILL ends what is frozen, also where the task has frozen it itself. */
+function thawAll(path: string): void {
+  thaw(path, 'v1');
+  for (const below of subdirectories(path)) thawAll(below);
 }
 
 /** Reads peak memory, CPU time and the number of out-of-memory kills; to be called before {@link removeCgroup}. */

@@ -10,6 +10,7 @@ import {
   type LimitDirectory,
 } from '../limits/controllers.js';
 import { cgroupSpec, type CgroupLayout } from './cgroup-layout.js';
+import { freezerOf } from './freezer.js';
 import { cgroupVersionOf, ownCgroup, readCgroupMounts } from './cgroup-mounts.js';
 import { messageOf } from '../../files/errno.js';
 
@@ -28,13 +29,14 @@ export function findCgroups(
   const mounts = readCgroupMounts().filter((mount) =>
     version === 'v1' ? isWithin(cgroupRoot, mount.path) : dirname(mount.path) === dirname(cgroupRoot),
   );
+  // Attempts are tracked there where v2 does not do it.
+  const wanted = [
+    ...CONTROLLER_NAMES.map((name): string => CONTROLLERS[name].v1),
+    ...(mounts.some((mount) => mount.version === 'v2') ? [] : ['freezer']),
+  ];
   const bases = mounts.flatMap((mount) => {
     const base = version === 'v1' ? cgroupRoot : join(mount.path, basename(cgroupRoot));
-    if (
-      mount.version === 'v1' &&
-      !CONTROLLER_NAMES.some((name) => mount.controllers.includes(CONTROLLERS[name].v1))
-    )
-      return [];
+    if (mount.version === 'v1' && !wanted.some((name) => mount.controllers.includes(name))) return [];
     if (cgroupVersionOf(base) !== mount.version) return [];
     return makeBase(join(base, share), mount.version, reasons) ? [{ ...mount, path: join(base, share) }] : [];
   });
@@ -44,7 +46,8 @@ export function findCgroups(
     if (base === undefined) return undefined;
     return directoryOf(controller, base.path, 'v1', (file) => existsSync(join(base.path, file)));
   });
-  const track = unified ?? directories.pids ?? directories.memory ?? directories.cpu;
+  const freezer = bases.find((base) => base.controllers.includes('freezer'));
+  const track = unified ?? freezer ?? directories.pids ?? directories.memory ?? directories.cpu;
   if (track === undefined) {
     const nowhere = `${cgroupRoot} is not on a cgroup file system, and none is mounted beside it`;
     reasons.cgroup = reasons.cgroup ?? nowhere;
@@ -135,7 +138,7 @@ function existsInChild(path: string, file: string): boolean {
 }
 
 function trackDirectory(path: string) {
-  return { path, kill_file: existsSync(join(path, 'cgroup.kill')) };
+  return { path, kill_file: existsSync(join(path, 'cgroup.kill')), freezer: freezerOf(path) };
 }
 
 function isWithin(path: string, directory: string): boolean {

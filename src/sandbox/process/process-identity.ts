@@ -13,6 +13,8 @@ export interface ProcessIdentity {
 const TOKEN_VARIABLE = 'EXECGO_LAUNCH';
 /** `num_threads` in `/proc/<pid>/stat`. */
 const THREADS_FIELD = 20;
+/** States of threads that do not run: stopped by a signal or by a tracer, ended. */
+const STANDING = ['T', 't', 'Z', 'X'];
 
 /** @returns the id of this boot; empty where there is no /proc. */
 export function readBootId(): string {
@@ -80,6 +82,14 @@ function isEnded(stat: string): boolean {
 /** @returns the threads of `pid`; empty when it is gone or there is no /proc. */
 export function threadsOf(pid: number): string[] {
   return readNames(`/proc/${pid}/task`);
+}
+
+/** True when all threads of `pid` are stopped or have ended; also when it is gone or there is no /proc. */
+export function standsStill(pid: number): boolean {
+  return threadsOf(pid).every((tid) => {
+    const stat = readText(`/proc/${pid}/task/${tid}/stat`);
+    return stat === undefined || STANDING.includes(afterCommand(stat)[0] ?? '');
+  });
 }
 
 /** @returns pids of the children of all threads of `pid`; empty when it is gone or there is no /proc. */

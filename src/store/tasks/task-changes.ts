@@ -24,6 +24,9 @@ import { ENDED_STATE, LIVE_STATE, readState, withState, type StateRow } from './
 const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnation = @incarnation,
   shim_pid = @shim_pid, updated_at_ms = @at_ms`;
 
+/** What is to end does not stand still any more. */
+const GOES_ON = 'paused_at_ms = NULL';
+
 const NOT_BEGUN = 'started_at_ms IS NULL';
 
 type ChangedRow = StateRow & { pinned: number };
@@ -72,6 +75,8 @@ export class TaskChanges {
   readonly #dispatch: Step;
   readonly #relaunch: Step;
   readonly #start: Step;
+  readonly #pause: Step;
+  readonly #resume: Step;
   readonly #kill: Step;
   readonly #timeOut: Step;
   readonly #end: Step;
@@ -94,15 +99,25 @@ export class TaskChanges {
       updated_at_ms = @started_at_ms`,
       NOT_BEGUN,
     );
+    this.#pause = step(
+      'pause',
+      'paused_at_ms = @at_ms, updated_at_ms = @at_ms',
+      'paused_at_ms IS NULL AND kill_requested = 0 AND timeout_triggered = 0 AND started_at_ms IS NOT NULL',
+    );
+    this.#resume = step('resume', `${GOES_ON}, updated_at_ms = @at_ms`, 'paused_at_ms IS NOT NULL');
     this.#kill = step(
       'requestKill',
-      'kill_requested = 1, kill_requested_at_ms = @at_ms, updated_at_ms = @at_ms',
+      `kill_requested = 1, kill_requested_at_ms = @at_ms, updated_at_ms = @at_ms, ${GOES_ON}`,
       'kill_requested = 0',
     );
-    this.#timeOut = step('timeOut', 'timeout_triggered = 1, updated_at_ms = @at_ms', 'timeout_triggered = 0');
+    this.#timeOut = step(
+      'timeOut',
+      `timeout_triggered = 1, updated_at_ms = @at_ms, ${GOES_ON}`,
+      'timeout_triggered = 0',
+    );
     this.#end = step(
       'end',
-      `cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
+      `${GOES_ON}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
       started_at_ms = coalesce(started_at_ms, @started_at_ms), pid = coalesce(pid, @pid), pgid = coalesce(pgid, @pid),
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
       usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes, warnings_json = @warnings_json,
@@ -139,6 +154,14 @@ export class TaskChanges {
 
   killRequested<T extends LiveRecord>(task: T, atMs: number, events: NewEvent[]): Changed<T> | undefined {
     return this.#changed(this.#kill, task, { at_ms: atMs }, events);
+  }
+
+  pause(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {
+    return this.#changed(this.#pause, task, { at_ms: atMs }, events);
+  }
+
+  resume(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {
+    return this.#changed(this.#resume, task, { at_ms: atMs }, events);
   }
 
   timedOut(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {

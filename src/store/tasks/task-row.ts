@@ -12,7 +12,7 @@ import { isError, isErrorCode, isPlan, isRequest, isReservation, isTexts } from 
 const LIVE_COLUMNS = [
   ...['status', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
   ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
-  ...['started_at_ms', 'pid', 'pgid', 'start_ticks'],
+  ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms'],
 ];
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
@@ -89,7 +89,17 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     const isHeld = row.reserved_at_ms !== null && row.released_at_ms === null;
     const reserved_at_ms = isHeld ? (reader.time('reserved_at_ms', row.reserved_at_ms) ?? 0) : undefined;
     const timed_out = row.timeout_triggered === 1;
-    return { status, updated_at_ms, kill_requested_at_ms, attempt, process, reserved_at_ms, timed_out };
+    const paused_at_ms = reader.time('paused_at_ms', row.paused_at_ms) ?? undefined;
+    return {
+      status,
+      updated_at_ms,
+      kill_requested_at_ms,
+      attempt,
+      process,
+      reserved_at_ms,
+      timed_out,
+      paused_at_ms,
+    };
   }
   return Object.assign(readEnd(row, reader), {
     status,
@@ -119,6 +129,7 @@ function readEnd(row: StateRow, reader: RowReader) {
 function readRest(row: StateRow, reader: RowReader): void {
   reader.time('reserved_at_ms', row.reserved_at_ms);
   reader.time('released_at_ms', row.released_at_ms);
+  reader.time('paused_at_ms', row.paused_at_ms);
   if (row.status !== 'accepted' && row.status !== 'running') return;
   readAttempt(row, reader);
   readProcess(row, reader);

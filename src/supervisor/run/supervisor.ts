@@ -75,6 +75,10 @@ export class Supervisor {
         const { signal = constants.signals.SIGTERM, grace_ms } = message;
         return this.#runs.get(message.launch_id)?.stop(signal, grace_ms);
       }
+      case 'pause':
+        return this.#runs.get(message.launch_id)?.pause();
+      case 'resume':
+        return this.#runs.get(message.launch_id)?.resume();
       case 'list': {
         this.#list();
         return;
@@ -207,6 +211,8 @@ export class Supervisor {
       },
       started: (launch) => tell({ type: 'started', launch }),
       timedOut: (at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
+      paused: (at_ms) => tell({ type: 'paused', launch_id: launchId, at_ms }),
+      resumed: (at_ms) => tell({ type: 'resumed', launch_id: launchId, at_ms }),
       ended: (outcome) => {
         this.#runs.delete(launchId);
         this.#queue.spawned(run);
@@ -233,7 +239,7 @@ export class Supervisor {
 
   #list(): void {
     const { tell, tellLater } = this.#options;
-    const launches = [...this.#runs.values()].map((run) => run.spawned).filter(isDefined);
+    const launches = [...this.#runs.values()].map((run) => run.now).filter(isDefined);
     tell({ type: 'running', launches });
     for (const id of this.#outcomes.keys())
       tellLater(() => {

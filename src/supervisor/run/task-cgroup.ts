@@ -8,6 +8,7 @@ import {
   removeCgroup,
 } from '../../sandbox/cgroup/cgroup.js';
 import type { CgroupUsage } from '../../sandbox/cgroup/cgroup.js';
+import { freeze, thaw } from '../../sandbox/cgroup/freezer.js';
 import type { CgroupSpec } from '../../sandbox/launch.js';
 import { descendantsOf } from '../../sandbox/process/process-identity.js';
 
@@ -55,8 +56,28 @@ export class TaskCgroup {
     return false;
   }
 
+  /** Stops what is inside, and what comes in. @returns true once all of it has stopped, undefined where that cannot be done. */
+  freeze(): boolean | undefined {
+    return this.#removed ? undefined : freeze(this.#spec);
+  }
+
+  thaw(): void {
+    const { track, freezer } = this.#spec;
+    if (!this.#removed && freezer !== undefined) thaw(track.path, freezer);
+  }
+
+  /** The processes that {@link freeze} reaches. */
+  get freezable(): number[] {
+    return this.#removed ? [] : cgroupPids({ ...this.#spec, limits: [] });
+  }
+
   kill(): void {
     if (!this.#removed) killCgroup(this.#spec);
+  }
+
+  /** The processes inside. */
+  get pids(): number[] {
+    return this.#removed ? [] : cgroupPids(this.#spec);
   }
 
   /** @returns the processes that are still inside; removes the directories when there are none. */

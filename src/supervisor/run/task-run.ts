@@ -48,8 +48,15 @@ export class TaskRun {
   /** The process; undefined until the program is known to run. */
   get running(): Running | undefined {
     const state = this.#state;
-    const isReached = state.is === 'running' || (state.is === 'ending' && state.isReached);
-    return isReached ? state.process.running : undefined;
+    const isReached =
+      state.is === 'running' || state.is === 'paused' || (state.is === 'ending' && state.isReached);
+    return isReached ? this.now : undefined;
+  }
+
+  /** The process, and whether it is paused; undefined before the spawn. */
+  get now(): Running | undefined {
+    const state = this.#state;
+    return state.is === 'paused' ? { ...state.process.running, paused_at_ms: state.sinceMs } : this.spawned;
   }
 
   /** True from the moment at which its process may exist. */
@@ -67,7 +74,7 @@ export class TaskRun {
       : { startTicks: notBefore, tracked: this.#task.tracking.isComplete };
   }
 
-  /** The process; undefined before the spawn. */
+  /** The process as it was made; undefined before the spawn. */
   get spawned(): Running | undefined {
     return 'process' in this.#state ? this.#state.process.running : undefined;
   }
@@ -89,6 +96,15 @@ export class TaskRun {
    */
   stop(signal: number, graceMs = this.#task.spec.grace_ms): void {
     this.#raise({ type: 'stop', stop: { reason: 'kill', signal, graceMs } });
+  }
+
+  /** Stops everything of it that runs, and its wall time; does nothing before the program runs and once it is being ended. */
+  pause(): void {
+    this.#raise({ type: 'pause' });
+  }
+
+  resume(): void {
+    this.#raise({ type: 'resume' });
   }
 
   /** One event after another: what a step causes comes after it. */

@@ -1,6 +1,7 @@
 import type { ExitStatus, LaunchedProcess, StreamName } from '../spawn/launcher.js';
 import type { LaunchSpec, Outcome, Running } from '../wire/protocol.js';
 import type { Deadline } from '../../task/deadline.js';
+import type { TaskPause } from './task-pause.js';
 import type { StopRequest, TaskStop } from './task-stop.js';
 import type { TaskTree } from './task-tree.js';
 
@@ -16,6 +17,8 @@ export interface TaskProcess {
   wallTime?: Deadline | undefined;
   /** When the wall time passed: Unix time. */
   timeoutAtMs?: number | undefined;
+  /** When it was paused or resumed last: Unix time, and later each time, whatever is done to the clock. */
+  turnedAtMs?: number | undefined;
   /** After it, what cannot be killed is left alone. */
   giveUp?: Deadline | undefined;
 }
@@ -43,6 +46,16 @@ export type TaskState =
   | { is: 'launching'; process: TaskProcess }
   /** The program runs, and that was told. */
   | { is: 'running'; process: TaskProcess }
+  /** It was told to stop, and its wall time stands still. */
+  | {
+      is: 'paused';
+      process: TaskProcess;
+      pause: TaskPause;
+      sinceMs: number;
+      /** Nothing of it ran any more at the last look. */
+      isStill: boolean;
+      nextLook?: NodeJS.Timeout | undefined;
+    }
   /** The leader has ended; what is left of its tree is killed, and its output awaited. */
   | {
       is: 'ending';
@@ -73,6 +86,10 @@ export type TaskEvent =
   | { type: 'wallTimeOver' }
   /** The time from the signal of a stop to its KILL has passed. */
   | { type: 'graceOver' }
+  | { type: 'pause' }
+  | { type: 'resume' }
+  /** It is to be looked whether what is paused stands still; `thenMs` later once more. */
+  | { type: 'pauseLookDue'; thenMs: number }
   /** What is left of the tree is to be looked at; `thenMs` later once more. */
   | { type: 'lookDue'; thenMs: number }
   /** Whatever can be found is to be killed once more. */

@@ -25,7 +25,7 @@ const LOOK_FIRST_MS = 2;
 const LOOK_LAST_MS = 64;
 
 type Alive = In<'launching' | 'running'>;
-type Made = In<'launching' | 'running' | 'ending'>;
+type Made = In<'launching' | 'running' | 'paused' | 'ending'>;
 
 /** Makes the process, by and by. */
 export function spawn(task: TaskTools, { stops }: In<'queued'>, { spec, notBefore }: On<'start'>): TaskState {
@@ -130,7 +130,8 @@ function signalProgram({ spec, chain }: TaskTools, tree: TaskTree, signal: numbe
 
 /** Tells that the program runs, unless that was told. */
 export function reach<S extends Made>(task: TaskTools, state: S): TaskState {
-  if (state.is === 'running' || (state.is === 'ending' && state.isReached)) return state;
+  if (state.is === 'running' || state.is === 'paused' || (state.is === 'ending' && state.isReached))
+    return state;
   task.context.started(state.process.running);
   return state.is === 'ending' ? { ...state, isReached: true } : { is: 'running', process: state.process };
 }
@@ -176,16 +177,17 @@ export function killAll<S extends Alive>(task: TaskTools, state: S): S {
   return state;
 }
 
-export function endLeader(task: TaskTools, state: Alive, { status }: On<'exited'>): TaskState {
+export function endLeader(task: TaskTools, state: Alive | In<'paused'>, { status }: On<'exited'>): TaskState {
   const { process } = state;
   const end = endNow(task, process, task.chain?.endOfProgram(status) ?? status);
   process.wallTime?.cancel();
   process.stopping.cancel();
+  if (state.is === 'paused') clearTimeout(state.nextLook);
   task.tracking.leaderEnded();
   process.giveUp?.cancel();
   const giveUpMs = task.spec.grace_ms + LAST_KILL_MS;
   process.giveUp = new Deadline(giveUpMs, () => task.raise({ type: 'lastKillDue' }));
-  const isReached = state.is === 'running';
+  const isReached = state.is !== 'launching';
   return lookAfter(task, { is: 'ending', process, end, isReached, isTreeGone: false }, LOOK_FIRST_MS);
 }
 

@@ -1,3 +1,4 @@
+import * as pauseSteps from './pause-steps.js';
 import * as steps from './task-steps.js';
 import type { TaskTools } from './task-tools.js';
 import type { In, On, TaskEvent, TaskState } from './task-states.js';
@@ -15,6 +16,7 @@ type Row<E extends TaskEvent['type']> = readonly [
   spawning: Cell<'spawning', E>,
   launching: Cell<'launching', E>,
   running: Cell<'running', E>,
+  paused: Cell<'paused', E>,
   ending: Cell<'ending', E>,
   over: Cell<'over', E>,
 ];
@@ -29,30 +31,35 @@ const COLUMNS: Readonly<Record<TaskState['is'], number>> = {
   spawning: 1,
   launching: 2,
   running: 3,
-  ending: 4,
-  over: 5,
+  paused: 4,
+  ending: 5,
+  over: 6,
 };
 
 const { spawn, stopLater, lead, fail, reach, take, endStream, endLeader, stop, timeOut, killAll } = steps;
 const { look, killFound, surrender } = steps;
+const { pause, tellPaused, lookPaused, resume, tellResumed, stopPaused } = pauseSteps;
 
 /** The life of an attempt: for each event, what it does in each state. */
 // prettier-ignore
 const TABLE: { [E in TaskEvent['type']]: Row<E> } = {
-  //             queued      spawning    launching   running     ending      over
-  start:        [spawn,      never,      never,      never,      never,      never],
-  spawned:      [never,      lead,       never,      never,      never,      never],
-  failed:       [never,      fail,       never,      never,      never,      never],
-  reached:      [never,      never,      reach,      ignored,    reach,      never],
-  output:       [never,      never,      take,       take,       take,       ignored],
-  streamEnded:  [never,      never,      endStream,  endStream,  endStream,  ignored],
-  exited:       [never,      never,      endLeader,  endLeader,  never,      ignored],
-  stop:         [stopLater,  stopLater,  stop,       stop,       ignored,    ignored],
-  wallTimeOver: [never,      never,      timeOut,    timeOut,    never,      never],
-  graceOver:    [never,      never,      killAll,    killAll,    never,      never],
-  lookDue:      [never,      never,      never,      never,      look,       never],
-  lastKillDue:  [never,      never,      killFound,  killFound,  killFound,  never],
-  givenUp:      [never,      never,      surrender,  surrender,  surrender,  ignored],
+  //             queued       spawning     launching    running      paused       ending       over
+  start:        [spawn,       never,       never,       never,       never,       never,       never],
+  spawned:      [never,       lead,        never,       never,       never,       never,       never],
+  failed:       [never,       fail,        never,       never,       never,       never,       never],
+  reached:      [never,       never,       reach,       ignored,     ignored,     reach,       never],
+  output:       [never,       never,       take,        take,        take,        take,        ignored],
+  streamEnded:  [never,       never,       endStream,   endStream,   endStream,   endStream,   ignored],
+  exited:       [never,       never,       endLeader,   endLeader,   endLeader,   never,       ignored],
+  stop:         [stopLater,   stopLater,   stop,        stop,        stopPaused,  ignored,     ignored],
+  pause:        [ignored,     ignored,     ignored,     pause,       tellPaused,  ignored,     ignored],
+  resume:       [ignored,     ignored,     ignored,     tellResumed, resume,      ignored,     ignored],
+  pauseLookDue: [never,       never,       never,       never,       lookPaused,  never,       never],
+  wallTimeOver: [never,       never,       timeOut,     timeOut,     never,       never,       never],
+  graceOver:    [never,       never,       killAll,     killAll,     never,       never,       never],
+  lookDue:      [never,       never,       never,       never,       never,       look,        never],
+  lastKillDue:  [never,       never,       killFound,   killFound,   never,       killFound,   never],
+  givenUp:      [never,       never,       surrender,   surrender,   never,       surrender,   ignored],
 };
 
 /**

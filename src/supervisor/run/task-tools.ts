@@ -18,6 +18,10 @@ export interface TaskRunContext {
   started(running: Running): void;
   /** The wall time has passed. */
   timedOut(atMs: number): void;
+  /** Nothing of it runs any more; its wall time stands still since then. Unix time. */
+  paused(sinceMs: number): void;
+  /** It runs again, or has not been paused, since then. Unix time. */
+  resumed(sinceMs: number): void;
   /** Everything is over. Called once. */
   ended(outcome: Outcome): void;
 }

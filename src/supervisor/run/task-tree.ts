@@ -40,6 +40,14 @@ export class TaskTree {
     for (const pid of descendantsOf(this.#handles.leader.pid)) this.#handles.launcher.signal(pid, signal);
   }
 
+  /** @returns pids of all its processes, parents before their children, while the leader still exists. */
+  members(): number[] {
+    const { launcher, leader, token, tracking } = this.#handles;
+    const below = descendantsOf(leader.pid);
+    const others = [...(tracking.cgroup?.pids ?? []), ...launcher.strays(token), ...leader.holders()];
+    return [...new Set([leader.pid, ...below, ...others])];
+  }
+
   /** Kills all processes while the leader still exists. */
   kill(): void {
     const { launcher, leader, token, tracking } = this.#handles;

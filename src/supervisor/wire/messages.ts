@@ -37,6 +37,7 @@ const cgroupDir = shape({
 const cgroup = shape({
   track: cgroupDir,
   kill_file: flag,
+  freezer: optional(oneOf('v2', 'v1')),
   limits: list(cgroupDir),
   peak_file: optional(text),
   oom_file: optional(text),
@@ -70,6 +71,7 @@ const running = shape({
   pid: count,
   start_ticks: count,
   started_at_ms: milliseconds,
+  paused_at_ms: optional(milliseconds),
 });
 const streamOutcome = shape({ bytes: count, kept_bytes: count, error: optional(text) });
 const outcome = shape({
@@ -97,6 +99,8 @@ const DAEMON_MESSAGES: Record<DaemonMessage['type'], Check> = {
   list: shape({}),
   launch: shape({ version: whole, launch_id: whole, task_id: text, token: text }),
   kill: shape({ launch_id: whole, signal: optional(signal), grace_ms: optional(milliseconds) }),
+  pause: shape({ launch_id: whole }),
+  resume: shape({ launch_id: whole }),
   ack: shape({ launch_ids: list(whole) }),
   drain: shape({}),
 };
@@ -114,6 +118,8 @@ const SUPERVISOR_MESSAGES: Record<SupervisorMessage['type'], Check> = {
   listed: shape({}),
   started: shape({ launch: running }),
   timeout: shape({ launch_id: whole, at_ms: milliseconds }),
+  paused: shape({ launch_id: whole, at_ms: milliseconds }),
+  resumed: shape({ launch_id: whole, at_ms: milliseconds }),
   outcome: shape({ outcome }),
   refused: shape({ launch_id: whole, reason: text }),
 };

@@ -2,14 +2,16 @@ import type { CgroupSpec, ChainSpec } from '../../sandbox/launch.js';
 
 /**
  * The messages between daemon and supervisor: one JSON message a line over a Unix socket. `hello`, `list`, `kill`, `outcome`
- * and `ack` are frozen for good; only `launch` is versioned. So a newer daemon can always finish what an older supervisor
+ * and `ack` are frozen for good; only `launch` is versioned; `pause` and `resume` are understood from {@link PAUSE_SINCE} on. So a newer daemon can always finish what an older supervisor
  * runs. What the protocol calls a launch is an attempt. Times ending in `_at_ms` are Unix time, durations are monotonic.
  */
 
 /** Would be increased with a change of the frozen messages, which must not happen. */
 export const PROTOCOL = 1;
 /** Version of {@link LaunchSpec}. */
-const LAUNCH_VERSION = 3;
+const LAUNCH_VERSION = 4;
+/** The launch version from which on a supervisor knows `pause` and `resume`; an older one drops them. */
+export const PAUSE_SINCE = 4;
 
 /**
  * The version of {@link LaunchSpec} that this process uses. `EXECGO_TEST_LAUNCH_VERSION` sets another one, in a daemon and
@@ -97,6 +99,8 @@ export interface Running {
   /** Field 22 of /proc/<pid>/stat, which with the boot id identifies the process for good. 0 without /proc. */
   start_ticks: number;
   started_at_ms: number;
+  /** Since when it is paused; absent while it is not. */
+  paused_at_ms?: number | undefined;
 }
 
 /** First message of the daemon on a connection. */
@@ -131,6 +135,13 @@ export type DaemonMessage =
    * only shorten the grace.
    */
   | { type: 'kill'; launch_id: number; signal?: number | undefined; grace_ms?: number | undefined }
+  /**
+   * Stop everything of an attempt that runs, and its wall time, until it is resumed or killed. Does nothing to one that has not
+   * started, or is being ended. Answered by `paused` each time it is sent.
+   */
+  | { type: 'pause'; launch_id: number }
+  /** Answered by `resumed` each time it is sent while the attempt runs. */
+  | { type: 'resume'; launch_id: number }
   /** The daemon has committed this end; the supervisor may forget it. */
   | { type: 'ack'; launch_ids: number[] }
   /** Accept no further attempts; exit once everything has been acknowledged. */
@@ -145,6 +156,13 @@ export type SupervisorMessage =
   | { type: 'started'; launch: Running }
   /** The wall time has passed, and the supervisor is ending the attempt. */
   | { type: 'timeout'; launch_id: number; at_ms: number }
+  /**
+   * Nothing of the attempt runs any more; its wall time stands still since `at_ms`, which is later than that of the last
+   * `resumed`.
+   */
+  | { type: 'paused'; launch_id: number; at_ms: number }
+  /** It runs again, or has not been paused, since `at_ms`, which is later than that of the last `paused`. */
+  | { type: 'resumed'; launch_id: number; at_ms: number }
   /** Repeated after every connect until it is acknowledged. */
   | { type: 'outcome'; outcome: Outcome }
   /**

@@ -6,6 +6,7 @@ import { keysEnd } from './0005-keys-end.js';
 import { sentRequest } from './0006-sent-request.js';
 import { exitNonzero } from './0007-exit-nonzero.js';
 import { warnings } from './0008-warnings.js';
+import { paused } from './0009-paused.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   sentRequest,
   exitNonzero,
   warnings,
+  paused,
 ];

@@ -1,0 +1,79 @@
+import type { In, On, TaskProcess, TaskState } from './task-states.js';
+import { TaskPause } from './task-pause.js';
+import type { TaskTools } from './task-tools.js';
+
+/**
+ * What is paused is looked at again after this, then after twice as long each time, up to the second: somebody who lets it go
+ * on again and again costs no more than one look a second. Milliseconds.
+ */
+const LOOK_FIRST_MS = 2;
+const LOOK_LAST_MS = 1024;
+
+/** Stops all that runs, and the wall time; what is being ended goes on. */
+export function pause(task: TaskTools, state: In<'running'>): TaskState {
+  const { process } = state;
+  if (process.stopping.first !== undefined) return state;
+  process.wallTime?.standStill();
+  const { pid } = process.running;
+  const { tree } = process;
+  const pause = new TaskPause({
+    launcher: task.context.launcher,
+    leader: pid,
+    tree,
+    tracking: task.tracking,
+  });
+  const sinceMs = turn(task, process);
+  return lookAfter(task, { is: 'paused', process, pause, sinceMs, isStill: false }, LOOK_FIRST_MS);
+}
+
+export function tellPaused(task: TaskTools, state: In<'paused'>): TaskState {
+  if (state.isStill) task.context.paused(state.sinceMs);
+  return state;
+}
+
+export function lookPaused(task: TaskTools, state: In<'paused'>, { thenMs }: On<'pauseLookDue'>): TaskState {
+  return lookAfter(task, state, thenMs);
+}
+
+function lookAfter(task: TaskTools, state: In<'paused'>, nextMs: number): TaskState {
+  const isStill = state.pause.look();
+  if (isStill && !state.isStill) task.context.paused(state.sinceMs);
+  const isHeld = isStill && !state.pause.needsWatch;
+  const thenMs = Math.min(2 * nextMs, LOOK_LAST_MS);
+  const nextLook = isHeld
+    ? undefined
+    : setTimeout(() => task.raise({ type: 'pauseLookDue', thenMs }), nextMs);
+  return { ...state, isStill: isStill || state.isStill, nextLook };
+}
+
+export function resume(task: TaskTools, state: In<'paused'>): TaskState {
+  const running = goOn(state);
+  task.context.resumed(turn(task, state.process));
+  return running;
+}
+
+/** What was not paused has gone on since its start. */
+export function tellResumed(task: TaskTools, state: In<'running'>): TaskState {
+  const { turnedAtMs, running } = state.process;
+  task.context.resumed(turnedAtMs ?? running.started_at_ms);
+  return state;
+}
+
+/** The signal is there before anything goes on, and its grace begins now. */
+export function stopPaused(_task: TaskTools, state: In<'paused'>, { stop }: On<'stop'>): TaskState {
+  state.process.stopping.request(stop);
+  return goOn(state);
+}
+
+function goOn({ process, pause, nextLook }: In<'paused'>): In<'running'> {
+  clearTimeout(nextLook);
+  pause.end();
+  process.wallTime?.goOn();
+  return { is: 'running', process };
+}
+
+/** @returns now, or a moment after the last turn, where the clock was set back. */
+function turn({ context }: TaskTools, process: TaskProcess): number {
+  process.turnedAtMs = Math.max(context.clock.now(), (process.turnedAtMs ?? 0) + 1);
+  return process.turnedAtMs;
+}
