@@ -84,11 +84,16 @@ export function threadsOf(pid: number): string[] {
   return readNames(`/proc/${pid}/task`);
 }
 
-/** True when all threads of `pid` are stopped or have ended; also when it is gone or there is no /proc. */
-export function standsStill(pid: number): boolean {
+/**
+ * True when all threads of `pid` are stopped or have ended; also when it is gone or there is no /proc.
+ * @param isToldToStop it was sent SIGSTOP: what waits in the kernel (D) stops before it runs on. That may take as long as it
+ *   waits: the parent of a child that vfork(2) has made and that is stopped, too, waits for that child.
+ */
+export function standsStill(pid: number, isToldToStop = false): boolean {
   return threadsOf(pid).every((tid) => {
     const stat = readText(`/proc/${pid}/task/${tid}/stat`);
-    return stat === undefined || STANDING.includes(afterCommand(stat)[0] ?? '');
+    const state = stat === undefined ? 'X' : (afterCommand(stat)[0] ?? '');
+    return STANDING.includes(state) || (isToldToStop && state === 'D');
   });
 }
 

@@ -74,6 +74,7 @@ function goOn({ process, pause, nextLook }: In<'paused'>): In<'running'> {
 
 /** @returns now, or a moment after the last turn, where the clock was set back. */
 function turn({ context }: TaskTools, process: TaskProcess): number {
-  process.turnedAtMs = Math.max(context.clock.now(), (process.turnedAtMs ?? 0) + 1);
+  const last = process.turnedAtMs ?? process.running.started_at_ms;
+  process.turnedAtMs = Math.max(context.clock.now(), last + 1);
   return process.turnedAtMs;
 }

@@ -50,7 +50,7 @@ export class TaskPause {
     for (let round = 0; round < ROUNDS; round++) {
       const isFrozen = tracking.cgroup?.freeze();
       const frozen = new Set(isFrozen === undefined ? [] : tracking.cgroup?.freezable);
-      const running = tree.members().filter((pid) => !frozen.has(pid) && !standsStill(pid));
+      const running = tree.members().filter((pid) => !frozen.has(pid) && !this.#isStill(pid));
       const hasNew = running.some((pid) => !this.#isStopped(pid));
       for (const pid of running) {
         this.#stopped.set(pid, startTicks(pid));
@@ -68,6 +68,10 @@ export class TaskPause {
     tracking.cgroup?.thaw();
     for (const pid of this.#stopped.keys())
       if (pid < 0 || this.#isStopped(pid)) launcher.signal(pid, SIGCONT);
+  }
+
+  #isStill(pid: number): boolean {
+    return standsStill(pid, this.#isStopped(pid));
   }
 
   #isStopped(pid: number): boolean {
