@@ -60,8 +60,9 @@ export function tellResumed(task: TaskTools, state: In<'running'>): TaskState {
 }
 
 /** The signal is there before anything goes on, and its grace begins now. */
-export function stopPaused(_task: TaskTools, state: In<'paused'>, { stop }: On<'stop'>): TaskState {
+export function stopPaused(task: TaskTools, state: In<'paused'>, { stop }: On<'stop'>): TaskState {
   state.process.stopping.request(stop);
+  turn(task, state.process);
   return goOn(state);
 }
 
