@@ -64,8 +64,12 @@ export interface ExecutorEvents {
    * @param atMs since when: Unix time in milliseconds
    */
   paused: (attempt: Attempt, atMs: number) => void;
-  /** It runs again. @param atMs as for {@link paused} */
-  resumed: (attempt: Attempt, atMs: number) => void;
+  /**
+   * It runs again.
+   * @param atMs as for {@link paused}
+   * @param reason why it could not be paused, in words for people: then {@link Executor.pause} lasts no more
+   */
+  resumed: (attempt: Attempt, atMs: number, reason?: string) => void;
   /**
    * How it ended, or that it could not begin.
    * @returns true once that is written down; otherwise it is told again, by a later daemon, even if its place is dead by
@@ -126,7 +130,8 @@ export interface Executor {
   /**
    * Stops an attempt that is held and was told of as started, and its wall time, as soon as its place can be reached, and has
    * that told once it is done; what is done already is told again. It lasts, over daemons too, until {@link resume} or the
-   * first kill: none comes after a kill or when the wall time has passed, and what is killed can handle its signal.
+   * first kill: none comes after a kill or when the wall time has passed, and what is killed can handle its signal. What
+   * cannot be stopped is told as resumed, with the reason, and runs on.
    */
   pause: (launchId: number) => void;
   /** Lets it go on, in the same way. */

@@ -56,6 +56,8 @@ interface Refusal {
 export interface Turn {
   to: 'paused' | 'resumed';
   atMs: number;
+  /** Why it goes on, where it could not be paused. */
+  reason?: string | undefined;
 }
 
 /** A task that has not ended. `record` is what is committed; the other fields are about what is under way. */

@@ -114,7 +114,7 @@ describe.each(['pause', 'resume'])('%s', (what) => {
     service.add('a');
     const answer = await http(url).post(`/api/v1/tasks/a/${what}`, undefined, { 'x-execgo-owner': 'me' });
     expect([answer.status, answer.body.status]).toEqual([200, 'running']);
-    expect(service.asked[what]).toEqual(['a', { owner: 'me', wait_ms: 2000 }]);
+    expect(service.asked[what]).toEqual(['a', { owner: 'me', wait_ms: 10_000 }]);
     const typed = await http(url).post(`/api/v1/tasks/a/${what}`, '', { 'content-type': 'text/plain' });
     expect(typed.status).toBe(200);
   });

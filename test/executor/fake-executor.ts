@@ -30,7 +30,7 @@ interface Held {
   readonly arrived: Set<What>;
 }
 
-type What = 'started' | 'timedOut' | 'closing' | `${'paused' | 'resumed'} ${number}`;
+type What = 'started' | 'timedOut' | 'closing' | `${'paused' | 'resumed' | 'given up'} ${number}`;
 
 /**
  * Keeps every word of the port and no other promise: on both ways, to its places and to the runtime, what it says is lost
@@ -102,7 +102,7 @@ export class FakeExecutor implements Executor {
     this.#turn(launchId, false);
   }
 
-  /** The look at its place does the rest. What was told already is told again. */
+  /** The look at its place does the rest. What was told already is told again, but not that a pause was given up. */
   #turn(launchId: number, isPaused: boolean): void {
     const held = this.#held.get(launchId);
     if (held === undefined) return;
@@ -188,8 +188,13 @@ export class FakeExecutor implements Executor {
         this.events.timedOut(attempt, timedOutAtMs);
       });
     if (turn !== undefined)
-      this.#tell(held, `${turn.to} ${turn.atMs}`, () => {
-        this.events[turn.to](attempt, turn.atMs);
+      this.#tell(held, `${turn.reason === undefined ? turn.to : 'given up'} ${turn.atMs}`, () => {
+        if (turn.to === 'paused') this.events.paused(attempt, turn.atMs);
+        else {
+          const { atMs, reason } = turn;
+          if (reason !== undefined) held.isPaused = false;
+          this.events.resumed(attempt, atMs, reason);
+        }
       });
     if (!this.#isBrought(launch_id, run?.printed)) return;
     if (outcome !== undefined) this.#close(held, () => this.events.ended(attempt, outcome));

@@ -14,7 +14,7 @@ export interface FakeRun {
   timedOutAtMs?: number | undefined;
   outcome?: Outcome | undefined;
   /** Since when it is paused, or goes on, if it ever was. */
-  turn?: { to: 'paused' | 'resumed'; atMs: number } | undefined;
+  turn?: { to: 'paused' | 'resumed'; atMs: number; reason?: string } | undefined;
   /** What it has printed. */
   printed?: string | undefined;
   /** Why it will not begin here, and whether another one may a little later. */
@@ -58,8 +58,13 @@ class FakeProcess {
     return this.run.turn?.to === 'paused';
   }
 
-  pause(): void {
+  /** @param fails asked when something can be paused: then it cannot */
+  pause(fails: () => boolean): void {
     if (!this.alive || this.isPaused || this.#first !== undefined) return;
+    if (fails()) {
+      this.#turn('resumed', 'it forks too fast');
+      return;
+    }
     this.#wallTime?.standStill();
     this.#turn('paused');
   }
@@ -71,8 +76,10 @@ class FakeProcess {
     if (this.#hasFinished) this.finish();
   }
 
-  #turn(to: 'paused' | 'resumed'): void {
-    this.run.turn = { to, atMs: Math.max(Date.now(), (this.run.turn?.atMs ?? 0) + 1) };
+  /** What is told after a pause was written down is later than that. */
+  #turn(to: 'paused' | 'resumed', reason?: string): void {
+    const atMs = Math.max(Date.now(), this.run.turn?.atMs ?? 0) + 1;
+    this.run.turn = reason === undefined ? { to, atMs } : { to, atMs, reason };
   }
 
   get alive(): boolean {
@@ -153,6 +160,8 @@ export interface PlaceRules {
   begun: (attempt: Attempt) => void;
   /** Says whether the next one is refused for want of room. */
   refuses: () => boolean;
+  /** Says whether the next pause is given up. */
+  failsToPause: () => boolean;
 }
 
 /** Where attempts run in the fake: knows all it was told of, also after its death, as one that keeps a journal. */
@@ -196,7 +205,7 @@ export class FakePlace implements Place {
   }
 
   pause(launchId: number): void {
-    if (this.lives) this.#processes.get(launchId)?.pause();
+    if (this.lives) this.#processes.get(launchId)?.pause(this.rules.failsToPause);
   }
 
   resume(launchId: number): void {

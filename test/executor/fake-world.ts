@@ -8,13 +8,17 @@ import { FakeExecutor } from './fake-executor.js';
 import { FakePlace, type FakeRun } from './fake-place.js';
 import { OWN_GRACE_MS, type Work, type World } from './world.js';
 
-/** Fates of messages, and which launches are refused for want of room, in order: faithful and roomy after that. */
+/**
+ * Fates of messages, and which launches are refused for want of room, and which pauses given up, in order: faithful, roomy
+ * and able after that.
+ */
 export interface FakeWorldOptions {
   /** Of what executors and places say to each other. */
   wire?: readonly Fate[];
   /** Of what each executor, one after the other, says to the runtime. */
   events?: readonly (readonly Fate[])[];
   refusals?: readonly boolean[];
+  pauseFailures?: readonly boolean[];
   ownGraceMs?: number;
 }
 
@@ -33,6 +37,7 @@ export class FakeWorld implements World {
   withholdsPlaces = false;
   #attempts = 0;
   #launches = 0;
+  #pauses = 0;
 
   constructor(private readonly options: FakeWorldOptions = {}) {
     this.wire = new Chaos(options.wire ?? []);
@@ -56,6 +61,7 @@ export class FakeWorld implements World {
       workOf: ({ task_id }) => this.works.get(task_id) ?? { does: 'nothing' },
       begun: ({ launch_id }) => this.#begun.set(launch_id, (this.#begun.get(launch_id) ?? 0) + 1),
       refuses: () => this.options.refusals?.[this.#launches++] ?? false,
+      failsToPause: () => this.options.pauseFailures?.[this.#pauses++] ?? false,
     });
     this.places.set(place.incarnation, place);
     return place;

@@ -35,6 +35,7 @@ interface Story {
   /** For one daemon after another. */
   events: Fate[][];
   refusals: boolean[];
+  pauseFailures: boolean[];
   ownGraceMs: number;
 }
 
@@ -68,6 +69,7 @@ const anyStory: fc.Arbitrary<Story> = fc.record({
   events: fc.array(fc.array(anyFate, { maxLength: 60 }), { maxLength: STEPS_MAX + 1 }),
   // Each puts the next launch off for longer.
   refusals: fc.array(fc.boolean(), { maxLength: 3 }),
+  pauseFailures: fc.array(fc.boolean(), { maxLength: 3 }),
   ownGraceMs: fc.constant(30),
 });
 
@@ -85,7 +87,9 @@ const KNOWN: [Story][] = [
     steps: [{ afterMs: 100, then: { what: 'the daemon goes and another comes' as const } }],
     refusals: [],
   },
-].map((story) => [{ taskSlots: 1, wire: [], events: [TWICE, TWICE], ownGraceMs: 30, ...story }]);
+].map((story) => [
+  { taskSlots: 1, wire: [], events: [TWICE, TWICE], pauseFailures: [], ownGraceMs: 30, ...story },
+]);
 
 function dataDirectory(): string {
   const dataDir = tempDir();
@@ -299,6 +303,28 @@ test('where nobody knows whether a place can pause, nothing is written down', as
   await expect(asked).rejects.toMatchObject({ code: 'unavailable' });
   expect(core.store.task('task')).not.toHaveProperty('paused_at_ms', expect.any(Number));
   expect(core.live.paused).toBe(0);
+});
+
+test('a pause that its place gives up is written down as ended, with the reason; the next one is another', async () => {
+  const { core, task } = await oneTask({ does: 'run' }, { pauseFailures: [true] });
+  await waitFor(() => task.phase.name === 'started');
+  const pause = () => pauseTask(core, 'task', 10_000, new AbortController().signal);
+  const message = 'task task could not be paused, and runs on: it forks too fast';
+  await expect(pause()).rejects.toMatchObject({ code: 'conflict', message });
+  expect(core.live.paused).toBe(0);
+  const turns = () =>
+    core.store
+      .events(0, 100)
+      .filter(({ event_type }) => ['paused', 'resumed'].includes(event_type))
+      .map(({ event_type, message }) => [event_type, message]);
+  const told = [
+    ['paused', null],
+    ['resumed', 'task resumed, since it could not be paused: it forks too fast'],
+  ];
+  expect(turns()).toEqual(told);
+  await pause();
+  expect(core.live.paused).toBe(1);
+  expect(turns()).toEqual([...told, ['paused', null]]);
 });
 
 test('a kill that comes with a pause wins, whichever is written down first', async () => {

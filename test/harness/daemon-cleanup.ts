@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cgroupDirs, removeCgroup, subdirectories } from './cgroups.js';
+import { killAll, signalIfThere } from './kill.js';
 import { listProcesses } from './proc.js';
 import { poll } from './wait.js';
 
@@ -50,7 +51,7 @@ export async function cleanUp({
     const own = new Set([...mine().map((p) => p.pid), ...supervisors]);
     return listProcesses().filter((p) => p.command.includes('internal-supervisor') && own.has(p.pid));
   };
-  for (const { pid } of living()) signal(pid, 'SIGTERM');
+  for (const { pid } of living()) signalIfThere(pid, 'SIGTERM');
   await poll(() => living().length === 0, SIGTERM_MS);
   // With something still to do a supervisor stays, until its socket is gone: then it ends its tasks and itself.
   if (living().length > 0)
@@ -59,14 +60,12 @@ export async function cleanUp({
   await poll(() => living().length === 0, patienceMs);
   for (const p of living()) {
     problems.push(`supervisor ${p.pid} did not end although its socket is gone`);
-    signal(p.pid, 'SIGKILL');
+    signalIfThere(p.pid);
   }
 
-  for (const p of mine()) {
+  for (const p of mine())
     problems.push(`process ${p.pid} outlived its supervisor: ${p.command.slice(0, 200)}`);
-    signal(p.pid, 'SIGKILL');
-  }
-  await poll(() => mine().length === 0, patienceMs);
+  await killAll(mine, patienceMs);
 
   for (const root of cgroupDirs(cgroup)) {
     // Under the root the daemon has one directory for its data directory; in there each launch has its own.
@@ -76,12 +75,4 @@ export async function cleanUp({
   }
   for (const name of readdirSync(tmp)) problems.push(`temporary file was left: ${tmp}/${name}`);
   if (problems.length > 0) throw new Error(`the daemon was not cleanly gone:\n${problems.join('\n')}`);
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }

@@ -12,9 +12,13 @@ import type {
 } from '../../src/supervisor/wire/protocol.js';
 import { startSupervisor } from '../../src/executor/local/start.js';
 import type { StartOptions, SupervisorProcess } from '../../src/executor/local/start.js';
-import { isAlive, processesOf } from '../harness/proc.js';
+import { killAll, signalIfThere } from '../harness/kill.js';
+import { processesOf } from '../harness/proc.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor, waitGone } from '../harness/wait.js';
+
+/** How long what is left of a task may take to end of KILL. Milliseconds. */
+const KILL_MS = 10_000;
 
 /** What a test may set of a launch; everything else has a default. */
 export type LaunchOptions = Partial<Omit<LaunchSpec, 'argv'>> & { maxBytes?: number; token?: string };
@@ -146,14 +150,9 @@ export class SupervisorUnderTest {
 
   async #end(): Promise<void> {
     this.#connection?.close();
-    if (isAlive(this.process.pid)) process.kill(this.process.pid, 'SIGKILL');
+    signalIfThere(this.process.pid);
     await waitGone(this.process.pid);
-    for (const token of this.tokens.values()) {
-      for (const { pid } of processesOf(token)) {
-        process.kill(pid, 'SIGKILL');
-        await waitGone(pid);
-      }
-    }
+    await killAll(() => [...this.tokens.values()].flatMap(processesOf), KILL_MS);
   }
 }
 

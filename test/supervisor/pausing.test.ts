@@ -16,16 +16,22 @@ beforeAll(() => {
 });
 afterAll(() => build.remove());
 
-/** Sends the message, and waits for its answer, which is newer than all before it. */
+/**
+ * Sends the message, and waits for its answer, which is newer than all before it. What was not told of as started is not
+ * paused, and that is not answered: what the program writes may come earlier.
+ */
 async function turn(supervisor: SupervisorUnderTest, id: number, type: 'pause' | 'resume'): Promise<number> {
+  await supervisor.started(id);
   const answer = `${type}d` as const;
   const seen = supervisor.messages.length;
   supervisor.send({ type, launch_id: id });
-  const { at_ms } = await waitFor(() =>
-    supervisor.messages
-      .slice(seen)
-      .flatMap((m) => (m.type === answer && m.launch_id === id ? [m] : []))
-      .at(0),
+  const { at_ms } = await waitFor(
+    () =>
+      supervisor.messages
+        .slice(seen)
+        .flatMap((m) => (m.type === answer && m.launch_id === id ? [m] : []))
+        .at(0),
+    { what: answer },
   );
   return at_ms;
 }
@@ -47,6 +53,34 @@ describe.each(['libc', 'execa'] as const)('with the %s launcher and without a cg
       const before = processesOf(supervisor.tokens.get(id)!).map(({ pid }) => pid);
       await turn(supervisor, id, 'pause');
       expect(processesOf(supervisor.tokens.get(id)!).map(({ pid }) => pid)).toEqual(before);
+      await turn(supervisor, id, 'resume');
+      await waitFor(() => !stillAll(supervisor, id));
+    }
+    supervisor.send({ type: 'kill', launch_id: id, grace_ms: 0 });
+    expect(await supervisor.outcome(id)).toMatchObject({ signal: 9, first_stop: 'kill' });
+  });
+
+  test('nothing gets away that goes on in a new process all the time', async () => {
+    const supervisor = await start();
+    const program = `import os, time
+end = time.time() + 30
+for _ in range(2):
+    if os.fork() == 0:
+        while time.time() < end:
+            if os.fork() != 0: os._exit(0)
+        os._exit(0)
+open('up', 'w').write('up')
+time.sleep(30)
+`;
+    const id = supervisor.launch(['python3', '-c', program]);
+    await supervisor.written('up');
+    for (let round = 0; round < 3; round++) {
+      await turn(supervisor, id, 'pause');
+      const still = processesOf(supervisor.tokens.get(id)!).map(({ pid }) => pid);
+      expect(still.length).toBeGreaterThanOrEqual(3);
+      expect(stillAll(supervisor, id)).toBe(true);
+      await turn(supervisor, id, 'pause');
+      expect(processesOf(supervisor.tokens.get(id)!).map(({ pid }) => pid)).toEqual(still);
       await turn(supervisor, id, 'resume');
       await waitFor(() => !stillAll(supervisor, id));
     }
@@ -117,7 +151,7 @@ os.wait()
     supervisor.send({ type: 'pause', launch_id: id });
     await supervisor.started(id);
     await supervisor.written('up');
-    expect(stillAll(supervisor, id)).toBe(false);
+    await waitFor(() => !stillAll(supervisor, id), { what: 'something that runs' });
     const since = await turn(supervisor, id, 'resume');
     const paused = await turn(supervisor, id, 'pause');
     expect(paused).toBeGreaterThan(since);

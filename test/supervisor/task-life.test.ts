@@ -87,6 +87,8 @@ class World {
   /** How long it has been paused, and since when it is. Milliseconds. */
   stoodMs = 0;
   standsSince: number | undefined;
+  /** Processes that belong to it and that no signal reaches. */
+  strays: number[] = [];
   readonly #supervisor: Supervisor;
 
   constructor(
@@ -104,7 +106,7 @@ class World {
         this.askedAtMs = performance.now();
       },
       signal: (pid, signal) => this.#signal(pid, signal),
-      strays: () => [],
+      strays: () => this.strays,
       orphans: () => [],
       close: () => undefined,
     };
@@ -159,6 +161,10 @@ class World {
   }
 
   #signal(pid: number, signal: number): boolean {
+    if (this.strays.includes(pid)) {
+      this.signals.push({ signal, atMs: performance.now() });
+      return true;
+    }
     if (pid === PID) {
       expect([signal, this.endedAtMs]).toEqual([SIGKILL, undefined]);
       return true;
@@ -300,6 +306,11 @@ class World {
     }
   }
 
+  /** Says it, and expects nothing of the answer. */
+  ask(what: 'pause' | 'resume'): void {
+    this.#supervisor.handle({ type: what, launch_id: ID });
+  }
+
   #goOn(): void {
     if (this.standsSince !== undefined) this.stoodMs += performance.now() - this.standsSince;
     this.standsSince = undefined;
@@ -420,3 +431,37 @@ test('whatever happens in whatever order, a launch starts and ends once, as it w
     { numRuns: 300 },
   );
 }, 120_000);
+
+test('a pause that cannot be had is given up, said why, and costs no wall time', async () => {
+  const world = new World(false, 60_000);
+  world.launch();
+  await world.happen({ what: 'passes', ms: 1 });
+  await world.happen({ what: 'made' });
+  world.strays = [process.pid];
+  const turns = () => world.told.filter(({ type }) => type === 'paused' || type === 'resumed');
+  const reason = expect.stringMatching(/^not all of its processes could be stopped within 5 s/) as unknown;
+  for (const times of [1, 2]) {
+    world.ask('pause');
+    // Whoever asks again meanwhile gets the same answer.
+    world.ask('pause');
+    await world.happen({ what: 'passes', ms: 4900 });
+    expect(turns()).toHaveLength(times - 1);
+    const stopped = world.signals.filter(({ signal }) => signal === SIGSTOP).length;
+    expect(stopped).toBeGreaterThan(10);
+    await world.happen({ what: 'passes', ms: 200 });
+    expect(turns()).toHaveLength(times);
+    expect(turns().at(-1)).toMatchObject({ type: 'resumed', reason });
+    expect(world.signals.at(-1)?.signal).toBe(SIGCONT);
+    await world.happen({ what: 'passes', ms: 5000 });
+    expect(world.signals.at(-1)?.signal).toBe(SIGCONT);
+  }
+  world.strays = [];
+  world.ask('pause');
+  expect(turns().at(-1)).toMatchObject({ type: 'paused' });
+  world.ask('resume');
+  expect(turns().at(-1)).toEqual({ type: 'resumed', launch_id: ID, at_ms: expect.any(Number) as unknown });
+  await world.happen({ what: 'passes', ms: 49_000 });
+  expect(world.told.map(({ type }) => type)).not.toContain('timeout');
+  await world.happen({ what: 'passes', ms: 11_000 });
+  expect(world.told.map(({ type }) => type)).toContain('timeout');
+});

@@ -3,8 +3,8 @@ import { taskIdOf } from '../query.js';
 import { sendEncoded } from '../respond.js';
 import type { Route } from '../route.js';
 
-/** How long the answer waits until it is done. */
-const PATIENCE_MS = 2000;
+/** How long the answer waits until it is done: longer than a supervisor tries to stop what it cannot stop. */
+const PATIENCE_MS = 10_000;
 
 /** Stops all processes of a task, and its wall time. A body is not read, as with a kill. */
 export const pause = turn('pause', 'Stop a running task, and its wall time; answers its status');

@@ -139,10 +139,16 @@ export class LocalExecutor implements Executor, PoolEvents {
         this.#events.timedOut(held.attempt, message.at_ms);
         return;
       }
-      case 'paused':
+      case 'paused': {
+        const held = this.#held.of(link.incarnation, message.launch_id);
+        if (held !== undefined) this.#events.paused(held.attempt, message.at_ms);
+        return;
+      }
       case 'resumed': {
         const held = this.#held.of(link.incarnation, message.launch_id);
-        if (held !== undefined) this.#events[message.type](held.attempt, message.at_ms);
+        if (held === undefined) return;
+        if (message.reason !== undefined) held.turn = undefined;
+        this.#events.resumed(held.attempt, message.at_ms, message.reason);
         return;
       }
       case 'outcome':

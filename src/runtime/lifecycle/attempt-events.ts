@@ -5,13 +5,14 @@ import type { Core } from '../core.js';
 import type { LiveTask, Turn } from '../live-tasks.js';
 import { CANCELLED, LOST } from './classify.js';
 import type { Ends } from './complete.js';
+import { recordNotPaused } from './pause.js';
 import { recordStarted, recordTimeout } from './started.js';
 
 type EventsCore = Pick<Core, 'store' | 'live' | 'announcer' | 'log' | 'now'> & { ends: Ends };
 
 /** What gives attempts to the executor that tells of them. */
 interface Launching {
-  readonly executor: Pick<Executor, 'kill'>;
+  readonly executor: Pick<Executor, 'kill' | 'pause' | 'resume'>;
   launchAgain: (task: LiveTask) => void;
   pump: () => void;
 }
@@ -52,8 +53,20 @@ export class AttemptEvents implements ExecutorEvents {
     this.turned(attempt, { to: 'paused', atMs });
   }
 
-  resumed(attempt: Attempt, atMs: number): void {
-    this.turned(attempt, { to: 'resumed', atMs });
+  resumed(attempt: Attempt, atMs: number, reason?: string): void {
+    const turn: Turn = { to: 'resumed', atMs, reason };
+    const task = reason === undefined ? undefined : this.taskOf(attempt);
+    if (task === undefined) {
+      this.turned(attempt, turn);
+      return;
+    }
+    // Whoever waits for the pause finds it written down that there is none.
+    const told = this.guard(task, () =>
+      recordNotPaused({ ...this.core, executor: this.launching.executor }, task, attempt.launch_id, turn),
+    );
+    void told.then(() => {
+      this.turned(attempt, turn);
+    });
   }
 
   async ended(attempt: Attempt, outcome: Outcome): Promise<boolean> {

@@ -8,16 +8,19 @@ import { taskRecord } from '../status.js';
 import { launchOf } from './dispatch.js';
 import { startIfNear, waitAtMost } from './wait.js';
 
+/** What a turn is written down with. */
+type TurningCore = Pick<Core, 'store' | 'live' | 'announcer' | 'now'>;
 /** What pausing and resuming need. */
-type PausingCore = Pick<Core, 'store' | 'live' | 'announcer' | 'now'> & { executor: Executor };
+type PausingCore = TurningCore & { executor: Executor };
 
 /**
  * Stops all processes of a running task, and its wall time, until it is resumed or is to end. It is written down first; one that
  * is paused already stays as it is. It keeps its share of the ledger.
  * @param waitMs how long to wait for its start, where that is near, and then until nothing of it runs any more
  * @returns when that is so, or the time has passed: it is done all the same
- * @throws ExecgoError `conflict` when it does not run, is being ended, or runs where nothing can be paused; `unavailable` when
- *   that is not known; `not_found`
+ * @throws ExecgoError `conflict` when it does not run, is being ended, or runs where nothing can be paused, and when what it
+ *   does keeps it from being paused, which is known a few seconds later; `unavailable` when it is not known whether it can be;
+ *   `not_found`
  */
 export async function pauseTask(
   core: PausingCore,
@@ -67,6 +70,24 @@ export async function resumeTask(
     await tell(core, task, launchId, 'resumed', waitMs, signal);
 }
 
+/**
+ * Writes down that a place could not pause an attempt, which runs on. A pause that is newer than that stays, and is told again.
+ */
+export async function recordNotPaused(
+  core: TurningCore & { executor: Pick<Executor, 'pause' | 'resume'> },
+  task: LiveTask,
+  launchId: number,
+  { atMs, reason = '' }: Turn,
+): Promise<void> {
+  await commitTurn(core, task, 'resume', (at) => {
+    const record = task.at(launchId);
+    if (record?.paused_at_ms === undefined || record.paused_at_ms >= atMs) return undefined;
+    const message = `task resumed, since it could not be paused: ${reason}`;
+    return core.store.markResumed(record, at, [{ event_type: 'resumed', timestamp_ms: at, message }]);
+  });
+  tellTurn(core, task, launchId);
+}
+
 async function startedTask(
   core: PausingCore,
   taskId: string,
@@ -95,7 +116,7 @@ function refuseEnding({ stop, ending, record }: LiveTask): void {
 }
 
 async function commitTurn(
-  core: PausingCore,
+  core: TurningCore,
   task: LiveTask,
   change: 'pause' | 'resume',
   write: (atMs: number) => Changed<RunningTask> | undefined,
@@ -113,7 +134,22 @@ async function commitTurn(
   core.announcer.events(changed.events);
 }
 
-/** Tells the executor what is committed, which may be the opposite by now, and waits until what was wanted is done. */
+const isPaused = (task: LiveTask, launchId: number) => task.at(launchId)?.paused_at_ms !== undefined;
+
+/** Tells the executor what is committed. */
+function tellTurn(
+  { executor }: { executor: Pick<Executor, 'pause' | 'resume'> },
+  task: LiveTask,
+  launchId: number,
+): void {
+  if (isPaused(task, launchId)) executor.pause(launchId);
+  else executor.resume(launchId);
+}
+
+/**
+ * Tells the executor what is committed, which may be the opposite by now, and waits until what was wanted is done.
+ * @throws ExecgoError `conflict` when it is told that it cannot be
+ */
 async function tell(
   core: PausingCore,
   task: LiveTask,
@@ -122,15 +158,17 @@ async function tell(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const isPaused = () => task.at(launchId)?.paused_at_ms !== undefined;
-  if (isPaused()) core.executor.pause(launchId);
-  else core.executor.resume(launchId);
+  const { turn: before } = task;
+  tellTurn(core, task, launchId);
   if (core.executor.canPause(launchId) !== true || !core.executor.hears(launchId)) return;
   const { task_id } = task.record;
   const isAwaited = () =>
-    core.live.get(task_id) === task && isPaused() === (to === 'paused') && task.turn?.to !== to;
+    core.live.get(task_id) === task && isPaused(task, launchId) === (to === 'paused') && task.turn?.to !== to;
   await waitAtMost(waitMs, signal, async (either) => {
     while (isAwaited())
       await Promise.race([core.announcer.taskTurn(task_id, either), core.announcer.taskEnd(task_id, either)]);
   });
+  const { turn } = task;
+  if (to === 'paused' && turn !== before && turn?.reason !== undefined && !isPaused(task, launchId))
+    throw new ExecgoError('conflict', `task ${task_id} could not be paused, and runs on: ${turn.reason}`);
 }

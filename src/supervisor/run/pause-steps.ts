@@ -2,11 +2,11 @@ import type { In, On, TaskProcess, TaskState } from './task-states.js';
 import { TaskPause } from './task-pause.js';
 import type { TaskTools } from './task-tools.js';
 
-/**
- * What is paused is looked at again after this, then after twice as long each time, up to the second: somebody who lets it go
- * on again and again costs no more than one look a second. Milliseconds.
- */
+/** What is paused is looked at again after this, then after twice as long each time. Milliseconds. */
 const LOOK_FIRST_MS = 2;
+/** The longest time between two looks until nothing of it runs. Milliseconds. */
+const LOOK_UNTIL_STILL_MS = 64;
+/** The same from then on: somebody who lets it go on again and again costs no more than one look a second. */
 const LOOK_LAST_MS = 1024;
 
 /** Stops all that runs, and the wall time; what is being ended goes on. */
@@ -38,18 +38,19 @@ export function lookPaused(task: TaskTools, state: In<'paused'>, { thenMs }: On<
 function lookAfter(task: TaskTools, state: In<'paused'>, nextMs: number): TaskState {
   const isStill = state.pause.look();
   if (isStill && !state.isStill) task.context.paused(state.sinceMs);
+  const wasStill = isStill || state.isStill;
+  const { hopeless } = state.pause;
+  if (!wasStill && hopeless !== undefined) return goOnAndTell(task, state, hopeless);
   const isHeld = isStill && !state.pause.needsWatch;
-  const thenMs = Math.min(2 * nextMs, LOOK_LAST_MS);
+  const thenMs = Math.min(2 * nextMs, wasStill ? LOOK_LAST_MS : LOOK_UNTIL_STILL_MS);
   const nextLook = isHeld
     ? undefined
     : setTimeout(() => task.raise({ type: 'pauseLookDue', thenMs }), nextMs);
-  return { ...state, isStill: isStill || state.isStill, nextLook };
+  return { ...state, isStill: wasStill, nextLook };
 }
 
 export function resume(task: TaskTools, state: In<'paused'>): TaskState {
-  const running = goOn(state);
-  task.context.resumed(turn(task, state.process));
-  return running;
+  return goOnAndTell(task, state);
 }
 
 /** What was not paused has gone on since its start. */
@@ -64,6 +65,13 @@ export function stopPaused(task: TaskTools, state: In<'paused'>, { stop }: On<'s
   state.process.stopping.request(stop);
   turn(task, state.process);
   return goOn(state);
+}
+
+/** @param reason why it could not be paused */
+function goOnAndTell(task: TaskTools, state: In<'paused'>, reason?: string): TaskState {
+  const running = goOn(state);
+  task.context.resumed(turn(task, state.process), reason);
+  return running;
 }
 
 function goOn({ process, pause, nextLook }: In<'paused'>): In<'running'> {

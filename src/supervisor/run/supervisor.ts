@@ -212,7 +212,7 @@ export class Supervisor {
       started: (launch) => tell({ type: 'started', launch }),
       timedOut: (at_ms) => tell({ type: 'timeout', launch_id: launchId, at_ms }),
       paused: (at_ms) => tell({ type: 'paused', launch_id: launchId, at_ms }),
-      resumed: (at_ms) => tell({ type: 'resumed', launch_id: launchId, at_ms }),
+      resumed: (at_ms, reason) => tell({ type: 'resumed', launch_id: launchId, at_ms, reason }),
       ended: (outcome) => {
         this.#runs.delete(launchId);
         this.#queue.spawned(run);

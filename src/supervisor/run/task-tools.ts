@@ -20,8 +20,8 @@ export interface TaskRunContext {
   timedOut(atMs: number): void;
   /** Nothing of it runs any more; its wall time stands still since then. Unix time. */
   paused(sinceMs: number): void;
-  /** It runs again, or has not been paused, since then. Unix time. */
-  resumed(sinceMs: number): void;
+  /** It runs again, or has not been paused, since then. Unix time. @param reason why it could not be paused */
+  resumed(sinceMs: number, reason?: string): void;
   /** Everything is over. Called once. */
   ended(outcome: Outcome): void;
 }

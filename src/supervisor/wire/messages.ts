@@ -119,7 +119,7 @@ const SUPERVISOR_MESSAGES: Record<SupervisorMessage['type'], Check> = {
   started: shape({ launch: running }),
   timeout: shape({ launch_id: whole, at_ms: milliseconds }),
   paused: shape({ launch_id: whole, at_ms: milliseconds }),
-  resumed: shape({ launch_id: whole, at_ms: milliseconds }),
+  resumed: shape({ launch_id: whole, at_ms: milliseconds, reason: optional(text) }),
   outcome: shape({ outcome }),
   refused: shape({ launch_id: whole, reason: text }),
 };

@@ -137,7 +137,7 @@ export type DaemonMessage =
   | { type: 'kill'; launch_id: number; signal?: number | undefined; grace_ms?: number | undefined }
   /**
    * Stop everything of an attempt that runs, and its wall time, until it is resumed or killed. Does nothing to one that has not
-   * started, or is being ended. Answered by `paused` each time it is sent.
+   * started, or is being ended. Answered by `paused` each time it is sent, or by `resumed` with a reason.
    */
   | { type: 'pause'; launch_id: number }
   /** Answered by `resumed` each time it is sent while the attempt runs. */
@@ -161,8 +161,11 @@ export type SupervisorMessage =
    * `resumed`.
    */
   | { type: 'paused'; launch_id: number; at_ms: number }
-  /** It runs again, or has not been paused, since `at_ms`, which is later than that of the last `paused`. */
-  | { type: 'resumed'; launch_id: number; at_ms: number }
+  /**
+   * It runs again, or has not been paused, since `at_ms`, which is later than that of the last `paused`.
+   * @param reason why it could not be paused, in words for people, if that has been given up
+   */
+  | { type: 'resumed'; launch_id: number; at_ms: number; reason?: string | undefined }
   /** Repeated after every connect until it is acknowledged. */
   | { type: 'outcome'; outcome: Outcome }
   /**
