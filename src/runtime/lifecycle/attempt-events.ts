@@ -5,8 +5,8 @@ import type { Core } from '../core.js';
 import type { LiveTask, Turn } from '../live-tasks.js';
 import { CANCELLED, LOST } from './classify.js';
 import type { Ends } from './complete.js';
-import { recordNotPaused } from './pause.js';
 import { recordStarted, recordTimeout } from './started.js';
+import { recordNotPaused } from './turn.js';
 
 type EventsCore = Pick<Core, 'store' | 'live' | 'announcer' | 'log' | 'now'> & { ends: Ends };
 

@@ -1,15 +1,11 @@
-import { crashPoint, type CrashPoint } from '../../executor/crash-point.js';
 import type { Executor } from '../../executor/executor.js';
-import type { Changed, RunningTask } from '../../store/records.js';
 import { ExecgoError } from '../../task/errors.js';
-import type { Core } from '../core.js';
 import type { LiveTask, Turn } from '../live-tasks.js';
 import { taskRecord } from '../status.js';
 import { launchOf } from './dispatch.js';
+import { commitTurn, isPaused, tellTurn, type TurningCore } from './turn.js';
 import { startIfNear, waitAtMost } from './wait.js';
 
-/** What a turn is written down with. */
-type TurningCore = Pick<Core, 'store' | 'live' | 'announcer' | 'now'>;
 /** What pausing and resuming need. */
 type PausingCore = TurningCore & { executor: Executor };
 
@@ -70,24 +66,6 @@ export async function resumeTask(
     await tell(core, task, launchId, 'resumed', waitMs, signal);
 }
 
-/**
- * Writes down that a place could not pause an attempt, which runs on. A pause that is newer than that stays, and is told again.
- */
-export async function recordNotPaused(
-  core: TurningCore & { executor: Pick<Executor, 'pause' | 'resume'> },
-  task: LiveTask,
-  launchId: number,
-  { atMs, reason = '' }: Turn,
-): Promise<void> {
-  await commitTurn(core, task, 'resume', (at) => {
-    const record = task.at(launchId);
-    if (record?.paused_at_ms === undefined || record.paused_at_ms >= atMs) return undefined;
-    const message = `task resumed, since it could not be paused: ${reason}`;
-    return core.store.markResumed(record, at, [{ event_type: 'resumed', timestamp_ms: at, message }]);
-  });
-  tellTurn(core, task, launchId);
-}
-
 async function startedTask(
   core: PausingCore,
   taskId: string,
@@ -113,37 +91,6 @@ async function startedTask(
 function refuseEnding({ stop, ending, record }: LiveTask): void {
   if (stop === undefined && ending === undefined) return;
   throw new ExecgoError('conflict', `task ${record.task_id} is being ended: it cannot be paused`);
-}
-
-async function commitTurn(
-  core: TurningCore,
-  task: LiveTask,
-  change: 'pause' | 'resume',
-  write: (atMs: number) => Changed<RunningTask> | undefined,
-): Promise<void> {
-  const points = {
-    pause: ['before_pause_commit', 'after_pause_commit'],
-    resume: ['before_resume_commit', 'after_resume_commit'],
-  } as const satisfies Record<string, readonly [CrashPoint, CrashPoint]>;
-  const [before, after] = points[change];
-  crashPoint(before);
-  const changed = await core.store.commits.write(() => write(core.now()));
-  crashPoint(after);
-  if (changed === undefined) return;
-  core.live.update(task, changed.task);
-  core.announcer.events(changed.events);
-}
-
-const isPaused = (task: LiveTask, launchId: number) => task.at(launchId)?.paused_at_ms !== undefined;
-
-/** Tells the executor what is committed. */
-function tellTurn(
-  { executor }: { executor: Pick<Executor, 'pause' | 'resume'> },
-  task: LiveTask,
-  launchId: number,
-): void {
-  if (isPaused(task, launchId)) executor.pause(launchId);
-  else executor.resume(launchId);
 }
 
 /**
