@@ -45,6 +45,16 @@ export class AgeQueue<T extends Aged> {
     return this.#slots[this.#head]?.item;
   }
 
+  /** How many items are older than this. */
+  countBefore(submitSeq: number): number {
+    const end = this.#position(submitSeq);
+    const hasGaps = this.#slots.length - this.#head > this.#size;
+    if (!hasGaps) return end - this.#head;
+    let count = 0;
+    for (let i = this.#head; i < end; i++) if (this.#slots[i]?.gone === false) count++;
+    return count;
+  }
+
   /** From the oldest on. The queue must not change meanwhile. */
   *items(): Generator<T, undefined> {
     for (let i = this.#head; i < this.#slots.length; i++) {

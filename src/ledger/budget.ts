@@ -13,8 +13,10 @@ export class Budget {
   };
   /** What is left of each limit: infinite when there is none, negative when the limit was lowered below what is used. */
   readonly #free: Record<ResourceKey, number>;
+  #limits: Partial<Resources>;
 
-  constructor(readonly limits: Partial<Resources>) {
+  constructor(limits: Partial<Resources>) {
+    this.#limits = limits;
     this.#free = {
       task_slots: limits.task_slots ?? Infinity,
       cpu_millis: limits.cpu_millis ?? Infinity,
@@ -23,13 +25,36 @@ export class Budget {
     };
   }
 
+  get limits(): Readonly<Partial<Resources>> {
+    return this.#limits;
+  }
+
+  /** Replaces all limits; what is used stays used. */
+  limitTo(limits: Partial<Resources>): void {
+    this.#limits = limits;
+    for (const key of RESOURCE_KEYS) this.#setFree(key);
+  }
+
+  get isUnused(): boolean {
+    return RESOURCE_KEYS.every((key) => this.#used[key] === 0n);
+  }
+
+  /** The greatest of the parts that are used of each amount of `whole`; 0 where nothing of it is bounded. */
+  dominantShare(whole: Partial<Resources>): number {
+    const parts = RESOURCE_KEYS.map((key) => {
+      const bound = whole[key] ?? 0;
+      return bound > 0 ? Number(this.#used[key]) / bound : 0;
+    });
+    return Math.max(...parts);
+  }
+
   free(key: ResourceKey): number {
     return this.#free[key];
   }
 
   /** The first resource of which `asked` exceeds the whole limit, whatever is in use. */
   exceeding(asked: Resources): ResourceKey | undefined {
-    return RESOURCE_KEYS.find((key) => (asked[key] ?? 0) > (this.limits[key] ?? Infinity));
+    return RESOURCE_KEYS.find((key) => (asked[key] ?? 0) > (this.#limits[key] ?? Infinity));
   }
 
   /** The first resource of which `asked` exceeds what is left. */
@@ -59,13 +84,13 @@ export class Budget {
   /** What is used; a resource that is neither limited nor used is absent. A sum above 2^53−1 is given as 2^53−1. */
   used(): Resources {
     return this.#show((key) =>
-      this.#used[key] > 0n || this.limits[key] !== undefined ? this.#sum(key) : undefined,
+      this.#used[key] > 0n || this.#limits[key] !== undefined ? this.#sum(key) : undefined,
     );
   }
 
   /** What is left of each limit, at least 0; a resource without limit is absent. */
   available(): Resources {
-    return this.#show((key) => (this.limits[key] === undefined ? undefined : Math.max(0, this.#free[key])));
+    return this.#show((key) => (this.#limits[key] === undefined ? undefined : Math.max(0, this.#free[key])));
   }
 
   #sum(key: ResourceKey): number {
@@ -85,7 +110,11 @@ export class Budget {
   #change(key: ResourceKey, amount: bigint): void {
     if (amount === 0n) return;
     this.#used[key] += amount;
-    const limit = this.limits[key];
-    if (limit !== undefined) this.#free[key] = Number(BigInt(limit) - this.#used[key]);
+    if (this.#limits[key] !== undefined) this.#setFree(key);
+  }
+
+  #setFree(key: ResourceKey): void {
+    const limit = this.#limits[key];
+    this.#free[key] = limit === undefined ? Infinity : Number(BigInt(limit) - this.#used[key]);
   }
 }

@@ -1,5 +1,6 @@
 import type { ResourceKey, Resources } from '../task/resources.js';
 import { Budget } from './budget.js';
+import { QueueLimits, type QueuePlace, type QueueRule } from './queue-limits.js';
 
 /** Why a reservation can never be granted, even when nothing else is reserved. */
 export interface Shortage {
@@ -17,13 +18,20 @@ export interface Refusal {
   requested: number;
 }
 
-/** One task's share of the ledger. */
-export interface LedgerEntry {
-  task_id: string;
+/** What a task asks for, and whose bounds it is under beside those of the machine. */
+export interface Claim extends QueuePlace {
   tenant: string | undefined;
   reservation: Resources;
+}
+
+/** One task's share of the ledger. */
+export interface LedgerEntry extends Claim {
+  task_id: string;
   reserved_at_ms: number;
 }
+
+/** Called after a claim was added to what is reserved, or taken from it. */
+type Listener = (claim: Claim, change: 'reserved' | 'released') => void;
 
 /** What one tenant holds. `quota` and `available` are absent for a tenant without quota. */
 export interface TenantUse {
@@ -42,7 +50,9 @@ export class Ledger {
   readonly #quotas: ReadonlyMap<string, Resources>;
   readonly #machine: Budget;
   readonly #tenants = new Map<string, Budget>();
+  readonly #queues = new QueueLimits();
   readonly #entries = new Map<string, LedgerEntry>();
+  #listener: Listener | undefined;
   #releases = 0;
 
   /** An absent amount of `capacity` or of a quota is unlimited; so is a tenant without quota. */
@@ -53,12 +63,40 @@ export class Ledger {
     for (const [tenant, quota] of quotas) this.#tenants.set(tenant, new Budget(quota));
   }
 
-  /** Why the reservation would not fit even if nothing else were reserved; undefined when it would. */
-  canEverFit(reservation: Resources, tenant: string | undefined): Shortage | undefined {
+  /** Sets the one that is told of every change. */
+  onChange(listener: Listener): void {
+    this.#listener = listener;
+  }
+
+  queueRule(queue: string): QueueRule {
+    return this.#queues.rule(queue);
+  }
+
+  /** @param rule undefined: as if nothing had ever been said about it */
+  setQueueRule(queue: string, rule: QueueRule | undefined): void {
+    this.#queues.setRule(queue, rule);
+    this.#releases++;
+  }
+
+  /**
+   * Why the machine or the tenant's quota would not have room even if nothing else were reserved; undefined when they would.
+   * What is said about queues does not count: that may change.
+   */
+  canEverFit({ reservation, tenant }: Pick<Claim, 'reservation' | 'tenant'>): Shortage | undefined {
+    const quota = this.#tenantBudget(tenant);
     return (
-      shortage(reservation, this.#machine.limits, this.#machine.exceeding(reservation), 'capacity') ??
-      this.#quotaShortage(reservation, tenant)
+      shortage(reservation, this.#machine, 'capacity') ?? (quota && shortage(reservation, quota, 'quota'))
     );
+  }
+
+  /** True when it would fit, as bounds are now, if nothing else were reserved. */
+  wouldFitAlone(claim: Claim): boolean {
+    return this.#allBudgets(claim).every((budget) => budget.exceeding(claim.reservation) === undefined);
+  }
+
+  /** True when the claim fits now: into the capacity, the tenant's quota, its queue and its lane. */
+  fits(claim: Claim): boolean {
+    return this.refusal(claim) === undefined;
   }
 
   /** True when it fits into what is left of the capacity after `held` was set aside as well. */
@@ -66,23 +104,26 @@ export class Ledger {
     return this.#machine.fits(reservation, held);
   }
 
-  /** True when it fits into what is left of the tenant's quota after `held` was set aside as well. */
-  fitsQuota(reservation: Resources, tenant: string | undefined, held?: Budget): boolean {
+  /** The bounds of a claim beside those of the machine. */
+  boundsOf({ tenant, ...place }: Claim): Budget[] {
     const quota = this.#tenantBudget(tenant);
-    return quota === undefined || quota.fits(reservation, held);
+    return [...(quota === undefined ? [] : [quota]), ...this.#queues.budgetsOf(place)];
   }
 
-  /** What a reservation does not fit into now; undefined when it fits. It will not fit before there is room in that. */
-  refusal(reservation: Resources, tenant: string | undefined): Refusal | undefined {
-    for (const budget of [this.#machine, this.#tenantBudget(tenant)]) {
-      const resource = budget?.lacking(reservation);
-      if (budget !== undefined && resource !== undefined)
-        return { budget, resource, requested: reservation[resource] ?? 0 };
+  /** What a claim does not fit into now; undefined when it fits. It will not fit before there is room in that. */
+  refusal(claim: Claim): Refusal | undefined {
+    const { reservation } = claim;
+    for (const budget of this.#allBudgets(claim)) {
+      const resource = budget.lacking(reservation);
+      if (resource !== undefined) return { budget, resource, requested: reservation[resource] ?? 0 };
     }
     return undefined;
   }
 
-  /** How many reservations have been released: until this changes, a reservation that did not fit still does not fit. */
+  /**
+   * How often there may have come to be more room, as reservations were released or rules changed: until this changes, what
+   * did not fit still does not fit.
+   */
   get releases(): number {
     return this.#releases;
   }
@@ -93,23 +134,23 @@ export class Ledger {
   }
 
   /**
-   * Records that the task holds the reservation, whether it fits or not: what was reserved before a restart is a fact, even
+   * Records that the task holds what it claims, whether it fits or not: what was reserved before a restart is a fact, even
    * if the capacity has been lowered since.
    * @throws Error when the task holds a reservation already
    */
-  reserve(taskId: string, tenant: string | undefined, reservation: Resources, atMs: number): void {
+  reserve(taskId: string, claim: Claim, atMs: number): void {
     if (this.#entries.has(taskId)) throw new Error(`task ${taskId} holds a reservation already`);
-    this.#entries.set(taskId, {
-      task_id: taskId,
-      tenant,
-      reservation: { ...reservation },
-      reserved_at_ms: atMs,
-    });
+    const { tenant, queue, lane } = claim;
+    const reservation = { ...claim.reservation };
+    this.#entries.set(taskId, { task_id: taskId, tenant, queue, lane, reservation, reserved_at_ms: atMs });
     this.#machine.add(reservation);
-    if (tenant === undefined) return;
-    let budget = this.#tenants.get(tenant);
-    if (budget === undefined) this.#tenants.set(tenant, (budget = new Budget({})));
-    budget.add(reservation);
+    this.#queues.started(claim);
+    if (tenant !== undefined) {
+      let budget = this.#tenants.get(tenant);
+      if (budget === undefined) this.#tenants.set(tenant, (budget = new Budget({})));
+      budget.add(reservation);
+    }
+    this.#listener?.(claim, 'reserved');
   }
 
   /** Gives a reservation back. False, and nothing happens, when the task holds none. */
@@ -119,10 +160,12 @@ export class Ledger {
     this.#entries.delete(taskId);
     this.#releases++;
     this.#machine.subtract(entry.reservation);
+    this.#queues.ended(entry);
     const budget = this.#tenantBudget(entry.tenant);
     budget?.subtract(entry.reservation);
-    if (entry.tenant !== undefined && !this.#quotas.has(entry.tenant) && budget?.used().task_slots === 0)
+    if (entry.tenant !== undefined && !this.#quotas.has(entry.tenant) && budget?.isUnused === true)
       this.#tenants.delete(entry.tenant);
+    this.#listener?.(entry, 'released');
     return true;
   }
 
@@ -152,22 +195,17 @@ export class Ledger {
     return [...this.#entries.values()];
   }
 
-  #quotaShortage(reservation: Resources, tenant: string | undefined): Shortage | undefined {
-    const quota = this.#tenantBudget(tenant);
-    return quota && shortage(reservation, quota.limits, quota.exceeding(reservation), 'quota');
-  }
-
   #tenantBudget(tenant: string | undefined): Budget | undefined {
     return tenant === undefined ? undefined : this.#tenants.get(tenant);
   }
+
+  #allBudgets(claim: Claim): Budget[] {
+    return [this.#machine, ...this.boundsOf(claim)];
+  }
 }
 
-function shortage(
-  asked: Resources,
-  limits: Partial<Resources>,
-  resource: ResourceKey | undefined,
-  scope: Shortage['scope'],
-): Shortage | undefined {
+function shortage(asked: Resources, budget: Budget, scope: Shortage['scope']): Shortage | undefined {
+  const resource = budget.exceeding(asked);
   if (resource === undefined) return undefined;
-  return { resource, requested: asked[resource] ?? 0, capacity: limits[resource] ?? 0, scope };
+  return { resource, requested: asked[resource] ?? 0, capacity: budget.limits[resource] ?? 0, scope };
 }

@@ -1,35 +1,46 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Ledger } from '../../src/ledger/ledger.js';
+import { Ledger, type Claim } from '../../src/ledger/ledger.js';
 import { RESOURCE_KEYS, type Resources } from '../../src/task/resources.js';
 
 const MAX = Number.MAX_SAFE_INTEGER;
+
+function claim(reservation: Resources, tenant?: string): Claim {
+  return { tenant, queue: 'default', lane: undefined, reservation };
+}
 
 describe('a ledger', () => {
   test('tells what can never fit from what does not fit now', () => {
     const quotas = new Map([['acme', { task_slots: 1, pids: 5 }]]);
     const ledger = new Ledger({ capacity: { task_slots: 2, memory_bytes: 100 }, quotas });
-    expect(ledger.canEverFit({ task_slots: 1, memory_bytes: 100, pids: MAX }, undefined)).toBeUndefined();
-    expect(ledger.canEverFit({ task_slots: 1, memory_bytes: 101 }, 'acme')).toEqual({
+    expect(ledger.canEverFit(claim({ task_slots: 1, memory_bytes: 100, pids: MAX }))).toBeUndefined();
+    expect(ledger.canEverFit(claim({ task_slots: 1, memory_bytes: 101 }, 'acme'))).toEqual({
       resource: 'memory_bytes',
       requested: 101,
       capacity: 100,
       scope: 'capacity',
     });
-    expect(ledger.canEverFit({ task_slots: 1, pids: 6 }, 'acme')).toEqual({
+    expect(ledger.canEverFit(claim({ task_slots: 1, pids: 6 }, 'acme'))).toEqual({
       resource: 'pids',
       requested: 6,
       capacity: 5,
       scope: 'quota',
     });
-    ledger.reserve('a', 'acme', { task_slots: 1, memory_bytes: 60 }, 5);
-    expect(ledger.refusal({ task_slots: 1, memory_bytes: 41 }, undefined)).toBeDefined();
-    expect(ledger.refusal({ task_slots: 1, memory_bytes: 40 }, undefined)).toBeUndefined();
-    expect(ledger.refusal({ task_slots: 1 }, 'acme')).toBeDefined();
-    expect(ledger.canEverFit({ task_slots: 1 }, 'acme')).toBeUndefined();
-    expect(() => ledger.reserve('a', 'acme', { task_slots: 1 }, 6)).toThrow('already');
+    ledger.reserve('a', claim({ task_slots: 1, memory_bytes: 60 }, 'acme'), 5);
+    expect(ledger.fits(claim({ task_slots: 1, memory_bytes: 41 }))).toBe(false);
+    expect(ledger.fits(claim({ task_slots: 1, memory_bytes: 40 }))).toBe(true);
+    expect(ledger.fits(claim({ task_slots: 1 }, 'acme'))).toBe(false);
+    expect(ledger.canEverFit(claim({ task_slots: 1 }, 'acme'))).toBeUndefined();
+    expect(() => ledger.reserve('a', claim({ task_slots: 1 }, 'acme'), 6)).toThrow('already');
     expect(ledger.entries()).toEqual([
-      { task_id: 'a', tenant: 'acme', reservation: { task_slots: 1, memory_bytes: 60 }, reserved_at_ms: 5 },
+      {
+        task_id: 'a',
+        tenant: 'acme',
+        queue: 'default',
+        lane: undefined,
+        reservation: { task_slots: 1, memory_bytes: 60 },
+        reserved_at_ms: 5,
+      },
     ]);
   });
 
@@ -43,7 +54,7 @@ describe('a ledger', () => {
       available: { task_slots: 3 },
     };
     expect(ledger.tenantUse()).toEqual([idle]);
-    ledger.reserve('a', 'guest', { task_slots: 1, memory_bytes: 7 }, 0);
+    ledger.reserve('a', claim({ task_slots: 1, memory_bytes: 7 }, 'guest'), 0);
     expect(ledger.tenantUse()).toEqual([
       { tenant: 'guest', reserved: { task_slots: 1, memory_bytes: 7 } },
       idle,
@@ -56,8 +67,8 @@ describe('a ledger', () => {
 
   test('takes what was reserved before a capacity was lowered, and never shows less than nothing', () => {
     const ledger = new Ledger({ capacity: { task_slots: 1, memory_bytes: 10 }, quotas: new Map() });
-    ledger.reserve('a', undefined, { task_slots: 1, memory_bytes: 30 }, 0);
-    ledger.reserve('b', undefined, { task_slots: 1, memory_bytes: MAX }, 0);
+    ledger.reserve('a', claim({ task_slots: 1, memory_bytes: 30 }), 0);
+    ledger.reserve('b', claim({ task_slots: 1, memory_bytes: MAX }), 0);
     expect(ledger.available()).toEqual({ task_slots: 0, memory_bytes: 0 });
     expect(ledger.freeSlots()).toBe(-1);
     ledger.release('b');
@@ -68,7 +79,7 @@ describe('a ledger', () => {
   test('adds exactly beyond 2^53', () => {
     const ledger = new Ledger({ capacity: { task_slots: MAX }, quotas: new Map() });
     const odd = MAX - 2;
-    for (const id of ['a', 'b', 'c']) ledger.reserve(id, 't', { task_slots: 1, memory_bytes: odd }, 0);
+    for (const id of ['a', 'b', 'c']) ledger.reserve(id, claim({ task_slots: 1, memory_bytes: odd }, 't'), 0);
     expect(ledger.reserved().memory_bytes).toBe(MAX);
     ledger.release('a');
     ledger.release('b');
@@ -116,10 +127,10 @@ describe('a ledger', () => {
                   sum(of, k) + (s.resources[k] ?? 0) <= (bounds[k] ?? Infinity),
               );
             const fits = allows(capacity, null) && (s.tenant !== 'a' || allows(quota, 'a'));
-            expect(ledger.refusal(s.resources, s.tenant) === undefined).toBe(fits);
+            expect(ledger.fits(claim(s.resources, s.tenant))).toBe(fits);
             if (fits) {
-              expect(ledger.canEverFit(s.resources, s.tenant)).toBeUndefined();
-              ledger.reserve(s.id, s.tenant, s.resources, 0);
+              expect(ledger.canEverFit(claim(s.resources, s.tenant))).toBeUndefined();
+              ledger.reserve(s.id, claim(s.resources, s.tenant), 0);
               model.set(s.id, s);
             }
           }

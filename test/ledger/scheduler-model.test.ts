@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Budget } from '../../src/ledger/budget.js';
+import type { WaitingTask } from '../../src/ledger/flow.js';
 import { Ledger } from '../../src/ledger/ledger.js';
-import { WaitingQueue, type WaitingTask } from '../../src/ledger/scheduler.js';
-import type { Resources } from '../../src/task/resources.js';
+import { NO_RULE, type QueueRule } from '../../src/ledger/queue-limits.js';
+import { WaitingQueue } from '../../src/ledger/scheduler.js';
+import { RESOURCE_KEYS, type Resources } from '../../src/task/resources.js';
 
 const STARVATION = 100;
 const CAPACITY: Resources = { task_slots: 4, memory_bytes: 12, pids: 7 };
@@ -12,102 +14,280 @@ const QUOTAS = new Map<string, Resources>([
   ['b', { task_slots: 1 }],
 ]);
 
-/** The rules said plainly, over all tasks anew each time. */
-function chosen(tasks: readonly WaitingTask[], ledger: Ledger, now: number): string | undefined {
-  if (ledger.freeSlots() < 1) return undefined;
-  const machine = new Budget({});
-  const quotas = new Map<string, Budget>();
-  const quotaOf = (t: WaitingTask) => {
-    const budget = quotas.get(t.tenant ?? '') ?? new Budget({});
-    quotas.set(t.tenant ?? '', budget);
-    return budget;
-  };
-  const starves = (t: WaitingTask) => now - t.accepted_at_ms > STARVATION;
-  const hasQuota = (t: WaitingTask) => ledger.fitsQuota(t.reservation, t.tenant, quotaOf(t));
-  const kind = (t: WaitingTask) => JSON.stringify([t.tenant, t.priority, t.reservation]);
-  const passed = new Set<string>();
-  const byAge = [...tasks].sort((x, y) => x.submit_seq - y.submit_seq);
-  for (const task of byAge.filter(starves)) {
-    if (passed.has(kind(task))) continue;
-    const possible = ledger.canEverFit(task.reservation, task.tenant) === undefined;
-    if (hasQuota(task) && ledger.fitsCapacity(task.reservation, machine)) return task.task_id;
-    // Equal tasks behind it are no better off; they need room of their own only if it is the machine that has none.
-    if (!hasQuota(task) || !possible) passed.add(kind(task));
-    if (!possible) continue;
-    if (hasQuota(task)) machine.add(task.reservation);
-    quotaOf(task).add(task.reservation);
-    if (!ledger.fitsCapacity({ task_slots: 1 }, machine)) return undefined;
-  }
-  return byAge
-    .sort((x, y) => y.priority - x.priority)
-    .find((t) => !starves(t) && hasQuota(t) && ledger.fitsCapacity(t.reservation, machine))?.task_id;
+/** Amounts that are bounded and counted, said plainly. */
+interface Bound {
+  limit: Partial<Resources>;
+  counts: (task: WaitingTask) => boolean;
 }
 
+/** A daemon's waiting and running tasks, and the rules said plainly: over all tasks anew each time. */
+class Model {
+  readonly waiting = new Map<string, WaitingTask>();
+  readonly running = new Map<string, WaitingTask>();
+  readonly rules = new Map<string, QueueRule>();
+  /** The flows of waiting tasks, with the task that each began to wait with; and tenants at each priority of queues. */
+  readonly since = new Map<string, number>();
+  /** Who was given something as the how-manieth. */
+  readonly served = new Map<string, number>();
+  #starts = 0;
+
+  add(task: WaitingTask): void {
+    this.waiting.set(task.task_id, task);
+    this.#note();
+  }
+
+  remove(task: WaitingTask): boolean {
+    const was = this.waiting.delete(task.task_id);
+    this.#note();
+    return was;
+  }
+
+  setRule(queue: string, rule: QueueRule): void {
+    const isMoved = this.rule(queue).priority !== rule.priority;
+    this.rules.set(queue, rule);
+    for (const key of isMoved ? this.since.keys() : [])
+      if ((JSON.parse(key) as string[])[2] === queue) this.since.delete(key);
+    this.#note();
+  }
+
+  start(task: WaitingTask): void {
+    // As the queue is told: it waits no more, then it has its share.
+    this.remove(task);
+    this.running.set(task.task_id, task);
+    this.#starts++;
+    for (const key of [keyOf(task.tenant), keyOf(task.tenant, task.queue)]) this.served.set(key, this.#starts);
+    this.#note();
+  }
+
+  end(task: WaitingTask): void {
+    this.running.delete(task.task_id);
+    this.#note();
+  }
+
+  rule(queue: string): QueueRule {
+    return this.rules.get(queue) ?? NO_RULE;
+  }
+
+  bounds(task: WaitingTask): Bound[] {
+    const { max_running, paused, lanes } = this.rule(task.queue);
+    const slots = paused ? 0 : max_running;
+    const ofLane = task.lane === undefined ? undefined : lanes.get(task.lane)?.max_running;
+    return [
+      { limit: CAPACITY, counts: () => true },
+      { limit: QUOTAS.get(task.tenant ?? '') ?? {}, counts: (other) => other.tenant === task.tenant },
+      { limit: slots === undefined ? {} : { task_slots: slots }, counts: (other) => other.queue === task.queue },
+      {
+        limit: ofLane === undefined ? {} : { task_slots: ofLane },
+        counts: (other) => other.queue === task.queue && other.lane === task.lane,
+      },
+    ];
+  }
+
+  /** Whether it fits beside what runs and what is held for others. */
+  fits(task: WaitingTask, [own, machine]: [Budget[], Budget[]]): [boolean, boolean] {
+    const fit = ({ limit, counts }: Bound, held: Budget[]) =>
+      RESOURCE_KEYS.every((key) => {
+        const asked = task.reservation[key] ?? 0;
+        const used = [...this.running.values()].filter(counts).map((other) => other.reservation[key] ?? 0);
+        const set = held.map((each) => each.used()[key] ?? 0);
+        const left = (limit[key] ?? Infinity) - [...used, ...set].reduce((sum, each) => sum + each, 0);
+        return asked === 0 || asked <= left;
+      });
+    const [whole, ...others] = this.bounds(task);
+    return [others.every((bound, i) => fit(bound, [own[i]!])), fit(whole!, machine)];
+  }
+
+  chosen(now: number): string | undefined {
+    const slots = { task_slots: 1 };
+    const machine = new Budget({});
+    const held = new Map<string, Budget>();
+    const ownOf = ({ tenant, queue, lane }: WaitingTask) =>
+      [
+        tenant === undefined ? undefined : `t ${tenant}`,
+        `q ${queue}`,
+        lane === undefined ? undefined : `l ${queue} ${lane}`,
+      ].map((key) => {
+        const budget = (key === undefined ? undefined : held.get(key)) ?? new Budget({});
+        if (key !== undefined) held.set(key, budget);
+        return budget;
+      });
+    const hasSlot = () =>
+      this.running.size + machine.used().task_slots + slots.task_slots <= CAPACITY.task_slots;
+    if (!hasSlot()) return undefined;
+    const starves = (task: WaitingTask) => now - task.accepted_at_ms > STARVATION;
+    const alone = (task: WaitingTask) =>
+      this.bounds(task).every(({ limit }) =>
+        RESOURCE_KEYS.every((key) => (task.reservation[key] ?? 0) <= (limit[key] ?? Infinity)),
+      );
+    const kind = (t: WaitingTask) => JSON.stringify([t.lane, t.priority, t.reservation]);
+    for (const flow of this.flows(starves)) {
+      const passed = new Set<string>();
+      const byAge = [...flow].sort((x, y) => x.submit_seq - y.submit_seq);
+      // The task submitted first is taken to have waited longest.
+      const young = byAge.findIndex((task) => !starves(task));
+      for (const task of byAge.slice(0, young < 0 ? byAge.length : young)) {
+        if (passed.has(kind(task))) continue;
+        const [fitsOwn, fitsMachine] = this.fits(task, [ownOf(task), [machine]]);
+        if (fitsOwn && fitsMachine) return task.task_id;
+        // Equal tasks behind it are no better off; they need room of their own only if it is the machine that has none.
+        if (!fitsOwn || !alone(task)) passed.add(kind(task));
+        if (!alone(task)) continue;
+        for (const own of ownOf(task)) own.add(task.reservation);
+        if (fitsOwn) machine.add(task.reservation);
+        if (!hasSlot()) return undefined;
+      }
+      const first = byAge
+        .sort((x, y) => y.priority - x.priority)
+        .find((task) => !starves(task) && this.fits(task, [ownOf(task), [machine]]).every(Boolean));
+      if (first !== undefined) return first.task_id;
+    }
+    return undefined;
+  }
+
+  /** Waiting tasks by tenant and queue, in the order in which those have their turns. */
+  flows(starves: (task: WaitingTask) => boolean): WaitingTask[][] {
+    const flows = new Map<string, WaitingTask[]>();
+    for (const task of this.waiting.values()) {
+      const key = keyOf(task.tenant, task.queue);
+      flows.set(key, [...(flows.get(key) ?? []), task]);
+    }
+    const top = Math.max(...[...this.waiting.values()].map(({ queue }) => this.rule(queue).priority));
+    return [...flows.values()]
+      .map((tasks) => {
+        const [{ tenant, queue }] = tasks as [WaitingTask];
+        const oldest = tasks.reduce((a, b) => (a.submit_seq < b.submit_seq ? a : b));
+        const own = this.rule(queue).priority;
+        const rank = [
+          -(starves(oldest) ? top : own),
+          this.share((other) => other.tenant === tenant),
+          this.served.get(keyOf(tenant)) ?? 0,
+          this.since.get(JSON.stringify(['tenant', tenant ?? null, own])) ?? 0,
+          this.share((other) => other.tenant === tenant && other.queue === queue),
+          this.served.get(keyOf(tenant, queue)) ?? 0,
+          this.since.get(JSON.stringify(['flow', tenant ?? null, queue])) ?? 0,
+        ];
+        return { tasks, tenant, rank };
+      })
+      .sort((a, b) => {
+        const isSame = a.tenant === b.tenant;
+        const at = a.rank.findIndex((each, i) => !(isSame && i > 0 && i < 4) && each !== b.rank[i]);
+        return at < 0 ? 0 : a.rank[at]! - b.rank[at]!;
+      })
+      .map(({ tasks }) => tasks);
+  }
+
+  share(counts: (task: WaitingTask) => boolean): number {
+    const running = [...this.running.values()].filter(counts);
+    const parts = RESOURCE_KEYS.map((key) => {
+      const whole = CAPACITY[key] ?? 0;
+      const used = running.reduce((sum, { reservation }) => sum + (reservation[key] ?? 0), 0);
+      return whole > 0 ? used / whole : 0;
+    });
+    return Math.max(0, ...parts);
+  }
+
+  /** Who waits no more and runs nothing is forgotten. */
+  #note(): void {
+    const tasks = [...this.waiting.values()].sort((a, b) => a.submit_seq - b.submit_seq);
+    const there = new Set<string>();
+    for (const { tenant, queue, submit_seq } of tasks)
+      for (const key of [
+        ['tenant', tenant ?? null, this.rule(queue).priority],
+        ['flow', tenant ?? null, queue],
+      ].map((each) => JSON.stringify(each))) {
+        there.add(key);
+        if (!this.since.has(key)) this.since.set(key, submit_seq);
+      }
+    for (const key of this.since.keys()) if (!there.has(key)) this.since.delete(key);
+    const known = [...tasks, ...this.running.values()].flatMap(({ tenant, queue }) => [
+      keyOf(tenant),
+      keyOf(tenant, queue),
+    ]);
+    for (const key of this.served.keys()) if (!known.includes(key)) this.served.delete(key);
+  }
+}
+
+function keyOf(tenant: string | undefined, queue?: string): string {
+  return JSON.stringify([tenant ?? null, queue ?? null]);
+}
+
+const rule = fc.record({
+  max_running: fc.constantFrom(undefined, 0, 1, 2),
+  paused: fc.constantFrom(false, false, true),
+  priority: fc.integer({ min: 0, max: 2 }),
+  lanes: fc.constantFrom(new Map(), new Map([['l', { max_running: 1 }]])),
+});
+
 const step = fc.record({
-  tenant: fc.constantFrom(undefined, 'a', 'b'),
+  tenant: fc.constantFrom(undefined, 'a', 'b', 'c'),
+  queue: fc.constantFrom('q', 'q', 'r', 's'),
+  lane: fc.constantFrom(undefined, 'l', 'm'),
   priority: fc.integer({ min: 0, max: 2 }),
   memory_bytes: fc.option(fc.integer({ min: 1, max: 13 }), { nil: undefined }),
   pids: fc.option(fc.integer({ min: 1, max: 7 }), { nil: undefined }),
   wait: fc.integer({ min: 0, max: 60 }),
-  then: fc.constantFrom('nothing', 'end', 'end', 'kill', 'put back'),
+  then: fc.constantFrom('nothing', 'end', 'end', 'end', 'kill', 'put back', 'rule'),
   which: fc.nat(),
+  rule,
 });
 
-test('each decision is the one that the rules say, whatever came, started, ended and was killed before', () => {
+test('each decision is the one that the rules say, whatever came, started, ended, was killed or was ruled before', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
       const ledger = new Ledger({ capacity: CAPACITY, quotas: QUOTAS });
-      const queue = new WaitingQueue({ starvationMs: STARVATION });
-      const waiting = new Map<string, WaitingTask>();
-      const running = new Map<string, WaitingTask>();
+      const queue = new WaitingQueue({ ledger, starvationMs: STARVATION });
+      const model = new Model();
       let now = 0;
       const startAll = () => {
         for (;;) {
-          const id = queue.next(ledger, now);
-          expect(id).toBe(chosen([...waiting.values()], ledger, now));
-          const task = id === undefined ? undefined : waiting.get(id);
+          const id = queue.next(now);
+          expect(id).toBe(model.chosen(now));
+          const task = id === undefined ? undefined : model.waiting.get(id);
           if (task === undefined) return;
           queue.remove(task.task_id);
-          waiting.delete(task.task_id);
-          ledger.reserve(task.task_id, task.tenant, task.reservation, now);
-          running.set(task.task_id, task);
+          model.start(task);
+          ledger.reserve(task.task_id, task, now);
         }
       };
       const release = (task: WaitingTask | undefined) => {
         if (task === undefined) return;
-        running.delete(task.task_id);
+        model.end(task);
         ledger.release(task.task_id);
       };
       const pick = (tasks: Map<string, WaitingTask>, n: number) =>
         [...tasks.values()][n % Math.max(1, tasks.size)];
-      steps.forEach(({ tenant, priority, memory_bytes, pids, wait, then, which }, i) => {
+      steps.forEach(({ memory_bytes, pids, wait, then, which, rule: said, ...place }, i) => {
         const task: WaitingTask = {
-          ...{ task_id: `t${i}`, tenant, priority, submit_seq: i, accepted_at_ms: now },
+          ...{ task_id: `t${i}`, ...place, submit_seq: i + 1, accepted_at_ms: now },
           reservation: { task_slots: 1, memory_bytes, pids },
         };
-        const startsAtOnce = queue.startsAtOnce(task, ledger, now);
+        const startsAtOnce = queue.startsAtOnce(task, now);
         queue.add(task);
-        waiting.set(task.task_id, task);
+        model.add(task);
+        expect(startsAtOnce).toBe(model.chosen(now) === task.task_id);
         startAll();
-        expect(startsAtOnce).toBe(running.has(task.task_id));
         now += wait;
-        if (then === 'end') release(pick(running, which));
+        if (then === 'end') release(pick(model.running, which));
         if (then === 'kill') {
-          const killed = pick(waiting, which);
-          if (killed !== undefined) expect(queue.remove(killed.task_id)).toBe(waiting.delete(killed.task_id));
+          const killed = pick(model.waiting, which);
+          if (killed !== undefined) expect(queue.remove(killed.task_id)).toBe(model.remove(killed));
+        }
+        if (then === 'rule') {
+          queue.setRule(task.queue, said);
+          model.setRule(task.queue, said);
         }
         // A launch that could not be written down goes back to its place.
         if (then === 'put back') {
-          const back = pick(running, which);
+          const back = pick(model.running, which);
           release(back);
           if (back !== undefined) {
             queue.add(back);
-            waiting.set(back.task_id, back);
+            model.add(back);
           }
         }
         startAll();
       });
     }),
-    { numRuns: 400 },
+    { numRuns: 4000 },
   );
 });

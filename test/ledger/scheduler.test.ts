@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Ledger } from '../../src/ledger/ledger.js';
-import { WaitingQueue, type WaitingTask } from '../../src/ledger/scheduler.js';
+import { Ledger, type Claim } from '../../src/ledger/ledger.js';
+import type { WaitingTask } from '../../src/ledger/flow.js';
+import { NO_RULE, type QueueRule } from '../../src/ledger/queue-limits.js';
+import { WaitingQueue } from '../../src/ledger/scheduler.js';
 import { RESOURCE_KEYS, type Resources } from '../../src/task/resources.js';
 
 const STARVATION = 1000;
@@ -13,6 +15,8 @@ function waiting(task_id: string, more: Partial<WaitingTask> & { memory?: number
   return {
     task_id,
     tenant: undefined,
+    queue: 'default',
+    lane: undefined,
     priority: 0,
     submit_seq: ++seq,
     accepted_at_ms: 0,
@@ -28,20 +32,25 @@ function machine(slots: number, memory?: number, quotas: Record<string, Resource
   });
 }
 
-function queue(...tasks: WaitingTask[]): WaitingQueue {
-  const q = new WaitingQueue({ starvationMs: STARVATION });
+function queue(ledger: Ledger, ...tasks: WaitingTask[]): WaitingQueue {
+  const q = new WaitingQueue({ ledger, starvationMs: STARVATION });
   for (const task of tasks) q.add(task);
   return q;
+}
+
+/** Something of a tenant runs. */
+function claim(reservation: Resources, tenant?: string): Claim {
+  return { tenant, queue: 'default', lane: undefined, reservation };
 }
 
 /** Starts everything that may start now. */
 function startAll(q: WaitingQueue, ledger: Ledger, now: number, tasks: WaitingTask[]): string[] {
   const started: string[] = [];
-  for (let id = q.next(ledger, now); id !== undefined; id = q.next(ledger, now)) {
+  for (let id = q.next(now); id !== undefined; id = q.next(now)) {
     const task = tasks.find((t) => t.task_id === id)!;
-    expect(ledger.refusal(task.reservation, task.tenant)).toBeUndefined();
+    expect(ledger.fits(task)).toBe(true);
     expect(q.remove(id)).toBe(true);
-    ledger.reserve(id, task.tenant, task.reservation, now);
+    ledger.reserve(id, task, now);
     started.push(id);
   }
   return started;
@@ -56,15 +65,18 @@ describe('the waiting queue', () => {
       waiting('b'),
       waiting('high2', { priority: 9 }),
     ];
-    const q = queue(...[...tasks].reverse());
+    const ledger = machine(9);
+    const q = queue(ledger, ...[...tasks].reverse());
     const order = ['high', 'high2', 'a', 'b', 'low'];
-    expect(startAll(q, machine(9), 0, tasks)).toEqual(order);
-    expect([q.size, q.next(machine(9), 0)]).toEqual([0, undefined]);
+    expect(q.peek(99).map((t) => t.task_id)).toEqual(order);
+    expect(q.peek(2).map((t) => t.task_id)).toEqual(order.slice(0, 2));
+    expect(startAll(q, ledger, 0, tasks)).toEqual(order);
+    expect([q.size, q.next(0), q.peek(9)]).toEqual([0, undefined, []]);
   });
 
   test('knows its size, takes a task once, and lets it go once', () => {
     const a = waiting('a');
-    const q = queue(waiting('b', { priority: 5 }), a, a);
+    const q = queue(machine(1), waiting('b', { priority: 5 }), a, a);
     expect(q.size).toBe(2);
     expect([q.remove('a'), q.remove('a'), q.remove('never')]).toEqual([true, false, false]);
     expect(q.size).toBe(1);
@@ -77,10 +89,10 @@ describe('the waiting queue', () => {
       waiting('tiny', { memory: 10 }),
     ];
     const ledger = machine(9, 100);
-    ledger.reserve('r', undefined, { task_slots: 1, memory_bytes: 50 }, 0);
-    const q = queue(...tasks);
-    expect(q.next(ledger, STARVATION)).toBe('small');
-    expect(q.next(ledger, STARVATION + 1)).toBeUndefined();
+    ledger.reserve('r', claim({ task_slots: 1, memory_bytes: 50 }), 0);
+    const q = queue(ledger, ...tasks);
+    expect(q.next(STARVATION)).toBe('small');
+    expect(q.next(STARVATION + 1)).toBeUndefined();
     ledger.release('r');
     expect(startAll(q, ledger, STARVATION + 1, tasks)).toEqual(['big']);
     ledger.release('big');
@@ -94,8 +106,8 @@ describe('the waiting queue', () => {
       waiting('other', { accepted_at_ms: 5000, priority: 3 }),
     ];
     const ledger = machine(3, 100);
-    ledger.reserve('r', undefined, { task_slots: 1, memory_bytes: 50 }, 0);
-    const q = queue(...tasks);
+    ledger.reserve('r', claim({ task_slots: 1, memory_bytes: 50 }), 0);
+    const q = queue(ledger, ...tasks);
     expect(startAll(q, ledger, 5000, tasks)).toEqual(['other']);
   });
 
@@ -105,7 +117,8 @@ describe('the waiting queue', () => {
       waiting('older-high', { priority: 9 }),
       waiting('new', { priority: 99, accepted_at_ms: 2000 }),
     ];
-    expect(startAll(queue(...tasks), machine(9), 2000, tasks)).toEqual(['old', 'older-high', 'new']);
+    const ledger = machine(9);
+    expect(startAll(queue(ledger, ...tasks), ledger, 2000, tasks)).toEqual(['old', 'older-high', 'new']);
   });
 
   test('does not let a tenant at its quota delay another, starving or not', () => {
@@ -117,8 +130,8 @@ describe('the waiting queue', () => {
     ];
     for (const now of [0, 5000]) {
       const ledger = machine(2, 120, quotas);
-      ledger.reserve('r', 'acme', { task_slots: 1, memory_bytes: 20 }, 0);
-      expect(startAll(queue(...tasks), ledger, now, tasks)).toEqual(['other']);
+      ledger.reserve('r', claim({ task_slots: 1, memory_bytes: 20 }, 'acme'), 0);
+      expect(startAll(queue(ledger, ...tasks), ledger, now, tasks)).toEqual(['other']);
     }
   });
 
@@ -130,13 +143,14 @@ describe('the waiting queue', () => {
       waiting('free', { tenant: 'acme', accepted_at_ms: 5000 }),
     ];
     const ledger = machine(9, undefined, quotas);
-    ledger.reserve('r', 'acme', { task_slots: 1, memory_bytes: 20 }, 0);
-    expect(startAll(queue(...tasks), ledger, 5000, tasks)).toEqual(['free']);
+    ledger.reserve('r', claim({ task_slots: 1, memory_bytes: 20 }, 'acme'), 0);
+    expect(startAll(queue(ledger, ...tasks), ledger, 5000, tasks)).toEqual(['free']);
   });
 
   test('holds nothing for what can never fit', () => {
     const tasks = [waiting('giant', { memory: 1000 }), waiting('a', { memory: 90, accepted_at_ms: 5000 })];
-    expect(startAll(queue(...tasks), machine(2, 100), 5000, tasks)).toEqual(['a']);
+    const ledger = machine(2, 100);
+    expect(startAll(queue(ledger, ...tasks), ledger, 5000, tasks)).toEqual(['a']);
   });
 
   test('stays in order through removals in the middle and late arrivals', () => {
@@ -144,20 +158,18 @@ describe('the waiting queue', () => {
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.boolean()), { maxLength: 300 }),
         (steps) => {
-          const q = queue();
+          const q = queue(machine(1));
           const model = new Map<number, WaitingTask>();
-          const ledger = machine(100);
           for (const [n, add] of steps) {
             if (add && !model.has(n)) {
               const task = waiting(`t${n}`, { submit_seq: n });
               model.set(n, task);
               q.add(task);
             } else if (!add) expect(q.remove(`t${n}`)).toBe(model.delete(n));
-            expect(q.size).toBe(model.size);
-            expect(q.next(ledger, 0)).toBe(model.get(Math.min(...model.keys()))?.task_id);
+            const order = [...model.keys()].sort((a, b) => a - b);
+            expect(q.size).toBe(order.length);
+            expect(q.peek(100).map((t) => t.submit_seq)).toEqual(order);
           }
-          const order = [...model.values()].sort((a, b) => a.submit_seq - b.submit_seq);
-          expect(startAll(q, ledger, 0, order)).toEqual(order.map((task) => task.task_id));
         },
       ),
     );
@@ -180,15 +192,14 @@ describe('whatever comes and ends', () => {
     fc.assert(
       fc.property(fc.array(arrival, { minLength: 1, maxLength: 40 }), (arrivals) => {
         const ledger = new Ledger({ capacity: CAPACITY, quotas: new Map(Object.entries(QUOTAS)) });
-        const q = queue();
+        const q = queue(ledger);
         const left = new Map<string, WaitingTask>();
         let now = 0;
-        const free = (key: keyof Resources) => ledger.available()[key] ?? Infinity;
         const pump = () => {
-          for (let id = q.next(ledger, now); id !== undefined; id = q.next(ledger, now)) {
+          for (let id = q.next(now); id !== undefined; id = q.next(now)) {
             const task = left.get(id)!;
             const need = (t: WaitingTask, key: keyof Resources) => t.reservation[key] ?? 0;
-            expect(ledger.refusal(task.reservation, task.tenant)).toBeUndefined();
+            expect(ledger.fits(task)).toBe(true);
             for (const other of left.values()) {
               const starves = now - other.accepted_at_ms > STARVATION;
               const taskStarves = now - task.accepted_at_ms > STARVATION;
@@ -202,15 +213,10 @@ describe('whatever comes and ends', () => {
                     : other.priority > task.priority;
                 expect(earlier, `${id} before ${other.task_id}`).toBe(false);
               }
-              // Of what a starving task needs, enough is left after another one has started.
-              if (starves && ledger.fitsQuota(other.reservation, other.tenant))
-                for (const key of RESOURCE_KEYS)
-                  if (need(task, key) > 0 && need(other, key) > 0)
-                    expect(free(key) - need(task, key)).toBeGreaterThanOrEqual(need(other, key));
             }
             left.delete(id);
             q.remove(id);
-            ledger.reserve(id, task.tenant, task.reservation, now);
+            ledger.reserve(id, task, now);
           }
         };
         const end = (n: number) => {
@@ -237,7 +243,6 @@ describe('whatever comes and ends', () => {
   test('ten thousand of a tenant at its quota cost nothing', () => {
     const ledger = machine(100, undefined, { a: { task_slots: 1 } });
     const tasks = Array.from({ length: 10_000 }, (_, i) => waiting(`a${i}`, { tenant: 'a' }));
-    const q = queue(...tasks);
     let looks = 0;
     const counting = new Proxy(ledger, {
       get(target, name) {
@@ -246,12 +251,123 @@ describe('whatever comes and ends', () => {
         return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
       },
     });
+    const q = queue(counting, ...tasks);
+    looks = 0;
     for (const now of [0, 5000]) {
-      expect(q.next(counting, now)).toBe('a0');
-      ledger.reserve('r', 'a', { task_slots: 1 }, 0);
-      expect(q.next(counting, now)).toBeUndefined();
+      expect(q.next(now)).toBe('a0');
+      ledger.reserve('r', claim({ task_slots: 1 }, 'a'), 0);
+      expect(q.next(now)).toBeUndefined();
       ledger.release('r');
     }
     expect(looks).toBeLessThan(50);
+  });
+});
+
+describe('queues', () => {
+  const rule = (more: Partial<QueueRule>): QueueRule => ({ ...NO_RULE, ...more });
+
+  test('ten thousand tasks of one tenant do not hold up one task of another, starving or not', () => {
+    for (const now of [0, 5000]) {
+      const ledger = machine(1);
+      const tasks = Array.from({ length: 10_000 }, (_, i) => waiting(`a${i}`, { tenant: 'a' }));
+      const q = queue(ledger, ...tasks);
+      expect(startAll(q, ledger, now, tasks)).toEqual(['a0']);
+      const late = waiting('b', { tenant: 'b', accepted_at_ms: now });
+      q.add(late);
+      expect(q.peek(3).map(({ task_id }) => task_id)).toEqual(['b', 'a1', 'a2']);
+      ledger.release('a0');
+      expect(startAll(q, ledger, now, [late, ...tasks])).toEqual(['b']);
+    }
+  });
+
+  test('two tenants with much to do share evenly, by what is held and not by how many tasks hold it', () => {
+    const ledger = machine(9, 60);
+    const big = Array.from({ length: 9 }, (_, i) => waiting(`a${i}`, { tenant: 'a', memory: 20 }));
+    const small = Array.from({ length: 9 }, (_, i) => waiting(`b${i}`, { tenant: 'b', memory: 5 }));
+    const q = queue(ledger, ...big, ...small);
+    const first = startAll(q, ledger, 0, [...big, ...small]);
+    // a: 1 of 3 thirds of the memory; b: 4 of 9 slots; then a: 2 of 3 thirds.
+    expect(first).toEqual(['a0', 'b0', 'b1', 'b2', 'a1', 'b3']);
+    expect(ledger.tenantUse().map(({ tenant, reserved }) => [tenant, reserved.memory_bytes])).toEqual([
+      ['a', 40],
+      ['b', 20],
+    ]);
+  });
+
+  test('the queues of one tenant share what it has', () => {
+    const ledger = machine(1);
+    const tasks = [
+      ...Array.from({ length: 4 }, (_, i) => waiting(`big${i}`, { queue: 'big' })),
+      ...Array.from({ length: 2 }, (_, i) => waiting(`small${i}`, { queue: 'small' })),
+    ];
+    const q = queue(ledger, ...tasks);
+    const foreseen = q.peek(9).map(({ task_id }) => task_id);
+    const started: string[] = [];
+    while (q.size > 0) {
+      const [id] = startAll(q, ledger, 0, tasks) as [string];
+      started.push(id);
+      ledger.release(id);
+    }
+    expect(started).toEqual(['big0', 'small0', 'big1', 'small1', 'big2', 'big3']);
+    expect(foreseen).toEqual(started);
+    expect(queue(machine(1), ...tasks).peek(9, 'small').map(({ task_id }) => task_id)).toEqual(['small0', 'small1']);
+  });
+
+  test('a queue of a higher priority comes first; a starving task of a lower one has its turn all the same', () => {
+    const ledger = machine(1);
+    const tasks = [
+      waiting('low', { queue: 'low' }),
+      waiting('high', { queue: 'high', accepted_at_ms: 900 }),
+      waiting('high2', { queue: 'high', accepted_at_ms: 900 }),
+    ];
+    const q = queue(ledger, ...tasks);
+    q.setRule('high', rule({ priority: 1 }));
+    expect(q.peek(9).map(({ task_id }) => task_id)).toEqual(['high', 'high2', 'low']);
+    expect(q.next(STARVATION)).toBe('high');
+    expect(q.next(STARVATION + 1)).toBe('low');
+    q.setRule('high', undefined);
+    expect(q.next(0)).toBe('low');
+  });
+
+  test('a paused queue keeps its tasks, holds nothing, delays nobody, and goes on', () => {
+    const ledger = machine(2, 100);
+    const tasks = [
+      waiting('paused', { queue: 'p', memory: 100 }),
+      waiting('other', { accepted_at_ms: 5000, memory: 60 }),
+    ];
+    const q = queue(ledger, ...tasks);
+    q.setRule('p', rule({ paused: true }));
+    expect(startAll(q, ledger, 5000, tasks)).toEqual(['other']);
+    expect(q.size).toBe(1);
+    ledger.release('other');
+    expect(q.next(5000)).toBeUndefined();
+    q.setRule('p', rule({}));
+    expect(q.next(5000)).toBe('paused');
+  });
+
+  test('a queue and a lane run no more than they may; other lanes go on', () => {
+    const ledger = machine(9);
+    const place = (queue: string, lane?: string) => ({ queue, lane });
+    const tasks = [
+      waiting('a1', place('q', 'a')),
+      waiting('a2', place('q', 'a')),
+      waiting('b1', place('q', 'b')),
+      waiting('b2', place('q', 'b')),
+      waiting('other', place('r', 'a')),
+    ];
+    const q = queue(ledger, ...tasks);
+    q.setRule('q', rule({ max_running: 2, lanes: new Map([['a', { max_running: 1 }]]) }));
+    expect(startAll(q, ledger, 0, tasks)).toEqual(['a1', 'other', 'b1']);
+    ledger.release('b1');
+    expect(startAll(q, ledger, 0, tasks)).toEqual(['b2']);
+    q.setRule('q', rule({ max_running: 9 }));
+    expect(startAll(q, ledger, 0, tasks)).toEqual(['a2']);
+    // More run than may now: it is no error, and none starts until enough have ended.
+    q.add(waiting('late', place('q')));
+    q.setRule('q', rule({ max_running: 2 }));
+    ledger.release('a1');
+    expect(q.next(0)).toBeUndefined();
+    ledger.release('a2');
+    expect(q.next(0)).toBe('late');
   });
 });

@@ -1,0 +1,267 @@
+import TinyQueue from 'tinyqueue';
+import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
+import { AgeQueue } from './age-queue.js';
+import { Budget } from './budget.js';
+import type { Claim, Ledger, Refusal } from './ledger.js';
+import { Ordered } from './ordered.js';
+
+/** A task that waits for room. */
+export interface WaitingTask extends Claim {
+  task_id: string;
+  /** Tasks of its queue with a higher number start first. */
+  priority: number;
+  /** Unique; of tasks with the same priority the one with the lower number starts first. */
+  submit_seq: number;
+  /** Since when it waits, in milliseconds of the clock that the scheduler is given. */
+  accepted_at_ms: number;
+}
+
+/** Waiting tasks that are equal in everything but age: when the oldest cannot start, none of them can. */
+export interface Group extends Claim {
+  key: string;
+  priority: number;
+  tasks: AgeQueue<WaitingTask>;
+  /** The task of this group that was submitted first. */
+  oldest: WaitingTask;
+  /** Why there was no room for it when it was last looked at. */
+  refusal: Refusal | undefined;
+}
+
+/** The least that every task needs. */
+export const ONE_SLOT: Resources = { task_slots: 1 };
+
+/** How far a walk through a group in the order of age has come. */
+interface Cursor {
+  group: Group;
+  task: WaitingTask;
+  /** The tasks after the current one; made when first needed. */
+  rest?: Iterator<WaitingTask, undefined>;
+}
+
+/** Room set aside for starving tasks: of the machine, and of what bounds them beside it. Mostly there is none. */
+export class Held {
+  machine: Budget | undefined;
+  readonly #bounds = new Map<Budget, Budget>();
+
+  /** True when the claim fits its own bounds beside what is set aside. */
+  leavesBounds(ledger: Ledger, claim: Claim): boolean {
+    return ledger.boundsOf(claim).every((bound) => bound.fits(claim.reservation, this.#bounds.get(bound)));
+  }
+
+  /** True when it fits the machine beside what is set aside. */
+  leavesMachine(ledger: Ledger, reservation: Resources): boolean {
+    return ledger.fitsCapacity(reservation, this.machine);
+  }
+
+  holdMachine({ reservation }: Claim): void {
+    this.machine ??= new Budget({});
+    this.machine.add(reservation);
+  }
+
+  holdBounds(ledger: Ledger, claim: Claim): void {
+    for (const bound of ledger.boundsOf(claim)) {
+      let held = this.#bounds.get(bound);
+      if (held === undefined) this.#bounds.set(bound, (held = new Budget({})));
+      held.add(claim.reservation);
+    }
+  }
+}
+
+/**
+ * The waiting tasks of one tenant in one queue, by priority and then by age.
+ *
+ * A decision looks at groups of equal tasks and not at single tasks, so that it costs the same with ten thousand of them.
+ * When all tasks differ, it looks at them in the order in which they may start, stops at the first that fits, and does not
+ * look again at those that did not fit before a reservation is released. With 10,000 that do not fit a decision takes 640 µs
+ * without both, and with them 140 µs after a release and 1 µs otherwise.
+ */
+export class Flow {
+  readonly tenant: string | undefined;
+  readonly queue: string;
+  readonly #ledger: Ledger;
+  readonly #starvationMs: number;
+  readonly #groups = new Map<string, Group>();
+  /** Groups by priority, then by age; and by age alone. */
+  readonly #inOrder = new Ordered<Group, Pick<Group, 'oldest'>>((a, b) => comesBefore(a.oldest, b.oldest));
+  readonly #byAge = new Ordered<Group>((a, b) => a.oldest.submit_seq < b.oldest.submit_seq);
+  /** What is known not to fit until a reservation is released: every group that comes before this task, or all of them. */
+  #refused: { before: WaitingTask | 'all' | undefined; releases: number } = {
+    before: undefined,
+    releases: 0,
+  };
+
+  constructor({ tenant, queue }: Pick<Claim, 'tenant' | 'queue'>, ledger: Ledger, starvationMs: number) {
+    this.tenant = tenant;
+    this.queue = queue;
+    this.#ledger = ledger;
+    this.#starvationMs = starvationMs;
+  }
+
+  /** The task that was submitted first; undefined when none waits. */
+  get oldest(): WaitingTask | undefined {
+    return this.#byAge.items[0]?.oldest;
+  }
+
+  add(task: WaitingTask): Group {
+    const key = groupKey(task);
+    const found = this.#groups.get(key);
+    const group = found ?? newGroup(key, task);
+    group.tasks.add(task);
+    if (found === undefined) {
+      this.#groups.set(key, group);
+      this.#place(group, task);
+    } else if (task.submit_seq < group.oldest.submit_seq) {
+      this.#unplace(group);
+      this.#place(group, task);
+    }
+    return group;
+  }
+
+  /** @param group where it was added */
+  remove(task: WaitingTask, group: Group): void {
+    group.tasks.remove(task.submit_seq);
+    if (group.oldest !== task) return;
+    this.#unplace(group);
+    const oldest = group.tasks.oldest();
+    if (oldest === undefined) this.#groups.delete(group.key);
+    else this.#place(group, oldest);
+  }
+
+  /**
+   * The task to start now, if any: a starving one, the oldest first, or the first in order that can start.
+   * @param held what is set aside for starving tasks of other flows; gets what is set aside for those of this one
+   */
+  next(nowMs: number, held: Held): WaitingTask | undefined {
+    const starving = this.#nextStarving(nowMs, held);
+    // Starving tasks may hold all slots that are left.
+    if (starving !== undefined || !held.leavesMachine(this.#ledger, ONE_SLOT)) return starving;
+    return this.#nextInOrder(nowMs, held);
+  }
+
+  /** True when its oldest task has waited for too long. */
+  starves(nowMs: number): boolean {
+    return this.oldest !== undefined && this.#starves(this.oldest, nowMs);
+  }
+
+  /** All tasks in order, as if there were room for all of them. The flow must not change meanwhile. */
+  *tasks(): Generator<WaitingTask, undefined> {
+    const first = this.#inOrder.items.map((group): Cursor => ({ group, task: group.oldest }));
+    const heap = new TinyQueue(first, (a, b) => (comesBefore(a.task, b.task) ? -1 : 1));
+    for (let at = heap.pop(); at !== undefined; at = heap.pop()) {
+      yield at.task;
+      advance(at, heap);
+    }
+    return undefined;
+  }
+
+  /** How many of its tasks come before this one in order. */
+  countBefore(task: WaitingTask): number {
+    let count = 0;
+    for (const { priority, tasks } of this.#inOrder.items) {
+      if (priority > task.priority) count += tasks.size;
+      else if (priority === task.priority) count += tasks.countBefore(task.submit_seq);
+      else break;
+    }
+    return count;
+  }
+
+  #place(group: Group, oldest: WaitingTask): void {
+    group.oldest = oldest;
+    const { before } = this.#refused;
+    if (before === 'all' || (before !== undefined && comesBefore(oldest, before)))
+      this.#refused.before = oldest;
+    this.#inOrder.add(group);
+    this.#byAge.add(group);
+  }
+
+  #unplace(group: Group): void {
+    this.#inOrder.remove(group);
+    this.#byAge.remove(group);
+  }
+
+  #starves(task: WaitingTask, nowMs: number): boolean {
+    return nowMs - task.accepted_at_ms > this.#starvationMs;
+  }
+
+  /**
+   * The first starving task that can start; room is held for the starving tasks before it. The task submitted first is taken
+   * to have waited longest.
+   */
+  #nextStarving(nowMs: number, held: Held): WaitingTask | undefined {
+    const groups = this.#byAge.items;
+    const others = new TinyQueue<Cursor>([], (a, b) => a.task.submit_seq - b.task.submit_seq);
+    for (let reached = 0; ;) {
+      const group = groups[reached];
+      const other = others.peek();
+      let at: Cursor | undefined;
+      if (group !== undefined && (other === undefined || group.oldest.submit_seq < other.task.submit_seq)) {
+        at = { group, task: group.oldest };
+        reached++;
+      } else at = others.pop();
+      if (at === undefined || !this.#starves(at.task, nowMs)) return undefined;
+      const leavesBounds = held.leavesBounds(this.#ledger, at.group);
+      if (leavesBounds && held.leavesMachine(this.#ledger, at.group.reservation)) return at.task;
+      // What can never fit, or not before its queue goes on, must not hold room for so long.
+      if (!this.#ledger.wouldFitAlone(at.group)) continue;
+      held.holdBounds(this.#ledger, at.group);
+      if (!leavesBounds) continue;
+      held.holdMachine(at.group);
+      if (!held.leavesMachine(this.#ledger, ONE_SLOT)) return undefined;
+      advance(at, others);
+    }
+  }
+
+  /** The first task in order that can start without taking what is held. */
+  #nextInOrder(nowMs: number, held: Held): WaitingTask | undefined {
+    const groups = this.#inOrder.items;
+    let fitsButForHeld: WaitingTask | undefined;
+    for (let i = this.#firstToAsk(); ; i++) {
+      const group = groups[i];
+      if (group === undefined) break;
+      const { refusal, oldest } = group;
+      if (refusal !== undefined && refusal.requested > refusal.budget.free(refusal.resource)) continue;
+      if (this.#starves(oldest, nowMs)) continue;
+      group.refusal = this.#ledger.refusal(group);
+      if (group.refusal !== undefined) continue;
+      if (held.leavesBounds(this.#ledger, group) && held.leavesMachine(this.#ledger, group.reservation)) {
+        this.#refused.before = fitsButForHeld ?? oldest;
+        return oldest;
+      }
+      fitsButForHeld ??= oldest;
+    }
+    this.#refused.before = fitsButForHeld ?? 'all';
+    return undefined;
+  }
+
+  #firstToAsk(): number {
+    const { releases } = this.#ledger;
+    if (this.#refused.releases !== releases) this.#refused = { before: undefined, releases };
+    const { before } = this.#refused;
+    if (before === undefined) return 0;
+    return before === 'all' ? this.#inOrder.items.length : this.#inOrder.position({ oldest: before });
+  }
+}
+
+function newGroup(key: string, task: WaitingTask): Group {
+  const { tenant, queue, lane, priority, reservation } = task;
+  const tasks = new AgeQueue<WaitingTask>();
+  return { key, tenant, queue, lane, priority, reservation, tasks, oldest: task, refusal: undefined };
+}
+
+function comesBefore(a: WaitingTask, b: WaitingTask): boolean {
+  return a.priority === b.priority ? a.submit_seq < b.submit_seq : a.priority > b.priority;
+}
+
+function groupKey({ lane, priority, reservation }: WaitingTask): string {
+  return JSON.stringify([lane ?? null, priority, ...RESOURCE_KEYS.map((key) => reservation[key] ?? 0)]);
+}
+
+function advance(at: Cursor, heap: TinyQueue<Cursor>): void {
+  let { rest } = at;
+  if (rest === undefined) {
+    rest = at.group.tasks.items();
+    rest.next();
+  }
+  const task = rest.next().value;
+  if (task !== undefined) heap.push({ group: at.group, task, rest });
+}
