@@ -167,8 +167,7 @@ export class FairOrder {
       yield place.flow;
     }
     for (const { flow } of lifted.slice(reached)) yield flow;
-    for (const level of lower)
-      for (const { flow } of inOrder(level)) if (!wasLifted.has(flow)) yield flow;
+    for (const level of lower) for (const { flow } of inOrder(level)) if (!wasLifted.has(flow)) yield flow;
     return undefined;
   }
 

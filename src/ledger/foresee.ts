@@ -44,8 +44,7 @@ export function foresee(
       given.set(tenant.name, afterwards(tenant.standing));
       tenants.push({ ...tenant, standing: afterwards(tenant.standing) });
       const task = walker.tasks.next().value;
-      if (task !== undefined)
-        tenant.walkers.push({ ...walker, task, standing: afterwards(walker.standing) });
+      if (task !== undefined) tenant.walkers.push({ ...walker, task, standing: afterwards(walker.standing) });
     }
   }
   return next;

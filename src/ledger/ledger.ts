@@ -18,6 +18,16 @@ export interface Refusal {
   requested: number;
 }
 
+/** Of what there is too little for a claim now. */
+export interface Lack {
+  of: 'machine' | 'tenant' | 'queue' | 'lane';
+  resource: ResourceKey;
+  requested: number;
+  /** What is left, at least 0, of `limit`. */
+  free: number;
+  limit: number;
+}
+
 /** What a task asks for, and whose bounds it is under beside those of the machine. */
 export interface Claim extends QueuePlace {
   tenant: string | undefined;
@@ -118,6 +128,24 @@ export class Ledger {
       if (resource !== undefined) return { budget, resource, requested: reservation[resource] ?? 0 };
     }
     return undefined;
+  }
+
+  /** As {@link refusal}, for people. */
+  lack(claim: Claim): Lack | undefined {
+    const refusal = this.refusal(claim);
+    if (refusal === undefined) return undefined;
+    const { budget, resource, requested } = refusal;
+    const [ofQueue] = this.#queues.budgetsOf(claim);
+    const of =
+      budget === this.#machine
+        ? 'machine'
+        : budget === this.#tenantBudget(claim.tenant)
+          ? 'tenant'
+          : budget === ofQueue
+            ? 'queue'
+            : 'lane';
+    const free = Math.max(0, budget.free(resource));
+    return { of, resource, requested, free, limit: budget.limits[resource] ?? 0 };
   }
 
   /**

@@ -74,7 +74,8 @@ export class QueueLimits {
 
   #counted(queue: string): Counted {
     let counted = this.#queues.get(queue);
-    if (counted === undefined) this.#queues.set(queue, (counted = { budget: new Budget({}), lanes: new Map() }));
+    if (counted === undefined)
+      this.#queues.set(queue, (counted = { budget: new Budget({}), lanes: new Map() }));
     return counted;
   }
 

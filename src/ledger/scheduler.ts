@@ -1,8 +1,19 @@
 import { FairOrder } from './fair-order.js';
 import { foresee } from './foresee.js';
 import { Flow, Held, ONE_SLOT, type Group, type WaitingTask } from './flow.js';
-import type { Claim, Ledger } from './ledger.js';
+import type { Claim, Lack, Ledger } from './ledger.js';
 import type { QueueRule } from './queue-limits.js';
+
+/** Why a waiting task does not start now. */
+export interface Delay {
+  reason: 'capacity' | 'quota' | 'queue_limit' | 'queue_paused';
+  /** Absent where there is enough for it, and others come first. */
+  lack?: Lack | undefined;
+  /** Tasks of its tenant in its queue that come before it. */
+  ahead: number;
+}
+
+const REASONS = { machine: 'capacity', tenant: 'quota', queue: 'queue_limit', lane: 'queue_limit' } as const;
 
 /**
  * Tasks that wait.
@@ -94,6 +105,17 @@ export class WaitingQueue {
   peek(count: number, queue?: string): WaitingTask[] {
     const flows = [...this.#flows.values()].filter((flow) => queue === undefined || flow.queue === queue);
     return foresee(count, flows, this.#order, this.#ledger.capacity);
+  }
+
+  /** Why a task does not start; undefined when it does not wait here. */
+  delayOf(taskId: string): Delay | undefined {
+    const found = this.#tasks.get(taskId);
+    if (found === undefined) return undefined;
+    const { task, flow } = found;
+    const ahead = flow.countBefore(task);
+    if (this.#ledger.queueRule(task.queue).paused) return { reason: 'queue_paused', ahead };
+    const lack = this.#ledger.lack(task);
+    return { reason: lack === undefined ? 'capacity' : REASONS[lack.of], lack, ahead };
   }
 
   /** True when a task that came now would be the next to start. */

@@ -55,7 +55,8 @@ class Model {
     this.remove(task);
     this.running.set(task.task_id, task);
     this.#starts++;
-    for (const key of [keyOf(task.tenant), keyOf(task.tenant, task.queue)]) this.served.set(key, this.#starts);
+    for (const key of [keyOf(task.tenant), keyOf(task.tenant, task.queue)])
+      this.served.set(key, this.#starts);
     this.#note();
   }
 
@@ -75,7 +76,10 @@ class Model {
     return [
       { limit: CAPACITY, counts: () => true },
       { limit: QUOTAS.get(task.tenant ?? '') ?? {}, counts: (other) => other.tenant === task.tenant },
-      { limit: slots === undefined ? {} : { task_slots: slots }, counts: (other) => other.queue === task.queue },
+      {
+        limit: slots === undefined ? {} : { task_slots: slots },
+        counts: (other) => other.queue === task.queue,
+      },
       {
         limit: ofLane === undefined ? {} : { task_slots: ofLane },
         counts: (other) => other.queue === task.queue && other.lane === task.lane,

@@ -310,7 +310,11 @@ describe('queues', () => {
     }
     expect(started).toEqual(['big0', 'small0', 'big1', 'small1', 'big2', 'big3']);
     expect(foreseen).toEqual(started);
-    expect(queue(machine(1), ...tasks).peek(9, 'small').map(({ task_id }) => task_id)).toEqual(['small0', 'small1']);
+    expect(
+      queue(machine(1), ...tasks)
+        .peek(9, 'small')
+        .map(({ task_id }) => task_id),
+    ).toEqual(['small0', 'small1']);
   });
 
   test('a queue of a higher priority comes first; a starving task of a lower one has its turn all the same', () => {
@@ -369,5 +373,35 @@ describe('queues', () => {
     expect(q.next(0)).toBeUndefined();
     ledger.release('a2');
     expect(q.next(0)).toBe('late');
+  });
+
+  test('each waiting task says why it waits, with the numbers', () => {
+    const ledger = machine(3, 100, { acme: { task_slots: 1 } });
+    const tasks = [
+      waiting('runs', { tenant: 'acme', memory: 40 }),
+      waiting('quota', { tenant: 'acme' }),
+      waiting('big', { memory: 70 }),
+      waiting('bigger', { memory: 80, priority: 1 }),
+      waiting('laned', { queue: 'q', lane: 'l' }),
+      waiting('laned2', { queue: 'q', lane: 'l' }),
+      waiting('stopped', { queue: 'p' }),
+    ];
+    const q = queue(ledger, ...tasks);
+    q.setRule('q', rule({ lanes: new Map([['l', { max_running: 1 }]]) }));
+    q.setRule('p', rule({ paused: true }));
+    expect(startAll(q, ledger, 0, tasks).sort()).toEqual(['laned', 'runs']);
+    const memory = { of: 'machine', resource: 'memory_bytes', free: 60, limit: 100 };
+    expect(q.delayOf('big')).toEqual({ reason: 'capacity', lack: { ...memory, requested: 70 }, ahead: 1 });
+    expect(q.delayOf('bigger')).toEqual({ reason: 'capacity', lack: { ...memory, requested: 80 }, ahead: 0 });
+    const slot = { resource: 'task_slots', requested: 1, free: 0, limit: 1 };
+    expect(q.delayOf('quota')).toEqual({ reason: 'quota', lack: { of: 'tenant', ...slot }, ahead: 0 });
+    expect(q.delayOf('laned2')).toEqual({ reason: 'queue_limit', lack: { of: 'lane', ...slot }, ahead: 0 });
+    expect(q.delayOf('stopped')).toEqual({ reason: 'queue_paused', ahead: 0 });
+    expect([q.delayOf('runs'), q.delayOf('never')]).toEqual([undefined, undefined]);
+    q.setRule('q', rule({ max_running: 1 }));
+    expect(q.delayOf('laned2')).toMatchObject({ reason: 'queue_limit', lack: { of: 'queue', ...slot } });
+    // Others come first.
+    ledger.release('runs');
+    expect(q.delayOf('big')).toEqual({ reason: 'capacity', lack: undefined, ahead: 1 });
   });
 });
