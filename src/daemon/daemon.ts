@@ -71,7 +71,8 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('schedule', {
       start: ({ host: { capacity }, settings: { machine } }) => {
         const ledger = new Ledger({ capacity, quotas: config.tenantQuotas });
-        return new Schedule(ledger, new WaitingQueue(config), machine, steady);
+        const queue = new WaitingQueue({ ledger, starvationMs: config.starvationMs });
+        return new Schedule(ledger, queue, machine, steady);
       },
     })
     .part('ends', { start: (parts) => new Ends(parts) })

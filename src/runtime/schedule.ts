@@ -1,6 +1,6 @@
 import type { Ledger } from '../ledger/ledger.js';
 import type { WaitingQueue } from '../ledger/scheduler.js';
-import { shareOf, type LiveRecord, type WaitingTask } from '../store/records.js';
+import { claimOf, type LiveRecord, type WaitingTask } from '../store/records.js';
 import { unmetDemand, type Machine } from '../task/demands.js';
 import type { LiveTask, Waiting } from './live-tasks.js';
 
@@ -32,12 +32,11 @@ export class Schedule {
     if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
     else
       this.queue.add({
+        ...claimOf(record),
         task_id,
-        tenant: request.control_context?.tenant,
         priority: request.policy.priority,
         submit_seq,
         accepted_at_ms: acceptedAt,
-        reservation: shareOf(record),
       });
   }
 
@@ -48,20 +47,20 @@ export class Schedule {
 
   /** The task to start now, if any. To be claimed before the next is asked for. */
   next(): string | undefined {
-    return this.accepting ? this.queue.next(this.ledger, this.steady()) : undefined;
+    return this.accepting ? this.queue.next(this.steady()) : undefined;
   }
 
   /** True when a task that is not in the queue yet is the next to start. */
   isNext(task: WaitingTask): boolean {
     if (!this.accepting || unmetDemand(task.request, this.machine) !== undefined) return false;
-    const share = { tenant: task.request.control_context?.tenant, reservation: shareOf(task) };
-    return this.queue.startsAtOnce(share, this.ledger, this.steady());
+    const { priority } = task.request.policy;
+    return this.queue.startsAtOnce({ ...claimOf(task), priority }, this.steady());
   }
 
   /** Gives a task its share of the ledger; it waits no longer. @param atMs Unix time */
   claim(record: LiveRecord, atMs: number): void {
     this.queue.remove(record.task_id);
-    this.ledger.reserve(record.task_id, record.request.control_context?.tenant, shareOf(record), atMs);
+    this.ledger.reserve(record.task_id, claimOf(record), atMs);
   }
 
   /** Takes the share of a task back; it neither waits nor runs. */

@@ -2,7 +2,7 @@ import type { Cause, Verdict } from '../task/causes.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { ExecutionPlan } from '../task/plan.js';
-import type { TaskRequest } from '../task/request.js';
+import { DEFAULT_QUEUE, type TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
 import type { TerminalStatus } from '../task/states.js';
 import type { Usage } from '../task/view.js';
@@ -91,8 +91,18 @@ export function endOf(task: TaskRecord): EndedTask | undefined {
 }
 
 /** What a task takes of the ledger; a row of the older runtime without a reservation takes a slot. */
-export function shareOf({ reservation }: TaskFacts): Resources {
+export function shareOf({ reservation }: Pick<TaskFacts, 'reservation'>): Resources {
   return reservation ?? { task_slots: 1 };
+}
+
+/** Where a task waits, and what it asks of whom: its claim on the ledger. */
+export function claimOf({ request: { control_context: context }, reservation }: Pick<TaskFacts, 'request' | 'reservation'>) {
+  return {
+    tenant: context?.tenant,
+    queue: context?.queue ?? DEFAULT_QUEUE,
+    lane: context?.lane,
+    reservation: shareOf({ reservation }),
+  };
 }
 
 /** The attempt that a task is at, or was at last. */

@@ -169,8 +169,10 @@ const controlContextSchema = z.object({
   requires_resource_reservation: flag(false).describe('Always so: every task reserves what its limits name'),
   labels: orElse(stringMap(variableName), () => ({})),
   idempotency_key: optional(name),
-  queue: orElse(name, () => DEFAULT_QUEUE).describe('A name to list by: all tasks wait in one queue'),
-  lane: optional(name).describe('A further name to list by'),
+  queue: orElse(name, () => DEFAULT_QUEUE).describe(
+    'Where it waits: tenants, and the queues of each, share room evenly',
+  ),
+  lane: optional(name).describe('A part of its queue'),
   session_id: optional(name).describe('A name to list by: tasks share nothing by it'),
 });
 

@@ -103,7 +103,6 @@ test('fields that are kept and steer nothing are named in the answer', async () 
     (await http(daemon.url).post('/api/v1/tasks', command('true', [], { control_context }))).body;
   const { warnings } = await post({ queue: 'q', session_id: 's' });
   expect(warnings).toEqual([
-    expect.stringMatching(/^control_context\.queue is kept, and steers nothing/),
     expect.stringMatching(/^control_context\.session_id is kept, and steers nothing/),
   ]);
   expect(await post({ tenant: 't', requires_resource_reservation: true })).not.toHaveProperty('warnings');

@@ -54,7 +54,8 @@ export async function startRuntime(
   const files = new FileThread(dataDir);
   const inlineTexts = new InlineTexts();
   const ledger = new Ledger({ capacity: { task_slots: taskSlots }, quotas: new Map() });
-  const schedule = new Schedule(ledger, new WaitingQueue({ starvationMs: 60_000 }), settings.machine, steady);
+  const queue = new WaitingQueue({ ledger, starvationMs: 60_000 });
+  const schedule = new Schedule(ledger, queue, settings.machine, steady);
   const live = new LiveTasks({ now, steady });
   const base = { settings, store, live, announcer: new Announcer(), log, now, schedule, files, inlineTexts };
   const ends = new Ends(base);

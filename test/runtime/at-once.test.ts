@@ -70,7 +70,8 @@ test('of what comes in one transaction no more starts than has room, in order', 
 
 test('what a starving task needs is not taken', async () => {
   const { core, request, send, runs } = await runtime({ slots: 2 });
-  core.schedule.ledger.reserve('other', undefined, { task_slots: 1 }, 0);
+  const claim = { tenant: undefined, queue: 'default', lane: undefined, reservation: { task_slots: 1 } };
+  core.schedule.ledger.reserve('other', claim, 0);
   const late = { task_id: 'late', submit_seq: -1, reservation: { task_slots: 2 } };
   const record = { ...late, request: submitSchema.parse({ ...request('late'), policy: { priority: -1 } }) };
   core.schedule.add({ record: record as WaitingTask, acceptedAt: 0 });

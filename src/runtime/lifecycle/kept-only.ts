@@ -1,5 +1,5 @@
 import type { Machine } from '../../task/demands.js';
-import { DEFAULT_QUEUE, type TaskRequest } from '../../task/request.js';
+import type { TaskRequest } from '../../task/request.js';
 
 /** One sentence for each field of a request that is stored and shown, but has no effect. */
 export function keptOnly(
@@ -7,10 +7,8 @@ export function keptOnly(
   { profile }: Pick<Machine, 'profile'>,
 ): string[] {
   if (context === undefined) return [];
-  const { queue, lane, session_id, control_plane_mode, expected_runtime_profile: expected } = context;
+  const { session_id, control_plane_mode, expected_runtime_profile: expected } = context;
   const sentences: [field: string, isGiven: boolean, what: string][] = [
-    ['queue', queue !== DEFAULT_QUEUE, 'all tasks wait in one queue'],
-    ['lane', lane !== undefined, 'all tasks wait in one queue'],
     [
       'session_id',
       session_id !== undefined,

@@ -152,7 +152,7 @@ function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest): boole
 /** @throws ExecgoError `insufficient_resources` when it can never fit */
 function checkFits(core: FittingCore, request: TaskRequest, { reservation }: PlannedTask): void {
   const tenant = request.control_context?.tenant;
-  const shortage = core.schedule.ledger.canEverFit(reservation, tenant);
+  const shortage = core.schedule.ledger.canEverFit({ reservation, tenant });
   if (shortage === undefined) return;
   const { resource, requested, capacity, scope } = shortage;
   const whose = scope === 'quota' ? `the quota of tenant ${tenant ?? ''}` : 'the capacity of this machine';

@@ -1,5 +1,5 @@
 import { attemptOf, type AdoptedAttempt, type Executor, type ProcessFacts } from '../../executor/executor.js';
-import { shareOf, type LiveRecord, type RunningTask } from '../../store/records.js';
+import { claimOf, type LiveRecord, type RunningTask } from '../../store/records.js';
 import { CANCELLED_WAITING, LOST } from '../lifecycle/classify.js';
 import type { Core } from '../core.js';
 import type { Stop } from '../live-tasks.js';
@@ -80,7 +80,7 @@ async function endHopeless(core: RecoveringCore): Promise<void> {
       await core.ends.withVerdict(task, CANCELLED_WAITING);
       return;
     }
-    const shortage = core.schedule.ledger.canEverFit(shareOf(record), record.request.control_context?.tenant);
+    const shortage = core.schedule.ledger.canEverFit(claimOf(record));
     if (shortage === undefined) return;
     core.schedule.withdraw(record.task_id);
     const message = `insufficient resources: ${shortage.resource} ${shortage.requested} is more than the ${shortage.scope} of ${shortage.capacity} since the last start`;
