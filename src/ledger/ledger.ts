@@ -88,6 +88,11 @@ export class Ledger {
     this.#releases++;
   }
 
+  /** How many tasks of a queue have a share: those that run, and those that are being started. */
+  slotsOf(queue: string): number {
+    return this.#queues.slotsOf(queue);
+  }
+
   /**
    * Why the machine or the tenant's quota would not have room even if nothing else were reserved; undefined when they would.
    * What is said about queues does not count: that may change.

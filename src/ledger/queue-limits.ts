@@ -61,6 +61,11 @@ export class QueueLimits {
     return ofLane === undefined ? [counted.budget] : [counted.budget, ofLane];
   }
 
+  /** How many slots its running tasks have. */
+  slotsOf(queue: string): number {
+    return this.#queues.get(queue)?.budget.used().task_slots ?? 0;
+  }
+
   started(place: QueuePlace): void {
     const counted = this.#counted(place.queue);
     counted.budget.add(ONE);

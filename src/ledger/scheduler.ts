@@ -31,7 +31,8 @@ export class WaitingQueue {
   readonly #ledger: Ledger;
   readonly #starvationMs: number;
   readonly #tasks = new Map<string, { task: WaitingTask; flow: Flow; group: Group }>();
-  readonly #flows = new Map<string, Flow>();
+  /** By queue, then by tenant. */
+  readonly #flows = new Map<string, Map<string | undefined, Flow>>();
   readonly #order: FairOrder;
 
   /** @param options.ledger tells this alone of its changes */
@@ -40,7 +41,7 @@ export class WaitingQueue {
     this.#starvationMs = starvationMs;
     this.#order = new FairOrder(ledger.capacity);
     ledger.onChange((claim, change) => {
-      this.#order.changed(claim, change, this.#flows.get(keyOf(claim)));
+      this.#order.changed(claim, change, this.#flows.get(claim.queue)?.get(claim.tenant));
     });
   }
 
@@ -51,14 +52,14 @@ export class WaitingQueue {
   /** Adds a task; one that waits already keeps its position. */
   add(task: WaitingTask): void {
     if (this.#tasks.has(task.task_id)) return;
-    const key = keyOf(task);
-    let flow = this.#flows.get(key);
-    const isNew = flow === undefined;
-    flow ??= new Flow(task, this.#ledger, this.#starvationMs);
+    const { queue, tenant } = task;
+    const found = this.#flows.get(queue)?.get(tenant);
+    const flow = found ?? new Flow(task, this.#ledger, this.#starvationMs);
     const group = flow.add(task);
     this.#tasks.set(task.task_id, { task, flow, group });
-    if (!isNew) return;
-    this.#flows.set(key, flow);
+    if (found !== undefined) return;
+    const ofQueue = this.#flows.get(queue) ?? new Map<string | undefined, Flow>();
+    this.#flows.set(queue, ofQueue.set(tenant, flow));
     this.#order.add(flow, this.#ledger.queueRule(task.queue).priority, task.submit_seq);
   }
 
@@ -70,7 +71,9 @@ export class WaitingQueue {
     this.#tasks.delete(taskId);
     flow.remove(task, group);
     if (flow.oldest !== undefined) return true;
-    this.#flows.delete(keyOf(task));
+    const ofQueue = this.#flows.get(task.queue);
+    ofQueue?.delete(task.tenant);
+    if (ofQueue?.size === 0) this.#flows.delete(task.queue);
     this.#order.remove(flow);
     return true;
   }
@@ -78,8 +81,8 @@ export class WaitingQueue {
   /** @param rule undefined: as if nothing had ever been said about the queue */
   setRule(queue: string, rule: QueueRule | undefined): void {
     this.#ledger.setQueueRule(queue, rule);
-    for (const flow of this.#flows.values()) {
-      if (flow.queue !== queue || flow.oldest === undefined) continue;
+    for (const flow of this.#flowsOf(queue)) {
+      if (flow.oldest === undefined) continue;
       this.#order.move(flow, this.#ledger.queueRule(queue).priority, flow.oldest.submit_seq);
     }
   }
@@ -103,8 +106,16 @@ export class WaitingQueue {
    * @param queue only of this one
    */
   peek(count: number, queue?: string): WaitingTask[] {
-    const flows = [...this.#flows.values()].filter((flow) => queue === undefined || flow.queue === queue);
-    return foresee(count, flows, this.#order, this.#ledger.capacity);
+    return foresee(count, this.#flowsOf(queue), this.#order, this.#ledger.capacity);
+  }
+
+  /** The task of a queue that was submitted first; undefined when none waits. */
+  oldestOf(queue: string): WaitingTask | undefined {
+    const oldest = this.#flowsOf(queue).flatMap((flow) => flow.oldest ?? []);
+    return oldest.reduce<WaitingTask | undefined>(
+      (first, task) => (first === undefined || task.submit_seq < first.submit_seq ? task : first),
+      undefined,
+    );
   }
 
   /** Why a task does not start; undefined when it does not wait here. */
@@ -127,11 +138,12 @@ export class WaitingQueue {
     this.remove(NEWCOMER);
     return isFirst;
   }
+
+  #flowsOf(queue: string | undefined): Flow[] {
+    if (queue !== undefined) return [...(this.#flows.get(queue)?.values() ?? [])];
+    return [...this.#flows.values()].flatMap((ofQueue) => [...ofQueue.values()]);
+  }
 }
 
 /** No task has this id: it is longer than ids are. */
 const NEWCOMER = 'x'.repeat(1000);
-
-function keyOf({ tenant, queue }: Pick<Claim, 'tenant' | 'queue'>): string {
-  return JSON.stringify([tenant ?? null, queue]);
-}
