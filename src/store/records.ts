@@ -2,7 +2,7 @@ import type { Cause, Verdict } from '../task/causes.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { ExecutionPlan } from '../task/plan.js';
-import { DEFAULT_QUEUE, type TaskRequest } from '../task/request.js';
+import { queueOf, type TaskRequest } from '../task/request.js';
 import type { Resources } from '../task/resources.js';
 import type { TerminalStatus } from '../task/states.js';
 import type { Usage } from '../task/view.js';
@@ -96,11 +96,11 @@ export function shareOf({ reservation }: Pick<TaskFacts, 'reservation'>): Resour
 }
 
 /** Where a task waits, and what it asks of whom: its claim on the ledger. */
-export function claimOf({ request: { control_context: context }, reservation }: Pick<TaskFacts, 'request' | 'reservation'>) {
+export function claimOf({ request, reservation }: Pick<TaskFacts, 'request' | 'reservation'>) {
   return {
-    tenant: context?.tenant,
-    queue: context?.queue ?? DEFAULT_QUEUE,
-    lane: context?.lane,
+    tenant: request.control_context?.tenant,
+    queue: queueOf(request),
+    lane: request.control_context?.lane,
     reservation: shareOf({ reservation }),
   };
 }

@@ -11,6 +11,8 @@ import { EventLog } from './event-log.js';
 import { GroupCommit } from './database/group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
+import { QueueEnds } from './queue-ends.js';
+import { QueueTable } from './queue-table.js';
 import { AttemptIds } from './attempt-ids.js';
 import { Meta, TASK_GROUP } from './database/meta.js';
 import type * as records from './records.js';
@@ -32,6 +34,10 @@ export class Store {
   readonly kept: KeptTasks;
   readonly keys: IdempotencyKeys;
   readonly supervisors: SupervisorTable;
+  /** The rules of queues. */
+  readonly queues: QueueTable;
+  /** How many ended tasks each queue has. */
+  readonly queueEnds: QueueEnds;
   readonly #db: Database.Database;
   readonly #now: () => number;
   readonly #events: EventLog;
@@ -58,8 +64,10 @@ export class Store {
     this.#meta = new Meta(db);
     this.kept = new KeptTasks(db, this.#counters, this.#meta, clocks);
     this.keys = new IdempotencyKeys(db, this.kept.clock);
+    this.queues = new QueueTable(db);
+    this.queueEnds = new QueueEnds(db);
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters);
-    this.#changes = new TaskChanges(db, this.#events, this.#counters, this.kept.clock);
+    this.#changes = new TaskChanges(db, this.#events, this.#counters, this.queueEnds, this.kept.clock);
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
     this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#attemptIds]);

@@ -5,24 +5,24 @@ import { isTaskId } from './ids.js';
 
 /** A default that existing clients rely on, in bytes. */
 const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;
-export const DEFAULT_QUEUE = 'default';
+const DEFAULT_QUEUE = 'default';
 export const SANDBOX_PROFILES = ['process', 'linux_sandbox'] as const;
 export const CAPABILITY_MODES = ['adaptive', 'strict'] as const;
 
 const notBlank = (s: string) => s.trim() !== '';
 
 /** `null` means absent where a field is optional. */
-function optional<T extends z.ZodType>(schema: T) {
+export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((v) => v ?? undefined);
 }
 
 /** As {@link optional}, with what is taken where nothing is given. */
-function orElse<T extends z.ZodType>(schema: T, fallback: () => z.output<T>) {
+export function orElse<T extends z.ZodType>(schema: T, fallback: () => z.output<T>) {
   return schema.nullish().transform((v): z.output<T> => v ?? fallback());
 }
 
 /** A part of a request that may be left out: then it is what an empty one is. */
-function section<T extends z.ZodType<object>>(schema: T) {
+export function section<T extends z.ZodType<object>>(schema: T) {
   const empty = schema.parse({});
   return orElse(schema, () => ({ ...empty }));
 }
@@ -41,11 +41,18 @@ const text = z
     'must be well-formed Unicode: half of a surrogate pair stands alone',
   );
 const name = text.refine(notBlank, 'must not be empty');
-const wholeNumber = z
+export const wholeNumber = z
   .number()
   .int('must be a whole number')
   .max(Number.MAX_SAFE_INTEGER, 'must be at most 2^53-1');
 const positive = wholeNumber.positive('must be greater than 0');
+/** In bytes: also with each of them written as `%xx` it goes into the first line of a request. */
+const QUEUE_NAME_BYTES = 1024;
+/** A name of a queue, or of a lane of one. */
+export const queueName = name.refine(
+  (s) => Buffer.byteLength(s) <= QUEUE_NAME_BYTES,
+  'must have at most 1,024 bytes',
+);
 const variableName = text.refine(
   (k) => notBlank(k) && !k.includes('='),
   'keys must be non-empty and without "="',
@@ -113,7 +120,17 @@ const limitsSchema = z.object({
   queue_timeout_ms: optional(positive),
 });
 
-const flag = (fallback: boolean) => orElse(z.boolean(), () => fallback);
+/** What a queue gives to tasks that name no limits of their own. */
+export const defaultLimitsSchema = z.strictObject({
+  ...runLimits,
+  stdout_max_bytes: optional(positive),
+  stderr_max_bytes: optional(positive),
+  stdout_keep_bytes: optional(positive),
+  stderr_keep_bytes: optional(positive),
+  queue_timeout_ms: optional(positive),
+});
+
+export const flag = (fallback: boolean) => orElse(z.boolean(), () => fallback);
 
 const namespacesSchema = z.object({
   mount: flag(true),
@@ -144,12 +161,15 @@ const sandboxSchema = z
     if (s.profile !== 'linux_sandbox') issue('profile', 'must be "linux_sandbox" when chroot is true');
   });
 
+/** Of a task within its queue, or of a queue: the higher one comes first. */
+export const priority = orElse(
+  z.number().int('must be a whole number').min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
+  () => 0,
+);
+
 const policySchema = z.object({
   capability_mode: optional(z.enum(CAPABILITY_MODES)),
-  priority: orElse(
-    z.number().int('must be a whole number').min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER),
-    () => 0,
-  ),
+  priority,
   demands: optional(
     z.object({ hostname: optional(name), profile: optional(name), tags: optional(z.array(name)) }),
   ).describe(
@@ -169,10 +189,10 @@ const controlContextSchema = z.object({
   requires_resource_reservation: flag(false).describe('Always so: every task reserves what its limits name'),
   labels: orElse(stringMap(variableName), () => ({})),
   idempotency_key: optional(name),
-  queue: orElse(name, () => DEFAULT_QUEUE).describe(
-    'Where it waits: tenants, and the queues of each, share room evenly',
+  queue: orElse(queueName, () => DEFAULT_QUEUE).describe(
+    'Where it waits: tenants and their queues share room evenly, and a queue may have a rule',
   ),
-  lane: optional(name).describe('A part of its queue'),
+  lane: optional(queueName).describe('A part of its queue, which may have a bound of its own'),
   session_id: optional(name).describe('A name to list by: tasks share nothing by it'),
 });
 
@@ -212,3 +232,8 @@ export type TaskRequest = z.output<typeof submitSchema>;
 export type TaskSubmission = z.input<typeof submitSchema>;
 export type Execution = TaskRequest['execution'];
 export type CapabilityMode = (typeof CAPABILITY_MODES)[number];
+
+/** The queue that a task waits in. */
+export function queueOf({ control_context: context }: Pick<TaskRequest, 'control_context'>): string {
+  return context?.queue ?? DEFAULT_QUEUE;
+}

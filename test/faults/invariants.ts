@@ -74,6 +74,7 @@ export async function violations(daemon: Subject, { acknowledged, runs }: Eviden
       ...events.filter((e, i) => e.seq !== i + 1).map((e) => `seq ${e.seq} does not follow the one before`),
       ...tasks.flatMap((task) => wrongRow(daemon.dataDir, task, types.get(task.task_id) ?? [])),
       ...wrongCounters(tasks, new Map(counters.map((c) => [c.name, c.value]))),
+      ...wrongQueues(db),
       ...(await wrongLedger(daemon)),
     ];
   } finally {
@@ -184,6 +185,26 @@ function wrongCounters(tasks: readonly TaskRow[], counters: ReadonlyMap<string, 
   return Object.entries(expected)
     .filter(([name, value]) => (counters.get(`entered.${name}`) ?? 0) !== value)
     .map(([name, value]) => `counted ${counters.get(`entered.${name}`) ?? 0} × ${name}, there are ${value}`);
+}
+
+/** Counts of ended tasks that are kept by queue and lane, against the tasks. */
+function wrongQueues(db: Database.Database): string[] {
+  const counted = `sum(status = 'success') AS success, sum(status = 'failed') AS failed, sum(status = 'cancelled') AS cancelled
+    FROM tasks WHERE status IN ('success', 'failed', 'cancelled')`;
+  const differ = (kept: string, there: string) =>
+    JSON.stringify(db.prepare(kept).all()) === JSON.stringify(db.prepare(there).all())
+      ? []
+      : [`not as kept: ${there}`];
+  return [
+    ...differ(
+      'SELECT * FROM queue_ends ORDER BY queue',
+      `SELECT queue, ${counted} GROUP BY queue ORDER BY queue`,
+    ),
+    ...differ(
+      'SELECT * FROM lane_ends ORDER BY queue, lane',
+      `SELECT queue, lane, ${counted} AND lane IS NOT NULL GROUP BY queue, lane ORDER BY queue, lane`,
+    ),
+  ];
 }
 
 async function wrongLedger(daemon: Subject): Promise<string[]> {

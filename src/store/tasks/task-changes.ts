@@ -2,10 +2,11 @@ import type Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
-import { CHANGES, isLegal, type Change, type TaskStatus } from '../../task/states.js';
+import { CHANGES, isLegal, type Change, type TaskStatus, type TerminalStatus } from '../../task/states.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
 import { jsonOrNull } from '../database/json.js';
+import type { QueueEnds } from '../queue-ends.js';
 import type {
   Changed,
   Dispatch,
@@ -29,7 +30,13 @@ const GOES_ON = 'paused_at_ms = NULL';
 
 const NOT_BEGUN = 'started_at_ms IS NULL';
 
-type ChangedRow = StateRow & { pinned: number };
+/** Where a task counts. An older database may hold anything there. */
+interface Place {
+  queue: unknown;
+  lane: unknown;
+}
+type ChangedRow = StateRow & Place & { pinned: number };
+type DeletedRow = Place & { status: TerminalStatus; pinned: number; disk_bytes: number | null };
 
 /** Makes one named change of a task: see {@link CHANGES}. */
 class Step {
@@ -50,7 +57,7 @@ class Step {
     );
     this.#update = db.prepare(`UPDATE tasks SET ${moves ? 'status = @to, ' : ''}${set}
       WHERE task_id = @task_id AND status = @from AND launch_id IS @from_launch AND ${guard}
-      RETURNING ${change === 'end' ? ENDED_STATE : LIVE_STATE}, pinned`);
+      RETURNING ${change === 'end' ? `${ENDED_STATE}, queue, lane` : LIVE_STATE}, pinned`);
   }
 
   /**
@@ -81,12 +88,13 @@ export class TaskChanges {
   readonly #timeOut: Step;
   readonly #end: Step;
   readonly #warn: Database.Statement<[string, string]>;
-  readonly #delete: Database.Statement<[string], { pinned: number; disk_bytes: number | null }>;
+  readonly #delete: Database.Statement<[string], DeletedRow>;
 
   constructor(
     db: Database.Database,
     private readonly events: EventLog,
     private readonly counters: CounterTable,
+    private readonly queueEnds: QueueEnds,
     private readonly clock: RetentionClock,
   ) {
     const step = (change: Change, set: string, guard?: string) => new Step(db, change, set, guard);
@@ -125,7 +133,7 @@ export class TaskChanges {
     );
     this.#warn = db.prepare('UPDATE tasks SET warnings_json = ? WHERE task_id = ?');
     this.#delete = db.prepare(
-      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING pinned, disk_bytes",
+      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING status, pinned, disk_bytes, queue, lane",
     );
   }
 
@@ -188,6 +196,7 @@ export class TaskChanges {
     });
     if (row === undefined) return undefined;
     this.counters.entered(end.status);
+    this.queueEnds.ended(row.queue, row.lane, end.status);
     if (row.pinned === 0) this.counters.kept();
     if (end.error !== undefined) this.counters.error(end.error.code);
     if (task.status === 'running') this.counters.duration(end.duration_ms);
@@ -201,8 +210,10 @@ export class TaskChanges {
   /** Deletes a terminal task and its events. */
   delete(taskId: string): boolean {
     const deleted = this.#delete.get(taskId);
-    if (deleted?.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);
-    return deleted !== undefined;
+    if (deleted === undefined) return false;
+    this.queueEnds.deleted(deleted.queue, deleted.lane, deleted.status);
+    if (deleted.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);
+    return true;
   }
 
   /** A change that leaves the status as it is. */

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
+import { queueOf } from '../../task/request.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
 import type { IdempotencyKeys } from '../idempotency.js';
@@ -57,7 +58,7 @@ export class TaskInsert {
     const isPinned = Object.hasOwn(request.metadata, PIN_KEY) && request.metadata[PIN_KEY] === 'true';
     try {
       this.#insert.run(
-        ...[submitSeq, task_id, 'accepted', request.policy.priority, context?.queue ?? 'default'],
+        ...[submitSeq, task_id, 'accepted', request.policy.priority, queueOf(request)],
         ...[
           context?.lane ?? null,
           context?.tenant ?? null,

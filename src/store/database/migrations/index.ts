@@ -7,6 +7,7 @@ import { sentRequest } from './0006-sent-request.js';
 import { exitNonzero } from './0007-exit-nonzero.js';
 import { warnings } from './0008-warnings.js';
 import { paused } from './0009-paused.js';
+import { queues } from './0010-queues.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   exitNonzero,
   warnings,
   paused,
+  queues,
 ];
