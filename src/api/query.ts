@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { taskNotFound } from '../task/errors.js';
+import { ExecgoError, taskNotFound } from '../task/errors.js';
 import { invalidInputFrom } from '../task/validate.js';
 
 /** The longest time that a request may wait, in milliseconds. */
@@ -72,4 +72,14 @@ export function taskIdOf(req: Request): string {
   const { id } = req.params;
   if (typeof id !== 'string') throw taskNotFound(String(id));
   return id;
+}
+
+/**
+ * The name of a queue in the path: any text, because queues of an older runtime may have any name.
+ * @throws ExecgoError `not_found` when there is none
+ */
+export function queueOf(req: Request): string {
+  const { name } = req.params;
+  if (typeof name !== 'string') throw new ExecgoError('not_found', `queue not found: ${String(name)}`);
+  return name;
 }

@@ -10,6 +10,7 @@ import { drained } from '../runtime/lifecycle/drain.js';
 import { LiveTasks } from '../runtime/live-tasks.js';
 import { InlineTexts } from '../runtime/output/inline-text.js';
 import { recover } from '../runtime/recovery/recover.js';
+import { QueueRules } from '../runtime/queue-rules.js';
 import { Schedule } from '../runtime/schedule.js';
 import { FileThread } from '../runtime/upkeep/file-thread.js';
 import type { Config } from './config.js';
@@ -74,6 +75,9 @@ export function createDaemon(options: DaemonOptions): Daemon {
         const queue = new WaitingQueue({ ledger, starvationMs: config.starvationMs });
         return new Schedule(ledger, queue, machine, steady);
       },
+    })
+    .part('rules', {
+      start: ({ store, schedule }) => new QueueRules(store.queues.all(), schedule, log),
     })
     .part('ends', { start: (parts) => new Ends(parts) })
     .part('dispatcher', {

@@ -36,6 +36,12 @@ export type CrashPoint =
   | 'after_end_commit'
   | 'before_relaunch_commit'
   | 'after_relaunch_commit'
+  /** The rule of a queue. */
+  | 'before_queue_commit'
+  /** Before it is in force, and before the client is answered. */
+  | 'after_queue_commit'
+  | 'before_queue_removal'
+  | 'after_queue_removal'
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 

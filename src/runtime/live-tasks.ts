@@ -1,4 +1,5 @@
 import type { LiveRecord, RunningTask, WaitingTask } from '../store/records.js';
+import { QueueCounts } from './queue-counts.js';
 import { onSteadyClock, type Clocks } from './steady-clock.js';
 
 /** What is committed of a task that is not terminal, and what its status has in memory beside the row. */
@@ -124,7 +125,12 @@ export class LiveTasks {
   private readonly attempts = new Map<number, LiveTask>();
   private readonly pausedTasks = new Set<LiveTask>();
 
-  constructor(private readonly clocks: Clocks) {}
+  /** How many of each queue there are. */
+  readonly counts: QueueCounts;
+
+  constructor(private readonly clocks: Clocks) {
+    this.counts = new QueueCounts(clocks.steady);
+  }
 
   /** Takes a committed task in: see {@link LiveTask}. */
   add(record: LiveRecord, filesChecked: boolean, stop?: Stop): LiveTask {
@@ -156,6 +162,7 @@ export class LiveTasks {
     this.leave(task);
     const { phase } = task;
     const next = this.phaseOf(record);
+    if (next.name !== 'waiting' && phase.name === 'waiting') this.counts.started(record);
     if (phase.name === 'waiting' && next.name === 'waiting') phase.record = next.record;
     else if (phase.name === 'started' && next.name === 'started') phase.record = next.record;
     else task.phase = next;
@@ -172,15 +179,18 @@ export class LiveTasks {
     if (task.phase.name === 'waiting') task.phase.cancelQueueTimeout?.();
     this.byId.delete(task.record.task_id);
     this.leave(task);
+    this.counts.ended(task.record);
   }
 
   private enter(task: LiveTask): void {
+    this.counts.enter(task.record);
     if (task.launchId !== null) this.attempts.set(task.launchId, task);
     if (task.record.status === 'running' && task.record.paused_at_ms !== undefined)
       this.pausedTasks.add(task);
   }
 
   private leave(task: LiveTask): void {
+    this.counts.leave(task.record);
     if (task.launchId !== null) this.attempts.delete(task.launchId);
     this.pausedTasks.delete(task);
   }

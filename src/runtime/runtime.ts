@@ -5,6 +5,7 @@ import type { GcRequest } from '../task/gc.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
 import type { ListQuery } from '../task/list.js';
+import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../task/view.js';
 import { checkOwner } from './lifecycle/check-owner.js';
@@ -19,8 +20,10 @@ import { readRange } from './output/range.js';
 import { outputSource } from './output/read-output.js';
 import type { EncodedJson, KillOptions, OutputWatch, Service, TurnOptions } from './service.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
+import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
 import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
+import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
 import { eventView, taskSummary } from './views/task-view.js';
 
 /** Views of the daemon, as opposed to views of a task. */
@@ -33,7 +36,7 @@ export interface RuntimeViews {
 }
 
 /** What the use cases work with, together. */
-export type RuntimeCore = SubmittingCore & StatusCore & KillingCore & DeletingCore;
+export type RuntimeCore = SubmittingCore & StatusCore & KillingCore & DeletingCore & RulingCore & QueueCore;
 
 /** The runtime as the API sees it: each use case in its own file. */
 export class Runtime implements Service {
@@ -152,6 +155,23 @@ export class Runtime implements Service {
 
   deleteTask(taskId: string, owner: string | undefined): Promise<void> {
     return deleteTask(this.core, taskId, owner);
+  }
+
+  queues(query: QueueQuery): QueuePage {
+    return queuePage(this.core, query);
+  }
+
+  queue(name: string): QueueView {
+    return queueView(this.core, name);
+  }
+
+  async putQueue(name: string, body: unknown): Promise<QueueView> {
+    await putQueueRule(this.core, name, body);
+    return queueView(this.core, name);
+  }
+
+  deleteQueue(name: string): Promise<void> {
+    return deleteQueueRule(this.core, name);
   }
 
   gc(request: GcRequest): Promise<GcReport> {

@@ -1,4 +1,6 @@
+import type { WaitingTask as QueuedTask } from '../ledger/flow.js';
 import type { Ledger } from '../ledger/ledger.js';
+import type { QueueRule } from '../ledger/queue-limits.js';
 import type { WaitingQueue } from '../ledger/scheduler.js';
 import { claimOf, type LiveRecord, type WaitingTask } from '../store/records.js';
 import { unmetDemand, type Machine } from '../task/demands.js';
@@ -38,6 +40,22 @@ export class Schedule {
         submit_seq,
         accepted_at_ms: acceptedAt,
       });
+  }
+
+  /** Changes what holds of a queue. @param rule undefined: nothing */
+  setRule(queue: string, rule: QueueRule | undefined): void {
+    this.queue.setRule(queue, rule);
+  }
+
+  /** Tasks of a queue that wait for room, the `count` that are next in order. */
+  nextOf(queue: string, count: number): QueuedTask[] {
+    return this.queue.peek(count, queue);
+  }
+
+  /** How long the task of a queue that was submitted first has waited for room, in milliseconds; undefined when none waits. */
+  oldestWaitingMs(queue: string): number | undefined {
+    const oldest = this.queue.oldestOf(queue);
+    return oldest && Math.max(0, Math.round(this.steady() - oldest.accepted_at_ms));
   }
 
   /** Takes a task out of the queue: it is about to end, or to get another plan. */

@@ -2,6 +2,7 @@ import type { GcRequest } from '../task/gc.js';
 import type { ListQuery } from '../task/list.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { PlannedTask } from '../task/plan.js';
+import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
 import type { BatchItem, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
 
@@ -85,6 +86,14 @@ export interface Service {
    * @param owner value of `x-execgo-owner`
    */
   deleteTask(taskId: string, owner: string | undefined): Promise<void>;
+  /** Queues that have a rule or tasks, by name. */
+  queues(query: QueueQuery): QueuePage;
+  /** A queue as it is now; `not_found` when it has neither a rule nor tasks. */
+  queue(name: string): QueueView;
+  /** Sets the rule of a queue, in the place of the one that it has; durable and in force when this resolves. */
+  putQueue(name: string, body: unknown): Promise<QueueView>;
+  /** Takes its rule away; `not_found` when it has none. */
+  deleteQueue(name: string): Promise<void>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
   gc(request: GcRequest): Promise<GcReport>;
   info(): RuntimeInfo;

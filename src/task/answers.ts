@@ -2,6 +2,7 @@ import { z } from 'zod';
 import * as error from './error-body.js';
 import * as output from './output.js';
 import * as plan from './plan.js';
+import * as queues from './queues.js';
 import * as runtime from './runtime-view.js';
 import * as view from './view.js';
 
@@ -15,6 +16,12 @@ export const answers = {
   ...view,
   ...output,
   ...runtime,
+  QueueRule: queues.QueueRule,
+  TaskCounts: queues.TaskCounts,
+  NextTask: queues.NextTask,
+  QueueView: queues.QueueView,
+  QueuePage: queues.QueuePage,
+  QueueDeleteAnswer: queues.QueueDeleteAnswer,
   SubmitOrDryRunAnswer: z.union([view.SubmitAnswer, plan.PlannedTask]),
   BatchAnswer: z.array(view.BatchItem),
   Request: z.looseObject({}).describe('A submit body as it was sent'),

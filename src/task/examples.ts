@@ -1,8 +1,19 @@
 import type { Answer, AnswerName } from './answers.js';
+import type { QueueRuleRequest } from './queues.js';
 import type { TaskSubmission } from './request.js';
 
 /** Examples in the specification, by the name of their schema. */
-export const examples: { [N in AnswerName]?: Answer<N> } & { TaskSubmission: TaskSubmission } = {
+export const examples: { [N in AnswerName]?: Answer<N> } & {
+  TaskSubmission: TaskSubmission;
+  QueueRuleRequest: QueueRuleRequest;
+} = {
+  QueueRuleRequest: {
+    max_running: 2,
+    max_waiting: 5000,
+    priority: 10,
+    default_limits: { wall_time_ms: 3_600_000, memory_bytes: 8_589_934_592 },
+    lanes: { nightly: { max_running: 1 } },
+  },
   TaskSubmission: {
     task_id: 'build-17',
     execution: { kind: 'command', program: 'make', args: ['test'], env: { CI: '1' } },
@@ -118,6 +129,33 @@ export const examples: { [N in AnswerName]?: Answer<N> } & { TaskSubmission: Tas
     problems: [],
     duration_ms: 3,
   },
+  QueueView: {
+    queue: 'gpu',
+    generated_at: '2026-03-01T10:00:05.000Z',
+    rule: {
+      max_running: 2,
+      max_waiting: 5000,
+      paused: false,
+      priority: 10,
+      default_limits: { wall_time_ms: 3_600_000, memory_bytes: 8_589_934_592 },
+      lanes: { nightly: { max_running: 1 } },
+    },
+    version: 3,
+    counts: { accepted: 1, running: 2, success: 40, failed: 1, cancelled: 0 },
+    slots_in_use: 2,
+    lanes: [
+      {
+        lane: 'nightly',
+        max_running: 1,
+        counts: { accepted: 0, running: 1, success: 12, failed: 0, cancelled: 0 },
+      },
+    ],
+    oldest_waiting_ms: 4321,
+    started_per_minute: 3,
+    ended_per_minute: 2,
+    next: [{ task_id: 'build-18', tenant: 'ci', priority: 0, created_at: '2026-03-01T10:00:00.679Z' }],
+  },
+  QueueDeleteAnswer: { queue: 'gpu', deleted: true },
   DeleteAnswer: { task_id: 'build-17', deleted: true },
   RuntimeInfo: {
     runtime_id: 'worker-1',

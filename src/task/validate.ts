@@ -27,12 +27,15 @@ export function validateSubmission(body: unknown): ValidatedSubmission {
   return { request: parsed.data, warnings };
 }
 
-/** @returns `invalid_input` that names the first wrong field and lists all of them in `details`. */
-export function invalidInputFrom(error: z.ZodError): Error {
+/**
+ * @param whole what a problem with no field of its own is about
+ * @returns `invalid_input` that names the first wrong field and lists all of them in `details`
+ */
+export function invalidInputFrom(error: z.ZodError, whole = 'body'): Error {
   const problems = error.issues
     .slice(0, LISTED_MAX)
-    .map((i) => ({ field: i.path.join('.') || 'body', problem: problemOf(i) }));
-  const first = problems[0] ?? { field: 'body', problem: 'is not valid' };
+    .map((i) => ({ field: i.path.join('.') || whole, problem: problemOf(i) }));
+  const first = problems[0] ?? { field: whole, problem: 'is not valid' };
   return invalidInput(`${first.field}: ${first.problem}`, problems);
 }
 

@@ -18,8 +18,16 @@ import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
 import { examples } from '../../src/task/examples.js';
 import { ableHost } from '../sandbox/hosts.js';
 import { resolvedPlan } from './fake-plan.js';
+import {
+  QueueRuleRequest,
+  ruleOf,
+  type QueuePage,
+  type QueueQuery,
+  type QueueRule,
+  type QueueView,
+} from '../../src/task/queues.js';
 import type { PlannedTask } from '../../src/task/plan.js';
-import { validateSubmission } from '../../src/task/validate.js';
+import { invalidInputFrom, validateSubmission } from '../../src/task/validate.js';
 import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../../src/task/view.js';
 
 /** A status without what stands in the end of a task, and without its output. */
@@ -43,6 +51,7 @@ interface FakeTask {
 /** A service that keeps everything in memory and remembers what it was asked. */
 export class FakeService implements Service {
   readonly tasks = new Map<string, FakeTask>();
+  readonly rules = new Map<string, QueueRule>();
   readonly history: EventView[] = [];
   /** Arguments of the last call, by method. */
   readonly asked: Record<string, unknown[]> = {};
@@ -144,6 +153,37 @@ export class FakeService implements Service {
   async resume(id: string, options: TurnOptions): Promise<EncodedJson> {
     this.asked['resume'] = [id, options];
     return this.#turn(id);
+  }
+
+  queues(query: QueueQuery): QueuePage {
+    this.asked['queues'] = [query];
+    const { generated_at } = examples.QueueView!;
+    return {
+      generated_at,
+      queues: [...this.rules.keys()].map((name) => this.queue(name)),
+      next_cursor: 'next',
+    };
+  }
+
+  queue(name: string): QueueView {
+    this.asked['queue'] = [name];
+    const rule = this.rules.get(name);
+    if (rule === undefined) throw new ExecgoError('not_found', `queue not found: ${name}`, { queue: name });
+    return { ...examples.QueueView!, queue: name, rule };
+  }
+
+  async putQueue(name: string, body: unknown): Promise<QueueView> {
+    this.asked['putQueue'] = [name, body];
+    const parsed = QueueRuleRequest.safeParse(body);
+    if (!parsed.success) throw invalidInputFrom(parsed.error);
+    this.rules.set(name, ruleOf(parsed.data));
+    return this.queue(name);
+  }
+
+  async deleteQueue(name: string): Promise<void> {
+    this.asked['deleteQueue'] = [name];
+    if (!this.rules.delete(name))
+      throw new ExecgoError('not_found', `queue has no rule: ${name}`, { queue: name });
   }
 
   async gc(request: GcRequest): Promise<GcReport> {

@@ -5,12 +5,20 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Express } from 'express';
 import { expect, test } from 'vitest';
+import type { z } from 'zod';
 import { answers, type AnswerName } from '../../src/task/answers.js';
 import { examples } from '../../src/task/examples.js';
+import { QueueRuleRequest } from '../../src/task/queues.js';
 import { submitSchema } from '../../src/task/request.js';
 import { tempDir } from '../harness/index.js';
 import { http } from '../harness/http.js';
 import { serve } from './serve.js';
+
+/** What a request may be, by the name that its example has. */
+const bodies = new Map<string, z.ZodType>([
+  ['TaskSubmission', submitSchema],
+  ['QueueRuleRequest', QueueRuleRequest],
+]);
 
 interface Layer {
   route?: { path: string; stack: { method?: string }[] };
@@ -85,7 +93,7 @@ test('one document is made, when it is first asked for', async () => {
 test.each(Object.entries(examples))(
   'the example of %s is one, and stands in the document',
   async (name, example) => {
-    const schema = name === 'TaskSubmission' ? submitSchema : answers[name as AnswerName];
+    const schema = bodies.get(name) ?? answers[name as AnswerName];
     expect(schema.safeParse(example).error).toBeUndefined();
     const { body } = await http((await serve()).url).get('/openapi.json');
     expect(body.components.schemas[name].examples).toEqual([example]);

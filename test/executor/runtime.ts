@@ -12,6 +12,7 @@ import { LiveTasks } from '../../src/runtime/live-tasks.js';
 import { InlineTexts } from '../../src/runtime/output/inline-text.js';
 import { recover } from '../../src/runtime/recovery/recover.js';
 import type { RuntimeCore } from '../../src/runtime/runtime.js';
+import { QueueRules } from '../../src/runtime/queue-rules.js';
 import { Schedule } from '../../src/runtime/schedule.js';
 import { FileThread } from '../../src/runtime/upkeep/file-thread.js';
 import { openStore } from '../../src/store/open.js';
@@ -57,7 +58,19 @@ export async function startRuntime(
   const queue = new WaitingQueue({ ledger, starvationMs: 60_000 });
   const schedule = new Schedule(ledger, queue, settings.machine, steady);
   const live = new LiveTasks({ now, steady });
-  const base = { settings, store, live, announcer: new Announcer(), log, now, schedule, files, inlineTexts };
+  const rules = new QueueRules(store.queues.all(), schedule, log);
+  const base = {
+    settings,
+    store,
+    live,
+    announcer: new Announcer(),
+    log,
+    now,
+    schedule,
+    files,
+    inlineTexts,
+    rules,
+  };
   const ends = new Ends(base);
   const dispatcher = new Dispatcher({ ...base, ends }, open);
   const core = { ...base, ends, dispatcher, executor: dispatcher.executor };

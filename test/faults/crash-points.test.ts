@@ -31,6 +31,10 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_end_commit: true,
   before_relaunch_commit: true,
   after_relaunch_commit: true,
+  before_queue_commit: true,
+  after_queue_commit: true,
+  before_queue_removal: true,
+  after_queue_removal: true,
   before_supervisor_removal: true,
   after_supervisor_removal: true,
 };
@@ -64,6 +68,8 @@ class Workload {
   private readonly unanswered: string[] = [];
   private readonly endless: string[] = [];
   private sent = 0;
+  /** Answers that the last rule of the queue may be: it was acknowledged, or may have been written without an answer. */
+  private bounds: (number | undefined)[] = [undefined];
 
   async submit(daemon: Daemon): Promise<void> {
     await this.attempt(daemon, 'echo quick');
@@ -71,12 +77,15 @@ class Workload {
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
     await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU);
-    if (!this.acknowledged.includes(id)) return;
-    // A supervisor may have died with it, and it is over.
-    for (const what of ['pause', 'resume', 'kill'])
-      await http(daemon.url)
-        .post(`/api/v1/tasks/${id}/${what}`)
-        .catch(() => undefined);
+    if (this.acknowledged.includes(id))
+      // A supervisor may have died with it, and it is over.
+      for (const what of ['pause', 'resume', 'kill'])
+        await http(daemon.url)
+          .post(`/api/v1/tasks/${id}/${what}`)
+          .catch(() => undefined);
+    await this.rule(daemon, ++this.sent);
+    await this.rule(daemon, undefined);
+    await this.rule(daemon, ++this.sent);
   }
 
   async expectSound(daemon: Daemon): Promise<void> {
@@ -89,8 +98,24 @@ class Workload {
     for (const id of this.endless)
       if (this.acknowledged.includes(id)) expect((await this.kill(daemon, id)).status).toBe(200);
     for (const id of this.acknowledged) await waitForEnd(daemon, id);
+    const { status, body } = await http(daemon.url).get('/api/v1/queues/ruled');
+    expect(this.bounds).toContain(status === 404 ? undefined : body.rule.max_waiting);
     await settled(daemon);
     expect(await violations(daemon, this)).toEqual([]);
+  }
+
+  /** Sets the rule of a queue without tasks, or deletes it where there is one. */
+  private async rule(daemon: Daemon, max_waiting: number | undefined): Promise<void> {
+    const { put, delete: remove } = http(daemon.url);
+    const path = '/api/v1/queues/ruled';
+    const answer = await (max_waiting === undefined ? remove(path) : put(path, { max_waiting })).catch(
+      () => undefined,
+    );
+    if (answer === undefined) this.bounds.push(max_waiting);
+    else {
+      expect([200, 404]).toContain(answer.status);
+      this.bounds = [max_waiting];
+    }
   }
 
   /** @returns the id that the task has, if there is one */

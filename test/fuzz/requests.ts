@@ -117,7 +117,7 @@ export function makeRequest(random: Random, spec: Specification): FuzzRequest {
   return {
     kind: 'http',
     method,
-    path: `${path.replace('{id}', id)}${query.length === 0 ? '' : `?${query.join('&')}`}`,
+    path: `${path.replace(/\{\w+\}/, id)}${query.length === 0 ? '' : `?${query.join('&')}`}`,
     headers,
     body,
     leaveAfterMs: streams || waits ? random.below(20) : undefined,

@@ -26,6 +26,8 @@ export interface RequestOptions {
   body?: unknown;
   /** Added to, or replacing, what is sent anyway. */
   headers?: Record<string, string>;
+  /** Sends the path as it is, with the "." and ".." in it. */
+  asIs?: boolean;
 }
 
 /** A tiny client: one connection per request, no redirects, no retries, no status that throws. */
@@ -59,19 +61,19 @@ export function http(url: string): HttpClient {
   };
 }
 
-function targetOf(url: string, path: string): ClientRequestArgs {
-  return url.startsWith('unix:')
-    ? { socketPath: url.slice('unix:'.length), path }
-    : urlToHttpOptions(new URL(path, url));
+/** @param asIs leave "." and ".." in the path */
+function targetOf(url: string, path: string, asIs = false): ClientRequestArgs {
+  if (url.startsWith('unix:')) return { socketPath: url.slice('unix:'.length), path };
+  return asIs ? { ...urlToHttpOptions(new URL(url)), path } : urlToHttpOptions(new URL(path, url));
 }
 
 function send<T>(
   url: string,
   path: string,
   method: string,
-  { body, headers = {} }: RequestOptions,
+  { body, headers = {}, asIs }: RequestOptions,
 ): Promise<Answer<T>> {
-  const target = targetOf(url, path);
+  const target = targetOf(url, path, asIs);
   const raw =
     typeof body === 'string' || Buffer.isBuffer(body) ? body : (JSON.stringify(body) as string | undefined);
   const type: Record<string, string> = raw === undefined ? {} : { 'content-type': 'application/json' };

@@ -54,8 +54,6 @@ test('fields that steer nothing are named, and no others', () => {
   const quiet = { tenant: 't', owner: 'o', labels: { a: 'b' }, requires_resource_reservation: true };
   expect(named({ ...quiet, queue: 'default', expected_runtime_profile: 'build' })).toEqual([]);
   const loud = {
-    queue: 'q',
-    lane: 'l',
     session_id: 's',
     control_plane_mode: 'm',
     expected_runtime_profile: 'x',

@@ -11,6 +11,10 @@ import { openapi } from './openapi.js';
 import { output } from './output.js';
 import { outputStream } from './output-stream.js';
 import { pause, resume } from './pause.js';
+import { queue } from './queue.js';
+import { deleteQueue } from './queue-delete.js';
+import { putQueue } from './queue-put.js';
+import { queues } from './queues.js';
 import { request } from './request.js';
 import type { Route } from '../route.js';
 import { status } from './status.js';
@@ -33,6 +37,10 @@ export const routes: readonly Route[] = [
   output,
   outputStream,
   events,
+  queues,
+  queue,
+  putQueue,
+  deleteQueue,
   gc,
   ...daemonViews,
   health,

@@ -3,13 +3,16 @@ import { unmetDemand } from '../../task/demands.js';
 import { bodyOf, ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
-import type { TaskRequest } from '../../task/request.js';
-import { validateSubmission } from '../../task/validate.js';
+import { withDefaultLimits } from '../../task/queues.js';
+import { queueOf, type TaskRequest } from '../../task/request.js';
+import { validateSubmission, type ValidatedSubmission } from '../../task/validate.js';
 import type { SubmitAnswer, BatchItem } from '../../task/view.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import type { Dispatcher } from './dispatch.js';
+import type { QueueRules } from '../queue-rules.js';
 import type { Schedule } from '../schedule.js';
+import { Inserting } from './inserting.js';
 import { asStorageError } from '../storage-error.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
@@ -18,21 +21,21 @@ import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
 import { inTurns } from '../turns.js';
 
 /** What a submit works with. */
-export type SubmittingCore = Core & { schedule: Schedule; dispatcher: Dispatcher };
-type FittingCore = Pick<SubmittingCore, 'settings' | 'schedule'>;
+export type SubmittingCore = Core & { schedule: Schedule; dispatcher: Dispatcher; rules: QueueRules };
+type FittingCore = Pick<SubmittingCore, 'settings' | 'schedule' | 'rules'>;
 
 /** What submits know of each other. */
 export interface Intake {
   /** Ids of tasks. They grow with time, so that the index entries of tasks that come together lie together. */
   readonly newId: () => string;
-  /** Ids whose insert is under way: they are taken, and count against the queue. */
-  readonly inserting: Set<string>;
+  /** Ids whose insert is under way, with their queues: they are taken, and count against the queue. */
+  readonly inserting: Inserting;
   /** By tenant and idempotency key, the submit that is about to use it first. */
   readonly claiming: Map<string, Promise<string>>;
 }
 
 export function newIntake(newId: () => string): Intake {
-  return { newId, inserting: new Set(), claiming: new Map() };
+  return { newId, inserting: new Inserting(), claiming: new Map() };
 }
 
 /** A task that is being submitted. */
@@ -53,7 +56,7 @@ const BATCH_MAX = 1000;
  * @throws ExecgoError with the code of the step that refused
  */
 export async function submit(core: SubmittingCore, intake: Intake, body: unknown): Promise<SubmitAnswer> {
-  const { request, warnings } = validateSubmission(body);
+  const { request, warnings } = validated(core, body);
   warnings.push(...keptOnly(request, core.settings.machine));
   const key = request.control_context?.idempotency_key;
   const task_id =
@@ -73,9 +76,16 @@ export async function submit(core: SubmittingCore, intake: Intake, body: unknown
   };
 }
 
+/** The request, with the limits of its queue where it names none of its own. @throws ExecgoError `invalid_input` */
+function validated({ rules }: Pick<SubmittingCore, 'rules'>, body: unknown): ValidatedSubmission {
+  const { request, warnings } = validateSubmission(body);
+  const defaults = rules.of(queueOf(request))?.rule.default_limits ?? {};
+  return { request: withDefaultLimits(request, body, defaults), warnings };
+}
+
 /** The plan and the reservation, or the refusal, without accepting anything. */
 export function dryRun(core: FittingCore, body: unknown): PlannedTask {
-  const { request } = validateSubmission(body);
+  const { request } = validated(core, body);
   const planned = resolveTaskPlan(core, request);
   checkDemands(core, request);
   checkFits(core, request, planned);
@@ -174,14 +184,11 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
       'unavailable',
       'the daemon is stopping and accepts no tasks; submit again in a moment',
     );
-  // Tasks that demand another machine have a limit of their own, so that they keep nobody else out.
-  const ahead = isMatched ? core.schedule.queued : core.schedule.unmatched.size;
-  if (ahead + intake.inserting.size >= core.settings.maxQueuedTasks)
-    throw new ExecgoError('resource_limit_exceeded', 'queue is full');
+  checkRoomToWait(core, intake, request, isMatched);
   if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   const accepted = withDecisions(request, planned.plan, core.settings);
-  intake.inserting.add(taskId);
+  intake.inserting.add(taskId, queueOf(request));
   try {
     return await insert(
       core,
@@ -192,6 +199,32 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
   } finally {
     intake.inserting.delete(taskId);
   }
+}
+
+/** @throws ExecgoError `resource_limit_exceeded` when as many wait as may, in all or in its queue */
+function checkRoomToWait(
+  core: SubmittingCore,
+  { inserting }: Intake,
+  request: TaskRequest,
+  isMatched: boolean,
+): void {
+  const { maxQueuedTasks } = core.settings;
+  // Tasks that demand another machine have a limit of their own, so that they keep nobody else out.
+  const ahead = isMatched ? core.schedule.queued : core.schedule.unmatched.size;
+  if (ahead + inserting.size >= maxQueuedTasks)
+    throw new ExecgoError('resource_limit_exceeded', 'queue is full', {
+      bound: 'max_queued_tasks',
+      limit: maxQueuedTasks,
+    });
+  const queue = queueOf(request);
+  const limit = core.rules.of(queue)?.rule.max_waiting;
+  if (limit === undefined || (core.live.counts.of(queue)?.accepted ?? 0) + inserting.of(queue) < limit)
+    return;
+  throw new ExecgoError('resource_limit_exceeded', `queue ${queue} is full: its max_waiting is ${limit}`, {
+    bound: 'max_waiting',
+    queue,
+    limit,
+  });
 }
 
 function newTask(
@@ -247,7 +280,8 @@ async function insert(core: SubmittingCore, task: NewTask): Promise<string> {
   if (!written.inserted) return written.task_id;
   crashPoint('after_submit_commit');
   const { dispatched } = written;
-  const live = core.live.add(dispatched?.task ?? written.task, true);
+  const live = core.live.add(written.task, true);
+  if (dispatched !== undefined) core.live.update(live, dispatched.task);
   core.announcer.events([...written.events, ...(dispatched?.events ?? [])]);
   if (dispatched === undefined) {
     core.dispatcher.enqueue(live);

@@ -8,9 +8,20 @@ export interface MetricSources {
   running: () => number;
   paused: () => number;
   waiting: () => number;
+  /** Those with a rule: what a caller may make up as a name must not become a series. */
+  queues: () => QueueFigures[];
   /** Garbage collections since the start, and the tasks and bytes they removed. */
   collected: () => { passes: number; removed: number; bytes: number };
   walBytes: () => number;
+}
+
+export interface QueueFigures {
+  queue: string;
+  running: number;
+  waiting: number;
+  paused: boolean;
+  /** How long the task that was submitted first has waited, in milliseconds; 0 when none waits. */
+  oldestMs: number;
 }
 
 const EVENT_LOOP_PRECISION_MS = 1000;
@@ -57,6 +68,17 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
   gauge(register, 'tasks_running', 'Tasks that run now.', sources.running);
   gauge(register, 'tasks_paused', 'Of these, tasks that are paused.', sources.paused);
   gauge(register, 'tasks_waiting', 'Tasks that are accepted and wait for room.', sources.waiting);
+  const { queues } = sources;
+  byQueue(register, 'queue_running', 'Tasks of a queue with a rule that run now.', queues, (q) => q.running);
+  byQueue(register, 'queue_waiting', 'Tasks of it that wait.', queues, (q) => q.waiting);
+  byQueue(register, 'queue_paused', '1 while it is paused.', queues, (q) => Number(q.paused));
+  byQueue(
+    register,
+    'queue_oldest_waiting_ms',
+    'How long the first submitted of them has waited.',
+    queues,
+    (q) => q.oldestMs,
+  );
   register.registerMetric(durationHistogram(() => sources.counters().duration));
   return () => register.metrics();
 }
@@ -81,6 +103,25 @@ function gauge(register: Registry, name: string, help: string, read: () => numbe
     registers: [register],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+function byQueue(
+  register: Registry,
+  name: string,
+  help: string,
+  read: () => QueueFigures[],
+  value: (queue: QueueFigures) => number,
+): void {
+  new Gauge({
+    name: PREFIX + name,
+    help,
+    labelNames: ['queue'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const queue of read()) this.set({ queue: queue.queue }, value(queue));
     },
   });
 }

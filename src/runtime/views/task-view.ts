@@ -1,7 +1,7 @@
 import { eventData, eventMessage } from '../../task/event-messages.js';
 import { unmetDemand, type Machine } from '../../task/demands.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../../task/events.js';
-import { DEFAULT_QUEUE } from '../../task/request.js';
+import { queueOf } from '../../task/request.js';
 import { endOf, type TaskRecord } from '../../store/records.js';
 import { taskPaths } from '../../task/task-paths.js';
 import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
@@ -178,7 +178,7 @@ function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSumma
     paused_at: optionalTime(pausedAt),
     tenant: context?.tenant,
     owner: context?.owner,
-    queue: context?.queue ?? DEFAULT_QUEUE,
+    queue: queueOf(t.request),
     lane: context?.lane,
     priority: policy.priority,
     session_id: context?.session_id,
