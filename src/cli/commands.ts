@@ -14,7 +14,7 @@ export interface CommandModule {
 /** A task that waits or runs is cancelled; one that has ended is collected. */
 const REMOVE = ['rm', 'remove', 'delete'];
 
-/** All commands for people, in the order of the help. */
+/** All commands for people, in the order of the help. A name may have two words. */
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: {
     summary: 'run the daemon',
@@ -59,7 +59,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   list: {
     summary: 'list tasks',
-    also: ['ls', 'ps', 'jobs', 'tasks', 'queue', 'top', 'squeue'],
+    also: ['ls', 'ps', 'jobs', 'tasks', 'top', 'squeue'],
     load: () => import('./commands/list.js'),
   },
   logs: {
@@ -72,6 +72,19 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     also: ['history', 'watch'],
     load: () => import('./commands/events.js'),
   },
+  'queue list': { summary: 'list the queues', load: () => import('./commands/queue-list.js') },
+  'queue show': { summary: 'show a queue', load: () => import('./commands/queue-show.js') },
+  'queue set': { summary: 'say what holds of a queue', load: () => import('./commands/queue-set.js') },
+  'queue pause': {
+    summary: 'start none of its tasks',
+    load: () => import('./commands/queue-pause.js'),
+  },
+  'queue resume': { summary: 'start them again', load: () => import('./commands/queue-resume.js') },
+  'queue drain': {
+    summary: 'pause it and wait until none of its tasks runs',
+    load: () => import('./commands/queue-drain.js'),
+  },
+  'queue rm': { summary: 'take away what holds of it', load: () => import('./commands/queue-rm.js') },
   gc: {
     summary: 'remove ended tasks that are due',
     also: ['clean', 'cleanup', 'prune', 'purge', ...REMOVE],

@@ -22,9 +22,16 @@ export function explain(error: unknown, ownHints: Readonly<Record<string, string
 }
 
 function hintFor(
-  { code, server }: ExecgoApiError,
+  { code, details, server }: ExecgoApiError,
   ownHints: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  if (code === 'not_found') return `${typedCommand('list', [], { server })} shows the tasks there are`;
+  const about = new Map<string, unknown>(Object.entries(details ?? {}));
+  if (code === 'not_found')
+    return about.has('queue')
+      ? `${typedCommand('queue list', [], { server })} shows the queues there are`
+      : `${typedCommand('list', [], { server })} shows the tasks there are`;
+  if (about.get('bound') === 'max_waiting')
+    return `try again when some have started, or see ${typedCommand('queue set', ['--help'], {})}`;
+  if (about.has('version')) return 'try again';
   return code in ownHints ? ownHints[code] : HINTS[code];
 }

@@ -1,4 +1,4 @@
-import { COMMANDS } from './commands.js';
+import { COMMANDS, type CommandEntry } from './commands.js';
 import { EXIT } from './exit-codes.js';
 import { UsageError } from './usage-error.js';
 import { shellWord } from '../files/shell-quote.js';
@@ -37,11 +37,25 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     return EXIT.ok;
   }
   if (first === '--help' || first === '-h') return help();
-  if (first === 'help') return rest[0] === undefined ? help() : dispatch([rest[0], '--help']);
+  if (first === 'help') return rest[0] === undefined ? help() : dispatch([...rest, '--help']);
   if (first === '') throw new UsageError('no command given; see execgo --help');
-  const entry = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
-  if (entry === undefined) throw new UsageError(`unknown command "${first}"; ${await suggestion(first)}`);
-  return (await entry.load()).main(rest);
+  const [second = '', ...others] = rest;
+  const byTwo = commandOf(`${first} ${second}`);
+  if (byTwo !== undefined) return (await byTwo.load()).main(others);
+  const entry = commandOf(first);
+  if (entry !== undefined) return (await entry.load()).main(rest);
+  const family = Object.keys(COMMANDS).filter((name) => name.startsWith(`${first} `));
+  if (family.length === 0) throw new UsageError(`unknown command "${first}"; ${await suggestion(first)}`);
+  if (second === '--help' || second === '-h') return help(family);
+  throw new UsageError(
+    second === ''
+      ? `execgo ${first} what? See execgo ${first} --help`
+      : `unknown command "${first} ${second}"; ${await suggestion(`${first} ${second}`)}`,
+  );
+}
+
+function commandOf(name: string): CommandEntry | undefined {
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 }
 
 /**
@@ -64,8 +78,15 @@ async function suggestion(word: string): Promise<string> {
     : `see execgo --help; a program is run by execgo run -- ${shellWord(word)}`;
 }
 
-async function help(): Promise<number> {
+/** @param family the commands with the same first word, for their help only */
+async function help(family?: readonly string[]): Promise<number> {
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
+  const listed = Object.entries(COMMANDS).filter(([name]) => family?.includes(name) ?? true);
+  const lines = listed.map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  if (family !== undefined) {
+    await printLines(['Commands:', ...lines, '', 'Each with --help tells more.']);
+    return EXIT.ok;
+  }
   await printLines([
     'Usage: execgo <command> [options]',
     '',
@@ -73,7 +94,7 @@ async function help(): Promise<number> {
     'A command starts in the directory where it is given, and may run as long as it takes, unless flags say otherwise.',
     '',
     'Commands:',
-    ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
+    ...lines,
     '',
     'Options:',
     '  -h, --help     show this help; "execgo <command> --help" tells more',

@@ -37,6 +37,11 @@ export class Calls {
     return (await this.http.json({ ...this.#limited(call), method: 'POST', path, repeatable })) as T;
   }
 
+  /** @param call.repeatable as in {@link Exchange} */
+  async put<T>(path: string, { repeatable, ...call }: Call & { repeatable: boolean }): Promise<T> {
+    return (await this.http.json({ ...this.#limited(call), method: 'PUT', path, repeatable })) as T;
+  }
+
   delete(path: string, call: Call): Promise<unknown> {
     return this.http.json({ ...this.#limited(call), method: 'DELETE', path, repeatable: false });
   }

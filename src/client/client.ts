@@ -1,6 +1,7 @@
 import type { GcRequest } from '../task/gc.js';
 import type { HeadTailView, OutputBytes, OutputStream } from '../task/output.js';
 import type { PlannedTask } from '../task/plan.js';
+import type { QueuePage, QueueQuery, QueueRuleRequest, QueueView } from '../task/queues.js';
 import type { TaskSubmission } from '../task/request.js';
 import type {
   Capabilities,
@@ -80,17 +81,9 @@ export class ExecgoClient {
     options: Abortable & { waitMs?: number | undefined; patient?: boolean | undefined } = {},
   ): Promise<TaskView> {
     const { waitMs, signal, patient } = options;
-    if (patient === true) {
-      const patience = new Patience(this.#reconnectMs);
-      for (;;) {
-        try {
-          return await this.status(taskId, { waitMs, signal });
-        } catch (error) {
-          await patience.afterFailure(error, signal);
-        }
-      }
-    }
-    return this.#calls.get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal });
+    const ask = (): Promise<TaskView> =>
+      this.#calls.get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal });
+    return patient === true ? this.#patiently(ask, signal) : ask();
   }
 
   /** What was sent when the task was submitted. */
@@ -248,6 +241,33 @@ export class ExecgoClient {
     await this.#calls.delete(taskPath(taskId), options);
   }
 
+  /** One page of the queues that have a rule or tasks, by name. */
+  async queues(options: Abortable & Partial<QueueQuery> = {}): Promise<QueuePage> {
+    const { limit, cursor, signal } = options;
+    return this.#calls.get('/api/v1/queues', { query: { limit, cursor }, signal });
+  }
+
+  /**
+   * A queue as it is now.
+   * @param options.patient bear a daemon that is out of reach, as {@link wait} does
+   */
+  async queue(name: string, options: Abortable & { patient?: boolean | undefined } = {}): Promise<QueueView> {
+    const { signal, patient } = options;
+    const ask = (): Promise<QueueView> => this.#calls.get(queuePath(name), { signal });
+    return patient === true ? this.#patiently(ask, signal) : ask();
+  }
+
+  /** Sets the rule of a queue, in the place of the one that it has; resolves once it is durable and in force. */
+  async putQueue(name: string, rule: QueueRuleRequest, options: Abortable = {}): Promise<QueueView> {
+    const repeatable = (rule.if_version ?? undefined) === undefined;
+    return this.#calls.put(queuePath(name), { ...options, body: rule, repeatable });
+  }
+
+  /** Takes the rule of a queue away; its tasks stay. */
+  async deleteQueue(name: string, options: Abortable = {}): Promise<void> {
+    await this.#calls.delete(queuePath(name), options);
+  }
+
   /** Removes ended tasks that are due, or says which would be. It takes as long as it takes: there is no time limit. */
   async gc(request: GcRequest = {}, options: Abortable = {}): Promise<GcReport> {
     return (await this.#http.json({
@@ -293,10 +313,27 @@ export class ExecgoClient {
   metrics(options: Abortable = {}): Promise<string> {
     return this.#calls.text('/metrics', options);
   }
+
+  async #patiently<T>(ask: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const patience = new Patience(this.#reconnectMs);
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        await patience.afterFailure(error, signal);
+      }
+    }
+  }
 }
 
 /** @throws TypeError for an empty id, which would name the list of all tasks. */
 function taskPath(taskId: string): string {
   if (taskId === '') throw new TypeError('a task id must not be empty');
   return `/api/v1/tasks/${encodeURIComponent(taskId)}`;
+}
+
+/** @throws TypeError for an empty name, which would name the list of all queues; URIError for half a surrogate pair */
+function queuePath(name: string): string {
+  if (name === '') throw new TypeError('the name of a queue must not be empty');
+  return `/api/v1/queues/${encodeURIComponent(name)}`;
 }

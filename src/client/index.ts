@@ -8,6 +8,14 @@ export type { GcReport } from '../task/runtime-view.js';
 export type { Cause } from '../task/causes.js';
 export type { GcRequest } from '../task/gc.js';
 export type { PlannedTask } from '../task/plan.js';
+export type {
+  NextTask,
+  QueuePage,
+  QueueQuery,
+  QueueRule,
+  QueueRuleRequest,
+  QueueView,
+} from '../task/queues.js';
 export type { TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';
 export type { ErrorBody } from '../task/error-body.js';

@@ -63,6 +63,10 @@ describe('requests', () => {
     await client.events({ afterSeq: 1, waitMs: 9 });
     await client.outputView('t1', { stream: 'stderr', maxBytes: 10, maxLines: 2 });
     await client.delete('t1');
+    await client.queues({ limit: 2, cursor: 'c' });
+    await client.queue('../a b');
+    await client.putQueue('..', { max_running: 1, lanes: { l: { max_running: null } } });
+    await client.deleteQueue('q');
     for (const name of ['info', 'capabilities', 'config', 'resources', 'health', 'ready', 'metrics'] as const)
       await client[name]();
     expect(server.seen.map((s) => `${s.method} ${s.url}`)).toEqual([
@@ -78,6 +82,10 @@ describe('requests', () => {
       'GET /api/v1/events?after_seq=1&wait_ms=9',
       'GET /api/v1/tasks/t1/output?stream=stderr&view=head_tail&max_bytes=10&max_lines=2',
       'DELETE /api/v1/tasks/t1',
+      'GET /api/v1/queues?limit=2&cursor=c',
+      'GET /api/v1/queues/..%2Fa%20b',
+      'PUT /api/v1/queues/..',
+      'DELETE /api/v1/queues/q',
       'GET /api/v1/runtime/info',
       'GET /api/v1/runtime/capabilities',
       'GET /api/v1/runtime/config',
@@ -179,6 +187,12 @@ describe('errors', () => {
       expect(() => new ExecgoClient({ server })).toThrow(/is not a server address/);
     },
   );
+
+  it('refuse an empty name of a queue, and half a character', async () => {
+    const client = clientOf('http://127.0.0.1:9');
+    await expect(client.queue('')).rejects.toThrow(TypeError);
+    await expect(client.putQueue('\ud800', {})).rejects.toThrow(URIError);
+  });
 
   it('refuse an empty task id, which would name the list', async () => {
     await expect(clientOf('http://127.0.0.1:1').status('')).rejects.toThrow(TypeError);
