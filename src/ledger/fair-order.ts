@@ -100,7 +100,7 @@ export class FairOrder {
     tenant.flows.remove(place);
     use.places--;
     this.#forget(keyOf(flow.tenant, flow.queue), use);
-    if (tenant.flows.items.length > 0) return;
+    if (tenant.flows.size > 0) return;
     level.tenants.remove(tenant);
     level.byName.delete(tenant.name);
     tenant.use.places--;
@@ -201,7 +201,7 @@ function standing({ use, since }: Turn): Standing {
 }
 
 function* inOrder({ tenants }: Level): Generator<Place> {
-  for (const { flows } of tenants.items) yield* flows.items;
+  for (const { flows } of tenants.items()) yield* flows.items();
 }
 
 function hasTurnBefore(a: Turn, b: Turn): boolean {

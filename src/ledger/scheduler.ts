@@ -3,14 +3,13 @@ import { foresee } from './foresee.js';
 import { Flow, Held, ONE_SLOT, type Group, type WaitingTask } from './flow.js';
 import type { Claim, Lack, Ledger } from './ledger.js';
 import type { QueueRule } from './queue-limits.js';
+import { Refusals } from './refusals.js';
 
 /** Why a waiting task does not start now. */
 export interface Delay {
   reason: 'capacity' | 'quota' | 'queue_limit' | 'queue_paused';
   /** Absent where there is enough for it, and others come first. */
   lack?: Lack | undefined;
-  /** Tasks of its tenant in its queue that come before it. */
-  ahead: number;
 }
 
 const REASONS = { machine: 'capacity', tenant: 'quota', queue: 'queue_limit', lane: 'queue_limit' } as const;
@@ -34,6 +33,8 @@ export class WaitingQueue {
   /** By queue, then by tenant. */
   readonly #flows = new Map<string, Map<string | undefined, Flow>>();
   readonly #order: FairOrder;
+  /** What none of all tasks fits into; undefined when one may fit. */
+  #stuckFor: Refusals | undefined;
 
   /** @param options.ledger tells this alone of its changes */
   constructor({ ledger, starvationMs }: { ledger: Ledger; starvationMs: number }) {
@@ -57,6 +58,9 @@ export class WaitingQueue {
     const flow = found ?? new Flow(task, this.#ledger, this.#starvationMs);
     const group = flow.add(task);
     this.#tasks.set(task.task_id, { task, flow, group });
+    const refusal = this.#ledger.refusal(task);
+    if (refusal === undefined) this.#stuckFor = undefined;
+    else this.#stuckFor?.add(refusal);
     if (found !== undefined) return;
     const ofQueue = this.#flows.get(queue) ?? new Map<string | undefined, Flow>();
     this.#flows.set(queue, ofQueue.set(tenant, flow));
@@ -92,12 +96,18 @@ export class WaitingQueue {
    */
   next(nowMs: number): string | undefined {
     if (this.#tasks.size === 0 || this.#ledger.freeSlots() < 1) return undefined;
+    if (this.#stuckFor?.hold() === true) return undefined;
+    this.#stuckFor = undefined;
     const held = new Held();
+    let stuckFor: Refusals | undefined = new Refusals();
     for (const flow of this.#order.flows((each) => each.starves(nowMs))) {
       const task = flow.next(nowMs, held);
       if (task !== undefined) return task.task_id;
       if (!held.leavesMachine(this.#ledger, ONE_SLOT)) return undefined;
+      if (flow.stuckFor === undefined) stuckFor = undefined;
+      else stuckFor?.merge(flow.stuckFor);
     }
+    this.#stuckFor = stuckFor;
     return undefined;
   }
 
@@ -118,15 +128,25 @@ export class WaitingQueue {
     );
   }
 
-  /** Why a task does not start; undefined when it does not wait here. */
+  /** True for a task that waits here. */
+  has(taskId: string): boolean {
+    return this.#tasks.has(taskId);
+  }
+
+  /** Why a task does not start; undefined when it does not wait here. Costs the same whatever else waits. */
   delayOf(taskId: string): Delay | undefined {
     const found = this.#tasks.get(taskId);
     if (found === undefined) return undefined;
-    const { task, flow } = found;
-    const ahead = flow.countBefore(task);
-    if (this.#ledger.queueRule(task.queue).paused) return { reason: 'queue_paused', ahead };
+    const { task } = found;
+    if (this.#ledger.queueRule(task.queue).paused) return { reason: 'queue_paused' };
     const lack = this.#ledger.lack(task);
-    return { reason: lack === undefined ? 'capacity' : REASONS[lack.of], lack, ahead };
+    return { reason: lack === undefined ? 'capacity' : REASONS[lack.of], lack };
+  }
+
+  /** How many tasks of its tenant in its queue come before a task; undefined when it does not wait here. */
+  aheadOf(taskId: string): number | undefined {
+    const found = this.#tasks.get(taskId);
+    return found?.flow.countBefore(found.task);
   }
 
   /** True when a task that came now would be the next to start. */

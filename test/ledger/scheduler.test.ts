@@ -391,17 +391,17 @@ describe('queues', () => {
     q.setRule('p', rule({ paused: true }));
     expect(startAll(q, ledger, 0, tasks).sort()).toEqual(['laned', 'runs']);
     const memory = { of: 'machine', resource: 'memory_bytes', free: 60, limit: 100 };
-    expect(q.delayOf('big')).toEqual({ reason: 'capacity', lack: { ...memory, requested: 70 }, ahead: 1 });
-    expect(q.delayOf('bigger')).toEqual({ reason: 'capacity', lack: { ...memory, requested: 80 }, ahead: 0 });
+    expect(q.delayOf('big')).toEqual({ reason: 'capacity', lack: { ...memory, requested: 70 } });
+    expect(q.delayOf('bigger')).toEqual({ reason: 'capacity', lack: { ...memory, requested: 80 } });
     const slot = { resource: 'task_slots', requested: 1, free: 0, limit: 1 };
-    expect(q.delayOf('quota')).toEqual({ reason: 'quota', lack: { of: 'tenant', ...slot }, ahead: 0 });
-    expect(q.delayOf('laned2')).toEqual({ reason: 'queue_limit', lack: { of: 'lane', ...slot }, ahead: 0 });
-    expect(q.delayOf('stopped')).toEqual({ reason: 'queue_paused', ahead: 0 });
+    expect(q.delayOf('quota')).toEqual({ reason: 'quota', lack: { of: 'tenant', ...slot } });
+    expect(q.delayOf('laned2')).toEqual({ reason: 'queue_limit', lack: { of: 'lane', ...slot } });
+    expect(q.delayOf('stopped')).toEqual({ reason: 'queue_paused' });
     expect([q.delayOf('runs'), q.delayOf('never')]).toEqual([undefined, undefined]);
     q.setRule('q', rule({ max_running: 1 }));
     expect(q.delayOf('laned2')).toMatchObject({ reason: 'queue_limit', lack: { of: 'queue', ...slot } });
     // Others come first.
     ledger.release('runs');
-    expect(q.delayOf('big')).toEqual({ reason: 'capacity', lack: undefined, ahead: 1 });
+    expect(q.delayOf('big')).toEqual({ reason: 'capacity', lack: undefined });
   });
 });
