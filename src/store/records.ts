@@ -38,6 +38,8 @@ export interface TaskFacts {
 }
 
 interface AnyState {
+  /** Grows with each change of the task: its number among all changes of tasks. 0: not changed since they are counted. */
+  version: number;
   updated_at_ms: number;
   /** Absent: no kill was asked for. */
   kill_requested_at_ms?: number | undefined;
@@ -162,6 +164,13 @@ export interface NewTask {
 
 /** `inserted: false` is a replay of an idempotency key: `task_id` is that of the first answer. */
 export type InsertResult = ({ inserted: true } & Changed<WaitingTask>) | { inserted: false; task_id: string };
+
+/** What an edit makes of a waiting task. */
+export interface Edit extends Pick<NewTask, 'request' | 'plan' | 'reservation' | 'events'> {
+  /** What was sent with the submit, with what the edit changes of it; null for a task of an earlier version. */
+  sent_json: string | null;
+  at_ms: number;
+}
 
 /** One attempt to run a task. */
 export interface Attempt {

@@ -13,10 +13,10 @@ import { IdempotencyKeys } from './idempotency.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
 import { QueueEnds } from './queue-ends.js';
 import { QueueTable } from './queue-table.js';
-import { AttemptIds } from './attempt-ids.js';
 import { Meta, TASK_GROUP } from './database/meta.js';
 import type * as records from './records.js';
 import type { ClockSources } from './retention-clock.js';
+import { Sequence } from './sequence.js';
 import { sqliteCode, storageError } from './database/sqlite-error.js';
 import { SupervisorTable } from './supervisor-table.js';
 import { TaskChanges } from './tasks/task-changes.js';
@@ -42,7 +42,7 @@ export class Store {
   readonly #now: () => number;
   readonly #events: EventLog;
   readonly #counters: CounterTable;
-  readonly #attemptIds: AttemptIds;
+  readonly #attemptIds: Sequence;
   readonly #meta: Meta;
   readonly #insert: TaskInsert;
   readonly #changes: TaskChanges;
@@ -60,17 +60,25 @@ export class Store {
     this.#now = clocks.wallMs;
     this.#events = new EventLog(db);
     this.#counters = new CounterTable(db);
-    this.#attemptIds = new AttemptIds(db);
+    this.#attemptIds = new Sequence(db, 'last_launch_id');
+    const versions = new Sequence(db, 'last_version');
     this.#meta = new Meta(db);
     this.kept = new KeptTasks(db, this.#counters, this.#meta, clocks);
     this.keys = new IdempotencyKeys(db, this.kept.clock);
     this.queues = new QueueTable(db);
     this.queueEnds = new QueueEnds(db);
-    this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters);
-    this.#changes = new TaskChanges(db, this.#events, this.#counters, this.queueEnds, this.kept.clock);
+    this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions);
+    this.#changes = new TaskChanges(
+      db,
+      this.#events,
+      this.#counters,
+      this.queueEnds,
+      this.kept.clock,
+      versions,
+    );
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
-    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#attemptIds]);
+    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#attemptIds, versions]);
     this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
     const live = (status: string) =>
       `SELECT ${TASK_COLUMNS} FROM tasks INDEXED BY idx_tasks_status WHERE status = '${status}'`;
@@ -117,6 +125,14 @@ export class Store {
     events: NewEvent[],
   ): records.Changed<T> | undefined {
     return this.#changes.plan(task, planned, events);
+  }
+
+  /** Replaces what an edit changes of a waiting task. Undefined: it has been changed meanwhile, or does not wait. */
+  markEdited(
+    task: records.WaitingTask,
+    edit: records.Edit,
+  ): records.Changed<records.WaitingTask> | undefined {
+    return this.#changes.edit(task, edit);
   }
 
   /** `accepted → running`, with its reservation. Undefined: somebody else was first. */

@@ -11,6 +11,8 @@ export type TerminalStatus = Extract<TaskStatus, 'success' | 'failed' | 'cancell
 export const CHANGES = {
   /** Another plan, for what has not begun. */
   plan: { accepted: ['accepted'], running: ['running'] },
+  /** Another request, in part, and the plan for it. */
+  edit: { accepted: ['accepted'] },
   dispatch: { accepted: ['running'] },
   /** Another attempt in the place of one that never began. */
   relaunch: { running: ['running'] },

@@ -5,8 +5,11 @@ import type { PlannedTask } from '../../task/plan.js';
 import { CHANGES, isLegal, type Change, type TaskStatus, type TerminalStatus } from '../../task/states.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
+import type { Sequence } from '../sequence.js';
 import { jsonOrNull } from '../database/json.js';
 import type { QueueEnds } from '../queue-ends.js';
+import { isPinned } from '../../task/pin.js';
+import { queueOf } from '../../task/request.js';
 import type {
   Changed,
   Dispatch,
@@ -15,6 +18,7 @@ import type {
   LiveRecord,
   RunningTask,
   Start,
+  Edit,
   TaskEnd,
   TaskRecord,
   WaitingTask,
@@ -48,6 +52,7 @@ class Step {
    */
   constructor(
     db: Database.Database,
+    private readonly versions: Sequence,
     private readonly change: Change,
     set: string,
     guard = 'TRUE',
@@ -55,7 +60,7 @@ class Step {
     const moves = Object.entries(CHANGES[change]).some(
       ([from, to]: [string, string[]]) => !to.includes(from),
     );
-    this.#update = db.prepare(`UPDATE tasks SET ${moves ? 'status = @to, ' : ''}${set}
+    this.#update = db.prepare(`UPDATE tasks SET ${moves ? 'status = @to, ' : ''}version = @version, ${set}
       WHERE task_id = @task_id AND status = @from AND launch_id IS @from_launch AND ${guard}
       RETURNING ${change === 'end' ? `${ENDED_STATE}, queue, lane` : LIVE_STATE}, pinned`);
   }
@@ -69,7 +74,8 @@ class Step {
     if (!isLegal(this.change, status, to))
       throw new ExecgoError('internal', `no ${this.change} takes a task from ${status} to ${to}`);
     const from_launch = task.status === 'running' ? task.attempt.launch_id : null;
-    return this.#update.get(Object.assign({ task_id, from: status, from_launch, to }, values));
+    const version = this.versions.next();
+    return this.#update.get(Object.assign({ task_id, from: status, from_launch, to, version }, values));
   }
 }
 
@@ -79,6 +85,7 @@ class Step {
  */
 export class TaskChanges {
   readonly #plan: Step;
+  readonly #edit: Step;
   readonly #dispatch: Step;
   readonly #relaunch: Step;
   readonly #start: Step;
@@ -96,9 +103,16 @@ export class TaskChanges {
     private readonly counters: CounterTable,
     private readonly queueEnds: QueueEnds,
     private readonly clock: RetentionClock,
+    versions: Sequence,
   ) {
-    const step = (change: Change, set: string, guard?: string) => new Step(db, change, set, guard);
+    const step = (change: Change, set: string, guard?: string) => new Step(db, versions, change, set, guard);
     this.#plan = step('plan', 'execution_plan_json = @plan, reservation_json = @reservation', NOT_BEGUN);
+    this.#edit = step(
+      'edit',
+      `priority = @priority, queue = @queue, lane = @lane, pinned = @pinned, request_json = @request, sent_json = @sent,
+      execution_plan_json = @plan, reservation_json = @reservation, updated_at_ms = @at_ms`,
+      'version = @from_version',
+    );
     this.#dispatch = step('dispatch', `reserved_at_ms = @at_ms, released_at_ms = NULL, ${LAUNCH}`);
     this.#relaunch = step('relaunch', LAUNCH, NOT_BEGUN);
     this.#start = step(
@@ -141,6 +155,24 @@ export class TaskChanges {
   plan<T extends LiveRecord>(task: T, planned: PlannedTask, events: NewEvent[]): Changed<T> | undefined {
     const values = { plan: JSON.stringify(planned.plan), reservation: JSON.stringify(planned.reservation) };
     return this.#changed(this.#plan, { ...task, ...planned }, values, events);
+  }
+
+  /** Replaces what may be changed of a request, with the plan for it. */
+  edit(task: WaitingTask, { request, plan, reservation, ...edit }: Edit): Changed<WaitingTask> | undefined {
+    const { policy, control_context: context, metadata } = request;
+    const values = {
+      from_version: task.version,
+      priority: policy.priority,
+      queue: queueOf(request),
+      lane: context?.lane ?? null,
+      pinned: isPinned(metadata) ? 1 : 0,
+      request: JSON.stringify(request),
+      sent: edit.sent_json,
+      plan: JSON.stringify(plan),
+      reservation: JSON.stringify(reservation),
+      at_ms: edit.at_ms,
+    };
+    return this.#changed(this.#edit, { ...task, request, plan, reservation }, values, edit.events);
   }
 
   /** `accepted → running`, with the reservation. */

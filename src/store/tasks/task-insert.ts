@@ -3,6 +3,7 @@ import { ExecgoError } from '../../task/errors.js';
 import { queueOf } from '../../task/request.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
+import type { Sequence } from '../sequence.js';
 import type { IdempotencyKeys } from '../idempotency.js';
 import type { InsertResult, NewTask, WaitingTask } from '../records.js';
 import { sqliteCode } from '../database/sqlite-error.js';
@@ -19,7 +20,7 @@ const OLD_NUMBERS = ['stdout_max_bytes', 'stderr_max_bytes'];
 
 const COLUMNS = [
   ...['submit_seq', 'task_id', 'status', 'priority', 'queue', 'lane', 'tenant', 'owner', 'session_id'],
-  ...['created_at_ms', 'updated_at_ms'],
+  ...['version', 'created_at_ms', 'updated_at_ms'],
   ...['reservation_json', 'execution_plan_json', 'request_json', 'pinned', 'sent_json'],
 ];
 
@@ -35,6 +36,7 @@ export class TaskInsert {
     private readonly events: EventLog,
     private readonly keys: IdempotencyKeys,
     private readonly counters: CounterTable,
+    private readonly versions: Sequence,
   ) {
     const columns = [...COLUMNS, ...OLD_TEXTS, ...OLD_NUMBERS];
     const values = [...COLUMNS.map(() => '?'), ...OLD_TEXTS.map(() => "''"), ...OLD_NUMBERS.map(() => '0')];
@@ -46,13 +48,14 @@ export class TaskInsert {
     const first = this.keys.claim(task);
     if (first !== undefined) return { inserted: false, task_id: first };
     const submitSeq = this.events.next;
-    this.#insertRow(task, submitSeq);
+    const version = this.versions.next();
+    this.#insertRow(task, submitSeq, version);
     this.counters.entered('accepted');
     const events = this.events.append(task.task_id, task.events);
-    return { inserted: true, task: waitingTask(task, submitSeq), events };
+    return { inserted: true, task: waitingTask(task, submitSeq, version), events };
   }
 
-  #insertRow(task: NewTask, submitSeq: number): void {
+  #insertRow(task: NewTask, submitSeq: number, version: number): void {
     const { task_id, request, created_at_ms } = task;
     const context = request.control_context;
     const isPinned = Object.hasOwn(request.metadata, PIN_KEY) && request.metadata[PIN_KEY] === 'true';
@@ -65,7 +68,7 @@ export class TaskInsert {
           context?.owner ?? null,
           context?.session_id ?? null,
         ],
-        ...[created_at_ms, created_at_ms],
+        ...[version, created_at_ms, created_at_ms],
         ...[JSON.stringify(task.reservation), JSON.stringify(task.plan), task.request_json],
         ...[isPinned ? 1 : 0, task.sent_json],
       );
@@ -76,10 +79,10 @@ export class TaskInsert {
   }
 }
 
-function waitingTask(task: NewTask, submit_seq: number): WaitingTask {
+function waitingTask(task: NewTask, submit_seq: number, version: number): WaitingTask {
   const { task_id, request, plan, reservation, created_at_ms } = task;
   return {
     ...{ task_id, submit_seq, request, plan, reservation, created_at_ms },
-    ...{ status: 'accepted', updated_at_ms: created_at_ms },
+    ...{ status: 'accepted', version, updated_at_ms: created_at_ms },
   };
 }

@@ -10,7 +10,7 @@ import { RowReader } from '../row-reader.js';
 import { isError, isErrorCode, isPlan, isRequest, isReservation, isTexts } from '../stored-shapes.js';
 
 const LIVE_COLUMNS = [
-  ...['status', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
+  ...['status', 'version', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
   ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
   ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms'],
 ];
@@ -78,11 +78,12 @@ export function withState(task: TaskFacts, state: TaskState): TaskRecord {
 
 export function readState(row: StateRow, reader = new RowReader()): TaskState {
   const { status } = row;
+  const version = reader.whole('version', row['version'], 0) ?? 0;
   const updated_at_ms = reader.time('updated_at_ms', row.updated_at_ms) ?? 0;
   const killed = reader.time('kill_requested_at_ms', row.kill_requested_at_ms);
   // That it was asked for, or is held, counts also where nobody can say since when.
   const kill_requested_at_ms = row.kill_requested === 1 ? (killed ?? 0) : undefined;
-  if (status === 'accepted') return { status, updated_at_ms, kill_requested_at_ms };
+  if (status === 'accepted') return { status, version, updated_at_ms, kill_requested_at_ms };
   const attempt = readAttempt(row, reader);
   const process = readProcess(row, reader);
   if (status === 'running') {
@@ -92,6 +93,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     const paused_at_ms = reader.time('paused_at_ms', row.paused_at_ms) ?? undefined;
     return {
       status,
+      version,
       updated_at_ms,
       kill_requested_at_ms,
       attempt,
@@ -103,6 +105,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
   }
   return Object.assign(readEnd(row, reader), {
     status,
+    version,
     updated_at_ms,
     finished_at_ms: reader.time('finished_at_ms', row.finished_at_ms) ?? updated_at_ms,
     kill_requested_at_ms,

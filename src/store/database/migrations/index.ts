@@ -8,6 +8,7 @@ import { exitNonzero } from './0007-exit-nonzero.js';
 import { warnings } from './0008-warnings.js';
 import { paused } from './0009-paused.js';
 import { queues } from './0010-queues.js';
+import { versions } from './0011-versions.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   warnings,
   paused,
   queues,
+  versions,
 ];
