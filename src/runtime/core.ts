@@ -10,6 +10,8 @@ import type { TaskOwner } from './files/task-owner.js';
 export interface RuntimeSettings {
   dataDir: string;
   maxQueuedTasks: number;
+  /** 0: without a bound. */
+  maxQueuedPerTenant: number;
   /** For requests that do not name one; 0: without limit. */
   defaultWallTimeMs: number;
   /** How much of a stream is kept from its start, when the request does not say and its view is not larger. */

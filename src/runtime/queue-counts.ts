@@ -1,5 +1,6 @@
 import { claimOf, type LiveRecord } from '../store/records.js';
 import { Activity, type Pace } from './activity.js';
+import { CountByKey } from './count-by-key.js';
 
 /** How many tasks that have not ended there are. */
 interface LiveCount {
@@ -13,9 +14,10 @@ interface QueueCount extends LiveCount {
   lanes: Map<string, LiveCount>;
 }
 
-/** How many tasks wait and run in each queue and lane, kept as they come and go, and how fast they do. */
+/** How many tasks wait and run in each queue and lane, and wait of each tenant, kept as they come and go, and how fast they do. */
 export class QueueCounts {
   readonly #queues = new Map<string, QueueCount>();
+  readonly #tenants = new CountByKey<string | undefined>();
   readonly #activity: Activity;
 
   /** @param steady milliseconds of a clock that is never set */
@@ -24,7 +26,8 @@ export class QueueCounts {
   }
 
   enter(record: LiveRecord): void {
-    const { queue, lane } = claimOf(record);
+    const { tenant, queue, lane } = claimOf(record);
+    if (record.status === 'accepted') this.#tenants.add(tenant);
     let count = this.#queues.get(queue);
     if (count === undefined) this.#queues.set(queue, (count = { ...NONE_LIVE, lanes: new Map() }));
     count[record.status]++;
@@ -36,7 +39,8 @@ export class QueueCounts {
 
   /** @param record as it was given to {@link enter} */
   leave(record: LiveRecord): void {
-    const { queue, lane } = claimOf(record);
+    const { tenant, queue, lane } = claimOf(record);
+    if (record.status === 'accepted') this.#tenants.delete(tenant);
     const count = this.#queues.get(queue);
     if (count === undefined) return;
     count[record.status]--;
@@ -65,6 +69,11 @@ export class QueueCounts {
   /** Undefined when none of its tasks waits or runs. */
   of(queue: string): (Readonly<LiveCount> & { lanes: ReadonlyMap<string, Readonly<LiveCount>> }) | undefined {
     return this.#queues.get(queue);
+  }
+
+  /** How many tasks of a tenant wait. @param tenant undefined: those without one */
+  waitingOf(tenant: string | undefined): number {
+    return this.#tenants.of(tenant);
   }
 
   /** Queues of which a task waits or runs. */

@@ -44,8 +44,17 @@ export const SETTINGS = {
   maxQueuedTasks: {
     flag: '--max-queued-tasks <n>',
     kind: 'count',
-    default: 128,
+    default: 100_000,
     help: 'how many tasks may wait',
+    more: ': each takes about 3 KB of memory',
+  },
+  maxQueuedPerTenant: {
+    flag: '--max-queued-per-tenant <n>',
+    kind: 'count',
+    default: 0,
+    otherwise: 'no bound',
+    help: 'how many tasks of one tenant may wait',
+    more: '; those without a tenant count as those of one',
   },
   maxConnections: {
     flag: '--max-connections <n>',

@@ -52,7 +52,8 @@ function shortList(names: readonly string[]): string {
   return names.slice(0, SHOWN).map(quoted).join(', ') + more;
 }
 
-function quoted(text: string): string {
+/** A name that somebody chose, for a sentence: a long one is cut. */
+export function quoted(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 99)}…` : text);
 }
 

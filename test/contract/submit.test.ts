@@ -303,7 +303,11 @@ test('what can never fit is refused before the queue is looked at, then the queu
   const full = await post(command('true'));
   expect([full.status, full.body.error]).toEqual([
     429,
-    { code: 'resource_limit_exceeded', message: 'queue is full' },
+    {
+      code: 'resource_limit_exceeded',
+      message: 'queue is full',
+      details: { bound: 'max_queued_tasks', limit: 1 },
+    },
   ]);
   expect(full.headers['retry-after']).toMatch(/^[1-9]\d*$/);
   const tooBig = await post(command('true', [], { limits: { memory_bytes: 2_000_000 } }));

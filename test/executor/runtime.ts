@@ -42,6 +42,7 @@ export async function startRuntime(
   const settings: RuntimeSettings = {
     dataDir,
     maxQueuedTasks: 1000,
+    maxQueuedPerTenant: 0,
     defaultWallTimeMs: 0,
     outputKeepBytes: 4096,
     defaultCapabilityMode: 'adaptive',

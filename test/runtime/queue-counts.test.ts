@@ -49,20 +49,23 @@ test('starts and ends count for a minute', () => {
   expect(activity.lastMinute('q')).toEqual({ started: 0, ended: 0 });
 });
 
-test('inserts under way are counted by queue', () => {
+test('inserts under way are counted by queue and by tenant', () => {
   const inserting = new Inserting();
-  inserting.add('a', 'q');
-  inserting.add('b', 'q');
+  const counts = () => [inserting.size, inserting.ofQueue('q'), inserting.ofTenant('t'), inserting.ofTenant(undefined)];
+  const { control_context } = submitSchema.parse({
+    execution: { kind: 'command', program: 'true' },
+    control_context: { queue: 'q', tenant: 't' },
+  });
+  inserting.add('a', { control_context });
+  inserting.add('b', { control_context });
+  inserting.add('c', { control_context: undefined });
+  expect(counts()).toEqual([3, 2, 2, 1]);
   inserting.delete('a');
   inserting.delete('a');
-  expect([inserting.size, inserting.of('q'), inserting.has('a'), inserting.has('b')]).toEqual([
-    1,
-    1,
-    false,
-    true,
-  ]);
+  expect([...counts(), inserting.has('a'), inserting.has('b')]).toEqual([2, 1, 1, 1, false, true]);
   inserting.delete('b');
-  expect([inserting.size, inserting.of('q')]).toEqual([0, 0]);
+  inserting.delete('c');
+  expect(counts()).toEqual([0, 0, 0, 0]);
 });
 
 test('the limits of a queue fill what a request leaves open, and nothing else', () => {

@@ -1,5 +1,5 @@
 import type { Changed, InsertResult, NewTask, RequestHash, RunningTask } from '../../store/records.js';
-import { unmetDemand } from '../../task/demands.js';
+import { quoted, unmetDemand } from '../../task/demands.js';
 import { bodyOf, ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
@@ -28,7 +28,7 @@ type FittingCore = Pick<SubmittingCore, 'settings' | 'schedule' | 'rules'>;
 export interface Intake {
   /** Ids of tasks. They grow with time, so that the index entries of tasks that come together lie together. */
   readonly newId: () => string;
-  /** Ids whose insert is under way, with their queues: they are taken, and count against the queue. */
+  /** Ids whose insert is under way: they are taken, and count as waiting. */
   readonly inserting: Inserting;
   /** By tenant and idempotency key, the submit that is about to use it first. */
   readonly claiming: Map<string, Promise<string>>;
@@ -147,7 +147,7 @@ async function acceptOnce(
  * @returns false for a task that has to wait for a daemon on a machine that meets its demands
  * @throws ExecgoError `unsupported_capability` when this machine does not meet them, and nothing would ever end the wait
  */
-function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest): boolean {
+export function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest): boolean {
   const unmet = unmetDemand(request, core.settings.machine);
   if (unmet === undefined) return true;
   if (request.limits.queue_timeout_ms !== undefined) return false;
@@ -160,7 +160,7 @@ function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest): boole
 }
 
 /** @throws ExecgoError `insufficient_resources` when it can never fit */
-function checkFits(core: FittingCore, request: TaskRequest, { reservation }: PlannedTask): void {
+export function checkFits(core: FittingCore, request: TaskRequest, { reservation }: PlannedTask): void {
   const tenant = request.control_context?.tenant;
   const shortage = core.schedule.ledger.canEverFit({ reservation, tenant });
   if (shortage === undefined) return;
@@ -188,7 +188,7 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
   if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   const accepted = withDecisions(request, planned.plan, core.settings);
-  intake.inserting.add(taskId, queueOf(request));
+  intake.inserting.add(taskId, request);
   try {
     return await insert(
       core,
@@ -201,30 +201,38 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
   }
 }
 
-/** @throws ExecgoError `resource_limit_exceeded` when as many wait as may, in all or in its queue */
-function checkRoomToWait(
-  core: SubmittingCore,
+/**
+ * @param from where the task waits already, and counts
+ * @throws ExecgoError `resource_limit_exceeded` when as many wait as may: in all, of its tenant, or in its queue
+ */
+export function checkRoomToWait(
+  core: Pick<SubmittingCore, 'settings' | 'schedule' | 'live' | 'rules'>,
   { inserting }: Intake,
   request: TaskRequest,
   isMatched: boolean,
+  from?: { queue: string; isMatched: boolean },
 ): void {
-  const { maxQueuedTasks } = core.settings;
+  const { live, rules, schedule, settings } = core;
+  const { maxQueuedTasks, maxQueuedPerTenant } = settings;
+  const full = (message: string, details: object) =>
+    new ExecgoError('resource_limit_exceeded', message, details);
   // Tasks that demand another machine have a limit of their own, so that they keep nobody else out.
-  const ahead = isMatched ? core.schedule.queued : core.schedule.unmatched.size;
-  if (ahead + inserting.size >= maxQueuedTasks)
-    throw new ExecgoError('resource_limit_exceeded', 'queue is full', {
-      bound: 'max_queued_tasks',
-      limit: maxQueuedTasks,
-    });
+  const ahead = isMatched ? schedule.queued : schedule.unmatched.size;
+  if (from?.isMatched !== isMatched && ahead + inserting.size >= maxQueuedTasks)
+    throw full('queue is full', { bound: 'max_queued_tasks', limit: maxQueuedTasks });
+  const tenant = request.control_context?.tenant;
+  const ofTenant = live.counts.waitingOf(tenant) + inserting.ofTenant(tenant);
+  if (from === undefined && maxQueuedPerTenant > 0 && ofTenant >= maxQueuedPerTenant)
+    throw full(
+      tenant === undefined
+        ? `queue is full for tasks without a tenant: ${ofTenant} of them wait, which is the most`
+        : `queue is full for tenant ${quoted(tenant)}: ${ofTenant} of its tasks wait, which is the most`,
+      { bound: 'max_queued_per_tenant', tenant, limit: maxQueuedPerTenant },
+    );
   const queue = queueOf(request);
-  const limit = core.rules.of(queue)?.rule.max_waiting;
-  if (limit === undefined || (core.live.counts.of(queue)?.accepted ?? 0) + inserting.of(queue) < limit)
-    return;
-  throw new ExecgoError('resource_limit_exceeded', `queue ${queue} is full: its max_waiting is ${limit}`, {
-    bound: 'max_waiting',
-    queue,
-    limit,
-  });
+  const limit = from?.queue === queue ? undefined : rules.of(queue)?.rule.max_waiting;
+  if (limit !== undefined && (live.counts.of(queue)?.accepted ?? 0) + inserting.ofQueue(queue) >= limit)
+    throw full(`queue ${queue} is full: its max_waiting is ${limit}`, { bound: 'max_waiting', queue, limit });
 }
 
 function newTask(
