@@ -30,7 +30,7 @@ export const commonErrors: readonly ErrorCode[] = [
 
 /** One method of one path. What `handle` throws is answered by the error map. */
 export interface Route {
-  method: 'get' | 'post' | 'put' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** In express's words, e.g. `/api/v1/tasks/:id`. */
   path: string;
   doc: RouteDoc;

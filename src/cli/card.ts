@@ -31,7 +31,7 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
     ['paused', at(task.paused_at, now)],
-    ['waiting', task.waiting === undefined ? undefined : paint('yellow', plain(task.waiting.detail))],
+    ['waiting', waiting(task.waiting)],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
     ['command', plain(task.command)],
     ['directory', plain(task.cwd)],
@@ -59,6 +59,12 @@ export function taskCard(task: TaskView, now: number): string[] {
 function labels(texts: TaskView['labels']): string | undefined {
   const words = Object.entries(texts ?? {}).map(([key, value]) => `${key}=${value}`);
   return words.length === 0 ? undefined : plain(words.join(', '));
+}
+
+function waiting(why: TaskView['waiting']): string | undefined {
+  if (why === undefined) return undefined;
+  const place = why.position === undefined ? '' : paint('dim', ` (number ${String(why.position)})`);
+  return `${paint('yellow', `${why.reason}: ${plain(why.detail)}`)}${place}`;
 }
 
 function killing(task: TaskView): string {

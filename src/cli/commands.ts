@@ -36,11 +36,21 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     also: ['show', 'info', 'inspect', 'get', 'describe'],
     load: () => import('./commands/status.js'),
   },
+  explain: {
+    summary: 'say in words why a task waits',
+    also: ['why'],
+    load: () => import('./commands/explain.js'),
+  },
   request: { summary: 'show what was asked for with a task', load: () => import('./commands/request.js') },
   wait: {
     summary: 'wait until tasks have ended',
     also: ['join'],
     load: () => import('./commands/wait.js'),
+  },
+  edit: {
+    summary: 'change a task that waits',
+    also: ['update', 'modify', 'change', 'alter', 'renice'],
+    load: () => import('./commands/edit.js'),
   },
   kill: {
     summary: 'cancel tasks',

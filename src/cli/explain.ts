@@ -26,12 +26,16 @@ function hintFor(
   ownHints: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
   const about = new Map<string, unknown>(Object.entries(details ?? {}));
+  // A change came too late: the message says all.
+  if (about.has('status')) return undefined;
   if (code === 'not_found')
     return about.has('queue')
       ? `${typedCommand('queue list', [], { server })} shows the queues there are`
       : `${typedCommand('list', [], { server })} shows the tasks there are`;
   if (about.get('bound') === 'max_waiting')
     return `try again when some have started, or see ${typedCommand('queue set', ['--help'], {})}`;
+  if (about.get('bound') === 'max_queued_per_tenant')
+    return 'try again when some have started, or start the daemon with a larger --max-queued-per-tenant';
   if (about.has('version')) return 'try again';
   return code in ownHints ? ownHints[code] : HINTS[code];
 }

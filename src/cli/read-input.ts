@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { errnoOf, messageOf, systemWords } from '../files/errno.js';
-import type { TaskSubmission } from '../client/index.js';
 import { UsageError } from './usage-error.js';
 
 const STDIN = 0;
@@ -29,10 +28,17 @@ function why(error: unknown): string {
 }
 
 /**
- * Parses the text of a request. The daemon checks its content.
- * @throws UsageError when it is not a JSON object
+ * The JSON object that is given with `--json`, or in the file of `--file`. The daemon checks its content.
+ * @throws UsageError when both are given, when it cannot be read, and when it is not an object
  */
-export function parseRequest(text: string, from: string): TaskSubmission {
+export function readWhole({ json, file }: { json?: string; file?: string }): object {
+  if (json !== undefined && file !== undefined) throw new UsageError('give --json or --file, not both');
+  if (json !== undefined) return parseObject(json, '--json');
+  const name = file ?? '-';
+  return parseObject(readInput(name), name === '-' ? 'standard input' : name);
+}
+
+function parseObject(text: string, from: string): object {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -41,5 +47,5 @@ export function parseRequest(text: string, from: string): TaskSubmission {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new UsageError(`${from} must be a JSON object`);
-  return value as TaskSubmission;
+  return value;
 }

@@ -1,35 +1,25 @@
 import { Option, type Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
-import { addLimitOptions, limitsOf } from './limit-options.js';
+import { addEditableOptions, givenLimits, group, type EditableOptions } from './editable-options.js';
 import { startDirectory, type StartDirectoryOptions } from './start-directory.js';
-import { parseRequest, readInput } from './read-input.js';
-import { collectPair, parseDuration, parseInteger, parseSize } from './units.js';
+import { readInput, readWhole } from './read-input.js';
+import { collectPair } from './units.js';
 import { UsageError } from './usage-error.js';
 
 /** No limit on wall time. */
 const NO_WALL_TIME = 0;
 
-/** The options of `submit` and `run` that describe a task; those for its limits come from {@link addLimitOptions}. */
-export interface RequestOptions extends StartDirectoryOptions {
+/** The options of `submit` and `run` that describe a task; those for its limits come from {@link addEditableOptions}. */
+export interface RequestOptions extends StartDirectoryOptions, EditableOptions {
   json?: string;
   file?: string;
   id?: string;
   env?: Record<string, string>;
   script?: string;
   interpreter?: string;
-  stdoutMax?: number;
-  stderrMax?: number;
-  stdoutKeep?: number;
-  stderrKeep?: number;
-  queueTimeout?: number;
-  priority?: number;
-  queue?: string;
-  lane?: string;
   session?: string;
   tenant?: string;
   owner?: string;
-  label?: Record<string, string>;
-  metadata?: Record<string, string>;
   idempotencyKey?: string;
   sandbox?: 'process' | 'linux_sandbox';
   strict?: boolean;
@@ -46,20 +36,10 @@ export function addRequestOptions(command: Command): Command {
     .option('--workspace', 'start in an empty directory of its own, as with a daemon on another machine')
     .option('--id <id>', 'the task id; a random one without it')
     .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair);
-  return addLimitOptions(command)
-    .option('--stdout-max <size>', 'how much of its standard output a status shows', parseSize)
-    .option('--stderr-max <size>', 'how much of its standard error a status shows', parseSize)
-    .option('--stdout-keep <size>', 'how much of its standard output is kept, 64M without it', parseSize)
-    .option('--stderr-keep <size>', 'how much of its standard error is kept, 64M without it', parseSize)
-    .option('--queue-timeout <duration>', 'fail the task when it waits longer than this', parseDuration)
-    .option('--priority <n>', 'tasks with a greater one start first; 0 without it', parseInteger)
-    .option('--queue <name>', 'where it waits; "execgo queue" says what holds of it')
-    .option('--lane <name>', 'a part of the queue, which may have a bound of its own')
+  return addEditableOptions(command)
     .option('--session <id>', 'a name to list by; it shares nothing')
     .option('--tenant <name>', 'whose quota it counts against')
     .addOption(new Option('--owner <name>', 'who alone may cancel it').env('EXECGO_RUNTIME_OWNER'))
-    .option('--label <key=value>', 'a label to list by; repeatable', collectPair)
-    .option('--metadata <key=value>', 'something to remember with the task; repeatable', collectPair)
     .option('--idempotency-key <key>', 'the same key and request never make a second task')
     .addOption(new Option('--sandbox <profile>', 'isolation').choices(['process', 'linux_sandbox']))
     .option('--workspace-subdir <path>', 'start in this directory of its own')
@@ -82,12 +62,7 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
     ...group('limits', {
       // Somebody who starts a command at a shell expects it to run as long as it needs.
       wall_time_ms: NO_WALL_TIME,
-      ...limitsOf(options),
-      stdout_max_bytes: options.stdoutMax,
-      stderr_max_bytes: options.stderrMax,
-      stdout_keep_bytes: options.stdoutKeep,
-      stderr_keep_bytes: options.stderrKeep,
-      queue_timeout_ms: options.queueTimeout,
+      ...givenLimits(options),
     }),
     ...group('sandbox', { profile: options.sandbox, workspace_subdir: options.workspaceSubdir }),
     ...group('policy', {
@@ -120,16 +95,12 @@ const BESIDE_WHOLE = new Set([
 ]);
 
 function wholeRequest(options: RequestOptions, words: readonly string[]): TaskSubmission {
-  if (options.json !== undefined && options.file !== undefined)
-    throw new UsageError('give --json or --file, not both');
   const other = Object.keys(options).find((key) => !BESIDE_WHOLE.has(key));
   if (other !== undefined || words.length > 0)
     throw new UsageError(
       '--json and --file hold the whole request: give no command and no flags of a task beside them',
     );
-  if (options.json !== undefined) return parseRequest(options.json, '--json');
-  const file = options.file ?? '-';
-  return parseRequest(readInput(file), file === '-' ? 'standard input' : file);
+  return readWhole(options) as TaskSubmission;
 }
 
 function execution(options: RequestOptions, words: readonly string[]): TaskSubmission['execution'] {
@@ -144,10 +115,4 @@ function execution(options: RequestOptions, words: readonly string[]): TaskSubmi
     throw new UsageError('nothing to run: give a command after --, --script, --json or --file');
   if (options.interpreter !== undefined) throw new UsageError('--interpreter goes with --script');
   return { kind: 'command', program, args, ...common };
-}
-
-/** `{ [name]: values }` without the values that are undefined; an empty object when all are. */
-function group<N extends string, T extends object>(name: N, values: T): Partial<Record<N, T>> {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? {} : ({ [name]: Object.fromEntries(given) } as Partial<Record<N, T>>);
 }

@@ -42,6 +42,11 @@ export class Calls {
     return (await this.http.json({ ...this.#limited(call), method: 'PUT', path, repeatable })) as T;
   }
 
+  /** Sent at most once. */
+  async patch<T>(path: string, call: Call): Promise<T> {
+    return (await this.http.json({ ...this.#limited(call), method: 'PATCH', path, repeatable: false })) as T;
+  }
+
   delete(path: string, call: Call): Promise<unknown> {
     return this.http.json({ ...this.#limited(call), method: 'DELETE', path, repeatable: false });
   }

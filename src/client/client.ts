@@ -1,3 +1,4 @@
+import type { TaskEdit } from '../task/edit.js';
 import type { GcRequest } from '../task/gc.js';
 import type { HeadTailView, OutputBytes, OutputStream } from '../task/output.js';
 import type { PlannedTask } from '../task/plan.js';
@@ -115,6 +116,20 @@ export class ExecgoClient {
       }
       if (timeoutMs !== undefined && left <= 0) throw new ExecgoTimeoutError(taskId, timeoutMs);
     }
+  }
+
+  /**
+   * Changes a task that waits: what `changes` names, and `null` takes back. With `if_version` only if it has that version:
+   * the error `conflict` has the present one in its details.
+   * @returns its status afterwards
+   */
+  async edit(
+    taskId: string,
+    changes: TaskEdit,
+    options: Abortable & { owner?: string | undefined } = {},
+  ): Promise<TaskView> {
+    const { owner, signal } = options;
+    return this.#calls.patch(taskPath(taskId), { signal, owner, body: changes });
   }
 
   /** Cancels a task; one that is terminal already stays as it is. @returns its status after the request. */

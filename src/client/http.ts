@@ -5,7 +5,7 @@ import { parseServerAddress, type ServerAddress } from './server-address.js';
 
 /** One HTTP exchange. */
 export interface Exchange {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Absolute, without query. */
   path: string;
   query?: Record<string, string | number | boolean | undefined> | undefined;

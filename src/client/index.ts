@@ -6,6 +6,7 @@ export type { ErrorCode } from '../task/error-codes.js';
 export type { HeadTailView, OutputBytes as OutputRange, OutputStream, TaskEnd } from '../task/output.js';
 export type { GcReport } from '../task/runtime-view.js';
 export type { Cause } from '../task/causes.js';
+export type { TaskEdit } from '../task/edit.js';
 export type { GcRequest } from '../task/gc.js';
 export type { PlannedTask } from '../task/plan.js';
 export type {

@@ -10,6 +10,9 @@ export type CrashPoint =
   | 'after_submit_commit'
   /** Before the client is answered. */
   | 'after_submit_launch'
+  | 'before_edit_commit'
+  /** Before the client is answered, and before it has its new place in the queue. */
+  | 'after_edit_commit'
   | 'before_dispatch_commit'
   /** Before the supervisor is told. */
   | 'after_dispatch_commit'

@@ -29,8 +29,8 @@ interface Started {
 
 /** What is being committed of a task: whoever wants to change the task waits for that. */
 export type UnderWay =
-  /** Settles when the launch is committed or has failed. */
-  | { what: 'launch'; settled: Promise<void> }
+  /** Settles when the launch, or the edit, is committed or has failed. */
+  | { what: 'launch' | 'edit'; settled: Promise<void> }
   /** Resolves with true once the end is committed; with false when the store was closed before, and the next daemon has to. */
   | { what: 'end'; committed: Promise<boolean> };
 

@@ -11,6 +11,7 @@ import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../task/view.
 import { checkOwner } from './lifecycle/check-owner.js';
 import type { Collector } from './upkeep/collector.js';
 import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
+import { editTask, type EditingCore } from './lifecycle/edit.js';
 import { killTask, type KillingCore } from './lifecycle/kill.js';
 import { pauseTask, resumeTask } from './lifecycle/pause.js';
 import { GrowthWatch } from './output/follow.js';
@@ -25,6 +26,7 @@ import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
 import { eventView, taskSummary } from './views/task-view.js';
+import { waitingOf } from './views/waiting-view.js';
 
 /** Views of the daemon, as opposed to views of a task. */
 export interface RuntimeViews {
@@ -36,7 +38,13 @@ export interface RuntimeViews {
 }
 
 /** What the use cases work with, together. */
-export type RuntimeCore = SubmittingCore & StatusCore & KillingCore & DeletingCore & RulingCore & QueueCore;
+export type RuntimeCore = SubmittingCore &
+  StatusCore &
+  KillingCore &
+  EditingCore &
+  DeletingCore &
+  RulingCore &
+  QueueCore;
 
 /** The runtime as the API sees it: each use case in its own file. */
 export class Runtime implements Service {
@@ -69,6 +77,11 @@ export class Runtime implements Service {
     return [Buffer.from(this.core.store.sentRequest(taskId) ?? JSON.stringify(accepted))];
   }
 
+  async edit(taskId: string, body: unknown, owner: string | undefined): Promise<EncodedJson> {
+    await editTask(this.core, this.intake, taskId, body, owner);
+    return taskStatus(this.core, taskId);
+  }
+
   async kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
     const { owner, wait_ms, ...how } = options;
     checkOwner(taskRecord(this.core, taskId), owner);
@@ -90,9 +103,8 @@ export class Runtime implements Service {
   }
 
   async list(query: ListQuery, signal: AbortSignal): Promise<TaskPage> {
-    const { machine } = this.core.settings;
     const { records, next_cursor } = await this.core.store.list(query, signal);
-    return { tasks: records.map((record) => taskSummary(record, machine)), next_cursor };
+    return { tasks: records.map((record) => taskSummary(record, waitingOf(this.core, record))), next_cursor };
   }
 
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[] {

@@ -1,7 +1,7 @@
 import type { WaitingTask as QueuedTask } from '../ledger/flow.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { QueueRule } from '../ledger/queue-limits.js';
-import type { WaitingQueue } from '../ledger/scheduler.js';
+import type { Delay, WaitingQueue } from '../ledger/scheduler.js';
 import { claimOf, type LiveRecord, type WaitingTask } from '../store/records.js';
 import { unmetDemand, type Machine } from '../task/demands.js';
 import type { LiveTask, Waiting } from './live-tasks.js';
@@ -58,9 +58,25 @@ export class Schedule {
     return oldest && Math.max(0, Math.round(this.steady() - oldest.accepted_at_ms));
   }
 
-  /** Takes a task out of the queue: it is about to end, or to get another plan. */
+  /** True for a task that waits here: not for one that is about to start, to end or to be changed. */
+  waits(taskId: string): boolean {
+    return this.queue.has(taskId) || this.unmatched.has(taskId);
+  }
+
+  /** Why a task in the queue does not start; undefined for any other. Costs the same whatever else waits. */
+  delayOf(taskId: string): Delay | undefined {
+    return this.queue.delayOf(taskId);
+  }
+
+  /** How many tasks of its tenant in its queue come before a task; undefined for one that is not in the queue. */
+  aheadOf(taskId: string): number | undefined {
+    return this.queue.aheadOf(taskId);
+  }
+
+  /** Takes a task out of the queue: it is about to end, or to get another plan or request. */
   withdraw(taskId: string): void {
     this.queue.remove(taskId);
+    this.unmatched.delete(taskId);
   }
 
   /** The task to start now, if any. To be claimed before the next is asked for. */

@@ -53,6 +53,12 @@ export interface Service {
   status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
   /** The submit body as it was sent; for a task of an earlier version, as that version accepted it. */
   request(taskId: string): EncodedJson;
+  /**
+   * Changes a task that waits, and answers its status: see `task/edit.ts`. `conflict` when it does not wait any more, or has
+   * another version than the body names.
+   * @param owner value of `x-execgo-owner`
+   */
+  edit(taskId: string, body: unknown, owner: string | undefined): Promise<EncodedJson>;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
   /**
    * Stops a running task, and its wall time. Answers when nothing of it runs any more, or after `wait_ms`; `conflict` for one

@@ -7,12 +7,14 @@ import type { InlineTexts } from './output/inline-text.js';
 import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
 import { encodeTask } from './views/task-view.js';
+import { waitingWithPosition, type WaitingCore } from './views/waiting-view.js';
 
 /** Where every task is found. */
 type Tasks = Pick<Core, 'live' | 'store'>;
 /** What tells how a task is now. */
 export type StatusCore = Tasks &
-  Pick<Core, 'settings' | 'now'> & { executor: Executor; inlineTexts: InlineTexts };
+  Pick<Core, 'now'> &
+  WaitingCore & { executor: Executor; inlineTexts: InlineTexts };
 
 /**
  * The record of a task, live or from history.
@@ -32,7 +34,7 @@ export async function taskStatus(core: StatusCore, taskId: string): Promise<Enco
   const output = await readOutput(core, before, undefined, isTerminal(before.status));
   return encodeTask(before, output, present(core, before), core.settings.dataDir, {
     liveUsage,
-    machine: core.settings.machine,
+    waiting: waitingWithPosition(core, before),
   });
 }
 

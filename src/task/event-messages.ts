@@ -16,6 +16,7 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
   accepted: 'task accepted: it is written down and waits for room',
   planned: 'it is decided what will be enforced, and how',
   degraded: 'not all that was asked for can be enforced here',
+  edited: 'task changed while it waits',
   resource_reserved: 'resources reserved',
   resource_released: 'resources released',
   started: 'task started',
@@ -58,6 +59,8 @@ function detailOf(type: EventType, data: unknown): string | undefined {
   switch (type) {
     case 'degraded':
       return isPlainObject(data) ? textsOf(data['fallback_reasons']) : undefined;
+    case 'edited':
+      return isPlainObject(data) ? textsOf(data['fields'], ', ') : undefined;
     case 'resource_reserved':
     case 'resource_released':
       return amountsOf(eventData({ event_type: type, data }));
@@ -68,8 +71,8 @@ function detailOf(type: EventType, data: unknown): string | undefined {
   }
 }
 
-function textsOf(value: unknown): string | undefined {
-  return Array.isArray(value) && value.length > 0 ? value.map(String).join('; ') : undefined;
+function textsOf(value: unknown, between = '; '): string | undefined {
+  return Array.isArray(value) && value.length > 0 ? value.map(String).join(between) : undefined;
 }
 
 function amountsOf(reservation: unknown): string | undefined {

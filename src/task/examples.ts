@@ -26,6 +26,7 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     task_id: 'build-17',
     handle_id: 'build-17',
     status: 'failed',
+    version: 48,
     cause: 'exit',
     created_at: '2026-03-01T10:00:00.000Z',
     updated_at: '2026-03-01T10:00:04.321Z',
@@ -172,6 +173,8 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     active_reservations: [
       {
         task_id: 'build-17',
+        tenant: 'ci',
+        queue: 'default',
         status: 'running',
         reservation: { task_slots: 1, memory_bytes: 1_073_741_824 },
         reserved_at: '2026-03-01T10:00:00.009Z',

@@ -32,7 +32,7 @@ const issues = (ctx: z.RefinementCtx) => (path: string, message: string) => {
   ctx.addIssue({ code: 'custom', path: path.split('.'), message });
 };
 
-const text = z
+export const text = z
   .string()
   .refine((s) => !s.includes('\0'), 'must not contain a NUL byte')
   // Without the u flag: halves are looked for, not characters.
@@ -53,7 +53,7 @@ export const queueName = name.refine(
   (s) => Buffer.byteLength(s) <= QUEUE_NAME_BYTES,
   'must have at most 1,024 bytes',
 );
-const variableName = text.refine(
+export const variableName = text.refine(
   (k) => notBlank(k) && !k.includes('='),
   'keys must be non-empty and without "="',
 );
@@ -167,12 +167,17 @@ export const priority = orElse(
   () => 0,
 );
 
+/** What the machine must be on which a task runs. */
+export const demandsSchema = z.object({
+  hostname: optional(name),
+  profile: optional(name),
+  tags: optional(z.array(name)),
+});
+
 const policySchema = z.object({
   capability_mode: optional(z.enum(CAPABILITY_MODES)),
   priority,
-  demands: optional(
-    z.object({ hostname: optional(name), profile: optional(name), tags: optional(z.array(name)) }),
-  ).describe(
+  demands: optional(demandsSchema).describe(
     'What this machine must be. The task waits until limits.queue_timeout_ms for one that is, or is refused where there is none',
   ),
 });

@@ -94,6 +94,9 @@ export const RuntimeResources = z.strictObject({
   active_reservations: z.array(
     z.strictObject({
       task_id: z.string(),
+      tenant: z.string().optional(),
+      queue: z.string(),
+      lane: z.string().optional(),
       status: z.enum(TASK_STATUSES),
       reservation: Resources,
       reserved_at: time,

@@ -4,6 +4,7 @@ import { ErrorBody } from './error-body.js';
 import { CLIENT_EVENT_WORD, EVENT_TYPES } from './events.js';
 import { ExecutionPlan, Resources } from './plan.js';
 import { submissionParts } from './request.js';
+import { RESOURCE_KEYS } from './resources.js';
 import { count, namedFields, sentences, texts, time } from './schema.js';
 import { TASK_STATUSES } from './states.js';
 
@@ -23,11 +24,30 @@ export const Usage = z.strictObject({
 });
 export type Usage = z.output<typeof Usage>;
 
+/** Of what there is too little now. @public in the specification */
+export const Lack = z.strictObject({
+  of: z.enum(['machine', 'tenant', 'queue', 'lane']).describe('Whose bound it is'),
+  resource: z.enum(RESOURCE_KEYS),
+  requested: count,
+  free: count.describe('What is left of limit'),
+  limit: count,
+});
+
 /** Why a task that is accepted does not start. */
 export const Waiting = z.strictObject({
-  reason: z.enum(['demands']).describe('demands: this machine is not what the task demands'),
-  detail: z.string().describe('The reason in words'),
-  since: time,
+  reason: z
+    .enum(['capacity', 'quota', 'queue_limit', 'queue_paused', 'demands'])
+    .describe(
+      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; demands: this machine is not what the task demands',
+    ),
+  detail: z.string().describe('The reason in words, with the numbers'),
+  lack: Lack.optional().describe('The numbers; absent where there is enough of everything'),
+  position: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Its place among the tasks of its tenant in its queue, from 1 on; not in lists'),
+  since: time.describe('When it began to wait: from then on this reason may have held'),
 });
 export type Waiting = z.output<typeof Waiting>;
 
@@ -53,8 +73,9 @@ export const TaskSummary = z.strictObject({
   task_id: z.string(),
   handle_id: z.string(),
   status: z.enum(TASK_STATUSES),
+  version: count.describe('Grows with each change of the task; 0: not changed since changes are counted'),
   waiting: Waiting.optional().describe(
-    'While it is accepted: why it cannot start, where more than room is missing',
+    'While it is accepted: why it does not start. Absent in the moment in which it does, or is cancelled',
   ),
   cause: z.enum(CAUSES).optional(),
   created_at: time,

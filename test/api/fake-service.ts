@@ -134,6 +134,11 @@ export class FakeService implements Service {
     return [Buffer.from(JSON.stringify({ task_id: id, future: true }))];
   }
 
+  async edit(id: string, body: unknown, owner: string | undefined): Promise<EncodedJson> {
+    this.asked['edit'] = [id, body, owner];
+    return this.#view(id);
+  }
+
   async kill(id: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
     this.asked['kill'] = [id, options];
     const task = this.#task(id);

@@ -36,6 +36,14 @@ describe('the card of a task', () => {
     expect(card({})).not.toMatch(/^paused/m);
   });
 
+  test('tells why it waits, and where it stands', () => {
+    const waiting = { reason: 'capacity', detail: 'needs 1 slot;\u001b[2J 0 of 4 are free', since: 'x' };
+    expect(card({ waiting: { ...waiting, position: 3 } })).toMatch(
+      /^waiting +capacity: needs 1 slot; \[2J 0 of 4 are free \(number 3\)$/m,
+    );
+    expect(card({ waiting })).toMatch(/^waiting .* free$/m);
+  });
+
   test('leaves out what there is not, and says that nothing ends it', () => {
     const text = card({});
     expect(text).toMatch(/^limits +no wall time$/m);

@@ -41,6 +41,75 @@ function daemon(rest: Handler): Promise<FakeServer> {
 
 const bodyOf = (server: FakeServer): unknown => JSON.parse(server.seen[0]?.body ?? 'null');
 
+describe('edit', () => {
+  const edited = async (args: string[]) => {
+    const server = await serve((_seen, res) => {
+      json(res, taskView({ status: 'accepted', version: 9 }));
+    });
+    const { code, stdout } = await execgo(['edit', 't 1', ...args], { server: server.url });
+    const { method, url, headers } = server.seen[0]!;
+    return {
+      code,
+      printed: JSON.parse(stdout.toString()) as object,
+      method,
+      url,
+      headers,
+      body: bodyOf(server),
+    };
+  };
+
+  it('sends what the flags name, and nothing else', async () => {
+    const { code, printed, ...sent } = await edited([
+      ...[
+        '--priority',
+        '-3',
+        '--memory',
+        '1K',
+        '--wall-time',
+        '1m',
+        '--queue-timeout',
+        '1s',
+        '--stdout-max',
+        '9',
+      ],
+      ...[
+        '--queue',
+        'q',
+        '--lane',
+        'l',
+        '--label',
+        'a=b',
+        '--label',
+        'c=',
+        '--metadata',
+        'd=e',
+        '--owner',
+        'me',
+      ],
+      ...['--if-version', '8'],
+    ]);
+    expect([code, printed]).toEqual([0, taskView({ status: 'accepted', version: 9 })]);
+    expect(sent).toMatchObject({
+      ...{ method: 'PATCH', url: '/api/v1/tasks/t%201', headers: { 'x-execgo-owner': 'me' } },
+      body: {
+        if_version: 8,
+        limits: { memory_bytes: 1024, wall_time_ms: 60_000, queue_timeout_ms: 1000, stdout_max_bytes: 9 },
+        policy: { priority: -3 },
+        control_context: { queue: 'q', lane: 'l', labels: { a: 'b', c: '' } },
+        metadata: { d: 'e' },
+      },
+    });
+    expect((await edited(['--priority', '1'])).body).toEqual({ policy: { priority: 1 } });
+  });
+
+  it('takes all changes as JSON, with what they take back', async () => {
+    const changes = { limits: { memory_bytes: null }, policy: { demands: null } };
+    expect((await edited(['--json', JSON.stringify(changes)])).body).toEqual(changes);
+    const guarded = await edited(['--json', JSON.stringify(changes), '--if-version', '4']);
+    expect(guarded.body).toEqual({ ...changes, if_version: 4 });
+  });
+});
+
 describe('usage', () => {
   it.each([
     [[], 'no command given; see execgo --help'],
@@ -74,6 +143,13 @@ describe('usage', () => {
     [['submit', '--json', '{}', '--file', '-'], 'not both'],
     [['submit', '--file', '/nonexistent/request'], 'cannot read /nonexistent/request'],
     [['submit', '--script', '-', '--', 'x'], 'not both'],
+    [['edit'], "missing required argument 'id'"],
+    [['edit', 'a'], 'nothing to change'],
+    [['edit', 'a', '--if-version', '3'], 'nothing to change'],
+    [['edit', 'a', '--priority', 'high'], '"high" is not a whole number'],
+    [['edit', 'a', '--json', '{}', '--priority', '1'], 'hold all changes'],
+    [['edit', 'a', '--json', '{}', '--file', '-'], 'not both'],
+    [['edit', 'a', '--json', '[]'], '--json must be a JSON object'],
     [['kill', '--signal', 'NOPE', 'a'], '"NOPE" is not a signal'],
     [['list', '--all', '-n', '3'], 'not both'],
     [['list', '-n', '0'], '-n must be from 1 to 1000'],

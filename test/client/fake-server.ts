@@ -138,6 +138,7 @@ export function taskView(overrides: object = {}): object {
     task_id: 't1',
     handle_id: 't1',
     status: 'success',
+    version: 3,
     created_at: '2026-01-02T03:04:05Z',
     updated_at: '2026-01-02T03:04:06Z',
     stdout: '',

@@ -60,11 +60,14 @@ test('a task that waited for room waits on when the machine is no longer for it'
   const api = () => http(daemon.url);
   const busy = await submit(daemon, command('sleep', ['600']));
   const id = await submit(daemon, wanting({ tags: ['gpu'] }, {}));
-  expect((await api().get(`/api/v1/tasks/${id}`)).body).not.toHaveProperty('waiting');
+  expect((await api().get(`/api/v1/tasks/${id}`)).body).toMatchObject({ waiting: { reason: 'capacity' } });
   await daemon.restart({ flags });
   await api().post(`/api/v1/tasks/${busy}/kill?wait_ms=60000`);
   expect((await submitAndWait(daemon, command('true'))).status).toBe('success');
-  expect((await api().get(`/api/v1/tasks/${id}`)).body).toMatchObject({ status: 'accepted', waiting: {} });
+  expect((await api().get(`/api/v1/tasks/${id}`)).body).toMatchObject({
+    status: 'accepted',
+    waiting: { reason: 'demands' },
+  });
   await waitFor(
     () => daemon.logs().some((line) => line.msg.includes('wait for a machine') && line['tasks'] === 1),
     { what: 'the line of the log' },

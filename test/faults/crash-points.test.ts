@@ -13,6 +13,8 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   before_submit_commit: true,
   after_submit_commit: true,
   after_submit_launch: true,
+  before_edit_commit: true,
+  after_edit_commit: true,
   before_dispatch_commit: true,
   after_dispatch_commit: true,
   before_started_commit: true,
@@ -59,7 +61,7 @@ const AFTER_A_DEATH: readonly string[] = [
 
 /**
  * Submits one that succeeds, one that is paused, resumed and killed, one that takes too long, which start at once, and one that waits for what
- * the killed one holds. A daemon that
+ * the killed one holds and is changed meanwhile. A daemon that
  * dies answers nobody: what was not acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
 class Workload {
@@ -67,6 +69,7 @@ class Workload {
   readonly runs = join(tempDir(), 'runs');
   private readonly unanswered: string[] = [];
   private readonly endless: string[] = [];
+  private readonly edited: string[] = [];
   private sent = 0;
   /** Answers that the last rule of the queue may be: it was acknowledged, or may have been written without an answer. */
   private bounds: (number | undefined)[] = [undefined];
@@ -76,7 +79,7 @@ class Workload {
     await this.attempt(daemon, 'exec sleep 600', { limits: { wall_time_ms: 300 } });
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
-    await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU);
+    await this.edit(daemon, await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU));
     if (this.acknowledged.includes(id))
       // A supervisor may have died with it, and it is over.
       for (const what of ['pause', 'resume', 'kill'])
@@ -100,6 +103,7 @@ class Workload {
     for (const id of this.acknowledged) await waitForEnd(daemon, id);
     const { status, body } = await http(daemon.url).get('/api/v1/queues/ruled');
     expect(this.bounds).toContain(status === 404 ? undefined : body.rule.max_waiting);
+    for (const id of this.edited) expect(await waitForEnd(daemon, id)).toMatchObject({ priority: 1 });
     await settled(daemon);
     expect(await violations(daemon, this)).toEqual([]);
   }
@@ -131,6 +135,15 @@ class Workload {
       this.acknowledged.push(task_id);
     }
     return task_id;
+  }
+
+  /** It may have been too late: the task may wait no longer when it has been found again. */
+  private async edit(daemon: Daemon, id: string): Promise<void> {
+    const answer = await http(daemon.url)
+      .request('PATCH', `/api/v1/tasks/${id}`, { body: { policy: { priority: 1 } } })
+      .catch(() => undefined);
+    if (answer?.status === 200) this.edited.push(id);
+    else expect([undefined, 404, 409]).toContain(answer?.status);
   }
 
   private kill(daemon: Daemon, id: string) {

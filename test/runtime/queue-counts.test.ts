@@ -51,7 +51,12 @@ test('starts and ends count for a minute', () => {
 
 test('inserts under way are counted by queue and by tenant', () => {
   const inserting = new Inserting();
-  const counts = () => [inserting.size, inserting.ofQueue('q'), inserting.ofTenant('t'), inserting.ofTenant(undefined)];
+  const counts = () => [
+    inserting.size,
+    inserting.ofQueue('q'),
+    inserting.ofTenant('t'),
+    inserting.ofTenant(undefined),
+  ];
   const { control_context } = submitSchema.parse({
     execution: { kind: 'command', program: 'true' },
     control_context: { queue: 'q', tenant: 't' },

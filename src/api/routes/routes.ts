@@ -1,6 +1,7 @@
 import { batch } from './batch.js';
 import { daemonViews } from './daemon.js';
 import { deleteTask } from './delete.js';
+import { edit } from './edit.js';
 import { events } from './events.js';
 import { gc } from './gc.js';
 import { health, ready } from './health.js';
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   list,
   batch,
   status,
+  edit,
   deleteTask,
   kill,
   pause,

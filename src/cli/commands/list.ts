@@ -95,9 +95,9 @@ function filterOf(options: Options): ListFilter {
   };
 }
 
-const HEADER = ['TASK', 'STATUS', 'END', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
+const HEADER = ['TASK', 'STATUS', 'WHY', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
 /** What is left out where there is little room, in this order. */
-const YIELDING = ['QUEUE', 'TOOK', 'AGE', 'END'].map((title) => HEADER.indexOf(title));
+const YIELDING = ['QUEUE', 'TOOK', 'AGE', 'WHY'].map((title) => HEADER.indexOf(title));
 
 async function printTable(client: ExecgoClient, filter: ListFilter, all: boolean): Promise<void> {
   let page: TaskPage = await client.list(filter);
@@ -120,7 +120,7 @@ function cells(task: TaskSummary, now: number): { text: string; paint?: (s: stri
     task.paused === true
       ? { text: 'paused', paint: (s) => paint('yellow', s) }
       : { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
-    { text: ending(task) },
+    { text: task.waiting?.reason ?? ending(task) },
     { text: formatDuration(Math.max(0, now - Date.parse(task.created_at))) },
     { text: task.duration_ms === undefined ? '' : formatDuration(task.duration_ms) },
     { text: plain(task.queue) },

@@ -22,9 +22,17 @@ import { messageOf } from '../../files/errno.js';
 
 type StartingCore = Core & { schedule: Schedule; ends: Ends; files: FileThread };
 
-/** Settles once no launch of the task is being committed. */
-export async function launchOf(task: LiveTask): Promise<void> {
-  while (task.underWay?.what === 'launch') await task.underWay.settled;
+/**
+ * Settles once the launch or the edit of the task that is being committed is; undefined while there is none. Another may have begun
+ * then: who waits asks again.
+ */
+export function changeOf({ underWay }: LiveTask): Promise<void> | undefined {
+  return underWay === undefined || underWay.what === 'end' ? undefined : underWay.settled;
+}
+
+/** Settles once no launch or edit of the task is being committed. */
+export async function changesOf(task: LiveTask): Promise<void> {
+  for (let change = changeOf(task); change !== undefined; change = changeOf(task)) await change;
 }
 
 /** Starts tasks: commits that they run, and gives their attempts to the executor. */
@@ -112,9 +120,19 @@ export class Dispatcher {
     phase.cancelQueueTimeout = () => deadline.cancel();
   }
 
+  /** Gives a task that waits the place that it has now; what it may wait counts from the beginning all the same. */
+  requeue(task: LiveTask): void {
+    const { phase } = task;
+    if (phase.name !== 'waiting') return;
+    phase.cancelQueueTimeout?.();
+    phase.cancelQueueTimeout = undefined;
+    this.enqueue(task);
+    this.pump();
+  }
+
   /** Ends a task that has waited too long, unless it is being started already. */
   private async expire(task: LiveTask): Promise<void> {
-    await launchOf(task);
+    for (let change = changeOf(task); change !== undefined; change = changeOf(task)) await change;
     if (task.record.status !== 'accepted' || task.ending !== undefined) return;
     this.core.schedule.withdraw(task.record.task_id);
     const unmet = unmetDemand(task.record.request, this.core.settings.machine);

@@ -1,7 +1,7 @@
 import type { KillRequest, LiveTask } from '../live-tasks.js';
 import { CANCELLED, CANCELLED_WAITING } from './classify.js';
 import type { Ends } from './complete.js';
-import { launchOf } from './dispatch.js';
+import { changesOf } from './dispatch.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { killEvent } from './kill-event.js';
@@ -22,7 +22,7 @@ export async function killTask(core: KillingCore, task: LiveTask, how: KillReque
   const first = task.kill === undefined;
   const firstOrder = task.stopByKill(how);
   core.schedule.withdraw(task.record.task_id);
-  await launchOf(task);
+  await changesOf(task);
   if (isEnding(task)) return;
   if (task.record.status === 'accepted') {
     await new Promise<void>((resolve) => {

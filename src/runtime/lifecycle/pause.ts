@@ -2,7 +2,7 @@ import type { Executor } from '../../executor/executor.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { LiveTask, Turn } from '../live-tasks.js';
 import { taskRecord } from '../status.js';
-import { launchOf } from './dispatch.js';
+import { changesOf } from './dispatch.js';
 import { commitTurn, isPaused, tellTurn, type TurningCore } from './turn.js';
 import { startIfNear, waitAtMost } from './wait.js';
 
@@ -79,7 +79,7 @@ async function startedTask(
     const { status } = taskRecord(core, taskId);
     throw new ExecgoError('conflict', `task ${taskId} has ended (${status}): ${only}`);
   }
-  await launchOf(task);
+  await changesOf(task);
   await startIfNear(core, task, waitMs, signal);
   const { launchId } = task;
   if (launchId !== null && task.phase.name === 'started') return { task, launchId };

@@ -78,6 +78,22 @@ export function planAnew(core: PlanningCore, record: TaskRecord): PlannedTask | 
   return same ? undefined : planned;
 }
 
+/**
+ * A request that a waiting task gets in the place of its own, with the plan for it. What was decided of the one it has stays
+ * decided, where the new one leaves it open, too.
+ * @param edit makes the new request
+ * @throws ExecgoError as {@link resolveTaskPlan} does; `invalid_input` for a task that must not run
+ */
+export function planEdited(
+  core: PlanningCore,
+  record: TaskRecord,
+  edit: (before: TaskRequest) => TaskRequest,
+): { request: TaskRequest; planned: PlannedTask } {
+  if (record.request_problem !== undefined) throw new ExecgoError('invalid_input', record.request_problem);
+  const request = edit(asAsked(record));
+  return { request, planned: resolveTaskPlan(core, request, decidedBy(record.plan)) };
+}
+
 /** Only the plan of the older runtime says whether `strict` was requested. */
 function decidedBy(plan: ExecutionPlan | null): Partial<Decided> {
   const mode: unknown = plan?.capability_mode;

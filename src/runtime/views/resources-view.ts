@@ -18,6 +18,9 @@ export function resourcesView(
     available: ledger.available(),
     active_reservations: ledger.entries().map((entry) => ({
       task_id: entry.task_id,
+      tenant: entry.tenant,
+      queue: entry.queue,
+      lane: entry.lane,
       status: live.get(entry.task_id)?.record.status ?? 'running',
       reservation: entry.reservation,
       reserved_at: timestamp(entry.reserved_at_ms),

@@ -1,5 +1,4 @@
 import { eventData, eventMessage } from '../../task/event-messages.js';
-import { unmetDemand, type Machine } from '../../task/demands.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../../task/events.js';
 import { queueOf } from '../../task/request.js';
 import { endOf, type TaskRecord } from '../../store/records.js';
@@ -26,8 +25,8 @@ export interface EncodedOutput {
 interface ViewOptions {
   /** Usage of the running processes; the row of a terminal task has its own. */
   liveUsage?: Usage | undefined;
-  /** Given for a task that may be waiting. */
-  machine?: Machine | undefined;
+  /** Why it does not start. */
+  waiting?: Waiting | undefined;
 }
 
 type ViewWithoutTexts = Omit<TaskView, 'stdout' | 'stderr' | 'stdout_tail' | 'stderr_tail'>;
@@ -45,7 +44,7 @@ function taskView(
   output: EncodedOutput,
   nowMs: number,
   dataDir: string,
-  { liveUsage, machine }: ViewOptions,
+  { liveUsage, waiting }: ViewOptions,
 ): ViewWithoutTexts {
   const paths = taskPaths(dataDir, t.task_id, t.request);
   const ended = endOf(t);
@@ -54,7 +53,7 @@ function taskView(
   const runsFor =
     t.status === 'running' && process !== undefined ? Math.max(0, nowMs - process.started_at_ms) : undefined;
   // Not spread: V8 turns a spread with as many members after it into a slow dictionary, which costs more than all the rest.
-  return Object.assign(commonView(t, machine), {
+  return Object.assign(commonView(t, waiting), {
     duration_ms: runsFor ?? ended?.duration_ms,
     labels: notEmpty(t.request.control_context?.labels),
     metadata: notEmpty(t.request.metadata),
@@ -90,12 +89,6 @@ function notAsStored({ unreadable = [], request_problem }: TaskRecord): string[]
     ...unreadable.map((name) => `${name} cannot be read in the database`),
     ...(request_problem === undefined ? [] : [`the request is not shown as it was sent: ${request_problem}`]),
   ];
-}
-
-/** Why an accepted task cannot start on this machine, even if there is room; undefined when it can. */
-function waitingFor(t: TaskRecord, machine: Machine): Waiting | undefined {
-  const unmet = t.status === 'accepted' ? unmetDemand(t.request, machine) : undefined;
-  return unmet && { reason: 'demands', detail: unmet.detail, since: timestamp(t.created_at_ms) };
 }
 
 function notEmpty(texts: Record<string, string> | undefined): Record<string, string> | undefined {
@@ -154,7 +147,7 @@ function shownCommand({ kind, program = '', args, script = '' }: TaskRecord['req
 }
 
 /** What a status and a line in a list both tell. */
-function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSummary, 'labels' | 'metadata'> {
+function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSummary, 'labels' | 'metadata'> {
   const { execution, control_context: context, policy } = t.request;
   const ended = endOf(t);
   const process = t.status === 'accepted' ? undefined : t.process;
@@ -163,7 +156,8 @@ function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSumma
     task_id: t.task_id,
     handle_id: t.task_id,
     status: t.status,
-    waiting: machine && waitingFor(t, machine),
+    version: t.version,
+    waiting,
     cause: ended?.cause,
     created_at: timestamp(t.created_at_ms),
     updated_at: timestamp(t.updated_at_ms),
@@ -186,10 +180,10 @@ function commonView(t: TaskRecord, machine: Machine | undefined): Omit<TaskSumma
   };
 }
 
-/** A task's line in a list. Holds no values of environment variables. */
-export function taskSummary(t: TaskRecord, machine: Machine): TaskSummary {
+/** A task's line in a list. Holds no values of environment variables. @param waiting why it does not start */
+export function taskSummary(t: TaskRecord, waiting: Waiting | undefined): TaskSummary {
   const { control_context: context, metadata } = t.request;
-  return Object.assign(commonView(t, machine), {
+  return Object.assign(commonView(t, waiting), {
     labels: shownTexts(context?.labels),
     metadata: shownTexts(metadata),
   });

@@ -8,7 +8,6 @@ import type { EventLog } from '../event-log.js';
 import type { Sequence } from '../sequence.js';
 import { jsonOrNull } from '../database/json.js';
 import type { QueueEnds } from '../queue-ends.js';
-import { isPinned } from '../../task/pin.js';
 import { queueOf } from '../../task/request.js';
 import type {
   Changed,
@@ -24,6 +23,7 @@ import type {
   WaitingTask,
 } from '../records.js';
 import type { RetentionClock } from '../retention-clock.js';
+import { isPinned } from './task-insert.js';
 import { ENDED_STATE, LIVE_STATE, readState, withState, type StateRow } from './task-row.js';
 
 const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnation = @incarnation,

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
-import { queueOf } from '../../task/request.js';
+import { queueOf, type TaskRequest } from '../../task/request.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
 import type { Sequence } from '../sequence.js';
@@ -58,7 +58,6 @@ export class TaskInsert {
   #insertRow(task: NewTask, submitSeq: number, version: number): void {
     const { task_id, request, created_at_ms } = task;
     const context = request.control_context;
-    const isPinned = Object.hasOwn(request.metadata, PIN_KEY) && request.metadata[PIN_KEY] === 'true';
     try {
       this.#insert.run(
         ...[submitSeq, task_id, 'accepted', request.policy.priority, queueOf(request)],
@@ -70,13 +69,18 @@ export class TaskInsert {
         ],
         ...[version, created_at_ms, created_at_ms],
         ...[JSON.stringify(task.reservation), JSON.stringify(task.plan), task.request_json],
-        ...[isPinned ? 1 : 0, task.sent_json],
+        ...[isPinned(request.metadata) ? 1 : 0, task.sent_json],
       );
     } catch (error) {
       if (sqliteCode(error) !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;
       throw new ExecgoError('conflict', `task already exists: ${task_id}`);
     }
   }
+}
+
+/** True for a task that no collection removes. */
+export function isPinned(metadata: TaskRequest['metadata']): boolean {
+  return Object.hasOwn(metadata, PIN_KEY) && metadata[PIN_KEY] === 'true';
 }
 
 function waitingTask(task: NewTask, submit_seq: number, version: number): WaitingTask {

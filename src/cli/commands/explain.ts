@@ -1,0 +1,97 @@
+import type { ExecgoClient, TaskView } from '../../client/index.js';
+import { taskCard } from '../card.js';
+import { clientCommand, connect, parse } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { paint, plain } from '../terminal.js';
+import { formatDuration, formatSize } from '../units.js';
+import { printLines } from '../write.js';
+
+type Waiting = NonNullable<TaskView['waiting']>;
+type Lack = NonNullable<Waiting['lack']>;
+type Holder = Awaited<ReturnType<ExecgoClient['resources']>>['active_reservations'][number];
+
+/** How many of the tasks that hold what is missing are named: those that hold most. */
+const HOLDERS_SHOWN = 5;
+
+/** `execgo explain`: why a task waits, in words; of any other task what `status` shows to people. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const command = clientCommand(
+    'explain',
+    'Says in words why a task waits, and who holds what it needs. Of one that runs or has ended it shows how it is.',
+    ['execgo explain my-task'],
+  ).argument('<id>', 'the task');
+  if (!parse(command, argv)) return EXIT.ok;
+  const client = connect(command.opts<{ server: string }>());
+  const task = await client.status(command.args[0] ?? '');
+  const { waiting } = task;
+  if (waiting === undefined) {
+    await printLines(taskCard(task, Date.now()));
+    return EXIT.ok;
+  }
+  const { lack } = waiting;
+  const holders = lack === undefined ? [] : (await client.resources()).active_reservations;
+  await printLines(explanation(task, waiting, holders, Date.now()));
+  return EXIT.ok;
+}
+
+/** @param reservations all that there are. @param now Unix time in milliseconds */
+export function explanation(
+  task: TaskView,
+  { reason, detail, lack, position, since }: Waiting,
+  reservations: readonly Holder[],
+  now: number,
+): string[] {
+  const waitsFor = formatDuration(Math.max(0, now - Date.parse(since)));
+  return [
+    `${paint('bold', plain(task.task_id))} has waited for ${waitsFor}: ${paint('yellow', reason)}`,
+    plain(detail),
+    ...(lack === undefined ? [] : holdersLine(task, lack, reservations)),
+    ...(position === undefined ? [] : [place(task, position)]),
+  ];
+}
+
+function holdersLine(task: TaskView, lack: Lack, reservations: readonly Holder[]): string[] {
+  const { resource } = lack;
+  const held = reservations
+    .filter((other) => counts(task, lack, other) && (other.reservation[resource] ?? 0) > 0)
+    .sort((a, b) => (b.reservation[resource] ?? 0) - (a.reservation[resource] ?? 0));
+  if (held.length === 0) return [];
+  const shown = held
+    .slice(0, HOLDERS_SHOWN)
+    .map(({ task_id, reservation }) => `${plain(task_id)} (${amount(resource, reservation[resource] ?? 0)})`);
+  const more = held.length - shown.length;
+  const who = held.length === 1 ? '1 task holds the rest' : `${String(held.length)} tasks hold the rest`;
+  return [`${who}: ${shown.join(', ')}${more === 0 ? '' : ` and ${String(more)} more`}`];
+}
+
+/** True for a reservation of which a bound takes account. */
+function counts(task: TaskView, { of }: Lack, other: Holder): boolean {
+  switch (of) {
+    case 'machine':
+      return true;
+    case 'tenant':
+      return other.tenant === task.tenant;
+    case 'queue':
+      return other.queue === task.queue;
+    case 'lane':
+      return other.queue === task.queue && other.lane === task.lane;
+  }
+}
+
+function amount(resource: Lack['resource'], value: number): string {
+  switch (resource) {
+    case 'task_slots':
+      return value === 1 ? '1 slot' : `${String(value)} slots`;
+    case 'cpu_millis':
+      return `${String(value / 1000)} cores`;
+    case 'memory_bytes':
+      return formatSize(value);
+    case 'pids':
+      return `${String(value)} processes`;
+  }
+}
+
+function place({ queue, tenant }: TaskView, position: number): string {
+  const whose = tenant === undefined ? 'tasks without a tenant' : `tasks of tenant ${plain(tenant)}`;
+  return `it is number ${String(position)} of the waiting ${whose} in queue ${plain(queue)}`;
+}

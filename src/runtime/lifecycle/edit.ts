@@ -1,0 +1,165 @@
+import { crashPoint } from '../../executor/crash-point.js';
+import type { Edit, WaitingTask } from '../../store/records.js';
+import {
+  changedFields,
+  editedRequest,
+  takenBack,
+  validateEdit,
+  type ValidatedEdit,
+} from '../../task/edit.js';
+import { ExecgoError } from '../../task/errors.js';
+import { unmetDemand } from '../../task/demands.js';
+import { mergePatch } from '../../task/merge-patch.js';
+import { withDefaultLimits } from '../../task/queues.js';
+import { queueOf } from '../../task/request.js';
+import type { Core } from '../core.js';
+import type { LiveTask } from '../live-tasks.js';
+import type { QueueRules } from '../queue-rules.js';
+import type { Schedule } from '../schedule.js';
+import { taskRecord } from '../status.js';
+import { asStorageError } from '../storage-error.js';
+import { checkOwner } from './check-owner.js';
+import { changeOf, type Dispatcher } from './dispatch.js';
+import { planEdited, planEvents, withDecisions } from './plan.js';
+import { checkDemands, checkFits, checkRoomToWait, type Intake } from './submit.js';
+
+/** What an edit works with. */
+export type EditingCore = Core & { schedule: Schedule; dispatcher: Dispatcher; rules: QueueRules };
+
+/** What a request may be long, in bytes of its JSON: the limit for the body of a submit. Many edits could make it longer. */
+const REQUEST_MAX_BYTES = 2_097_152;
+
+/**
+ * Changes a task that waits: it is validated, planned and checked anew as at its submit, and has its new place in the queue
+ * once that is durable. While it is written the task does not start. A request that is refused changes nothing.
+ * @param owner value of `x-execgo-owner`
+ * @throws ExecgoError `invalid_input`, `not_found`, `permission_denied`; `conflict` when it does not wait any more, or has
+ *   another version than the body names; what a submit throws that cannot be planned or does not fit
+ */
+export async function editTask(
+  core: EditingCore,
+  intake: Intake,
+  taskId: string,
+  body: unknown,
+  owner: string | undefined,
+): Promise<void> {
+  checkOwner(taskRecord(core, taskId), owner);
+  const wanted = validateEdit(body);
+  const live = core.live.get(taskId);
+  for (let change = live && changeOf(live); change !== undefined; change = live && changeOf(live))
+    await change;
+  const { task, record } = waitingTask(core, taskId);
+  checkVersion(record, wanted.if_version);
+  const edit = editOf(core, intake, record, wanted.patch);
+  if (edit === undefined) return;
+  const moves = queueOf(edit.request) !== queueOf(record.request);
+  if (moves) intake.inserting.add(taskId, edit.request);
+  const committed = commit(core, task, record, edit);
+  const settled = committed.then(
+    () => undefined,
+    () => undefined,
+  );
+  const underWay = { what: 'edit', settled } as const;
+  task.underWay = underWay;
+  try {
+    await committed;
+  } catch (error) {
+    throw asStorageError(error);
+  } finally {
+    if (moves) intake.inserting.delete(taskId);
+    if (task.underWay === underWay) task.underWay = undefined;
+    // One that is to be killed meanwhile is left to that.
+    if (task.ending === undefined && task.kill === undefined) core.dispatcher.requeue(task);
+  }
+}
+
+/** @throws ExecgoError `conflict` for a task that does not wait in its queue: it runs or has ended, or is about to */
+function waitingTask(core: EditingCore, taskId: string): { task: LiveTask; record: WaitingTask } {
+  const task = core.live.get(taskId);
+  const phase = task?.phase;
+  if (task !== undefined && phase?.name === 'waiting' && core.schedule.waits(taskId))
+    return { task, record: phase.record };
+  const { status, version } = taskRecord(core, taskId);
+  const how = status === 'accepted' ? 'is just being started, changed or cancelled' : `is ${status}`;
+  throw new ExecgoError('conflict', `task ${taskId} ${how}: only one that waits can be changed`, {
+    status,
+    version,
+  });
+}
+
+function checkVersion({ task_id, version }: WaitingTask, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === version) return;
+  throw new ExecgoError(
+    'conflict',
+    `task ${task_id} has version ${version}, not ${wanted}: it has been changed since`,
+    { version },
+  );
+}
+
+/** Undefined when nothing would change. @throws ExecgoError as a submit of the changed request would */
+function editOf(
+  core: EditingCore,
+  intake: Intake,
+  record: WaitingTask,
+  patch: ValidatedEdit['patch'],
+): Edit | undefined {
+  const { request: asked, planned } = planEdited(core, record, (before) => {
+    const edited = editedRequest(before, patch);
+    const defaults = core.rules.of(queueOf(edited))?.rule.default_limits ?? {};
+    return withDefaultLimits(edited, {}, takenBack(defaults, patch));
+  });
+  const isMatched = checkDemands(core, asked);
+  checkFits(core, asked, planned);
+  checkRoomToWait(core, intake, asked, isMatched, {
+    queue: queueOf(record.request),
+    isMatched: unmetDemand(record.request, core.settings.machine) === undefined,
+  });
+  const request = withDecisions(asked, planned.plan, core.settings);
+  const fields = changedFields(record.request, request);
+  if (fields.length === 0) return undefined;
+  const sent_json = patched(core.store.sentRequest(record.task_id), patch);
+  if (Buffer.byteLength(sent_json ?? JSON.stringify(request)) > REQUEST_MAX_BYTES)
+    throw new ExecgoError(
+      'payload_too_large',
+      `payload too large: with this change the request has more than ${REQUEST_MAX_BYTES} bytes`,
+    );
+  const at_ms = core.now();
+  const { plan, reservation } = record;
+  const isPlannedAnew = JSON.stringify(planned) !== JSON.stringify({ plan, reservation });
+  return {
+    ...planned,
+    request,
+    sent_json,
+    at_ms,
+    events: [
+      { event_type: 'edited', timestamp_ms: at_ms, data: { fields } },
+      ...(isPlannedAnew ? planEvents(planned.plan, at_ms) : []),
+    ],
+  };
+}
+
+/** JSON with a merge patch; null where there is none, or what somebody has put there is none. */
+function patched(json: string | undefined, patch: ValidatedEdit['patch']): string | null {
+  try {
+    return json === undefined ? null : JSON.stringify(mergePatch(JSON.parse(json), patch));
+  } catch {
+    return null;
+  }
+}
+
+async function commit(core: EditingCore, task: LiveTask, record: WaitingTask, edit: Edit): Promise<void> {
+  const { schedule, store, live, announcer } = core;
+  // Nobody may start it by what it was.
+  schedule.withdraw(record.task_id);
+  const edited = await store.commits.write(() => {
+    const changed = store.markEdited(record, edit);
+    crashPoint('before_edit_commit');
+    return changed;
+  });
+  crashPoint('after_edit_commit');
+  if (edited === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
+  // `request.json` is made again before it starts.
+  task.filesChecked = false;
+  live.update(task, edited.task);
+  announcer.events(edited.events);
+}
