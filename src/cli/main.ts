@@ -50,7 +50,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   throw new UsageError(
     second === ''
       ? `execgo ${first} what? See execgo ${first} --help`
-      : `unknown command "${first} ${second}"; ${await suggestion(`${first} ${second}`)}`,
+      : `unknown command "${first} ${second}"; ${await suggestion(`${first} ${second}`, `see execgo ${first} --help`)}`,
   );
 }
 
@@ -61,8 +61,12 @@ function commandOf(name: string): CommandEntry | undefined {
 /**
  * What was probably meant by a word that is no command: another program's word for one, or one with a typing error, at most
  * two edits away and fewer than half of its letters.
+ * @param otherwise what is said when nothing is like it
  */
-async function suggestion(word: string): Promise<string> {
+async function suggestion(
+  word: string,
+  otherwise = `see execgo --help; a program is run by execgo run -- ${shellWord(word)}`,
+): Promise<string> {
   const same = Object.entries(COMMANDS).filter(([, { also }]) => also?.includes(word) === true);
   const [first, ...others] = same;
   if (first !== undefined) {
@@ -75,7 +79,7 @@ async function suggestion(word: string): Promise<string> {
   const near = closestMatch(word, Object.keys(COMMANDS), { maxDistance: 2 });
   return near !== undefined && distance(word, near) * 2 < Math.max(word.length, near.length)
     ? `did you mean "execgo ${near}"?`
-    : `see execgo --help; a program is run by execgo run -- ${shellWord(word)}`;
+    : otherwise;
 }
 
 /** @param family the commands with the same first word, for their help only */

@@ -7,14 +7,23 @@ import { invalidInputFrom, validateSubmission } from './validate.js';
 
 const { Limits, Policy, ControlContext } = submissionParts;
 
-const onlyThese = {
-  error: (issue: { code?: string | undefined; keys?: string[] }) =>
-    issue.code === 'unrecognized_keys'
-      ? `${JSON.stringify(issue.keys?.[0])} is not among what can be changed of a task that waits`
-      : undefined,
-};
+/** What a status shows by itself is changed at its place in the request. */
+const PLACES = new Map([
+  ...['priority', 'demands'].map((field): [string, string] => [field, `policy.${field}`]),
+  ...['queue', 'lane', 'labels'].map((field): [string, string] => [field, `control_context.${field}`]),
+]);
 
-const part = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape, onlyThese);
+const refusing = (places: ReadonlyMap<string, string>) => ({
+  error: ({ code, keys: [field = ''] = [] }: { code?: string | undefined; keys?: string[] }) => {
+    if (code !== 'unrecognized_keys') return undefined;
+    const place = places.get(field);
+    if (place !== undefined) return `${JSON.stringify(field)} is changed as ${place}`;
+    return `${JSON.stringify(field)} is not among what can be changed of a task that waits`;
+  },
+});
+
+const part = <T extends z.core.$ZodLooseShape>(shape: T, places: ReadonlyMap<string, string> = new Map()) =>
+  z.strictObject(shape, refusing(places));
 const { priority } = Policy.shape;
 const { queue, lane } = ControlContext.shape;
 
@@ -22,20 +31,23 @@ const { queue, lane } = ControlContext.shape;
  * What may be changed of a task while it waits: a JSON Merge Patch (RFC 7396) of its request. What is absent stays, and `null`
  * stands for what holds where a request does not say.
  */
-export const editSchema = part({
-  if_version: count.nullish().describe('Change it only if the task has this version'),
-  limits: part(Limits.shape).nullish(),
-  policy: part({
-    priority,
-    demands: part(demandsSchema.shape).nullish().describe('What this machine must be'),
-  }).optional(),
-  control_context: part({
-    queue,
-    lane,
-    labels: z.record(variableName, text.nullable()).nullish(),
-  }).optional(),
-  metadata: z.record(z.string(), z.string().nullable()).nullish(),
-});
+export const editSchema = part(
+  {
+    if_version: count.nullish().describe('Change it only if the task has this version'),
+    limits: part(Limits.shape).nullish(),
+    policy: part({
+      priority,
+      demands: part(demandsSchema.shape).nullish().describe('What this machine must be'),
+    }).optional(),
+    control_context: part({
+      queue,
+      lane,
+      labels: z.record(variableName, text.nullable()).nullish(),
+    }).optional(),
+    metadata: z.record(z.string(), z.string().nullable()).nullish(),
+  },
+  PLACES,
+);
 
 /** What a client may send. */
 export type TaskEdit = z.input<typeof editSchema>;

@@ -36,9 +36,9 @@ export const Lack = z.strictObject({
 /** Why a task that is accepted does not start. */
 export const Waiting = z.strictObject({
   reason: z
-    .enum(['capacity', 'quota', 'queue_limit', 'queue_paused', 'demands'])
+    .enum(['capacity', 'quota', 'queue_limit', 'queue_paused', 'no_runner', 'demands'])
     .describe(
-      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; demands: this machine is not what the task demands',
+      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; no_runner: nothing is there that launches it; demands: this machine is not what the task demands',
     ),
   detail: z.string().describe('The reason in words, with the numbers'),
   lack: Lack.optional().describe('The numbers; absent where there is enough of everything'),

@@ -49,13 +49,13 @@ test('unknown routes and wrong methods', async () => {
     expect((await request('GET', path)).body.error.code).toBe('not_found');
   const answer = await request('PUT', '/api/v1/tasks/a');
   expect(answer.status).toBe(405);
-  expect(answer.headers.allow).toBe('DELETE, GET, HEAD');
+  expect(answer.headers.allow).toBe('DELETE, GET, HEAD, PATCH');
   expect(answer.body.error.code).toBe('method_not_allowed');
   expect((await request('GET', '/api/v1/tasks/a/kill')).headers.allow).toBe('POST');
   expect((await request('OPTIONS', '/api/v1/tasks')).status).toBe(405);
   // A task may be called that.
   expect((await request('GET', '/api/v1/tasks/batch')).body.error.message).toBe('task not found: batch');
-  expect((await request('PUT', '/api/v1/tasks/batch')).headers.allow).toBe('DELETE, GET, HEAD, POST');
+  expect((await request('PUT', '/api/v1/tasks/batch')).headers.allow).toBe('DELETE, GET, HEAD, PATCH, POST');
   expect((await request('HEAD', '/healthz')).status).toBe(200);
 });
 

@@ -127,8 +127,9 @@ export function eventView(seq: number, overrides: object = {}): object {
 
 /** A line of a list. */
 export function taskSummary(task_id: string): object {
-  const { status, created_at, updated_at, kill_requested, queue, priority, command } = examples.TaskView!;
-  const about = { status, created_at, updated_at, kill_requested, queue, priority, command };
+  const { status, version, created_at, updated_at, kill_requested, queue, priority, command } =
+    examples.TaskView!;
+  const about = { status, version, created_at, updated_at, kill_requested, queue, priority, command };
   return { task_id, handle_id: task_id, ...about };
 }
 

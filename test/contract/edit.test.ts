@@ -39,6 +39,7 @@ test('what is changed holds at once: order, share, labels, and after a restart',
     metadata: { note: 'first' },
   };
   for (const task_id of ['one', 'two']) await submit(daemon, { task_id, ...command('true', [], before) });
+  await submit(daemon, { task_id: 'three', ...command('true', [], { control_context: { queue: 'new' } }) });
   const { version } = await status(daemon, 'two');
   const answer = await patch(daemon, 'two', {
     if_version: version,
@@ -74,7 +75,7 @@ test('what is changed holds at once: order, share, labels, and after a restart',
   const listed = async (query: string) =>
     (await api.get(`/api/v1/tasks?${query}`)).body.tasks.map((t: { task_id: string }) => t.task_id);
   expect([await listed('queue=new'), await listed('queue=old'), await listed('label=c=3')]).toEqual([
-    ['two'],
+    ['three', 'two'],
     ['one'],
     ['two'],
   ]);
@@ -87,8 +88,8 @@ test('what is changed holds at once: order, share, labels, and after a restart',
   await daemon.restart();
   expect(await status(daemon, 'two')).toMatchObject({ priority: 3, version: answer.body.version });
   await free(daemon);
-  const [one, two] = await Promise.all([waitForEnd(daemon, 'one'), waitForEnd(daemon, 'two')]);
-  expect(Date.parse(two.started_at!)).toBeLessThanOrEqual(Date.parse(one.started_at!));
+  const [three, two] = await Promise.all([waitForEnd(daemon, 'three'), waitForEnd(daemon, 'two')]);
+  expect(Date.parse(two.started_at!)).toBeLessThanOrEqual(Date.parse(three.started_at!));
   const request = JSON.parse(readFileSync(two.artifacts.request_path, 'utf8'));
   expect(request).toMatchObject({ task_id: 'two', policy: { priority: 3 }, metadata: { note: 'second' } });
 });

@@ -67,6 +67,7 @@ test('what is wrong is said, with what to do', async () => {
   const wrong: [args: string[], code: number, message: RegExp][] = [
     [[], 2, /execgo queue what\? See execgo queue --help/],
     [['lst'], 2, /unknown command "queue lst"; did you mean "execgo queue list"\?/],
+    [['gpu'], 2, /unknown command "queue gpu"; see execgo queue --help/],
     [['show'], 2, /missing required argument 'name'; see execgo queue show --help/],
     [['show', 'a', 'b'], 2, /too many arguments/],
     [['list', '-n', '0'], 2, /-n must be from 1 to 200/],

@@ -6,12 +6,15 @@ import { changeRule, printQueue } from '../queue-rule.js';
 import { parseCount, parseDuration, parseInteger, parseSize } from '../units.js';
 import { UsageError } from '../usage-error.js';
 
+/** Not null: that is a flag without a value for commander. */
+type Bound = number | 'none';
+
 interface Options {
   server: string;
-  maxRunning?: number | null;
-  maxWaiting?: number | null;
+  maxRunning?: Bound;
+  maxWaiting?: Bound;
   priority?: number;
-  lane?: Map<string, number | null>;
+  lane?: Map<string, Bound>;
   queueTimeout?: number;
   stdoutKeep?: number;
   stderrKeep?: number;
@@ -51,9 +54,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   return EXIT.ok;
 }
 
-/** The rule with what flags name; a bound of null holds no more. */
+/** The rule with what flags name. */
 function changed(rule: QueueRule | undefined, options: Options): QueueRuleRequest {
-  const { maxRunning, maxWaiting, priority, lane = new Map<string, number | null>() } = options;
+  const { maxRunning, maxWaiting, priority, lane = new Map<string, Bound>() } = options;
   const limits = {
     ...limitsOf(options),
     stdout_keep_bytes: options.stdoutKeep,
@@ -62,24 +65,31 @@ function changed(rule: QueueRule | undefined, options: Options): QueueRuleReques
   };
   const named = Object.entries(limits).filter(([, value]) => value !== undefined);
   const kept = options.clearLimits === true ? {} : rule?.default_limits;
-  const lanes = [...lane].map(([name, max_running]) => [name, { max_running }] as const);
+  const lanes = [...lane].map(
+    ([name, max_running]) => [name, { max_running: boundOf(max_running) }] as const,
+  );
   return {
     ...rule,
-    ...(maxRunning === undefined ? {} : { max_running: maxRunning }),
-    ...(maxWaiting === undefined ? {} : { max_waiting: maxWaiting }),
+    ...(maxRunning === undefined ? {} : { max_running: boundOf(maxRunning) }),
+    ...(maxWaiting === undefined ? {} : { max_waiting: boundOf(maxWaiting) }),
     ...(priority === undefined ? {} : { priority }),
     default_limits: { ...kept, ...(Object.fromEntries(named) as Record<string, number>) },
     lanes: { ...rule?.lanes, ...Object.fromEntries(lanes) },
   };
 }
 
-/** @returns null for "none". @throws UsageError */
-function parseBound(text: string): number | null {
-  return text === 'none' ? null : parseCount(text);
+/** @throws UsageError */
+function parseBound(text: string): Bound {
+  return text === 'none' ? text : parseCount(text);
+}
+
+/** @returns null where no bound holds any more */
+function boundOf(bound: Bound): number | null {
+  return bound === 'none' ? null : bound;
 }
 
 /** @throws UsageError */
-function collectLane(text: string, previous = new Map<string, number | null>()): Map<string, number | null> {
+function collectLane(text: string, previous = new Map<string, Bound>()): Map<string, Bound> {
   const at = text.lastIndexOf('=');
   if (at < 1) throw new UsageError(`"${text}" is not NAME=N`);
   return previous.set(text.slice(0, at), parseBound(text.slice(at + 1)));

@@ -1,9 +1,10 @@
 import type { QueueRule, QueueView } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { limitWords } from '../limits-text.js';
 import { queueLine } from '../queue-rule.js';
 import { isTerminal, plain } from '../terminal.js';
-import { formatDuration } from '../units.js';
+import { formatDuration, formatSize } from '../units.js';
 import { note, printJson, printLines } from '../write.js';
 
 /** `execgo queue show`: a queue in some lines for people, the API's object for programs. */
@@ -44,7 +45,7 @@ function lines(view: QueueView): string[] {
 }
 
 function rule({ max_running, max_waiting, priority, default_limits }: QueueRule): string[] {
-  const limits = Object.entries(default_limits).map(([name, value]) => `${plain(name)} ${count(value)}`);
+  const limits = limitsOf(default_limits);
   const said = [
     ...(max_running === undefined ? [] : [`at most ${count(max_running)} running`]),
     ...(max_waiting === undefined ? [] : [`at most ${count(max_waiting)} waiting`]),
@@ -53,6 +54,15 @@ function rule({ max_running, max_waiting, priority, default_limits }: QueueRule)
   return [
     `  rule: ${said.join(', ')}`,
     ...(limits.length === 0 ? [] : [`  limits without a request: ${limits.join(', ')}`]),
+  ];
+}
+
+function limitsOf({ queue_timeout_ms, ...limits }: QueueRule['default_limits']): string[] {
+  const kept = Object.entries(limits).filter(([name]) => /^std(out|err)_/.test(name));
+  return [
+    ...limitWords(limits),
+    ...(queue_timeout_ms === undefined ? [] : [`${formatDuration(queue_timeout_ms)} of waiting`]),
+    ...kept.map(([name, value]) => `${plain(name)} ${formatSize(value)}`),
   ];
 }
 

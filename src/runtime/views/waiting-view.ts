@@ -32,7 +32,7 @@ export function waitingOf(
   const delay = schedule.delayOf(record.task_id);
   if (delay === undefined) return undefined;
   if (delay.reason === 'capacity' && delay.lack === undefined && executor.place === undefined)
-    return { reason: delay.reason, detail: NO_PLACE, since };
+    return { reason: 'no_runner', detail: NO_PLACE, since };
   return { reason: delay.reason, detail: inWords(record, delay), lack: delay.lack, since };
 }
 
