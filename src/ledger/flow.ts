@@ -139,7 +139,7 @@ export class Flow {
    * @param held what is set aside for starving tasks of other flows; gets what is set aside for those of this one
    */
   next(nowMs: number, held: Held): WaitingTask | undefined {
-    const starving = this.#nextStarving(nowMs, held);
+    const starving = this.starves(nowMs) ? this.#nextStarving(nowMs, held) : undefined;
     // Starving tasks may hold all slots that are left.
     if (starving !== undefined || !held.leavesMachine(this.#ledger, ONE_SLOT)) return starving;
     return this.#nextInOrder(nowMs, held);
@@ -215,6 +215,11 @@ export class Flow {
   #nextInOrder(nowMs: number, held: Held): WaitingTask | undefined {
     let fitsButForHeld: WaitingTask | undefined;
     const first = this.#firstToAsk();
+    // So are mostly all flows but one, each time that anything starts.
+    if (first === this.#inOrder.size) {
+      this.#refused.before = 'all';
+      return undefined;
+    }
     if (first === 0) {
       this.#refusals.clear();
       this.#starvesForHeld = false;

@@ -99,15 +99,14 @@ export class WaitingQueue {
     if (this.#stuckFor?.hold() === true) return undefined;
     this.#stuckFor = undefined;
     const held = new Held();
-    let stuckFor: Refusals | undefined = new Refusals();
+    const asked: Flow[] = [];
     for (const flow of this.#order.flows((each) => each.starves(nowMs))) {
       const task = flow.next(nowMs, held);
       if (task !== undefined) return task.task_id;
       if (!held.leavesMachine(this.#ledger, ONE_SLOT)) return undefined;
-      if (flow.stuckFor === undefined) stuckFor = undefined;
-      else stuckFor?.merge(flow.stuckFor);
+      asked.push(flow);
     }
-    this.#stuckFor = stuckFor;
+    this.#stuckFor = stuckFor(asked);
     return undefined;
   }
 
@@ -163,6 +162,16 @@ export class WaitingQueue {
     if (queue !== undefined) return [...(this.#flows.get(queue)?.values() ?? [])];
     return [...this.#flows.values()].flatMap((ofQueue) => [...ofQueue.values()]);
   }
+}
+
+/** What none of the tasks of all flows fits into; undefined when one may fit. */
+function stuckFor(flows: readonly Flow[]): Refusals | undefined {
+  const all = new Refusals();
+  for (const flow of flows) {
+    if (flow.stuckFor === undefined) return undefined;
+    all.merge(flow.stuckFor);
+  }
+  return all;
 }
 
 /** No task has this id: it is longer than ids are. */

@@ -19,7 +19,7 @@ const IN_ORDER_OF_REASONS = LIMITS.filter(({ holders }) => holders.length > 0).s
 
 /** Decides what enforces each limit of a request, and notes each that is not enforced as requested. Pure. */
 export function enforceLimits(
-  { limits }: TaskRequest,
+  { limits }: Pick<TaskRequest, 'limits'>,
   caps: HostCapabilities,
   defaults: PlanDefaults,
   notes: Notes,
@@ -41,7 +41,7 @@ export function enforceLimits(
 }
 
 /** What a task reserves: one slot, and what its limits name. */
-export function reservationOf({ limits }: TaskRequest): Resources {
+export function reservationOf({ limits }: Pick<TaskRequest, 'limits'>): Resources {
   const amounts = LIMITS.flatMap(({ name, reserves }): [string, number][] => {
     const amount = limits[name];
     return reserves === undefined || amount === undefined ? [] : [[reserves, amount]];

@@ -9,6 +9,24 @@ import { DEFAULT_NAMESPACES, NAMESPACE_KINDS, NO_NAMESPACES } from './namespaces
 
 export type { PlanDefaults };
 
+/** What a plan is made from. */
+export interface PlannedPart extends Pick<TaskRequest, 'limits' | 'sandbox'> {
+  execution: Pick<TaskRequest['execution'], 'kind' | 'interpreter'>;
+  policy: Pick<TaskRequest['policy'], 'capability_mode'>;
+  control_context?: Pick<NonNullable<TaskRequest['control_context']>, 'requires_strict_sandbox'> | undefined;
+}
+
+/** Requests with the same text have the same plan. */
+export function plannedText({ limits, sandbox, execution, policy, control_context }: PlannedPart): string {
+  const { kind, interpreter } = execution;
+  const part: PlannedPart = {
+    ...{ limits, sandbox, execution: { kind, interpreter } },
+    policy: { capability_mode: policy.capability_mode },
+    control_context: control_context && { requires_strict_sandbox: control_context.requires_strict_sandbox },
+  };
+  return JSON.stringify(part);
+}
+
 /**
  * Decides once what of a request this host will enforce, and what the task reserves. Pure.
  *
@@ -19,7 +37,7 @@ export type { PlanDefaults };
  * is not allowed
  */
 export function resolvePlan(
-  request: TaskRequest,
+  request: PlannedPart,
   caps: HostCapabilities,
   defaults: PlanDefaults,
 ): PlannedTask {
@@ -60,7 +78,7 @@ function refuseForeignRoot(rootfs: string, allowed: readonly string[]): void {
     );
 }
 
-function requestedSandbox({ sandbox }: TaskRequest): SandboxView {
+function requestedSandbox({ sandbox }: PlannedPart): SandboxView {
   const { profile, workspace_subdir, rootfs, chroot } = sandbox;
   const namespaces =
     sandbox.namespaces ?? (profile === 'linux_sandbox' ? { ...DEFAULT_NAMESPACES } : undefined);

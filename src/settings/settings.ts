@@ -46,7 +46,7 @@ export const SETTINGS = {
     kind: 'count',
     default: 100_000,
     help: 'how many tasks may wait',
-    more: ': each takes about 3 KB of memory',
+    more: ': each takes about 5 KB of memory',
   },
   maxQueuedPerTenant: {
     flag: '--max-queued-per-tenant <n>',

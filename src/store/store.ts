@@ -230,7 +230,15 @@ export class Store {
 
   /** Every task that waits or runs, in the order of submission. */
   liveTasks(): records.LiveRecord[] {
-    return this.#live.all().map((row) => toRecord(row) as records.LiveRecord);
+    const plans = new Map<unknown, records.LiveRecord['plan']>();
+    return Array.from(this.#live.iterate(), (row) => {
+      const record = toRecord(row) as records.LiveRecord;
+      // Of 100,000 tasks that are alike each would have a plan of its own.
+      const plan = plans.get(row['execution_plan_json']);
+      if (plan !== undefined) record.plan = plan;
+      else plans.set(row['execution_plan_json'], record.plan);
+      return record;
+    });
   }
 
   /** Events of one task with `seq > afterSeq`; all of them without a limit. Empty for an unknown task. */

@@ -8,6 +8,7 @@ import { loadLatency } from './benches/load-latency.js';
 import { memory } from './benches/memory.js';
 import { stall } from './benches/stall.js';
 import { throughput } from './benches/throughput.js';
+import { waiting } from './benches/waiting.js';
 import { scale } from './scale.js';
 
 /** All benches, in the order in which they run: what deletes much comes last, because it slows what comes after it. */
@@ -19,6 +20,7 @@ export const BENCHES: readonly Bench[] = [
   loadLatency,
   flood,
   memory,
+  waiting,
   scale,
   collection,
   stall,

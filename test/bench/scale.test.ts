@@ -31,6 +31,8 @@ test('a multiplied history is one that the daemon could have written', async () 
     const tasks = count('SELECT count(*) FROM tasks') as number;
     expect(tasks).toBe(601);
     expect(count("SELECT value FROM counters WHERE name = 'entered.accepted'")).toBe(tasks);
+    expect(count('SELECT sum(success + failed + cancelled) FROM queue_ends')).toBe(tasks);
+    expect(count('SELECT count(DISTINCT version) FROM tasks')).toBe(tasks);
     const times = 'max(created_at_ms, updated_at_ms, finished_at_ms, ages_from_ms)';
     expect(count(`SELECT count(*) FROM tasks WHERE ${times} > ${Date.now()}`)).toBe(0);
     db.close();

@@ -55,6 +55,7 @@ interface Span {
   tasks: number;
   first_seq: number;
   launches: number;
+  versions: number;
   first_ms: number;
   ms: number;
 }
@@ -63,14 +64,15 @@ interface Span {
 function prepareCopy(db: Database.Database, { dataDir, templatesDir }: SeedOptions): () => number {
   const span = db
     .prepare<[], Span>(
-      `SELECT count(*) AS tasks, (SELECT min(seq) FROM templates.task_events) AS first_seq, max(launch_id) AS launches,
+      `SELECT count(*) AS tasks, (SELECT min(seq) FROM templates.task_events) AS first_seq, max(launch_id) AS launches, max(version) AS versions,
         min(created_at_ms) AS first_ms, max(finished_at_ms) - min(created_at_ms) + ${GAP_MS} AS ms FROM templates.tasks`,
     )
     .get()!;
   db.exec('CREATE TEMP TABLE ids (old TEXT PRIMARY KEY, new TEXT NOT NULL) WITHOUT ROWID');
-  const last = db.prepare<[], { seq: number; launch: number }>(
+  const last = db.prepare<[], { seq: number; launch: number; version: number }>(
     `SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), 0) AS seq,
-      (SELECT value FROM meta WHERE key = 'last_launch_id') AS launch`,
+      (SELECT value FROM meta WHERE key = 'last_launch_id') AS launch,
+      (SELECT value FROM meta WHERE key = 'last_version') AS version`,
   );
   const steps = [
     'DELETE FROM ids',
@@ -84,22 +86,35 @@ function prepareCopy(db: Database.Database, { dataDir, templatesDir }: SeedOptio
       FROM templates.idempotency_keys JOIN ids ON old = task_id`,
     `INSERT INTO counters (name, value) SELECT name, value FROM templates.counters WHERE true
       ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
+    endsOf('queue_ends', 'queue'),
+    endsOf('lane_ends', 'queue, lane'),
     "UPDATE meta SET value = @launch + @launches WHERE key = 'last_launch_id'",
+    "UPDATE meta SET value = @version + @versions WHERE key = 'last_version'",
   ].map((sql) => db.prepare<[Record<string, unknown>]>(sql));
   const rows = db.prepare('SELECT count(*) FROM tasks').pluck().get() as number;
   let atMs = Date.now() - BEGAN_BEFORE_MS + Math.ceil(rows / span.tasks) * span.ms;
   return () => {
-    const { seq, launch } = last.get()!;
+    const { seq, launch, version } = last.get()!;
     const shift = {
       seq: seq + 1 - span.first_seq,
       launch,
       launches: span.launches,
+      version,
+      versions: span.versions,
       ms: atMs - span.first_ms,
     };
     for (const step of steps) step.run({ ...shift, from: templatesDir, to: dataDir });
     atMs += span.ms;
     return span.tasks;
   };
+}
+
+/** Adds how many of each queue, or lane, have ended. */
+function endsOf(table: string, key: string): string {
+  const counted = ['success', 'failed', 'cancelled'];
+  const sums = counted.map((name) => `${name} = ${name} + excluded.${name}`);
+  return `INSERT INTO ${table} (${key}, ${counted.join(', ')}) SELECT ${key}, ${counted.join(', ')} FROM templates.${table}
+      WHERE true ON CONFLICT (${key}) DO UPDATE SET ${sums.join(', ')}`;
 }
 
 /** Copies every column there is; those that tell one task from another get values of their own. */
@@ -113,6 +128,7 @@ function valueOf(column: string): string {
   if (column === 'task_id' || column === 'handle_id') return 'new';
   if (column === 'submit_seq') return 'submit_seq + @seq';
   if (column === 'launch_id') return 'launch_id + @launch';
+  if (column === 'version') return 'version + @version';
   if (column === 'launch_token') return 'CASE WHEN launch_token IS NOT NULL THEN new_uuid() END';
   if (column === 'request_json') return 'replace(request_json, old, new)';
   if (/_(dir|path)$/.test(column)) return `replace(replace(${column}, @from, @to), old, new)`;

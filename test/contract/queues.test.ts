@@ -384,20 +384,20 @@ test('a rule that was changed meanwhile is not overwritten by who names its vers
   expect((await queue(daemon, 'q')).rule).toEqual(winner.body.rule);
 });
 
-test('10,000 tasks of one tenant do not hold up one task of another, nor those of a queue that comes first', async () => {
-  const daemon = await startDaemon({ flags: ['--max-running-tasks', '1', '--max-queued-tasks', '20000'] });
+test('thousands of tasks of one tenant do not hold up one task of another, nor those of a queue that comes first', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '1'] });
   const api = http(daemon.url);
   const blocker = await submit(daemon, command('sleep', ['600'], inQueue('bulk', { tenant: 'many' })));
   await runs(daemon, blocker);
   const bulk = command('true', [], { ...inQueue('bulk', { tenant: 'many' }), policy: { priority: 100 } });
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 3; i++) {
     const answer = await api.post('/api/v1/tasks/batch', { tasks: Array(1000).fill(bulk) });
     expect(answer.body.every((item: { task_id?: string }) => item.task_id !== undefined)).toBe(true);
   }
   const one = await submit(daemon, command('true', [], inQueue('small', { tenant: 'few' })));
   await put(daemon, 'urgent', { priority: 1 });
   const first = await submit(daemon, command('true', [], inQueue('urgent', { tenant: 'many' })));
-  expect(await queue(daemon, 'bulk')).toMatchObject({ counts: { accepted: 10_000, running: 1 } });
+  expect(await queue(daemon, 'bulk')).toMatchObject({ counts: { accepted: 3000, running: 1 } });
   expect((await queue(daemon, 'bulk')).next).toHaveLength(20);
   await kill(daemon, blocker);
   const [ofOne, ofFirst] = [await waitForEnd(daemon, one), await waitForEnd(daemon, first)];

@@ -1,4 +1,4 @@
-import { resolvePlan } from '../../sandbox/plan.js';
+import { plannedText, resolvePlan, type PlannedPart } from '../../sandbox/plan.js';
 import type { TaskRecord } from '../../store/records.js';
 import { ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
@@ -23,7 +23,7 @@ interface Decided {
  */
 export function resolveTaskPlan(
   { settings }: PlanningCore,
-  request: TaskRequest,
+  request: PlannedPart,
   decided: Partial<Decided> = {},
 ): PlannedTask {
   const { capabilities, defaultCapabilityMode, defaultWallTimeMs, taskUser, allowRootfs } = settings;
@@ -64,18 +64,26 @@ export function planEvents(plan: ExecutionPlan, atMs: number): NewEvent[] {
  * The plan that a task which has not begun must run by, if it is not the one it has. A plan names mechanisms of the host and
  * settings of the daemon as they were when it was made, and a plan of the older runtime names none: run by it, the task
  * would lack what the plan claims. A task accepted under `strict` stays strict, whatever the default is now.
+ * @param right what has been found so far; nothing may have changed since
  * @returns undefined when its plan and reservation are still right
  * @throws ExecgoError `unsupported_capability`, or `invalid_input` for a task of the older runtime that breaks our rules: it
  *   must not run
  */
-export function planAnew(core: PlanningCore, record: TaskRecord): PlannedTask | undefined {
+export function planAnew(
+  core: PlanningCore,
+  record: TaskRecord,
+  right?: RightPlans,
+): PlannedTask | undefined {
   if (!canNameDirectory(record.task_id))
     throw invalidInput('task_id: cannot be the name of a directory, so that the task can have no files');
   if (record.request_problem !== undefined) throw new ExecgoError('invalid_input', record.request_problem);
+  if (right?.has(record) === true) return undefined;
   const { plan, reservation } = record;
   const planned = resolveTaskPlan(core, asAsked(record), decidedBy(plan));
   const same = JSON.stringify(planned) === JSON.stringify({ plan, reservation });
-  return same ? undefined : planned;
+  if (!same) return planned;
+  right?.add(record);
+  return undefined;
 }
 
 /**
@@ -92,6 +100,26 @@ export function planEdited(
   if (record.request_problem !== undefined) throw new ExecgoError('invalid_input', record.request_problem);
   const request = edit(asAsked(record));
   return { request, planned: resolveTaskPlan(core, request, decidedBy(record.plan)) };
+}
+
+/** Plans that are still right, so that of many tasks that are alike one is planned. */
+export class RightPlans {
+  readonly #known = new Map<ExecutionPlan | null, Set<string>>();
+
+  has(record: TaskRecord): boolean {
+    return this.#known.get(record.plan)?.has(textOf(record)) === true;
+  }
+
+  /** @param record what {@link planAnew} has found right */
+  add(record: TaskRecord): void {
+    const texts = this.#known.get(record.plan) ?? new Set();
+    this.#known.set(record.plan, texts.add(textOf(record)));
+  }
+}
+
+/** All that {@link planAnew} looks at beside the plan, but whether the task may run at all. */
+function textOf({ request, reservation }: TaskRecord): string {
+  return plannedText(request) + JSON.stringify(reservation);
 }
 
 /** Only the plan of the older runtime says whether `strict` was requested. */

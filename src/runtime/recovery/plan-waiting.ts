@@ -6,7 +6,7 @@ import type { Core } from '../core.js';
 import type { Dispatcher } from '../lifecycle/dispatch.js';
 import type { Schedule } from '../schedule.js';
 import type { LiveTask } from '../live-tasks.js';
-import { planAnew, planEvents } from '../lifecycle/plan.js';
+import { planAnew, planEvents, RightPlans } from '../lifecycle/plan.js';
 import { retry } from '../../store/retry.js';
 import { inTurns } from '../turns.js';
 
@@ -20,12 +20,13 @@ export type WaitingCore = Core & { schedule: Schedule; ends: Ends; dispatcher: D
  */
 export async function planWaiting(core: WaitingCore): Promise<void> {
   const waiting = [...core.live.all()].filter((t) => t.record.status === 'accepted' && t.kill === undefined);
-  await Promise.all(await inTurns(waiting, (task) => planOne(core, task)));
+  const right = new RightPlans();
+  await Promise.all(await inTurns(waiting, (task) => planOne(core, task, right)));
 }
 
-async function planOne(core: WaitingCore, task: LiveTask): Promise<void> {
+async function planOne(core: WaitingCore, task: LiveTask, right: RightPlans): Promise<void> {
   try {
-    const planned = planAnew(core, task.record);
+    const planned = planAnew(core, task.record, right);
     if (planned === undefined) return;
     core.schedule.withdraw(task.record.task_id);
     await replacePlan(core, task, planned);
