@@ -33,13 +33,15 @@ export class Schedule {
     const { task_id, request, submit_seq } = record;
     if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
     else
-      this.queue.add({
-        ...claimOf(record),
-        task_id,
-        priority: request.policy.priority,
-        submit_seq,
-        accepted_at_ms: acceptedAt,
-      });
+      this.queue.add(
+        // Not spread, as in withDecisions.
+        Object.assign(claimOf(record), {
+          task_id,
+          priority: request.policy.priority,
+          submit_seq,
+          accepted_at_ms: acceptedAt,
+        }),
+      );
   }
 
   /** Changes what holds of a queue. @param rule undefined: nothing */

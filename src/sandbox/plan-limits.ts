@@ -42,11 +42,12 @@ export function enforceLimits(
 
 /** What a task reserves: one slot, and what its limits name. */
 export function reservationOf({ limits }: Pick<TaskRequest, 'limits'>): Resources {
-  const amounts = LIMITS.flatMap(({ name, reserves }): [string, number][] => {
+  const reservation: Resources = { task_slots: 1 };
+  for (const { name, reserves } of LIMITS) {
     const amount = limits[name];
-    return reserves === undefined || amount === undefined ? [] : [[reserves, amount]];
-  });
-  return { task_slots: 1, ...Object.fromEntries(amounts) };
+    if (reserves !== undefined && amount !== undefined) reservation[reserves] = amount;
+  }
+  return reservation;
 }
 
 /** The word of a plan for what the launch chain does. */

@@ -20,6 +20,7 @@ import { Sequence } from './sequence.js';
 import { sqliteCode, storageError } from './database/sqlite-error.js';
 import { SupervisorTable } from './supervisor-table.js';
 import { TaskChanges } from './tasks/task-changes.js';
+import { SharedPlans } from './tasks/shared-plans.js';
 import { TaskInsert } from './tasks/task-insert.js';
 import { TaskList } from './tasks/task-list.js';
 import { TASK_COLUMNS, toRecord, type TaskRow } from './tasks/task-row.js';
@@ -48,6 +49,7 @@ export class Store {
   readonly #changes: TaskChanges;
   readonly #list: TaskList;
   readonly #task: Database.Statement<[string], TaskRow>;
+  readonly #plans = new SharedPlans();
   readonly #live: Database.Statement<[], TaskRow>;
   readonly #has: Database.Statement<[string], number>;
   readonly #status: Database.Statement<[string], TaskStatus>;
@@ -67,7 +69,7 @@ export class Store {
     this.keys = new IdempotencyKeys(db, this.kept.clock);
     this.queues = new QueueTable(db);
     this.queueEnds = new QueueEnds(db);
-    this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions);
+    this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions, this.#plans);
     this.#changes = new TaskChanges(
       db,
       this.#events,
@@ -230,13 +232,10 @@ export class Store {
 
   /** Every task that waits or runs, in the order of submission. */
   liveTasks(): records.LiveRecord[] {
-    const plans = new Map<unknown, records.LiveRecord['plan']>();
     return Array.from(this.#live.iterate(), (row) => {
       const record = toRecord(row) as records.LiveRecord;
-      // Of 100,000 tasks that are alike each would have a plan of its own.
-      const plan = plans.get(row['execution_plan_json']);
-      if (plan !== undefined) record.plan = plan;
-      else plans.set(row['execution_plan_json'], record.plan);
+      if (record.plan !== null)
+        record.plan = this.#plans.of(row['execution_plan_json'] as string, record.plan);
       return record;
     });
   }

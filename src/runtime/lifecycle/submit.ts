@@ -192,7 +192,12 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
   try {
     return await insert(
       core,
-      newTask(core, taskId, { ...submission, request: { ...accepted, task_id: taskId } }, planned),
+      newTask(
+        core,
+        taskId,
+        { ...submission, request: Object.assign(accepted, { task_id: taskId }) },
+        planned,
+      ),
     );
   } catch (error) {
     throw asStorageError(error);

@@ -7,6 +7,7 @@ import type { Sequence } from '../sequence.js';
 import type { IdempotencyKeys } from '../idempotency.js';
 import type { InsertResult, NewTask, WaitingTask } from '../records.js';
 import { sqliteCode } from '../database/sqlite-error.js';
+import type { SharedPlans } from './shared-plans.js';
 
 /**
  * What the older schema wants something in, and nobody reads in a row of ours: the request is whole in `request_json`, and
@@ -37,6 +38,7 @@ export class TaskInsert {
     private readonly keys: IdempotencyKeys,
     private readonly counters: CounterTable,
     private readonly versions: Sequence,
+    private readonly plans: SharedPlans,
   ) {
     const columns = [...COLUMNS, ...OLD_TEXTS, ...OLD_NUMBERS];
     const values = [...COLUMNS.map(() => '?'), ...OLD_TEXTS.map(() => "''"), ...OLD_NUMBERS.map(() => '0')];
@@ -49,13 +51,15 @@ export class TaskInsert {
     if (first !== undefined) return { inserted: false, task_id: first };
     const submitSeq = this.events.next;
     const version = this.versions.next();
-    this.#insertRow(task, submitSeq, version);
+    const planText = JSON.stringify(task.plan);
+    this.#insertRow(task, submitSeq, version, planText);
     this.counters.entered('accepted');
     const events = this.events.append(task.task_id, task.events);
-    return { inserted: true, task: waitingTask(task, submitSeq, version), events };
+    const plan = this.plans.of(planText, task.plan);
+    return { inserted: true, task: waitingTask({ ...task, plan }, submitSeq, version), events };
   }
 
-  #insertRow(task: NewTask, submitSeq: number, version: number): void {
+  #insertRow(task: NewTask, submitSeq: number, version: number, planText: string): void {
     const { task_id, request, created_at_ms } = task;
     const context = request.control_context;
     try {
@@ -68,7 +72,7 @@ export class TaskInsert {
           context?.session_id ?? null,
         ],
         ...[version, created_at_ms, created_at_ms],
-        ...[JSON.stringify(task.reservation), JSON.stringify(task.plan), task.request_json],
+        ...[JSON.stringify(task.reservation), planText, task.request_json],
         ...[isPinned(request.metadata) ? 1 : 0, task.sent_json],
       );
     } catch (error) {
@@ -86,7 +90,14 @@ export function isPinned(metadata: TaskRequest['metadata']): boolean {
 function waitingTask(task: NewTask, submit_seq: number, version: number): WaitingTask {
   const { task_id, request, plan, reservation, created_at_ms } = task;
   return {
-    ...{ task_id, submit_seq, request, plan, reservation, created_at_ms },
-    ...{ status: 'accepted', version, updated_at_ms: created_at_ms },
+    task_id,
+    submit_seq,
+    request,
+    plan,
+    reservation,
+    created_at_ms,
+    status: 'accepted',
+    version,
+    updated_at_ms: created_at_ms,
   };
 }
