@@ -39,6 +39,7 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['owner', task.owner === undefined ? undefined : plain(task.owner)],
     ['labels', labels(task.labels)],
     ['limits', limitsText(task.limits)],
+    ['resources', items(task.resource_items)],
     ['queue', `${plain(task.queue)}, priority ${String(task.priority)}`],
     ['created', at(task.created_at, now)],
     ['started', at(task.started_at, now)],
@@ -59,6 +60,15 @@ export function taskCard(task: TaskView, now: number): string[] {
 function labels(texts: TaskView['labels']): string | undefined {
   const words = Object.entries(texts ?? {}).map(([key, value]) => `${key}=${value}`);
   return words.length === 0 ? undefined : plain(words.join(', '));
+}
+
+function items(own: TaskView['resource_items']): string | undefined {
+  if (own === undefined) return undefined;
+  return plain(
+    Object.entries(own)
+      .map(([name, names]) => `${name} ${names.join(', ')}`)
+      .join('; '),
+  );
 }
 
 function waiting(why: TaskView['waiting']): string | undefined {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { TaskEdit } from '../client/index.js';
+import type { TaskSubmission } from '../client/index.js';
 import { addLimitOptions, limitsOf } from './limit-options.js';
 import { collectPair, parseDuration, parseInteger, parseSize } from './units.js';
 
@@ -33,7 +33,7 @@ export function addEditableOptions(command: Command): Command {
 }
 
 /** The limits that were given, under their names in a request; undefined for the others. */
-export function givenLimits(options: EditableOptions): NonNullable<TaskEdit['limits']> {
+export function givenLimits(options: EditableOptions): NonNullable<TaskSubmission['limits']> {
   return {
     ...limitsOf(options),
     stdout_max_bytes: options.stdoutMax,

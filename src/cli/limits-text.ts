@@ -1,13 +1,18 @@
 import type { TaskView } from '../client/index.js';
 import { LIMITS } from '../sandbox/limits/limits.js';
+import { plain } from './terminal.js';
 import { formatDuration, formatSize } from './units.js';
 
+/** What `limits` of a request or of a queue say: amounts, but for named resources an amount of each. */
+type Limits = Readonly<Record<string, number | Readonly<Record<string, number>> | undefined>>;
+
 /** Limits on a run, in words. */
-export function limitWords(limits: Readonly<Record<string, number | undefined>>): string[] {
-  return LIMITS.flatMap(({ name, words }) => {
+export function limitWords({ resources = {}, ...limits }: Limits): string[] {
+  const words = LIMITS.flatMap(({ name, words }) => {
     const value = limits[name];
-    return value === undefined ? [] : [words(value, { duration: formatDuration, size: formatSize })];
+    return typeof value !== 'number' ? [] : [words(value, { duration: formatDuration, size: formatSize })];
   });
+  return [...words, ...Object.entries(resources).map(([name, amount]) => `${String(amount)} ${plain(name)}`)];
 }
 
 /**

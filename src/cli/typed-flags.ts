@@ -15,6 +15,7 @@ export const REQUEST_FLAGS: Typed = {
   'execution.cwd': '-C',
   'execution.env': '-e',
   ...Object.fromEntries(LIMITS.map(({ name, flag }) => [`limits.${name}`, `--${flag.name}`])),
+  'limits.resources': '--resource',
   'limits.stdout_max_bytes': '--stdout-max',
   'limits.stderr_max_bytes': '--stderr-max',
   'limits.stdout_keep_bytes': '--stdout-keep',
@@ -100,6 +101,11 @@ function inWords(field: string, problem: string, typed: Typed): string {
 function tooMuch({ code, message, details }: ExecgoApiError): string | undefined {
   if (code !== 'insufficient_resources' || typeof details !== 'object' || details === null) return undefined;
   const { resource, requested, capacity } = details as Record<string, unknown>;
+  if (typeof resource === 'string' && resource.startsWith('resources.'))
+    return message.replace(
+      `${resource} ${String(requested)} is`,
+      `--resource ${resource.slice('resources.'.length)}=${String(requested)} is`,
+    );
   const limit = LIMITS.find(({ reserves }) => reserves !== undefined && reserves === resource);
   if (limit === undefined || typeof requested !== 'number' || typeof capacity !== 'number') return undefined;
   const amount = (n: number) => formatAmount(n, limit.flag);

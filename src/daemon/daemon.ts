@@ -71,7 +71,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('live', { start: () => new LiveTasks({ now, steady }) })
     .part('schedule', {
       start: ({ host: { capacity }, settings: { machine } }) => {
-        const ledger = new Ledger({ capacity, quotas: config.tenantQuotas });
+        const ledger = new Ledger({ capacity, quotas: config.tenantQuotas, resources: config.resources });
         const queue = new WaitingQueue({ ledger, starvationMs: config.starvationMs });
         return new Schedule(ledger, queue, machine, steady);
       },

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { parseNamedResources } from '../ledger/named-resource.js';
 import { parseTenantQuota } from '../ledger/tenant-quota.js';
 import { flagOf, optionOf, type Setting } from '../settings/setting.js';
-import { settingList, type Settings } from '../settings/settings.js';
+import { SETTINGS, settingList, type Settings } from '../settings/settings.js';
 import { either } from '../settings/words.js';
+import type { NamedResources } from '../task/named-resource.js';
 import { invalidInput } from '../task/errors.js';
-import type { Resources } from '../task/resources.js';
 
 /**
  * The values of the settings: from flags, otherwise from environment variables that are not empty, otherwise the defaults.
@@ -12,16 +13,27 @@ import type { Resources } from '../task/resources.js';
  * @throws ExecgoError `invalid_input` that names the flag or variable and what it must be
  */
 export function readSettings(flags: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv): Settings {
-  const values = settingList.map(([key, setting]) => [key, read(setting, flags[optionOf(setting)], env)]);
+  const named = read(SETTINGS.resources, flags[optionOf(SETTINGS.resources)], env) as NamedResources;
+  const names = [...named.keys()];
+  const values = settingList.map(([key, setting]) => [
+    key,
+    read(setting, flags[optionOf(setting)], env, names),
+  ]);
   return Object.fromEntries(values) as Settings;
 }
 
-function read(setting: Setting, flag: unknown, env: NodeJS.ProcessEnv): unknown {
+/** @param names the resources that the operator has named */
+function read(
+  setting: Setting,
+  flag: unknown,
+  env: NodeJS.ProcessEnv,
+  names: readonly string[] = [],
+): unknown {
   const variable = setting.env;
   const fromEnv = variable === undefined ? undefined : env[variable];
   const given = flag ?? (fromEnv === '' ? undefined : fromEnv) ?? defaultOf(setting);
   if (given === undefined) return undefined;
-  const parsed = schemaOf(setting).safeParse(given);
+  const parsed = schemaOf(setting, names).safeParse(given);
   if (parsed.success) return parsed.data;
   const where = flag === undefined && variable !== undefined ? variable : flagOf(setting);
   throw invalidInput(
@@ -36,13 +48,18 @@ function defaultOf(setting: Setting): unknown {
   return setting.default?.toString();
 }
 
-function schemaOf(setting: Setting): z.ZodType {
-  if (setting.kind === 'quota') return quotas(flagOf(setting));
+function schemaOf(setting: Setting, names: readonly string[]): z.ZodType {
+  if (setting.kind === 'quota')
+    return parsedBy(setting, (texts) => {
+      const quotas = texts.map((text) => parseTenantQuota(text, names));
+      return new Map(quotas.map(({ tenant, quota }) => [tenant, quota]));
+    });
+  if (setting.kind === 'resource') return parsedBy(setting, parseNamedResources);
   const one = itemSchema(setting);
   return setting.repeatable ? z.array(one).readonly() : one;
 }
 
-function itemSchema(setting: Exclude<Setting, { kind: 'quota' }>): z.ZodType {
+function itemSchema(setting: Exclude<Setting, { kind: 'quota' | 'resource' }>): z.ZodType {
   switch (setting.kind) {
     case 'count':
       return count(setting.min ?? 0);
@@ -83,12 +100,12 @@ const mode = z
   .regex(/^0?6[0246]{2}$/, 'must be an octal mode from 0600 to 0666, e.g. 0660')
   .transform((text) => parseInt(text, 8));
 
-/** @throws ExecgoError `invalid_input` that says what is wrong with the quota */
-const quotas = (name: string) =>
-  z.array(z.string()).transform((texts): ReadonlyMap<string, Resources> => {
+/** @throws ExecgoError `invalid_input` that says what is wrong with one of the texts */
+const parsedBy = (setting: Setting, parse: (texts: readonly string[]) => ReadonlyMap<string, unknown>) =>
+  z.array(z.string()).transform((texts) => {
     try {
-      return new Map(texts.map(parseTenantQuota).map(({ tenant, quota }) => [tenant, quota]));
+      return parse(texts);
     } catch (error) {
-      throw invalidInput(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      throw invalidInput(`${flagOf(setting)}: ${error instanceof Error ? error.message : String(error)}`);
     }
   });

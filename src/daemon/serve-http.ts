@@ -13,7 +13,7 @@ import type { Collector } from '../runtime/upkeep/collector.js';
 import { configView, infoView, overrides } from '../runtime/views/config-view.js';
 import { createMetrics } from '../runtime/views/metrics.js';
 import { queueFigures } from '../runtime/views/queue-view.js';
-import { resourcesView } from '../runtime/views/resources-view.js';
+import { resourceFigures, resourcesView } from '../runtime/views/resources-view.js';
 import { Runtime, type RuntimeCore } from '../runtime/runtime.js';
 import { capabilitiesView } from '../sandbox/capabilities-view.js';
 
@@ -59,6 +59,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
       paused: () => parts.live.paused,
       waiting: () => schedule.queued + schedule.unmatched.size,
       queues: () => queueFigures(parts),
+      resources: () => resourceFigures(parts),
       collected: () => collector.totals,
       walBytes: () => store.walBytes(),
     }),

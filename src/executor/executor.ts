@@ -2,6 +2,7 @@ import type { RunningTask } from '../store/records.js';
 import type { Outcome, Running } from '../supervisor/wire/protocol.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
+import type { ResourceItems } from '../task/resources.js';
 import type { Usage } from '../task/view.js';
 
 /**
@@ -17,6 +18,8 @@ export interface Attempt {
   readonly incarnation: string;
   readonly request: TaskRequest;
   readonly plan: ExecutionPlan | null;
+  /** What the task has for itself of named resources; absent: nothing. */
+  readonly items?: ResourceItems | undefined;
 }
 
 /** An attempt that an earlier daemon has launched, or was about to launch. */
@@ -145,10 +148,10 @@ export interface Executor {
 }
 
 /** The attempt of a task that is committed as running; undefined when it has none, or is one of the older runtime. */
-export function attemptOf({ task_id, attempt, request, plan }: RunningTask): Attempt | undefined {
+export function attemptOf({ task_id, attempt, request, plan, items }: RunningTask): Attempt | undefined {
   if (attempt.launch_id === null) return undefined;
   const { launch_id, launch_token, incarnation } = attempt;
-  return { task_id, launch_id, launch_token, incarnation, request, plan };
+  return { task_id, launch_id, launch_token, incarnation, request, plan, items };
 }
 
 /**

@@ -271,7 +271,8 @@ function comesBefore(a: WaitingTask, b: WaitingTask): boolean {
 }
 
 function groupKey({ lane, priority, reservation }: WaitingTask): string {
-  return JSON.stringify([lane ?? null, priority, ...RESOURCE_KEYS.map((key) => reservation[key] ?? 0)]);
+  const amounts = RESOURCE_KEYS.map((key) => reservation[key] ?? 0);
+  return JSON.stringify([lane ?? null, priority, ...amounts, reservation.resources]);
 }
 
 function advance(at: Cursor, heap: TinyQueue<Cursor>): void {

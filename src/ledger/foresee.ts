@@ -1,5 +1,5 @@
 import TinyQueue from 'tinyqueue';
-import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
+import { amountOf, keysOf, type Resources } from '../task/resources.js';
 import { standsBefore, type FairOrder, type Standing } from './fair-order.js';
 import type { Flow, WaitingTask } from './flow.js';
 
@@ -89,9 +89,9 @@ function byTurn(a: { standing: Standing }, b: { standing: Standing }): number {
 
 function dominantShare(reservation: Resources, capacity: Resources): number {
   return Math.max(
-    ...RESOURCE_KEYS.map((key) => {
-      const whole = capacity[key] ?? 0;
-      return whole > 0 ? (reservation[key] ?? 0) / whole : 0;
+    ...keysOf(capacity).map((key) => {
+      const whole = amountOf(capacity, key) ?? 0;
+      return whole > 0 ? (amountOf(reservation, key) ?? 0) / whole : 0;
     }),
   );
 }

@@ -1,5 +1,7 @@
-import type { ResourceKey, Resources } from '../task/resources.js';
+import type { NamedResources } from '../task/named-resource.js';
+import { amountOf, type ResourceItems, type ResourceKey, type Resources } from '../task/resources.js';
 import { Budget } from './budget.js';
+import { ItemPool } from './item-pool.js';
 import { QueueLimits, type QueuePlace, type QueueRule } from './queue-limits.js';
 
 /** Why a reservation can never be granted, even when nothing else is reserved. */
@@ -38,7 +40,12 @@ export interface Claim extends QueuePlace {
 export interface LedgerEntry extends Claim {
   task_id: string;
   reserved_at_ms: number;
+  /** What it has for itself of named resources. */
+  items: ResourceItems;
 }
+
+/** What a task holds since before a restart; `unknown` where its row cannot be read. */
+export type HeldItems = ResourceItems | 'unknown';
 
 /** Called after a claim was added to what is reserved, or taken from it. */
 type Listener = (claim: Claim, change: 'reserved' | 'released') => void;
@@ -62,14 +69,30 @@ export class Ledger {
   readonly #tenants = new Map<string, Budget>();
   readonly #queues = new QueueLimits();
   readonly #entries = new Map<string, LedgerEntry>();
+  /** What a task takes of what this machine has, where that is not what it reserves: see {@link ItemPool.shareOf}. */
+  readonly #ofMachine = new Map<string, Resources>();
+  readonly #items: ItemPool;
   #listener: Listener | undefined;
   #releases = 0;
 
-  /** An absent amount of `capacity` or of a quota is unlimited; so is a tenant without quota. */
-  constructor({ capacity, quotas }: { capacity: Resources; quotas: ReadonlyMap<string, Resources> }) {
+  /**
+   * An absent amount of `capacity` or of a quota is unlimited; so is a tenant without quota. Of a named resource that the
+   * capacity does not name there is nothing.
+   * @param options.resources what the capacity names
+   */
+  constructor({
+    capacity,
+    quotas,
+    resources = new Map(),
+  }: {
+    capacity: Resources;
+    quotas: ReadonlyMap<string, Resources>;
+    resources?: NamedResources;
+  }) {
     this.capacity = capacity;
     this.#quotas = quotas;
-    this.#machine = new Budget(capacity);
+    this.#items = new ItemPool(resources);
+    this.#machine = new Budget(capacity, { unnamed: 0 });
     for (const [tenant, quota] of quotas) this.#tenants.set(tenant, new Budget(quota));
   }
 
@@ -130,7 +153,8 @@ export class Ledger {
     const { reservation } = claim;
     for (const budget of this.#allBudgets(claim)) {
       const resource = budget.lacking(reservation);
-      if (resource !== undefined) return { budget, resource, requested: reservation[resource] ?? 0 };
+      if (resource !== undefined)
+        return { budget, resource, requested: amountOf(reservation, resource) ?? 0 };
     }
     return undefined;
   }
@@ -150,7 +174,7 @@ export class Ledger {
             ? 'queue'
             : 'lane';
     const free = Math.max(0, budget.free(resource));
-    return { of, resource, requested, free, limit: budget.limits[resource] ?? 0 };
+    return { of, resource, requested, free, limit: budget.limit(resource) };
   }
 
   /**
@@ -167,16 +191,38 @@ export class Ledger {
   }
 
   /**
-   * Records that the task holds what it claims, whether it fits or not: what was reserved before a restart is a fact, even
-   * if the capacity has been lowered since.
-   * @throws Error when the task holds a reservation already
+   * Gives a task what it claims, which fits.
+   * @throws Error when the task holds a reservation already, or too few items are free
    */
   reserve(taskId: string, claim: Claim, atMs: number): void {
+    this.#refuseTwice(taskId);
+    this.#enter(taskId, claim, atMs, this.#items.take(claim.reservation));
+  }
+
+  /**
+   * Records what the task has held since before a restart, whether it fits or not: it is a fact, even if the capacity has been
+   * lowered since.
+   * @throws Error when the task holds a reservation already
+   */
+  restore(taskId: string, claim: Claim, atMs: number, items: HeldItems): void {
+    this.#refuseTwice(taskId);
+    const held = items === 'unknown' ? this.#items.allOf(claim.reservation) : items;
+    this.#items.hold(held);
+    const resources = this.#items.shareOf(claim.reservation, held);
+    if (Object.keys(resources).length > 0) this.#ofMachine.set(taskId, { ...claim.reservation, resources });
+    this.#enter(taskId, claim, atMs, held);
+  }
+
+  #refuseTwice(taskId: string): void {
     if (this.#entries.has(taskId)) throw new Error(`task ${taskId} holds a reservation already`);
+  }
+
+  #enter(taskId: string, claim: Claim, atMs: number, items: ResourceItems): void {
     const { tenant, queue, lane } = claim;
     const reservation = { ...claim.reservation };
-    this.#entries.set(taskId, { task_id: taskId, tenant, queue, lane, reservation, reserved_at_ms: atMs });
-    this.#machine.add(reservation);
+    const place = { task_id: taskId, tenant, queue, lane };
+    this.#entries.set(taskId, { ...place, reservation, reserved_at_ms: atMs, items });
+    this.#machine.add(this.#ofMachine.get(taskId) ?? reservation);
     this.#queues.started(claim);
     if (tenant !== undefined) {
       let budget = this.#tenants.get(tenant);
@@ -192,7 +238,9 @@ export class Ledger {
     if (entry === undefined) return false;
     this.#entries.delete(taskId);
     this.#releases++;
-    this.#machine.subtract(entry.reservation);
+    this.#items.giveBack(entry.items);
+    this.#machine.subtract(this.#ofMachine.get(taskId) ?? entry.reservation);
+    this.#ofMachine.delete(taskId);
     this.#queues.ended(entry);
     const budget = this.#tenantBudget(entry.tenant);
     budget?.subtract(entry.reservation);
@@ -200,6 +248,11 @@ export class Ledger {
       this.#tenants.delete(entry.tenant);
     this.#listener?.(entry, 'released');
     return true;
+  }
+
+  /** The items that a task has for itself; none when it holds no reservation. */
+  itemsOf(taskId: string): ResourceItems {
+    return this.#entries.get(taskId)?.items ?? {};
   }
 
   reserved(): Resources {
@@ -240,5 +293,5 @@ export class Ledger {
 function shortage(asked: Resources, budget: Budget, scope: Shortage['scope']): Shortage | undefined {
   const resource = budget.exceeding(asked);
   if (resource === undefined) return undefined;
-  return { resource, requested: asked[resource] ?? 0, capacity: budget.limits[resource] ?? 0, scope };
+  return { resource, requested: amountOf(asked, resource) ?? 0, capacity: budget.limit(resource), scope };
 }

@@ -2,7 +2,8 @@ import type { WaitingTask as QueuedTask } from '../ledger/flow.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { QueueRule } from '../ledger/queue-limits.js';
 import type { Delay, WaitingQueue } from '../ledger/scheduler.js';
-import { claimOf, type LiveRecord, type WaitingTask } from '../store/records.js';
+import { claimOf, type LiveRecord, type RunningTask, type WaitingTask } from '../store/records.js';
+import { ITEMS } from '../store/tasks/task-row.js';
 import { unmetDemand, type Machine } from '../task/demands.js';
 import type { LiveTask, Waiting } from './live-tasks.js';
 
@@ -93,10 +94,21 @@ export class Schedule {
     return this.queue.startsAtOnce({ ...claimOf(task), priority }, this.steady());
   }
 
-  /** Gives a task its share of the ledger; it waits no longer. @param atMs Unix time */
+  /** Gives a task its share of the ledger, for which there is room; it waits no longer. @param atMs Unix time */
   claim(record: LiveRecord, atMs: number): void {
     this.queue.remove(record.task_id);
     this.ledger.reserve(record.task_id, claimOf(record), atMs);
+  }
+
+  /** Takes note of the share that a running task has had since before this daemon started. */
+  restore(record: RunningTask): void {
+    const items = record.unreadable?.includes(ITEMS) === true ? 'unknown' : (record.items ?? {});
+    this.ledger.restore(
+      record.task_id,
+      claimOf(record),
+      record.reserved_at_ms ?? record.updated_at_ms,
+      items,
+    );
   }
 
   /** Takes the share of a task back; it neither waits nor runs. */

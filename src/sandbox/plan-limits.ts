@@ -47,6 +47,9 @@ export function reservationOf({ limits }: Pick<TaskRequest, 'limits'>): Resource
     const amount = limits[name];
     if (reserves !== undefined && amount !== undefined) reservation[reserves] = amount;
   }
+  const named = Object.entries(limits.resources ?? {});
+  if (named.length > 0)
+    reservation.resources = Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1)));
   return reservation;
 }
 

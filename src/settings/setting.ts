@@ -64,8 +64,14 @@ interface Quota extends Common, Explained {
   readonly repeatable: true;
 }
 
+/** One named resource. */
+interface Resource extends Common, Explained {
+  readonly kind: 'resource';
+  readonly repeatable: true;
+}
+
 /** Everything that is known about a setting. */
-export type Setting = Count | Flag | Choice | Text | Mode | Quota;
+export type Setting = Count | Flag | Choice | Text | Mode | Quota | Resource;
 
 /** The flag alone: `--data-dir`. */
 export function flagOf(setting: Setting): string {

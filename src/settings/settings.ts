@@ -1,3 +1,4 @@
+import type { NamedResources } from '../task/named-resource.js';
 import type { Resources } from '../task/resources.js';
 import { DATA_DIR, LISTEN_ADDR } from './defaults.js';
 import type { Setting } from './setting.js';
@@ -201,11 +202,18 @@ export const SETTINGS = {
     otherwise: 'detected',
     help: 'thousandths of cores to give to tasks',
   },
+  resources: {
+    flag: '--resource <resource>',
+    kind: 'resource',
+    repeatable: true,
+    help: '`name[:VARIABLE]=ITEM,ITEM` or `name[:VARIABLE]=COUNT`: what else there is for tasks',
+    more: ', such as `gpu:CUDA_VISIBLE_DEVICES=0,1` or `licence=5`',
+  },
   tenantQuotas: {
     flag: '--tenant-quota <quota>',
     kind: 'quota',
     repeatable: true,
-    help: '`name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS]`',
+    help: '`name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS][,RESOURCE:N]`',
     more: ': what one tenant may have at once',
   },
   profile: {
@@ -276,11 +284,13 @@ type Value<S extends Setting> = S extends { kind: 'flag' }
   ? boolean
   : S extends { kind: 'quota' }
     ? ReadonlyMap<string, Resources>
-    : S extends { repeatable: true }
-      ? readonly Item<S>[]
-      : S extends { default: string | number }
-        ? Item<S>
-        : Item<S> | undefined;
+    : S extends { kind: 'resource' }
+      ? NamedResources
+      : S extends { repeatable: true }
+        ? readonly Item<S>[]
+        : S extends { default: string | number }
+          ? Item<S>
+          : Item<S> | undefined;
 
 /** The types of the settings' values. */
 export type Settings = { readonly [Key in keyof typeof SETTINGS]: Value<(typeof SETTINGS)[Key]> };

@@ -3,6 +3,7 @@ import { isPlainObject } from '../task/plain-object.js';
 import type { QueueRule } from '../task/queues.js';
 import { defaultLimitsSchema } from '../task/request.js';
 import { RowReader } from './row-reader.js';
+import { areLimits } from './stored-shapes.js';
 
 /** The rule of a queue as it is stored. Times are Unix milliseconds. */
 export interface StoredRule {
@@ -79,7 +80,7 @@ function read(row: Row): StoredRule {
     max_waiting: whole('max_waiting', 0),
     paused: row['paused'] === 1,
     priority: whole('priority') ?? 0,
-    default_limits: reader.json('default_limits', row['default_limits'], areLimits) ?? {},
+    default_limits: reader.json('default_limits', row['default_limits'], areDefaults) ?? {},
     lanes: reader.json('lanes', row['lanes'], areLanes) ?? {},
   };
   return { queue: row.name, rule, version: whole('version') ?? 0, unreadable: reader.unreadable };
@@ -87,12 +88,8 @@ function read(row: Row): StoredRule {
 
 const isAmount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function areLimits(value: unknown): value is QueueRule['default_limits'] {
-  return (
-    isPlainObject(value) &&
-    Object.values(value).every(isAmount) &&
-    defaultLimitsSchema.safeParse(value).success
-  );
+function areDefaults(value: unknown): value is QueueRule['default_limits'] {
+  return isPlainObject(value) && areLimits(value) && defaultLimitsSchema.safeParse(value).success;
 }
 
 function areLanes(value: unknown): value is QueueRule['lanes'] {

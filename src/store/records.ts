@@ -3,7 +3,7 @@ import type { ErrorBody } from '../task/error-body.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import { queueOf, type TaskRequest } from '../task/request.js';
-import type { Resources } from '../task/resources.js';
+import type { ResourceItems, Resources } from '../task/resources.js';
 import type { TerminalStatus } from '../task/states.js';
 import type { Usage } from '../task/view.js';
 
@@ -56,6 +56,8 @@ export interface RunningState extends AnyState {
   process?: ProcessRecord | undefined;
   /** Since when it holds its share of the ledger. */
   reserved_at_ms?: number | undefined;
+  /** What it has for itself of named resources; absent: nothing. */
+  items?: ResourceItems | undefined;
   /** Its wall time has passed. */
   timed_out: boolean;
   /** Since when it is paused; absent: it is not, or is to end. */
@@ -69,6 +71,8 @@ export interface EndedState extends AnyState {
   duration_ms?: number | undefined;
   /** Absent: it was never launched. */
   attempt?: AttemptRecord | undefined;
+  /** What it had for itself of named resources. */
+  items?: ResourceItems | undefined;
   /** Absent: none is known to have run. */
   process?: ProcessRecord | undefined;
   exit_code?: number | undefined;
@@ -182,6 +186,8 @@ export interface Attempt {
 }
 
 export interface Dispatch extends Attempt {
+  /** What it gets for itself of named resources. */
+  items?: ResourceItems | undefined;
   events: NewEvent[];
 }
 

@@ -2,7 +2,7 @@ import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { TaskRequest } from '../task/request.js';
-import { RESOURCE_KEYS, type Resources } from '../task/resources.js';
+import { RESOURCE_KEYS, type ResourceItems, type Resources } from '../task/resources.js';
 import { isPlainObject } from '../task/plain-object.js';
 
 /**
@@ -30,7 +30,18 @@ export function isError(value: unknown): value is ErrorBody {
 
 export function isReservation(value: unknown): value is Resources {
   if (!isPlainObject(value) || !isAmount(value.task_slots)) return false;
-  return RESOURCE_KEYS.every((key) => isAbsentOr(isAmount, value[key]));
+  return (
+    RESOURCE_KEYS.every((key) => isAbsentOr(isAmount, value[key])) && isAbsentOr(areAmounts, value.resources)
+  );
+}
+
+/** How much of each named resource. */
+export function areAmounts(value: unknown): value is Record<string, number> {
+  return isPlainObject(value) && Object.values(value).every(isAmount);
+}
+
+export function isItems(value: unknown): value is ResourceItems {
+  return isPlainObject(value) && Object.values(value).every(isTexts);
 }
 
 export function isPlan(value: unknown): value is ExecutionPlan {
@@ -53,7 +64,7 @@ export function isRequest(value: unknown): value is TaskRequest {
   return (
     isExecution(execution) &&
     isPlainObject(limits) &&
-    Object.values(limits).every(isAmount) &&
+    areLimits(limits) &&
     isPlainObject(sandbox) &&
     isAbsentOr(isText, sandbox.workspace_subdir) &&
     isPlainObject(policy) &&
@@ -61,6 +72,11 @@ export function isRequest(value: unknown): value is TaskRequest {
     isTextMap(metadata) &&
     isAbsentOr(isContext, context)
   );
+}
+
+/** Limits of a request or of a queue, each a number but for those of named resources. */
+export function areLimits({ resources, ...limits }: Record<string, unknown>): boolean {
+  return Object.values(limits).every(isAmount) && isAbsentOr(areAmounts, resources);
 }
 
 function isExecution(value: unknown): boolean {

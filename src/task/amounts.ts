@@ -1,4 +1,4 @@
-import type { ResourceKey } from './resources.js';
+import { isNamedKey, resourceName, type ResourceKey } from './resources.js';
 
 const SIZES = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
@@ -17,7 +17,7 @@ const rounded = (value: number) => String(Math.round(value * 100) / 100);
 
 /** What is asked for and what there is of a resource, in words. */
 export interface AmountTexts {
-  /** `6 GiB of memory`, `1 slot`. */
+  /** `6 GiB of memory`, `1 slot`, `2 gpu`. */
   requested: string;
   /** `2 GiB of 8 GiB`, `0 of 4`. */
   left: string;
@@ -43,6 +43,7 @@ function numberText(resource: ResourceKey, amount: number): string {
 
 /** @param isBare the number before it is the amount itself */
 function nounOf(resource: ResourceKey, amount: number, isBare: boolean): string {
+  if (isNamedKey(resource)) return resourceName(resource);
   switch (resource) {
     case 'task_slots':
       return amount === 1 ? 'slot' : 'slots';

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { mergePatch } from './merge-patch.js';
-import { demandsSchema, queueOf, submissionParts, text, variableName, type TaskRequest } from './request.js';
+import {
+  demandsSchema,
+  queueOf,
+  resourcesEdit,
+  submissionParts,
+  text,
+  variableName,
+  type TaskRequest,
+} from './request.js';
+import type { DefaultLimits } from './queues.js';
 import { count } from './schema.js';
 import { checkShape } from './shape.js';
 import { invalidInputFrom, validateSubmission } from './validate.js';
@@ -34,7 +43,7 @@ const { queue, lane } = ControlContext.shape;
 export const editSchema = part(
   {
     if_version: count.nullish().describe('Change it only if the task has this version'),
-    limits: part(Limits.shape).nullish(),
+    limits: part({ ...Limits.shape, resources: resourcesEdit }).nullish(),
     policy: part({
       priority,
       demands: part(demandsSchema.shape).nullish().describe('What this machine must be'),
@@ -81,10 +90,7 @@ export function editedRequest(before: TaskRequest, patch: ValidatedEdit['patch']
 }
 
 /** Of the limits that a queue gives to its tasks, those for which a patch takes back what the task had said. */
-export function takenBack(
-  defaults: Readonly<Record<string, number>>,
-  { limits }: ValidatedEdit['patch'],
-): Record<string, number> {
+export function takenBack(defaults: DefaultLimits, { limits }: ValidatedEdit['patch']): DefaultLimits {
   const said = new Map<string, unknown>(Object.entries(limits ?? {}));
   return Object.fromEntries(
     Object.entries(defaults).filter(([name]) => limits === null || said.get(name) === null),

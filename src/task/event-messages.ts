@@ -1,9 +1,9 @@
 import type { EventType, TaskEvent } from './events.js';
 import { isPlainObject } from './plain-object.js';
-import { RESOURCE_KEYS, type ResourceKey } from './resources.js';
+import { RESOURCE_KEYS } from './resources.js';
 
 /** What to call a resource after its number. */
-const UNITS: Readonly<Record<ResourceKey, string>> = {
+const UNITS: Readonly<Record<(typeof RESOURCE_KEYS)[number], string>> = {
   task_slots: 'slots',
   cpu_millis: 'thousandths of a core',
   memory_bytes: 'bytes of memory',
@@ -82,5 +82,11 @@ function amountsOf(reservation: unknown): string | undefined {
     if (typeof amount !== 'number') return [];
     return [key === 'task_slots' && amount === 1 ? '1 slot' : `${amount} ${UNITS[key]}`];
   });
+  const { resources, items } = reservation;
+  for (const [name, amount] of Object.entries(isPlainObject(resources) ? resources : {})) {
+    if (typeof amount !== 'number') continue;
+    const own = isPlainObject(items) && Object.hasOwn(items, name) ? textsOf(items[name], ', ') : undefined;
+    amounts.push(own === undefined ? `${amount} ${name}` : `${amount} ${name} (${own})`);
+  }
   return amounts.length > 0 ? amounts.join(', ') : undefined;
 }

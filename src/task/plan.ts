@@ -9,7 +9,14 @@ import { count, namedFields, sentences } from './schema.js';
 export const Resources = z.strictObject({
   ...namedFields(RESOURCE_KEYS, count.optional()),
   task_slots: count,
+  resources: z
+    .record(z.string(), count)
+    .optional()
+    .describe('Resources that the operator has named; absent where there are none'),
 });
+
+/** What a task has for itself of named resources, by their names. */
+export const ResourceItems = z.record(z.string(), z.array(z.string()));
 
 export const Namespaces = z.strictObject({
   mount: z.boolean(),

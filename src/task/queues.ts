@@ -52,13 +52,17 @@ export const QueueRuleRequest = z.strictObject(
 /** What a client may send. */
 export type QueueRuleRequest = z.input<typeof QueueRuleRequest>;
 
+/** What a queue gives to its tasks: amounts, but for named resources an amount of each. */
+const DefaultLimits = z.record(z.string(), z.union([count, z.record(z.string(), count)]));
+export type DefaultLimits = z.output<typeof DefaultLimits>;
+
 /** What holds of a queue. */
 export const QueueRule = z.strictObject({
   max_running: count.optional(),
   max_waiting: count.optional(),
   paused: z.boolean(),
   priority: z.int(),
-  default_limits: z.record(z.string(), count),
+  default_limits: DefaultLimits,
   lanes: z.record(z.string(), z.strictObject({ max_running: count })),
 });
 export type QueueRule = z.output<typeof QueueRule>;
@@ -134,17 +138,13 @@ export function ruleOf(body: z.output<typeof QueueRuleRequest>): QueueRule {
  * The request with the limits of its queue where it names none.
  * @param sent the body as it was sent, which is valid: a limit that it leaves out may have a default of its own in the request
  */
-export function withDefaultLimits(
-  request: TaskRequest,
-  sent: unknown,
-  defaults: QueueRule['default_limits'],
-): TaskRequest {
+export function withDefaultLimits(request: TaskRequest, sent: unknown, defaults: DefaultLimits): TaskRequest {
   const named = new Map(Object.entries((sent as { limits?: object | null }).limits ?? {}));
   const filled = Object.entries(defaults).filter(([name]) => (named.get(name) ?? undefined) === undefined);
   if (filled.length === 0) return request;
   return { ...request, limits: { ...request.limits, ...Object.fromEntries(filled) } };
 }
 
-function given(values: Record<string, number | undefined>): [string, number][] {
-  return Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined);
+function given<T>(values: Record<string, T | undefined>): [string, T][] {
+  return Object.entries(values).filter((entry): entry is [string, T] => entry[1] !== undefined);
 }

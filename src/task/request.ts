@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Limit } from '../sandbox/limits/limit.js';
 import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { isTaskId } from './ids.js';
+import { isResourceName, NAME_RULE } from './named-resource.js';
 
 /** A default that existing clients rely on, in bytes. */
 const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;
@@ -107,10 +108,27 @@ const runLimits = Object.fromEntries(LIMITS.map((limit) => [limit.name, limitFie
   ReturnType<typeof limitField>
 >;
 
+/** How many named resources a request may ask for. */
+const RESOURCES_MAX = 64;
+const resourceKey = text.refine(isResourceName, NAME_RULE);
+const FEW_RESOURCES = `must have at most ${RESOURCES_MAX} resources`;
+const few = (amounts: object) => Object.keys(amounts).length <= RESOURCES_MAX;
+
+const namedResources = optional(z.record(resourceKey, positive).refine(few, FEW_RESOURCES)).describe(
+  'How much it needs of each resource that the operator has named',
+);
+/** As it may stand in an edit: `null` takes one away. */
+export const resourcesEdit = z
+  .record(resourceKey, positive.nullable())
+  .refine(few, FEW_RESOURCES)
+  .nullish()
+  .describe('How much it needs of each resource that the operator has named; null: none');
+
 const shownBytes = orElse(positive, () => DEFAULT_OUTPUT_MAX_BYTES);
 
 const limitsSchema = z.object({
   ...runLimits,
+  resources: namedResources,
   stdout_max_bytes: shownBytes.describe('How much of it a status shows from the start'),
   stderr_max_bytes: shownBytes,
   stdout_keep_bytes: optional(positive).describe(
@@ -123,6 +141,7 @@ const limitsSchema = z.object({
 /** What a queue gives to tasks that name no limits of their own. */
 export const defaultLimitsSchema = z.strictObject({
   ...runLimits,
+  resources: namedResources,
   stdout_max_bytes: optional(positive),
   stderr_max_bytes: optional(positive),
   stdout_keep_bytes: optional(positive),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { LIMIT_CAPABILITIES } from '../sandbox/limits/limits.js';
 import { GC_IDS_MAX } from './gc.js';
-import { Namespaces, Resources } from './plan.js';
+import { NamedResource } from './named-resource.js';
+import { Namespaces, ResourceItems, Resources } from './plan.js';
 import { CAPABILITY_MODES } from './request.js';
 import { count, namedFields, sentences, texts, time } from './schema.js';
 import { TASK_STATUSES } from './states.js';
@@ -81,6 +82,7 @@ export const RuntimeConfig = z
     cgroup_enabled: z.boolean(),
     default_capability_mode: z.enum(CAPABILITY_MODES),
     tenant_quotas: z.record(z.string(), Resources),
+    resources: z.record(z.string(), NamedResource),
   })
   .catchall(z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]));
 export type RuntimeConfig = z.output<typeof RuntimeConfig>;
@@ -99,6 +101,9 @@ export const RuntimeResources = z.strictObject({
       lane: z.string().optional(),
       status: z.enum(TASK_STATUSES),
       reservation: Resources,
+      items: ResourceItems.optional().describe(
+        'What it has for itself of named resources; absent where it has nothing',
+      ),
       reserved_at: time,
     }),
   ),

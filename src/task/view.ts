@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CAUSES } from './causes.js';
 import { ErrorBody } from './error-body.js';
 import { CLIENT_EVENT_WORD, EVENT_TYPES } from './events.js';
-import { ExecutionPlan, Resources } from './plan.js';
+import { ExecutionPlan, ResourceItems, Resources } from './plan.js';
 import { submissionParts } from './request.js';
 import { RESOURCE_KEYS } from './resources.js';
 import { count, namedFields, sentences, texts, time } from './schema.js';
@@ -27,7 +27,7 @@ export type Usage = z.output<typeof Usage>;
 /** Of what there is too little now. @public in the specification */
 export const Lack = z.strictObject({
   of: z.enum(['machine', 'tenant', 'queue', 'lane']).describe('Whose bound it is'),
-  resource: z.enum(RESOURCE_KEYS),
+  resource: z.union([z.enum(RESOURCE_KEYS), z.templateLiteral(['resources.', z.string()])]),
   requested: count,
   free: count.describe('What is left of limit'),
   limit: count,
@@ -63,7 +63,11 @@ export const Artifacts = z.strictObject({
 
 /** The limits of a request as they were accepted: what it left open is decided. @public in the specification */
 export const TaskLimits = z.strictObject({
-  ...namedFields(submissionParts.Limits.keyof().options, z.int().optional()),
+  ...namedFields(
+    submissionParts.Limits.keyof().options.filter((name) => name !== 'resources'),
+    z.int().optional(),
+  ),
+  resources: z.record(z.string(), z.int()).optional(),
   stdout_max_bytes: count,
   stderr_max_bytes: count,
 });
@@ -94,6 +98,9 @@ export const TaskSummary = z.strictObject({
   queue: z.string(),
   lane: z.string().optional(),
   priority: z.int(),
+  resource_items: ResourceItems.optional().describe(
+    'The items of named resources that it has for itself, or had; absent where it has none',
+  ),
   session_id: z.string().optional(),
   labels: texts.optional(),
   metadata: texts.optional(),

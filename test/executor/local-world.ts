@@ -80,6 +80,7 @@ export async function localWorld(): Promise<World> {
             terminationGraceMs: OWN_GRACE_MS,
             outputKeepBytes: 4096,
             allowRootfs: [],
+            resources: new Map(),
             baseEnv: { PATH: '/usr/local/bin:/usr/bin:/bin' },
             capabilities,
             cgroupLayout: layout,

@@ -75,7 +75,7 @@ class Workload {
   private bounds: (number | undefined)[] = [undefined];
 
   async submit(daemon: Daemon): Promise<void> {
-    await this.attempt(daemon, 'echo quick');
+    await this.attempt(daemon, 'echo quick', { limits: { resources: { gpu: 1 } } });
     await this.attempt(daemon, 'exec sleep 600', { limits: { wall_time_ms: 300 } });
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
@@ -151,9 +151,13 @@ class Workload {
   }
 }
 
-const FLAGS = ['--max-running-tasks', '3', '--capacity-cpu-millis', '1000'];
+const FLAGS = [
+  ...['--max-running-tasks', '3', '--capacity-cpu-millis', '1000'],
+  // Each of them is held by one at most.
+  ...['--resource', 'gpu=a,b'],
+];
 /** There is no room for two of them. */
-const MOST_OF_CPU = { limits: { cpu_millis: 600 } };
+const MOST_OF_CPU = { limits: { cpu_millis: 600, resources: { gpu: 1 } } };
 
 /** The environment of one supervisor that dies at a point, and of none that follows it. */
 function once(point: string): { env: Record<string, string>; died: () => boolean } {

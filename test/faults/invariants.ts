@@ -28,12 +28,15 @@ interface TaskRow {
   released_at_ms: number | null;
   started_at_ms: number | null;
   finished_at_ms: number | null;
+  reservation_json: string;
+  items_json: string | null;
 }
 
 interface EventRow {
   seq: number;
   task_id: string;
   event_type: string;
+  data_json: string | null;
 }
 
 const END_EVENT: Record<string, string> = { success: 'finished', failed: 'failed', cancelled: 'cancelled' };
@@ -73,6 +76,7 @@ export async function violations(daemon: Subject, { acknowledged, runs }: Eviden
       ...wrongRuns(tasks, existsSync(runs) ? readFileSync(runs, 'utf8').split('\n').slice(0, -1) : []),
       ...events.filter((e, i) => e.seq !== i + 1).map((e) => `seq ${e.seq} does not follow the one before`),
       ...tasks.flatMap((task) => wrongRow(daemon.dataDir, task, types.get(task.task_id) ?? [])),
+      ...wrongItems(tasks, events),
       ...wrongCounters(tasks, new Map(counters.map((c) => [c.name, c.value]))),
       ...wrongQueues(db),
       ...(await wrongLedger(daemon)),
@@ -165,6 +169,34 @@ function wrongRow(dataDir: string, task: TaskRow, types: readonly string[]): str
     'it ended before it started',
   );
   check(resultStatus(dataDir, task) === status, `result.json says ${resultStatus(dataDir, task)}`);
+  return problems;
+}
+
+/** Each item belongs to one task from its reservation to its release, and to those that have reserved so many. */
+function wrongItems(tasks: readonly TaskRow[], events: readonly EventRow[]): string[] {
+  const problems: string[] = [];
+  const holders = new Map<string, string>();
+  for (const { task_id, event_type, data_json } of events) {
+    const { items = {} } = JSON.parse(data_json ?? '{}') as { items?: Record<string, string[]> };
+    if (event_type === 'resource_reserved')
+      for (const item of Object.entries(items).flatMap(([name, own]) =>
+        own.map((each) => `${name} ${each}`),
+      )) {
+        const holder = holders.get(item);
+        if (holder !== undefined) problems.push(`${task_id} got ${item}, which ${holder} had`);
+        holders.set(item, task_id);
+      }
+    if (event_type === 'resource_released')
+      for (const [item, holder] of holders) if (holder === task_id) holders.delete(item);
+  }
+  for (const { task_id, launch_id, reservation_json, items_json } of tasks) {
+    const { resources = {} } = JSON.parse(reservation_json) as { resources?: Record<string, number> };
+    const items = JSON.parse(items_json ?? '{}') as Record<string, string[]>;
+    const counts = Object.fromEntries(Object.entries(items).map(([name, own]) => [name, own.length]));
+    const wanted = launch_id === null ? {} : resources;
+    if (JSON.stringify(counts) !== JSON.stringify(wanted))
+      problems.push(`${task_id} has ${JSON.stringify(items)}, not ${JSON.stringify(wanted)}`);
+  }
   return problems;
 }
 

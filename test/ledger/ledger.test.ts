@@ -40,6 +40,7 @@ describe('a ledger', () => {
         lane: undefined,
         reservation: { task_slots: 1, memory_bytes: 60 },
         reserved_at_ms: 5,
+        items: {},
       },
     ]);
   });
@@ -113,7 +114,7 @@ describe('a ledger', () => {
       fc.property(limits, limits, fc.array(step, { maxLength: 60 }), (capacity, quota, steps) => {
         const ledger = new Ledger({ capacity, quotas: new Map([['a', quota]]) });
         const model = new Map<string, { tenant: string | undefined; resources: Resources }>();
-        const sum = (of: string | null, key: keyof Resources) =>
+        const sum = (of: string | null, key: (typeof RESOURCE_KEYS)[number]) =>
           [...model.values()]
             .filter((e) => of === null || e.tenant === of)
             .reduce((total, e) => total + (e.resources[key] ?? 0), 0);

@@ -5,13 +5,15 @@ import type { WaitingTask } from '../../src/ledger/flow.js';
 import { Ledger } from '../../src/ledger/ledger.js';
 import { NO_RULE, type QueueRule } from '../../src/ledger/queue-limits.js';
 import { WaitingQueue } from '../../src/ledger/scheduler.js';
-import { RESOURCE_KEYS, type Resources } from '../../src/task/resources.js';
+import { amountOf, RESOURCE_KEYS, type Resources } from '../../src/task/resources.js';
 
 const STARVATION = 100;
-const CAPACITY: Resources = { task_slots: 4, memory_bytes: 12, pids: 7 };
+const CAPACITY: Resources = { task_slots: 4, memory_bytes: 12, pids: 7, resources: { gpu: 3 } };
+const KEYS = [...RESOURCE_KEYS, 'resources.gpu'] as const;
 const QUOTAS = new Map<string, Resources>([
   ['a', { task_slots: 2, memory_bytes: 8 }],
   ['b', { task_slots: 1 }],
+  ['c', { task_slots: 3, resources: { gpu: 1 } }],
 ]);
 
 /** Amounts that are bounded and counted, said plainly. */
@@ -90,11 +92,14 @@ class Model {
   /** Whether it fits beside what runs and what is held for others. */
   fits(task: WaitingTask, [own, machine]: [Budget[], Budget[]]): [boolean, boolean] {
     const fit = ({ limit, counts }: Bound, held: Budget[]) =>
-      RESOURCE_KEYS.every((key) => {
-        const asked = task.reservation[key] ?? 0;
-        const used = [...this.running.values()].filter(counts).map((other) => other.reservation[key] ?? 0);
-        const set = held.map((each) => each.used()[key] ?? 0);
-        const left = (limit[key] ?? Infinity) - [...used, ...set].reduce((sum, each) => sum + each, 0);
+      KEYS.every((key) => {
+        const asked = amountOf(task.reservation, key) ?? 0;
+        const used = [...this.running.values()]
+          .filter(counts)
+          .map((other) => amountOf(other.reservation, key) ?? 0);
+        const set = held.map((each) => amountOf(each.used(), key) ?? 0);
+        const left =
+          (amountOf(limit, key) ?? Infinity) - [...used, ...set].reduce((sum, each) => sum + each, 0);
         return asked === 0 || asked <= left;
       });
     const [whole, ...others] = this.bounds(task);
@@ -121,7 +126,7 @@ class Model {
     const starves = (task: WaitingTask) => now - task.accepted_at_ms > STARVATION;
     const alone = (task: WaitingTask) =>
       this.bounds(task).every(({ limit }) =>
-        RESOURCE_KEYS.every((key) => (task.reservation[key] ?? 0) <= (limit[key] ?? Infinity)),
+        KEYS.every((key) => (amountOf(task.reservation, key) ?? 0) <= (amountOf(limit, key) ?? Infinity)),
       );
     const kind = (t: WaitingTask) => JSON.stringify([t.lane, t.priority, t.reservation]);
     for (const flow of this.flows(starves)) {
@@ -182,9 +187,9 @@ class Model {
 
   share(counts: (task: WaitingTask) => boolean): number {
     const running = [...this.running.values()].filter(counts);
-    const parts = RESOURCE_KEYS.map((key) => {
-      const whole = CAPACITY[key] ?? 0;
-      const used = running.reduce((sum, { reservation }) => sum + (reservation[key] ?? 0), 0);
+    const parts = KEYS.map((key) => {
+      const whole = amountOf(CAPACITY, key) ?? 0;
+      const used = running.reduce((sum, { reservation }) => sum + (amountOf(reservation, key) ?? 0), 0);
       return whole > 0 ? used / whole : 0;
     });
     return Math.max(0, ...parts);
@@ -229,6 +234,7 @@ const step = fc.record({
   priority: fc.integer({ min: 0, max: 2 }),
   memory_bytes: fc.option(fc.integer({ min: 1, max: 13 }), { nil: undefined }),
   pids: fc.option(fc.integer({ min: 1, max: 7 }), { nil: undefined }),
+  gpu: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
   wait: fc.integer({ min: 0, max: 60 }),
   then: fc.constantFrom('nothing', 'end', 'end', 'end', 'kill', 'put back', 'rule'),
   which: fc.nat(),
@@ -260,10 +266,15 @@ test('each decision is the one that the rules say, whatever came, started, ended
       };
       const pick = (tasks: Map<string, WaitingTask>, n: number) =>
         [...tasks.values()][n % Math.max(1, tasks.size)];
-      steps.forEach(({ memory_bytes, pids, wait, then, which, rule: said, ...place }, i) => {
+      steps.forEach(({ memory_bytes, pids, gpu, wait, then, which, rule: said, ...place }, i) => {
         const task: WaitingTask = {
           ...{ task_id: `t${i}`, ...place, submit_seq: i + 1, accepted_at_ms: now },
-          reservation: { task_slots: 1, memory_bytes, pids },
+          reservation: {
+            task_slots: 1,
+            memory_bytes,
+            pids,
+            ...(gpu === undefined ? {} : { resources: { gpu } }),
+          },
         };
         const startsAtOnce = queue.startsAtOnce(task, now);
         queue.add(task);

@@ -9,6 +9,11 @@ describe('a tenant quota', () => {
       tenant: 'a b',
       quota: { task_slots: 0, memory_bytes: 1024, pids: 8, cpu_millis: 1500 },
     });
+    expect(parseTenantQuota('acme=gpu:2, slots:1, toString:0', ['toString', 'gpu'])).toEqual({
+      tenant: 'acme',
+      quota: { task_slots: 1, resources: { gpu: 2, toString: 0 } },
+    });
+    expect(() => parseTenantQuota('acme=slots:1,gpu:x', ['gpu'])).toThrow(/"gpu:x" needs a whole number/);
   });
 
   test.each([

@@ -2,6 +2,7 @@ import type { ExecgoClient, TaskView } from '../../client/index.js';
 import { taskCard } from '../card.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { amountOf, isNamedKey, resourceName } from '../../task/resources.js';
 import { paint, plain } from '../terminal.js';
 import { formatDuration, formatSize } from '../units.js';
 import { printLines } from '../write.js';
@@ -52,13 +53,14 @@ export function explanation(
 
 function holdersLine(task: TaskView, lack: Lack, reservations: readonly Holder[]): string[] {
   const { resource } = lack;
+  const of = ({ reservation }: Holder) => amountOf(reservation, resource) ?? 0;
   const held = reservations
-    .filter((other) => counts(task, lack, other) && (other.reservation[resource] ?? 0) > 0)
-    .sort((a, b) => (b.reservation[resource] ?? 0) - (a.reservation[resource] ?? 0));
+    .filter((other) => counts(task, lack, other) && of(other) > 0)
+    .sort((a, b) => of(b) - of(a));
   if (held.length === 0) return [];
   const shown = held
     .slice(0, HOLDERS_SHOWN)
-    .map(({ task_id, reservation }) => `${plain(task_id)} (${amount(resource, reservation[resource] ?? 0)})`);
+    .map((other) => `${plain(other.task_id)} (${amount(resource, of(other))})`);
   const more = held.length - shown.length;
   const who = held.length === 1 ? '1 task holds the rest' : `${String(held.length)} tasks hold the rest`;
   return [`${who}: ${shown.join(', ')}${more === 0 ? '' : ` and ${String(more)} more`}`];
@@ -79,6 +81,7 @@ function counts(task: TaskView, { of }: Lack, other: Holder): boolean {
 }
 
 function amount(resource: Lack['resource'], value: number): string {
+  if (isNamedKey(resource)) return `${String(value)} ${plain(resourceName(resource))}`;
   switch (resource) {
     case 'task_slots':
       return value === 1 ? '1 slot' : `${String(value)} slots`;

@@ -65,6 +65,7 @@ function changed(rule: QueueRule | undefined, options: Options): QueueRuleReques
   };
   const named = Object.entries(limits).filter(([, value]) => value !== undefined);
   const kept = options.clearLimits === true ? {} : rule?.default_limits;
+  const resources = { ...(kept?.['resources'] as object | undefined), ...limits.resources };
   const lanes = [...lane].map(
     ([name, max_running]) => [name, { max_running: boundOf(max_running) }] as const,
   );
@@ -73,7 +74,11 @@ function changed(rule: QueueRule | undefined, options: Options): QueueRuleReques
     ...(maxRunning === undefined ? {} : { max_running: boundOf(maxRunning) }),
     ...(maxWaiting === undefined ? {} : { max_waiting: boundOf(maxWaiting) }),
     ...(priority === undefined ? {} : { priority }),
-    default_limits: { ...kept, ...(Object.fromEntries(named) as Record<string, number>) },
+    default_limits: {
+      ...kept,
+      ...(Object.fromEntries(named) as Record<string, number>),
+      ...(Object.keys(resources).length === 0 ? {} : { resources }),
+    },
     lanes: { ...rule?.lanes, ...Object.fromEntries(lanes) },
   };
 }

@@ -59,10 +59,11 @@ function rule({ max_running, max_waiting, priority, default_limits }: QueueRule)
 
 function limitsOf({ queue_timeout_ms, ...limits }: QueueRule['default_limits']): string[] {
   const kept = Object.entries(limits).filter(([name]) => /^std(out|err)_/.test(name));
+  const bytes = (value: unknown) => (typeof value === 'number' ? formatSize(value) : '');
   return [
     ...limitWords(limits),
-    ...(queue_timeout_ms === undefined ? [] : [`${formatDuration(queue_timeout_ms)} of waiting`]),
-    ...kept.map(([name, value]) => `${plain(name)} ${formatSize(value)}`),
+    ...(typeof queue_timeout_ms !== 'number' ? [] : [`${formatDuration(queue_timeout_ms)} of waiting`]),
+    ...kept.map(([name, value]) => `${plain(name)} ${bytes(value)}`),
   ];
 }
 

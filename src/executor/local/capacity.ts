@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
+import type { NamedResources } from '../../task/named-resource.js';
 import type { Resources } from '../../task/resources.js';
 
 /** Amounts that the operator has set; the others are detected. */
@@ -8,6 +9,7 @@ export interface CapacitySettings {
   cpuMillis: number | undefined;
   memoryBytes: number | undefined;
   pids: number | undefined;
+  resources: NamedResources;
 }
 
 /** What this machine has for tasks: thousandths of a core, bytes, processes. */
@@ -17,7 +19,13 @@ export function detectCapacity(set: CapacitySettings): Resources {
     cpu_millis: set.cpuMillis ?? os.availableParallelism() * 1000,
     memory_bytes: set.memoryBytes ?? memory(),
     pids: set.pids ?? kernelPids(),
+    ...named(set.resources),
   };
+}
+
+function named(resources: NamedResources): Pick<Resources, 'resources'> {
+  if (resources.size === 0) return {};
+  return { resources: Object.fromEntries([...resources].map(([name, { amount }]) => [name, amount])) };
 }
 
 /** The memory of the machine, or the limit of the daemon's own cgroup if that is lower. */

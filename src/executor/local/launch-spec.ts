@@ -6,6 +6,8 @@ import type { HostCapabilities } from '../../task/capabilities.js';
 import { keptBytes } from '../../task/kept-bytes.js';
 import type { CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
 import type { Attempt } from '../executor.js';
+import type { NamedResources } from '../../task/named-resource.js';
+import { resourceVariables } from './resource-variables.js';
 import { tailName, taskPaths, type TaskPaths } from '../../task/task-paths.js';
 
 /** Settings for launching attempts on this machine. Paths are absolute. */
@@ -21,6 +23,8 @@ export interface LaunchSettings {
   baseEnv: Readonly<Record<string, string>>;
   capabilities: HostCapabilities;
   cgroupLayout: CgroupLayout;
+  /** What the operator has named. */
+  resources: NamedResources;
 }
 
 /** The name of an attempt's cgroup directories, by which they are found again. */
@@ -45,6 +49,7 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
   const variables = {
     ...settings.baseEnv,
     ...request.execution.env,
+    ...resourceVariables(settings.resources, limits.resources, attempt.items),
     EXECGO_TASK_ID: task_id,
     EXECGO_LAUNCH: launch_token,
   };

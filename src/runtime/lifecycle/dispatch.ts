@@ -175,14 +175,13 @@ export class Dispatcher {
    */
   dispatchAtOnce(task: WaitingTask): Changed<RunningTask> | undefined {
     const { schedule, now } = this.core;
-    if (!schedule.isNext(task)) return undefined;
-    const dispatched = this.markDispatched(task);
-    if (dispatched !== undefined) schedule.claim(task, now());
-    return dispatched;
+    if (this.executor.place === undefined || !schedule.isNext(task)) return undefined;
+    schedule.claim(task, now());
+    return this.markDispatched(task);
   }
 
   /**
-   * In the transaction of its caller.
+   * In the transaction of its caller, who has claimed its share.
    * @returns undefined when there is no place
    * @throws Error when the task does not wait any more
    */
@@ -190,8 +189,11 @@ export class Dispatcher {
     const launch = this.newAttempt();
     if (launch === undefined) return undefined;
     const at_ms = this.core.now();
-    const reserved: NewEvent = { event_type: 'resource_reserved', timestamp_ms: at_ms, data: shareOf(task) };
-    const dispatched = this.core.store.markDispatched(task, { ...launch, at_ms, events: [reserved] });
+    const own = this.core.schedule.ledger.itemsOf(task.task_id);
+    const items = Object.keys(own).length === 0 ? undefined : own;
+    const data = items === undefined ? shareOf(task) : { ...shareOf(task), items };
+    const reserved: NewEvent = { event_type: 'resource_reserved', timestamp_ms: at_ms, data };
+    const dispatched = this.core.store.markDispatched(task, { ...launch, at_ms, items, events: [reserved] });
     if (dispatched === undefined) throw new Error(`task ${task.task_id} is no longer waiting`);
     return dispatched;
   }

@@ -2,6 +2,8 @@ import type { Changed, InsertResult, NewTask, RequestHash, RunningTask } from '.
 import { quoted, unmetDemand } from '../../task/demands.js';
 import { bodyOf, ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
+import { namedResourcesText } from '../../task/named-resource.js';
+import { isNamedKey, resourceName } from '../../task/resources.js';
 import type { PlannedTask } from '../../task/plan.js';
 import { withDefaultLimits } from '../../task/queues.js';
 import { queueOf, type TaskRequest } from '../../task/request.js';
@@ -165,6 +167,13 @@ export function checkFits(core: FittingCore, request: TaskRequest, { reservation
   const shortage = core.schedule.ledger.canEverFit({ reservation, tenant });
   if (shortage === undefined) return;
   const { resource, requested, capacity, scope } = shortage;
+  const { resources } = core.schedule.ledger.capacity;
+  if (scope === 'capacity' && capacity === 0 && isNamedKey(resource))
+    throw new ExecgoError(
+      'insufficient_resources',
+      `insufficient resources: this machine has no resource ${quoted(resourceName(resource))}; it has ${namedResourcesText(resources)}`,
+      { resource, requested, capacity, scope },
+    );
   const whose = scope === 'quota' ? `the quota of tenant ${tenant ?? ''}` : 'the capacity of this machine';
   throw new ExecgoError(
     'insufficient_resources',

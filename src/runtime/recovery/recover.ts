@@ -35,7 +35,7 @@ function loadLiveTasks(core: RecoveringCore): Recovered {
       core.dispatcher.enqueue(task);
     } else {
       found.running++;
-      core.schedule.claim(record, record.reserved_at_ms ?? record.updated_at_ms);
+      core.schedule.restore(record);
     }
   }
   return found;

@@ -10,9 +10,17 @@ export interface MetricSources {
   waiting: () => number;
   /** Those with a rule: what a caller may make up as a name must not become a series. */
   queues: () => QueueFigures[];
+  /** Of the resources that the operator has named. */
+  resources: () => ResourceFigures[];
   /** Garbage collections since the start, and the tasks and bytes they removed. */
   collected: () => { passes: number; removed: number; bytes: number };
   walBytes: () => number;
+}
+
+export interface ResourceFigures {
+  resource: string;
+  capacity: number;
+  reserved: number;
 }
 
 export interface QueueFigures {
@@ -68,17 +76,14 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
   gauge(register, 'tasks_running', 'Tasks that run now.', sources.running);
   gauge(register, 'tasks_paused', 'Of these, tasks that are paused.', sources.paused);
   gauge(register, 'tasks_waiting', 'Tasks that are accepted and wait for room.', sources.waiting);
-  const { queues } = sources;
-  byQueue(register, 'queue_running', 'Tasks of a queue with a rule that run now.', queues, (q) => q.running);
-  byQueue(register, 'queue_waiting', 'Tasks of it that wait.', queues, (q) => q.waiting);
-  byQueue(register, 'queue_paused', '1 while it is paused.', queues, (q) => Number(q.paused));
-  byQueue(
-    register,
-    'queue_oldest_waiting_ms',
-    'How long the first submitted of them has waited.',
-    queues,
-    (q) => q.oldestMs,
-  );
+  const byQueue = byName(register, 'queue', sources.queues);
+  byQueue('queue_running', 'Tasks of a queue with a rule that run now.', (q) => q.running);
+  byQueue('queue_waiting', 'Tasks of it that wait.', (q) => q.waiting);
+  byQueue('queue_paused', '1 while it is paused.', (q) => Number(q.paused));
+  byQueue('queue_oldest_waiting_ms', 'How long the first submitted of them has waited.', (q) => q.oldestMs);
+  const byResource = byName(register, 'resource', sources.resources);
+  byResource('resource_capacity', 'What there is of a resource that is named.', (r) => r.capacity);
+  byResource('resource_reserved', 'What running tasks have of it.', (r) => r.reserved);
   register.registerMetric(durationHistogram(() => sources.counters().duration));
   return () => register.metrics();
 }
@@ -107,23 +112,24 @@ function gauge(register: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-function byQueue(
+/** Makes gauges that have a figure for each of something, by its name. */
+function byName<L extends string, T extends Record<L, string>>(
   register: Registry,
-  name: string,
-  help: string,
-  read: () => QueueFigures[],
-  value: (queue: QueueFigures) => number,
-): void {
-  new Gauge({
-    name: PREFIX + name,
-    help,
-    labelNames: ['queue'],
-    registers: [register],
-    collect() {
-      this.reset();
-      for (const queue of read()) this.set({ queue: queue.queue }, value(queue));
-    },
-  });
+  label: L,
+  read: () => T[],
+) {
+  return (name: string, help: string, value: (each: T) => number): void => {
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames: [label],
+      registers: [register],
+      collect() {
+        this.reset();
+        for (const each of read()) this.labels(each[label]).set(value(each));
+      },
+    });
+  };
 }
 
 /** A histogram whose counts are kept in the database: prom-client's own can only observe one value after another. */

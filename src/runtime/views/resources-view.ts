@@ -1,5 +1,6 @@
 import type { Resources } from '../../task/resources.js';
 import type { RuntimeResources } from '../../task/runtime-view.js';
+import type { ResourceFigures } from './metrics.js';
 import type { Core } from '../core.js';
 import type { Schedule } from '../schedule.js';
 import { timestamp } from './task-view.js';
@@ -23,9 +24,20 @@ export function resourcesView(
       lane: entry.lane,
       status: live.get(entry.task_id)?.record.status ?? 'running',
       reservation: entry.reservation,
+      items: Object.keys(entry.items).length === 0 ? undefined : entry.items,
       reserved_at: timestamp(entry.reserved_at_ms),
     })),
     accepted_waiting_tasks: schedule.queued + schedule.unmatched.size,
     tenants: ledger.tenantUse(),
   };
+}
+
+/** What metrics tell of the resources that the operator has named. */
+export function resourceFigures({ schedule: { ledger } }: { schedule: Schedule }): ResourceFigures[] {
+  const { resources: reserved = {} } = ledger.reserved();
+  return Object.entries(ledger.capacity.resources ?? {}).map(([resource, capacity]) => ({
+    resource,
+    capacity,
+    reserved: reserved[resource] ?? 0,
+  }));
 }

@@ -175,6 +175,7 @@ function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSumma
     queue: queueOf(t.request),
     lane: context?.lane,
     priority: policy.priority,
+    resource_items: t.status === 'accepted' ? undefined : t.items,
     session_id: context?.session_id,
     command: shownCommand(execution),
   };

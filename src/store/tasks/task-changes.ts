@@ -113,7 +113,10 @@ export class TaskChanges {
       execution_plan_json = @plan, reservation_json = @reservation, updated_at_ms = @at_ms`,
       'version = @from_version',
     );
-    this.#dispatch = step('dispatch', `reserved_at_ms = @at_ms, released_at_ms = NULL, ${LAUNCH}`);
+    this.#dispatch = step(
+      'dispatch',
+      `reserved_at_ms = @at_ms, released_at_ms = NULL, items_json = @items, ${LAUNCH}`,
+    );
     this.#relaunch = step('relaunch', LAUNCH, NOT_BEGUN);
     this.#start = step(
       'start',
@@ -176,8 +179,8 @@ export class TaskChanges {
   }
 
   /** `accepted → running`, with the reservation. */
-  dispatch(task: WaitingTask, { events, ...launch }: Dispatch): Changed<RunningTask> | undefined {
-    const row = this.#dispatch.make(task, 'running', { ...launch });
+  dispatch(task: WaitingTask, { events, items, ...launch }: Dispatch): Changed<RunningTask> | undefined {
+    const row = this.#dispatch.make(task, 'running', { ...launch, items: jsonOrNull(items) });
     if (row === undefined) return undefined;
     this.counters.entered('running');
     return this.#told<RunningTask>(task, row, events);

@@ -1,4 +1,5 @@
 import type { Cause } from '../../task/causes.js';
+import type { ResourceItems } from '../../task/resources.js';
 import type { TaskStatus } from '../../task/states.js';
 import type { ErrorBody } from '../../task/error-body.js';
 import type { Usage } from '../../task/view.js';
@@ -7,12 +8,20 @@ import { jsonOrNull, parseJson } from '../database/json.js';
 import { legacyRequest, type LegacyRequest } from './legacy-request.js';
 import type { AttemptRecord, ProcessRecord, TaskFacts, TaskRecord, TaskState } from '../records.js';
 import { RowReader } from '../row-reader.js';
-import { isError, isErrorCode, isPlan, isRequest, isReservation, isTexts } from '../stored-shapes.js';
+import {
+  isError,
+  isErrorCode,
+  isItems,
+  isPlan,
+  isRequest,
+  isReservation,
+  isTexts,
+} from '../stored-shapes.js';
 
 const LIVE_COLUMNS = [
   ...['status', 'version', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
   ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
-  ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms'],
+  ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms', 'items_json'],
 ];
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
@@ -23,6 +32,9 @@ const STATE_COLUMNS = [
 /** What {@link readState} needs of a row that is not terminal, and of one that is, for what an UPDATE returns. */
 export const LIVE_STATE = LIVE_COLUMNS.join(', ');
 export const ENDED_STATE = STATE_COLUMNS.join(', ');
+
+/** What the items of a row are called where they cannot be read. */
+export const ITEMS = 'resource_items';
 
 /** The columns that a {@link TaskRow} is made of, for a SELECT. */
 export const TASK_COLUMNS = [
@@ -91,6 +103,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     const reserved_at_ms = isHeld ? (reader.time('reserved_at_ms', row.reserved_at_ms) ?? 0) : undefined;
     const timed_out = row.timeout_triggered === 1;
     const paused_at_ms = reader.time('paused_at_ms', row.paused_at_ms) ?? undefined;
+    const items = readItems(row, reader);
     return {
       status,
       version,
@@ -99,6 +112,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
       attempt,
       process,
       reserved_at_ms,
+      items,
       timed_out,
       paused_at_ms,
     };
@@ -111,6 +125,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     kill_requested_at_ms,
     attempt: attempt.launch_id === null && attempt.shim_pid === undefined ? undefined : attempt,
     process,
+    items: readItems(row, reader),
   });
 }
 
@@ -133,11 +148,16 @@ function readRest(row: StateRow, reader: RowReader): void {
   reader.time('reserved_at_ms', row.reserved_at_ms);
   reader.time('released_at_ms', row.released_at_ms);
   reader.time('paused_at_ms', row.paused_at_ms);
+  readItems(row, reader);
   if (row.status !== 'accepted' && row.status !== 'running') return;
   readAttempt(row, reader);
   readProcess(row, reader);
   readEnd(row, reader);
   reader.time('finished_at_ms', row.finished_at_ms);
+}
+
+function readItems(row: StateRow, reader: RowReader): ResourceItems | undefined {
+  return reader.json(ITEMS, row.items_json, isItems) ?? undefined;
 }
 
 function readAttempt(row: StateRow, reader: RowReader): AttemptRecord {

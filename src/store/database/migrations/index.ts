@@ -9,6 +9,7 @@ import { warnings } from './0008-warnings.js';
 import { paused } from './0009-paused.js';
 import { queues } from './0010-queues.js';
 import { versions } from './0011-versions.js';
+import { items } from './0012-items.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   paused,
   queues,
   versions,
+  items,
 ];
