@@ -1,6 +1,5 @@
 import { Option, type Command } from 'commander';
 import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
-import { isResourceName, NAME_RULE } from '../task/named-resource.js';
 import { parseCount, parseDuration, parseSeconds, parseSize } from './units.js';
 import { UsageError } from './usage-error.js';
 
@@ -41,8 +40,8 @@ export function limitsOf(
 function collectResource(text: string, previous: Record<string, number> = {}): Record<string, number> {
   const at = text.indexOf('=');
   const name = at < 0 ? text : text.slice(0, at);
-  if (!isResourceName(name)) throw new UsageError(`"${name}" ${NAME_RULE}: write NAME or NAME=N`);
+  if (name === '') throw new UsageError(`"${text}" has no name: write NAME or NAME=N`);
   const amount = at < 0 ? 1 : parseCount(text.slice(at + 1));
   if (amount === 0) throw new UsageError(`"${text}" asks for nothing: leave it out`);
-  return { ...previous, [name]: amount };
+  return Object.fromEntries([...Object.entries(previous), [name, amount]]);
 }

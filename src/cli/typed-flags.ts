@@ -1,5 +1,6 @@
 import { ExecgoApiError } from '../client/index.js';
 import { LIMITS } from '../sandbox/limits/limits.js';
+import { namedResource } from './named-resource.js';
 import { formatAmount } from './units.js';
 
 /** A field of the API → what was typed for it. */
@@ -101,11 +102,14 @@ function inWords(field: string, problem: string, typed: Typed): string {
 function tooMuch({ code, message, details }: ExecgoApiError): string | undefined {
   if (code !== 'insufficient_resources' || typeof details !== 'object' || details === null) return undefined;
   const { resource, requested, capacity } = details as Record<string, unknown>;
-  if (typeof resource === 'string' && resource.startsWith('resources.'))
-    return message.replace(
-      `${resource} ${String(requested)} is`,
-      `--resource ${resource.slice('resources.'.length)}=${String(requested)} is`,
-    );
+  const named = typeof resource === 'string' ? namedResource(resource) : undefined;
+  if (named !== undefined) {
+    const [said, typed] = [
+      `resources.${named} ${String(requested)} is`,
+      `--resource ${named}=${String(requested)} is`,
+    ];
+    return message.replace(said, () => typed);
+  }
   const limit = LIMITS.find(({ reserves }) => reserves !== undefined && reserves === resource);
   if (limit === undefined || typeof requested !== 'number' || typeof capacity !== 'number') return undefined;
   const amount = (n: number) => formatAmount(n, limit.flag);

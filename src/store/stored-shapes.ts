@@ -36,7 +36,7 @@ export function isReservation(value: unknown): value is Resources {
 }
 
 /** How much of each named resource. */
-export function areAmounts(value: unknown): value is Record<string, number> {
+function areAmounts(value: unknown): value is Record<string, number> {
   return isPlainObject(value) && Object.values(value).every(isAmount);
 }
 

@@ -1,15 +1,11 @@
-import { z } from 'zod';
-
 /** What an operator says there is of a named resource. */
-export const NamedResource = z.strictObject({
-  amount: z.int().min(1),
-  items: z
-    .array(z.string())
-    .optional()
-    .describe('Each by its name, of which a task gets its own; absent where it is only counted'),
-  variables: z.array(z.string()).describe('Further variables in which a task finds its own'),
-});
-export type NamedResource = z.output<typeof NamedResource>;
+export interface NamedResource {
+  amount: number;
+  /** Each by its name, of which a task gets its own; absent where it is only counted. */
+  items?: string[] | undefined;
+  /** Further variables in which a task finds its own. */
+  variables: string[];
+}
 
 /** What an operator says, by name. */
 export type NamedResources = ReadonlyMap<string, NamedResource>;

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { LIMIT_CAPABILITIES } from '../sandbox/limits/limits.js';
 import { GC_IDS_MAX } from './gc.js';
-import { NamedResource } from './named-resource.js';
 import { Namespaces, ResourceItems, Resources } from './plan.js';
 import { CAPABILITY_MODES } from './request.js';
 import { count, namedFields, sentences, texts, time } from './schema.js';
@@ -65,6 +64,16 @@ export const Capabilities = z.strictObject({
   overrides: texts.optional().describe('What the operator set against what was detected'),
 });
 export type Capabilities = z.output<typeof Capabilities>;
+
+/** What an operator says there is of a named resource. */
+const NamedResource = z.strictObject({
+  amount: z.int().min(1),
+  items: z
+    .array(z.string())
+    .optional()
+    .describe('Each by its name, of which a task gets its own; absent where it is only counted'),
+  variables: z.array(z.string()).describe('Further variables in which a task finds its own'),
+});
 
 /** What existing clients read of the settings, and every other one under its name: a text, a number, a switch or a list. */
 export const RuntimeConfig = z

@@ -256,7 +256,8 @@ test('the command line asks for them, shows them, and names its own flags', asyn
     ['tpu', 'this machine has no resource "tpu"; it has gpu (4), licence (5)'],
     ['gpu=0', 'asks for nothing'],
     ['gpu=x', 'is not a whole number'],
-    ['=1', 'must begin with a letter'],
+    ['=1', 'has no name'],
+    ['g p u', '--resource g p u: must begin with a letter'],
   ];
   for (const [resource, words] of refusals)
     expect((await run('submit', '--resource', resource, '--', 'true')).stderr).toContain(words);

@@ -41,8 +41,8 @@ test.each([
   ['gpu:A B=1', 'has "A B" for a variable'],
   ['gpu:EXECGO_TASK_ID=1', 'has "EXECGO_TASK_ID" for a variable'],
 ])('%j is refused', (text, why) => {
-  expect(() => parseNamedResource(text!)).toThrow(NamedResourceError);
-  expect(() => parseNamedResource(text!)).toThrow(why);
+  expect(() => parseNamedResource(text)).toThrow(NamedResourceError);
+  expect(() => parseNamedResource(text)).toThrow(why);
 });
 
 test('a task can tell each from each', () => {

@@ -44,6 +44,7 @@ describe('a new database', () => {
       { id: 9, name: 'paused', n: 64, applied_at_ms: NOW },
       { id: 10, name: 'queues', n: 64, applied_at_ms: NOW },
       { id: 11, name: 'versions', n: 64, applied_at_ms: NOW },
+      { id: 12, name: 'items', n: 64, applied_at_ms: NOW },
     ]);
     expect(store.lastSeq()).toBe(0);
     expect(store.liveTasks()).toEqual([]);

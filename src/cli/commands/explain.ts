@@ -2,7 +2,7 @@ import type { ExecgoClient, TaskView } from '../../client/index.js';
 import { taskCard } from '../card.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
-import { amountOf, isNamedKey, resourceName } from '../../task/resources.js';
+import { namedResource } from '../named-resource.js';
 import { paint, plain } from '../terminal.js';
 import { formatDuration, formatSize } from '../units.js';
 import { printLines } from '../write.js';
@@ -53,7 +53,7 @@ export function explanation(
 
 function holdersLine(task: TaskView, lack: Lack, reservations: readonly Holder[]): string[] {
   const { resource } = lack;
-  const of = ({ reservation }: Holder) => amountOf(reservation, resource) ?? 0;
+  const of = ({ reservation }: Holder) => amountIn(reservation, resource) ?? 0;
   const held = reservations
     .filter((other) => counts(task, lack, other) && of(other) > 0)
     .sort((a, b) => of(b) - of(a));
@@ -64,6 +64,13 @@ function holdersLine(task: TaskView, lack: Lack, reservations: readonly Holder[]
   const more = held.length - shown.length;
   const who = held.length === 1 ? '1 task holds the rest' : `${String(held.length)} tasks hold the rest`;
   return [`${who}: ${shown.join(', ')}${more === 0 ? '' : ` and ${String(more)} more`}`];
+}
+
+function amountIn(reservation: Holder['reservation'], resource: Lack['resource']): number | undefined {
+  const named = namedResource(resource);
+  const amounts = new Map(Object.entries(named === undefined ? reservation : (reservation.resources ?? {})));
+  const amount = amounts.get(named ?? resource);
+  return typeof amount === 'number' ? amount : undefined;
 }
 
 /** True for a reservation of which a bound takes account. */
@@ -81,8 +88,9 @@ function counts(task: TaskView, { of }: Lack, other: Holder): boolean {
 }
 
 function amount(resource: Lack['resource'], value: number): string {
-  if (isNamedKey(resource)) return `${String(value)} ${plain(resourceName(resource))}`;
-  switch (resource) {
+  const named = namedResource(resource);
+  if (named !== undefined) return `${String(value)} ${plain(named)}`;
+  switch (resource as Exclude<typeof resource, `resources.${string}`>) {
     case 'task_slots':
       return value === 1 ? '1 slot' : `${String(value)} slots`;
     case 'cpu_millis':
