@@ -26,7 +26,7 @@ const ROOMS = {
   'supervisor/spawn': ['files', 'task', 'sandbox/**', 'supervisor', 'supervisor/wire'],
   'supervisor/capture': ['files', 'task', 'supervisor', 'supervisor/wire'],
   'supervisor/journal': ['files', 'task', 'supervisor', 'supervisor/wire'],
-  'supervisor/run': ['files', 'task', 'sandbox/**', 'supervisor/**'],
+  'supervisor/run': ['files', 'binary', 'task', 'sandbox/**', 'supervisor/**'],
   supervisor: ['files', 'task', 'sandbox/**', 'supervisor/**'],
   executor: ['task', 'store', 'supervisor', 'supervisor/wire'],
   'executor/local': [

@@ -133,6 +133,21 @@ export class Directory {
     return this.#named(() => fs.readdirSync(this.#prefix, { encoding: 'buffer' }));
   }
 
+  /**
+   * As {@link names}, one after another, with a descriptor of its own until all are read or the generator is left: a task may make
+   * more names than fit into memory. @throws a system error: EACCES when it may not be read
+   */
+  *entries(): Generator<Buffer, undefined> {
+    const dir = this.#named(() => fs.opendirSync(this.#prefix, { encoding: 'buffer' as BufferEncoding }));
+    try {
+      for (let entry = dir.readSync(); entry !== null; entry = dir.readSync())
+        yield entry.name as unknown as Buffer;
+      return undefined;
+    } finally {
+      dir.closeSync();
+    }
+  }
+
   /** Removes an entry that is not a directory. @throws a system error: EISDIR */
   unlink(name: string): void {
     this.#do(name, (entry) => {

@@ -108,10 +108,11 @@ function has({ capability }: Holder<LimitCapability>, caps: HostCapabilities): b
 }
 
 function scopeOf(holder: Holder): Scope | undefined {
-  return holder.by === 'command' ? undefined : holder.scope;
+  return 'scope' in holder ? holder.scope : undefined;
 }
 
 function mechanismOf(holder: Holder<LimitCapability>, caps: HostCapabilities): Mechanism {
+  if (holder.by === 'supervisor') return holder.mechanism;
   if (holder.by !== 'cgroup') return chainMechanism(holder);
   return caps.cgroup === 'v2' ? 'cgroup_v2' : 'cgroup_v1';
 }

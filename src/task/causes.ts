@@ -8,6 +8,7 @@ export const CAUSES = [
   'cancelled',
   'oom',
   'cpu',
+  'disk',
   'output',
   'launch',
   'sandbox',

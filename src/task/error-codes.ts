@@ -21,6 +21,7 @@ export const ERROR_STATUS = {
   cancelled: 500,
   memory_limit_exceeded: 500,
   cpu_limit_exceeded: 500,
+  disk_limit_exceeded: 500,
   exit_nonzero: 500,
   signal: 500,
 } as const satisfies Record<string, number>;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkDatabase } from '../../src/store/database/check.js';
 import { endOf, type TaskEnd } from '../../src/store/records.js';
+import { CAUSES } from '../../src/task/causes.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { OldDatabase } from './old-database.js';
 import {
@@ -45,7 +46,10 @@ describe('a new database', () => {
       { id: 10, name: 'queues', n: 64, applied_at_ms: NOW },
       { id: 11, name: 'versions', n: 64, applied_at_ms: NOW },
       { id: 12, name: 'items', n: 64, applied_at_ms: NOW },
+      { id: 13, name: 'disk', n: 64, applied_at_ms: NOW },
     ]);
+    const table = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'tasks'`).pluck().get();
+    for (const cause of CAUSES) expect(table).toMatch(new RegExp(`cause IN [^)]*'${cause}'`));
     expect(store.lastSeq()).toBe(0);
     expect(store.liveTasks()).toEqual([]);
   });

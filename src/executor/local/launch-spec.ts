@@ -8,7 +8,14 @@ import type { CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
 import type { Attempt } from '../executor.js';
 import type { NamedResources } from '../../task/named-resource.js';
 import { resourceVariables } from './resource-variables.js';
-import { tailName, taskPaths, type TaskPaths } from '../../task/task-paths.js';
+import {
+  directoryName,
+  tailName,
+  TASK_FILES,
+  taskPaths,
+  TASKS,
+  type TaskPaths,
+} from '../../task/task-paths.js';
 
 /** Settings for launching attempts on this machine. Paths are absolute. */
 export interface LaunchSettings {
@@ -67,6 +74,14 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
     stderr: stream(paths, 'stderr', keptBytes(limits, 'stderr', settings.outputKeepBytes)),
     wall_time_ms: plan.resource_enforcement.wall_time_ms,
     grace_ms: settings.terminationGraceMs,
+    disk:
+      limits.disk_bytes === undefined
+        ? undefined
+        : {
+            dir: `${settings.dataDir}/${TASKS}`,
+            names: [directoryName(task_id), TASK_FILES.workspace],
+            max_bytes: limits.disk_bytes,
+          },
   };
 }
 

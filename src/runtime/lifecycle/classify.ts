@@ -54,10 +54,12 @@ export function refusedPlan(error: ExecgoError): Verdict {
 }
 
 /**
- * Decides what an outcome means: timed out or cancelled if one was recorded (the first of them); otherwise the first that
- * applies of: could not be launched, oom, cpu limit, exit 0, exit ≠ 0, signal.
+ * Decides what an outcome means: what the supervisor ended it for, if its disk space was first; timed out or cancelled if one
+ * was recorded (the first of them); otherwise the first that applies of: could not be launched, oom, cpu limit, exit 0, exit ≠ 0, signal.
  */
 export function classify(outcome: Outcome, firstStop: FirstStop, plan: ExecutionPlan | null): Verdict {
+  if (outcome.disk !== undefined)
+    return failed('disk', 'disk_limit_exceeded', diskExceeded(outcome.disk, plan));
   if (firstStop === 'kill') return CANCELLED;
   if (outcome.failure !== undefined) {
     const { stage, message } = outcome.failure;
@@ -72,6 +74,13 @@ export function classify(outcome: Outcome, firstStop: FirstStop, plan: Execution
   if (outcome.exit_code !== undefined)
     return failed('exit', 'exit_nonzero', `task exited with code ${outcome.exit_code}`);
   return failed('signal', 'signal', `task terminated by signal ${outcome.signal ?? 'unknown'}`);
+}
+
+function diskExceeded({ bytes, too_deep }: NonNullable<Outcome['disk']>, plan: ExecutionPlan | null): string {
+  const limit = plan?.resource_enforcement.disk_bytes;
+  const said = limit === undefined ? '' : `: ${limit} bytes`;
+  if (too_deep === true) return `task exceeded disk_bytes${said}: its workspace is too deep to be measured`;
+  return `task exceeded disk_bytes${said}; its workspace took ${bytes} or more`;
 }
 
 /** The message that clients know, followed by the limit and who set it. */

@@ -1,7 +1,15 @@
 import type { Controller, LimitDirectory } from './controllers.js';
 
 /** What enforces a limit. */
-export const MECHANISMS = ['cgroup_v2', 'cgroup_v1', 'rlimit', 'nice', 'supervisor', 'none'] as const;
+export const MECHANISMS = [
+  'cgroup_v2',
+  'cgroup_v1',
+  'rlimit',
+  'nice',
+  'supervisor',
+  'measured',
+  'none',
+] as const;
 export type Mechanism = (typeof MECHANISMS)[number];
 
 /** What is limited each for itself, where that is not the task as a whole. */
@@ -58,7 +66,7 @@ export interface Format {
 }
 
 export type Holder<Capability extends string = string> =
-  CgroupHolder<Capability> | RlimitHolder<Capability> | CommandHolder<Capability>;
+  CgroupHolder<Capability> | RlimitHolder<Capability> | CommandHolder<Capability> | SupervisorHolder;
 
 /** What decides how well a limit holds on a host. */
 export interface HolderHost {
@@ -86,6 +94,13 @@ export interface CgroupHolder<Capability extends string = string> {
   scope?: Scope;
   /** What it does not limit on such a host, in words that follow the name of the limit. */
   misses?: (host: HolderHost) => string | undefined;
+}
+
+/** The supervisor, on every host: what it does is part of the launch message by itself. */
+export interface SupervisorHolder {
+  by: 'supervisor';
+  mechanism: Mechanism;
+  capability?: undefined;
 }
 
 /** One resource limit as the launch chain sets it. */

@@ -2,6 +2,7 @@ import { CONTROLLER_NAMES } from './controllers.js';
 import { core } from './core.js';
 import { cpuMillis } from './cpu-millis.js';
 import { cpuTime } from './cpu-time.js';
+import { disk } from './disk.js';
 import { ioRead, ioWrite } from './io.js';
 import type { CgroupHolder, CommandHolder, Holder, Limit, RlimitHolder } from './limit.js';
 import { memory } from './memory.js';
@@ -10,7 +11,7 @@ import { nofile } from './nofile.js';
 import { pids } from './pids.js';
 import { wallTime } from './wall-time.js';
 
-const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, ioRead, ioWrite, nofile, core, nice] as const;
+const ALL = [wallTime, cpuTime, cpuMillis, memory, pids, disk, ioRead, ioWrite, nofile, core, nice] as const;
 
 type Each = (typeof ALL)[number];
 type HolderOf = Each['holders'][number];
@@ -52,7 +53,9 @@ export interface ChainLimit {
 
 /** What the launch chain can hold. */
 export const CHAIN_LIMITS: readonly ChainLimit[] = LIMITS.flatMap((limit) =>
-  limit.holders.flatMap((holder) => (holder.by === 'cgroup' ? [] : [{ limit, holder }])),
+  limit.holders.flatMap((holder) =>
+    holder.by === 'cgroup' || holder.by === 'supervisor' ? [] : [{ limit, holder }],
+  ),
 );
 
 /** The names, in the host's capabilities, of what holds limits: in cgroups, in the launch chain, and all together. */

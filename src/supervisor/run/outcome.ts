@@ -2,6 +2,8 @@ import { constants } from 'node:os';
 import type { CgroupUsage } from '../../sandbox/cgroup/cgroup.js';
 import type { ChainSpec } from '../../sandbox/launch.js';
 import type { ExitStatus } from '../spawn/launcher.js';
+import type { Space } from './disk-worker.js';
+import type { StopRequest } from './task-stop.js';
 import type { Outcome, OutcomeUsage, Running, StreamOutcome } from '../wire/protocol.js';
 
 const { SIGKILL, SIGXCPU } = constants.signals;
@@ -23,7 +25,8 @@ export interface AttemptEnd {
   durationMs: number;
   running?: Running | undefined;
   failure?: Outcome['failure'];
-  firstStop?: Outcome['first_stop'];
+  firstStop?: StopRequest['reason'] | undefined;
+  space?: Space | undefined;
   timeoutAtMs?: number | undefined;
   /** The limit that the launch chain has set, in seconds. */
   cpuLimitSec?: number | undefined;
@@ -51,7 +54,7 @@ export function outcomeOf(end: AttemptEnd): Outcome {
       : {}),
     finished_at_ms: end.atMs,
     duration_ms: failure === undefined ? Math.round(end.durationMs) : 0,
-    ...(end.firstStop === undefined ? {} : { first_stop: end.firstStop }),
+    ...firstStop(end),
     ...(end.timeoutAtMs === undefined ? {} : { timeout_at_ms: end.timeoutAtMs }),
     oom: failure === undefined && oomKills > 0 && status.exit_code !== 0,
     cpu_exceeded: failure === undefined && cpuExceeded(status, end.cpuLimitSec),
@@ -60,6 +63,12 @@ export function outcomeOf(end: AttemptEnd): Outcome {
     usage: failure === undefined ? usageOf(status, end.cgroup) : {},
     ...(end.survivors.length === 0 ? {} : { survivors: end.survivors }),
   };
+}
+
+/** An older daemon knows of no other stops than two. */
+function firstStop({ firstStop, space }: AttemptEnd): Pick<Outcome, 'first_stop' | 'disk'> {
+  if (firstStop === 'disk') return { disk: space };
+  return firstStop === undefined ? {} : { first_stop: firstStop };
 }
 
 /** @returns the CPU time in seconds that the chain allows each process; undefined without a limit. */

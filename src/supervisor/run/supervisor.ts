@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { Clock } from '../clock.js';
 import { crashPoint } from '../crash-point.js';
+import { DiskMeter } from './disk-watch.js';
 import { IdSet } from './id-set.js';
 import type { JournalRecord } from '../journal/journal.js';
 import { PatientJournal, cannotJournal } from '../journal/patient-journal.js';
@@ -47,6 +48,7 @@ export class Supervisor {
   /** Start time of the process that was made last, in clock ticks since boot: none is made from now on before it. */
   #newestStart = 0;
   #draining = false;
+  readonly #diskMeter = new DiskMeter();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -201,6 +203,7 @@ export class Supervisor {
     const { launcher, clock, log, tell } = this.#options;
     const run: TaskRun = new TaskRun(launchId, token, spec, {
       launcher,
+      diskMeter: this.#diskMeter,
       clock,
       log,
       spawned: (launch) => {

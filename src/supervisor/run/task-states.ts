@@ -1,6 +1,8 @@
 import type { ExitStatus, LaunchedProcess, StreamName } from '../spawn/launcher.js';
 import type { LaunchSpec, Outcome, Running } from '../wire/protocol.js';
 import type { Deadline } from '../../task/deadline.js';
+import type { DiskWatch } from './disk-watch.js';
+import type { Space } from './disk-worker.js';
 import type { TaskPause } from './task-pause.js';
 import type { StopRequest, TaskStop } from './task-stop.js';
 import type { TaskTree } from './task-tree.js';
@@ -17,6 +19,9 @@ export interface TaskProcess {
   wallTime?: Deadline | undefined;
   /** When the wall time passed: Unix time. */
   timeoutAtMs?: number | undefined;
+  diskWatch?: DiskWatch | undefined;
+  /** What was found of its workspace, when that was too much. */
+  space?: Space | undefined;
   /** When it was paused or resumed last: Unix time, and later each time, whatever is done to the clock. */
   turnedAtMs?: number | undefined;
   /** After it, what cannot be killed is left alone. */
@@ -84,6 +89,8 @@ export type TaskEvent =
   | { type: 'exited'; status: ExitStatus }
   | { type: 'stop'; stop: StopRequest }
   | { type: 'wallTimeOver' }
+  /** Its workspace takes too much of the disk. */
+  | { type: 'diskUsedUp'; space: Space }
   /** The time from the signal of a stop to its KILL has passed. */
   | { type: 'graceOver' }
   | { type: 'pause' }

@@ -7,6 +7,8 @@ import type { ExitStatus, LaunchedProcess, StreamName } from '../spawn/launcher.
 import type { Outcome } from '../wire/protocol.js';
 import { Deadline } from '../../task/deadline.js';
 import { cpuLimitOf, outcomeOf } from './outcome.js';
+import { DiskWatch } from './disk-watch.js';
+import type { Space } from './disk-worker.js';
 import type { In, LeaderEnd, On, TaskProcess, TaskState } from './task-states.js';
 import { TaskStop } from './task-stop.js';
 import type { TaskTools } from './task-tools.js';
@@ -112,6 +114,10 @@ export function lead(task: TaskTools, state: In<'spawning'>, { process: leader }
     const leftMs = Math.max(0, spec.wall_time_ms - passedMs);
     process.wallTime = new Deadline(leftMs, () => task.raise({ type: 'wallTimeOver' }));
   }
+  if (spec.disk !== undefined) {
+    const tooMuch = (space: Space) => task.raise({ type: 'diskUsedUp', space });
+    process.diskWatch = new DiskWatch(context.diskMeter, spec.disk, tooMuch, context.log);
+  }
   return { is: task.chain === undefined ? 'running' : 'launching', process };
 }
 
@@ -169,6 +175,14 @@ export function timeOut<S extends Alive>({ context, spec }: TaskTools, state: S)
   return state;
 }
 
+/** At once: what it still writes in a grace would be too much as well. While it is paused it writes nothing. */
+export function useUpDisk<S extends Alive>(_task: TaskTools, state: S, { space }: On<'diskUsedUp'>): S {
+  const { process } = state;
+  process.space ??= space;
+  process.stopping.request({ reason: 'disk', signal: SIGKILL, graceMs: 0 });
+  return state;
+}
+
 /** KILL to everything of a task whose leader is still there. */
 export function killAll<S extends Alive>(task: TaskTools, state: S): S {
   const { process } = state;
@@ -181,6 +195,7 @@ export function endLeader(task: TaskTools, state: Alive | In<'paused'>, { status
   const { process } = state;
   const end = endNow(task, process, task.chain?.endOfProgram(status) ?? status);
   process.wallTime?.cancel();
+  process.diskWatch?.cancel();
   process.stopping.cancel();
   if (state.is === 'paused') clearTimeout(state.nextLook);
   task.tracking.leaderEnded();
@@ -228,7 +243,8 @@ function finish(task: TaskTools, state: Made, survivors: number[]): TaskState {
   const end = state.is === 'ending' ? state.end : endNow(task, process, { signal: SIGKILL, usage: {} });
   // A chain that was killed on its way has not failed by itself.
   const failure = process.stopping.first === undefined ? task.chain?.failure(end.status) : undefined;
-  for (const timer of [process.wallTime, process.stopping, process.giveUp]) timer?.cancel();
+  for (const timer of [process.wallTime, process.diskWatch, process.stopping, process.giveUp])
+    timer?.cancel();
   if (state.is === 'ending') clearTimeout(state.nextLook);
   // What is still open is held by survivors.
   process.tree.closeStreams();
@@ -256,6 +272,7 @@ function close(
     token: task.token,
     running: process?.running,
     firstStop: process?.stopping.first,
+    space: process?.space,
     timeoutAtMs: process?.timeoutAtMs,
     cpuLimitSec: cpuLimitOf(task.spec.chain),
     cgroup: task.tracking.cgroup?.usage,

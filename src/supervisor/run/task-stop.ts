@@ -5,7 +5,7 @@ const { SIGCONT } = constants.signals;
 
 /** `signal` now, or as soon as there is a process; KILL `graceMs` milliseconds later. With 0 only KILL is sent. */
 export interface StopRequest {
-  reason: 'timeout' | 'kill';
+  reason: 'timeout' | 'kill' | 'disk';
   signal: number;
   graceMs: number;
 }

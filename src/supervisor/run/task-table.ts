@@ -36,7 +36,8 @@ const COLUMNS: Readonly<Record<TaskState['is'], number>> = {
   over: 6,
 };
 
-const { spawn, stopLater, lead, fail, reach, take, endStream, endLeader, stop, timeOut, killAll } = steps;
+const { spawn, stopLater, lead, fail, reach, take, endStream, endLeader, stop, timeOut, useUpDisk, killAll } =
+  steps;
 const { look, killFound, surrender } = steps;
 const { pause, tellPaused, lookPaused, resume, tellResumed, stopPaused } = pauseSteps;
 
@@ -56,6 +57,7 @@ const TABLE: { [E in TaskEvent['type']]: Row<E> } = {
   resume:       [ignored,     ignored,     ignored,     tellResumed, resume,      ignored,     ignored],
   pauseLookDue: [never,       never,       never,       never,       lookPaused,  never,       never],
   wallTimeOver: [never,       never,       timeOut,     timeOut,     never,       never,       never],
+  diskUsedUp:   [never,       never,       useUpDisk,   useUpDisk,   ignored,     ignored,     ignored],
   graceOver:    [never,       never,       killAll,     killAll,     never,       never,       never],
   lookDue:      [never,       never,       never,       never,       never,       look,        never],
   lastKillDue:  [never,       never,       killFound,   killFound,   never,       killFound,   never],

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Launcher } from '../spawn/launcher.js';
 import type { LaunchSpec, Outcome, Running } from '../wire/protocol.js';
+import type { DiskMeter } from './disk-watch.js';
 import type { ChainWatch } from './chain-watch.js';
 import type { TaskEvent } from './task-states.js';
 import type { TaskTracking } from './task-tracking.js';
@@ -10,6 +11,7 @@ import type { TaskTracking } from './task-tracking.js';
 /** What all attempts work with, and whom they tell. */
 export interface TaskRunContext {
   launcher: Launcher;
+  diskMeter: DiskMeter;
   clock: Clock;
   log: Log;
   /** The process exists; whether the program is reached is not known yet. */

@@ -64,6 +64,7 @@ const launchSpec = shape({
   grace_ms: milliseconds,
   cgroup: optional(cgroup),
   chain: optional(chain),
+  disk: optional(shape({ dir: text, names: list(text), max_bytes: count })),
 });
 const running = shape({
   launch_id: whole,
@@ -88,6 +89,7 @@ const outcome = shape({
   timeout_at_ms: optional(milliseconds),
   oom: flag,
   cpu_exceeded: flag,
+  disk: optional(shape({ bytes: count, too_deep: optional(flag) })),
   stdout: streamOutcome,
   stderr: streamOutcome,
   usage: isPlainObject,

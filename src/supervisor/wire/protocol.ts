@@ -9,7 +9,7 @@ import type { CgroupSpec, ChainSpec } from '../../sandbox/launch.js';
 /** Would be increased with a change of the frozen messages, which must not happen. */
 export const PROTOCOL = 1;
 /** Version of {@link LaunchSpec}. */
-const LAUNCH_VERSION = 4;
+const LAUNCH_VERSION = 5;
 /** The launch version from which on a supervisor knows `pause` and `resume`; an older one drops them. */
 export const PAUSE_SINCE = 4;
 
@@ -28,6 +28,14 @@ export interface StreamSpec {
   tail_path: string;
 }
 
+/** The workspace: a directory that is reached name by name, because a task may change what is on the way. */
+export interface DiskSpec {
+  /** No task can make this path lead elsewhere. */
+  dir: string;
+  names: string[];
+  max_bytes: number;
+}
+
 /** Everything that the supervisor needs for one attempt. Paths are absolute. */
 export interface LaunchSpec {
   /** Program and arguments; a program without slash is looked up in `env.PATH`. */
@@ -44,6 +52,8 @@ export interface LaunchSpec {
   grace_ms: number;
   cgroup?: CgroupSpec | undefined;
   chain?: ChainSpec | undefined;
+  /** Absent: its workspace may be of any size. */
+  disk?: DiskSpec | undefined;
 }
 
 /** The counts of one stream. `kept_bytes` is what was written to the log file. */
@@ -84,6 +94,8 @@ export interface Outcome {
   oom: boolean;
   /** Ended by SIGXCPU, or by SIGKILL with the CPU limit used up. */
   cpu_exceeded: boolean;
+  /** The first thing with which the supervisor stopped it was that its workspace took so much of the disk. */
+  disk?: { bytes: number; too_deep?: true | undefined } | undefined;
   stdout: StreamOutcome;
   stderr: StreamOutcome;
   usage: OutcomeUsage;

@@ -10,6 +10,7 @@ import { paused } from './0009-paused.js';
 import { queues } from './0010-queues.js';
 import { versions } from './0011-versions.js';
 import { items } from './0012-items.js';
+import { disk } from './0013-disk.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly Migration[] = [
   queues,
   versions,
   items,
+  disk,
 ];
