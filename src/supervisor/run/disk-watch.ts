@@ -50,7 +50,7 @@ export class DiskWatch {
     private readonly tooMuch: (space: Space) => void,
     private readonly log: Log,
   ) {
-    this.#timer = setTimeout(this.#look, FIRST_MS);
+    this.#timer = setTimeout(() => void this.#look(), FIRST_MS);
   }
 
   cancel(): void {
@@ -58,7 +58,7 @@ export class DiskWatch {
     clearTimeout(this.#timer);
   }
 
-  readonly #look = async (): Promise<void> => {
+  async #look(): Promise<void> {
     const begunAt = performance.now();
     try {
       const isTooMuch = (space: Space) => space.bytes > this.spec.max_bytes || space.too_deep === true;
@@ -71,6 +71,7 @@ export class DiskWatch {
     }
     if (this.#isOver) return;
     const tookMs = performance.now() - begunAt;
-    this.#timer = setTimeout(this.#look, Math.min(Math.max(EVERY_MS, REST * tookMs), SELDOM_MS));
-  };
+    const restMs = Math.min(Math.max(EVERY_MS, REST * tookMs), SELDOM_MS);
+    this.#timer = setTimeout(() => void this.#look(), restMs);
+  }
 }

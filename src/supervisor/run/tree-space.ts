@@ -17,12 +17,14 @@ interface Level {
 
 /**
  * The disk space of a directory and all below it, piece by piece, in bytes: the blocks of files and directories, of a file with
- * several names a part for each name. Links are not followed, and nothing in another mount or file system counts, nor what cannot
- * be read. The tree may change meanwhile: what is moved may be missed, or come twice.
+ * several names a part for each name. Links are not followed, and nothing in another mount counts, nor what cannot be read.
+ * The tree may change meanwhile: what is moved may be missed, or come twice.
  * @returns false when it is too deep to be measured
  */
 export function* spaceOf(root: Directory): Generator<number, boolean> {
   const self = root.self();
+  // A task can make parts of one mount that are other devices. Where nobody tells mounts apart, devices have to do.
+  const device = root.mountId() === undefined ? self.dev : undefined;
   yield Math.max(0, self.blocks * BLOCK_BYTES - EMPTY_BYTES);
   const way: Level[] = [{ directory: root, names: root.entries() }];
   try {
@@ -34,7 +36,7 @@ export function* spaceOf(root: Directory): Generator<number, boolean> {
         continue;
       }
       const stat = ifReadable(() => directory.stat(name));
-      if (stat?.dev !== self.dev) continue;
+      if (stat === undefined || (device !== undefined && stat.dev !== device)) continue;
       yield bytesOf(stat);
       if (!stat.isDirectory()) continue;
       if (way.length === MAX_DEPTH) return false;
