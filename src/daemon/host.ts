@@ -18,6 +18,7 @@ export const host: Part<{ config: Config; now: () => number }, Host> = {
       cpuMillis: config.capacityCpuMillis,
       memoryBytes: config.capacityMemoryBytes,
       pids: config.capacityPids,
+      diskBytes: config.capacityDiskBytes,
       resources: config.resources,
     });
     return { ...(await probeCapabilities({ ...config, launcher, now })), capacity };

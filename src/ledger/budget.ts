@@ -16,7 +16,7 @@ import {
  * would never return to zero.
  */
 export class Budget {
-  readonly #used = { task_slots: 0n, cpu_millis: 0n, memory_bytes: 0n, pids: 0n };
+  readonly #used = { task_slots: 0n, cpu_millis: 0n, memory_bytes: 0n, pids: 0n, disk_bytes: 0n };
   /** Only what is used: names come from requests, too. */
   readonly #named = new Map<NamedKey, bigint>();
   /** What is left of each limit: infinite when there is none, negative when the limit was lowered below what is used. */
@@ -25,6 +25,7 @@ export class Budget {
     cpu_millis: Infinity,
     memory_bytes: Infinity,
     pids: Infinity,
+    disk_bytes: Infinity,
   };
   readonly #unnamed: number;
   #limits: Partial<Resources>;
@@ -119,7 +120,7 @@ export class Budget {
   }
 
   #show(amount: (key: ResourceKey) => number | undefined): Resources {
-    const [task_slots, cpu_millis, memory_bytes, pids] = RESOURCE_KEYS.map(amount);
+    const [task_slots, cpu_millis, memory_bytes, pids, disk_bytes] = RESOURCE_KEYS.map(amount);
     const names = [
       ...Object.keys(this.#limits.resources ?? {}),
       ...[...this.#named.keys()].map(resourceName),
@@ -133,6 +134,7 @@ export class Budget {
       ...(cpu_millis === undefined ? {} : { cpu_millis }),
       ...(memory_bytes === undefined ? {} : { memory_bytes }),
       ...(pids === undefined ? {} : { pids }),
+      ...(disk_bytes === undefined ? {} : { disk_bytes }),
       ...(named.length === 0 ? {} : { resources: Object.fromEntries(named) }),
     };
   }

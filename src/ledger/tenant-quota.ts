@@ -6,6 +6,7 @@ const KEYS: Readonly<Record<string, (typeof RESOURCE_KEYS)[number]>> = {
   cpu: 'cpu_millis',
   memory: 'memory_bytes',
   pids: 'pids',
+  disk: 'disk_bytes',
 };
 
 /** What no resource can be named by an operator. */
@@ -17,7 +18,7 @@ export class TenantQuotaError extends Error {
 }
 
 /**
- * Parses `name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS][,RESOURCE:N]`, in any order. Spaces are trimmed; when a key is
+ * Parses `name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS][,disk:BYTES][,RESOURCE:N]`, in any order. Spaces are trimmed; when a key is
  * repeated, the last one counts. An amount may be 0.
  * @param names the resources that the operator has named
  * @throws TenantQuotaError

@@ -202,6 +202,14 @@ export const SETTINGS = {
     otherwise: 'detected',
     help: 'thousandths of cores to give to tasks',
   },
+  capacityDiskBytes: {
+    flag: '--capacity-disk-bytes <n>',
+    kind: 'count',
+    min: 1,
+    otherwise: 'no bound',
+    help: 'disk space to give to tasks',
+    more: ', of which each that names `limits.disk_bytes` reserves so much',
+  },
   resources: {
     flag: '--resource <resource>',
     kind: 'resource',
@@ -213,7 +221,7 @@ export const SETTINGS = {
     flag: '--tenant-quota <quota>',
     kind: 'quota',
     repeatable: true,
-    help: '`name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS][,RESOURCE:N]`',
+    help: '`name=slots:N[,memory:BYTES][,pids:N][,cpu:MILLIS][,disk:BYTES][,RESOURCE:N]`',
     more: ': what one tenant may have at once',
   },
   profile: {

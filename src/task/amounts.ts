@@ -37,7 +37,7 @@ export function amountTexts(
 }
 
 function numberText(resource: ResourceKey, amount: number): string {
-  if (resource === 'memory_bytes') return sizeText(amount);
+  if (resource === 'memory_bytes' || resource === 'disk_bytes') return sizeText(amount);
   return resource === 'cpu_millis' ? rounded(amount / 1000) : String(amount);
 }
 
@@ -52,6 +52,8 @@ function nounOf(resource: ResourceKey, amount: number, isBare: boolean): string 
       return amount === 1000 ? 'core' : 'cores';
     case 'memory_bytes':
       return isBare ? 'bytes of memory' : 'of memory';
+    case 'disk_bytes':
+      return isBare ? 'bytes of disk' : 'of disk';
     case 'pids':
       return amount === 1 ? 'process' : 'processes';
   }

@@ -8,6 +8,7 @@ const UNITS: Readonly<Record<(typeof RESOURCE_KEYS)[number], string>> = {
   cpu_millis: 'thousandths of a core',
   memory_bytes: 'bytes of memory',
   pids: 'processes',
+  disk_bytes: 'bytes of disk',
 };
 
 /** The sentence for each type of event, used when there is nothing more specific. */

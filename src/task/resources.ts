@@ -1,5 +1,5 @@
 /** The keys of {@link Resources} that every machine has, in the order in which a shortage is reported. */
-export const RESOURCE_KEYS = ['task_slots', 'cpu_millis', 'memory_bytes', 'pids'] as const;
+export const RESOURCE_KEYS = ['task_slots', 'cpu_millis', 'memory_bytes', 'pids', 'disk_bytes'] as const;
 type OwnKey = (typeof RESOURCE_KEYS)[number];
 
 const PREFIX = 'resources.';
@@ -12,7 +12,7 @@ export type ResourceKey = OwnKey | NamedKey;
 export type NamedAmounts = Readonly<Record<string, number>>;
 
 /**
- * Amounts of what a task reserves. `cpu_millis` are thousandths of one core, `memory_bytes` bytes; `resources` are those that
+ * Amounts of what a task reserves. `cpu_millis` are thousandths of one core, `memory_bytes` and `disk_bytes` bytes; `resources` are those that
  * an operator has named.
  * An absent capacity or quota means "no limit", but for a named resource, which a machine only has when it is named; an absent
  * amount in a reservation means "none asked for".

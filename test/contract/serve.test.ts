@@ -52,8 +52,8 @@ test('bad flags end it with exit 1 and say which; nothing is made', () => {
     [['--tenant-quota', 'red=memory:5'], 'slots'],
     [['--tenant-quota', 'red=slots:x'], 'slots'],
     [['--tenant-quota', '=slots:1'], '--tenant-quota'],
-    [['--tenant-quota', 'red=slots:1,disk:5'], 'disk'],
-    [['--tenant-quota', 'red=slots:1,gpu:5', '--resource', 'licence=2'], 'pids:N, licence:N'],
+    [['--tenant-quota', 'red=slots:1,space:5'], 'space'],
+    [['--tenant-quota', 'red=slots:1,gpu:5', '--resource', 'licence=2'], 'disk:N, licence:N'],
     [['--resource', 'gpu'], '--resource: "gpu" has no "="'],
     [['--resource', 'gpu=1', '--resource', 'gpu=2'], '--resource: gpu is given twice'],
   ];

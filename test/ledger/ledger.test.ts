@@ -96,12 +96,14 @@ describe('a ledger', () => {
       cpu_millis: amount,
       memory_bytes: amount,
       pids: amount,
+      disk_bytes: amount,
     });
     const limits = fc.record({
       task_slots: fc.integer({ min: 0, max: 6 }),
       cpu_millis: amount,
       memory_bytes: amount,
       pids: amount,
+      disk_bytes: amount,
     });
     const tenant = fc.constantFrom(undefined, 'a', 'b');
     const step = fc.record({

@@ -28,7 +28,7 @@ test.each([
   ['9=1', 'has the name "9"'],
   ['__proto__=1', 'has the name "__proto__"'],
   [`${'g'.repeat(65)}=1`, 'at most 64'],
-  ...['slots', 'cpu', 'memory', 'pids'].map((name) => [`${name}=1`, 'execgo has itself']),
+  ...['slots', 'cpu', 'memory', 'pids', 'disk'].map((name) => [`${name}=1`, 'execgo has itself']),
   ['gpu=', 'without a name'],
   ['gpu=,', 'without a name'],
   ['gpu=a,,b', 'without a name'],

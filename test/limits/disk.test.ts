@@ -134,6 +134,32 @@ test('what was to be killed before is cancelled, and what is paused is ended onc
   expect(await waitForEnd(daemon, paused)).toMatchObject({ status: 'failed', cause: 'disk' });
 });
 
+test('what tasks name is reserved where there is a capacity or a quota', async () => {
+  const daemon = await startDaemon({
+    flags: ['--capacity-disk-bytes', String(10 * MIB), '--tenant-quota', 'small=slots:9,disk:1048576'],
+  });
+  const asks = async (disk_bytes: number, more: object = {}) =>
+    (await http(daemon.url).post('/api/v1/tasks', limited('sleep 600', disk_bytes, more))).body;
+  expect((await asks(11 * MIB)).error.message).toBe(
+    'insufficient resources: disk_bytes 11534336 is more than the capacity of this machine, 10485760',
+  );
+  expect((await asks(2 * MIB, { control_context: { tenant: 'small' } })).error.message).toBe(
+    'insufficient resources: disk_bytes 2097152 is more than the quota of tenant small, 1048576',
+  );
+  const { task_id: first } = await asks(6 * MIB);
+  const { task_id: second } = await asks(5 * MIB);
+  expect((await http(daemon.url).get(`/api/v1/tasks/${second}`)).body.waiting).toMatchObject({
+    reason: 'capacity',
+    detail: 'needs 5 MiB of disk; 4 MiB of 10 MiB are free',
+  });
+  const explained = await execgo(['explain', second], { server: daemon.url });
+  expect(explained.stdout.toString()).toContain(`1 task holds the rest: ${first} (6.0 MiB)`);
+  expect((await http(daemon.url).get('/api/v1/runtime/resources')).body).toMatchObject({
+    capacity: { disk_bytes: 10 * MIB },
+    available: { disk_bytes: 4 * MIB },
+  });
+});
+
 test('a size that is none is refused', async () => {
   const daemon = await startDaemon();
   for (const disk_bytes of [0, -1, 1.5, '1M', {}]) {

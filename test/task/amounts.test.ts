@@ -12,6 +12,7 @@ test.each([
   ['task_slots', 1, 0, 4, '1 slot', '0 of 4'],
   ['cpu_millis', 1500, 250, 8000, '1.5 cores', '0.25 of 8'],
   ['cpu_millis', 1001, 999, 1000, '1001 thousandths of a core', '999 of 1000'],
+  ['disk_bytes', 6 * GIB, 2 * GIB, 8 * GIB, '6 GiB of disk', '2 GiB of 8 GiB'],
   ['resources.gpu', 2, 1, 4, '2 gpu', '1 of 4'],
   ['pids', 20, 19, 100, '20 processes', '19 of 100'],
 ] as const)('%s: %i, %i of %i', (resource, requested, free, limit, asked, left) => {

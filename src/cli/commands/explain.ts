@@ -96,6 +96,7 @@ function amount(resource: Lack['resource'], value: number): string {
     case 'cpu_millis':
       return `${String(value / 1000)} cores`;
     case 'memory_bytes':
+    case 'disk_bytes':
       return formatSize(value);
     case 'pids':
       return `${String(value)} processes`;

@@ -3,12 +3,13 @@ import os from 'node:os';
 import type { NamedResources } from '../../task/named-resource.js';
 import type { Resources } from '../../task/resources.js';
 
-/** Amounts that the operator has set; the others are detected. */
+/** Amounts that the operator has set; the others are detected, but for disk space, of which there is no bound then. */
 export interface CapacitySettings {
   taskSlots: number;
   cpuMillis: number | undefined;
   memoryBytes: number | undefined;
   pids: number | undefined;
+  diskBytes: number | undefined;
   resources: NamedResources;
 }
 
@@ -19,6 +20,7 @@ export function detectCapacity(set: CapacitySettings): Resources {
     cpu_millis: set.cpuMillis ?? os.availableParallelism() * 1000,
     memory_bytes: set.memoryBytes ?? memory(),
     pids: set.pids ?? kernelPids(),
+    ...(set.diskBytes === undefined ? {} : { disk_bytes: set.diskBytes }),
     ...named(set.resources),
   };
 }

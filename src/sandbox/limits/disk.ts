@@ -10,5 +10,6 @@ export const disk = {
   },
   flag: { name: 'disk', value: '<size>', help: 'end the task when its workspace takes more of the disk' },
   words: (bytes, format) => `disk ${format.size(bytes)}`,
+  reserves: 'disk_bytes',
   holders: [{ by: 'supervisor', mechanism: 'measured' }],
 } as const satisfies Limit;

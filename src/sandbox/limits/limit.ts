@@ -16,8 +16,8 @@ export type Mechanism = (typeof MECHANISMS)[number];
 export const SCOPES = ['per_process', 'per_device'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** What the four amounts that a task reserves are called in the ledger, but for its slot. */
-type Reserved = 'cpu_millis' | 'memory_bytes' | 'pids';
+/** What the amounts that a task reserves by such limits are called in the ledger. */
+type Reserved = 'cpu_millis' | 'memory_bytes' | 'pids' | 'disk_bytes';
 
 /**
  * One limit of a request: all that is particular to it. Everything else (the schema, the flag, the plan, what is tried at
