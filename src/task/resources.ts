@@ -12,8 +12,8 @@ export type ResourceKey = OwnKey | NamedKey;
 export type NamedAmounts = Readonly<Record<string, number>>;
 
 /**
- * Amounts of what a task reserves. `cpu_millis` are thousandths of one core, `memory_bytes` and `disk_bytes` bytes; `resources` are those that
- * an operator has named.
+ * Amounts of what a task reserves. `cpu_millis` are thousandths of one core, `memory_bytes` and `disk_bytes` bytes; `resources` are those
+ * that an operator has named.
  * An absent capacity or quota means "no limit", but for a named resource, which a machine only has when it is named; an absent
  * amount in a reservation means "none asked for".
  */

@@ -123,7 +123,7 @@ test('what was to be killed before is cancelled, and what is paused is ended onc
   const { pid } = await waitFor(
     async () => {
       const { body } = await http(daemon.url).get(`/api/v1/tasks/${paused}`);
-      return body.stdout === 'ready\n' ? body : undefined;
+      return body.stdout === 'ready\n' && body.pid !== undefined ? body : undefined;
     },
     { what: 'the start' },
   );

@@ -13,7 +13,14 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SOURCES = ['src/files', 'src/task', 'src/sandbox', 'src/supervisor', 'test/supervisor/entry.ts'];
+const SOURCES = [
+  'src/files',
+  'src/binary',
+  'src/task',
+  'src/sandbox',
+  'src/supervisor',
+  'test/supervisor/entry.ts',
+];
 
 /** Translates what the supervisor consists of, so that a bare Node can run it. @returns its entry and how to remove it. */
 export function buildSupervisor(): { entry: string; remove: () => void } {
