@@ -5,11 +5,11 @@ import type { WaitingTask } from '../../src/ledger/flow.js';
 import { Ledger } from '../../src/ledger/ledger.js';
 import { NO_RULE, type QueueRule } from '../../src/ledger/queue-limits.js';
 import { WaitingQueue } from '../../src/ledger/scheduler.js';
-import { amountOf, RESOURCE_KEYS, type Resources } from '../../src/task/resources.js';
+import { amountOf, type Resources } from '../../src/task/resources.js';
 
 const STARVATION = 100;
 const CAPACITY: Resources = { task_slots: 4, memory_bytes: 12, pids: 7, resources: { gpu: 3 } };
-const KEYS = [...RESOURCE_KEYS, 'resources.gpu'] as const;
+const KEYS = ['task_slots', 'memory_bytes', 'pids', 'resources.gpu'] as const;
 const QUOTAS = new Map<string, Resources>([
   ['a', { task_slots: 2, memory_bytes: 8 }],
   ['b', { task_slots: 1 }],
