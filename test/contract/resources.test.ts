@@ -203,8 +203,13 @@ test('a daemon that starts again knows which items are taken, also where it has 
   expect((await status(daemon, 'waits')).status).toBe('accepted');
   await kill(daemon, 'two');
   expect(await items('waits')).toEqual(['2']);
+});
 
-  // Counted only, and none at all: what is held is held, what can never start ends.
+test('what is only counted now is held as well, and what can never start ends', async () => {
+  const flags = [...FOUR_GPUS, '--max-running-tasks', '9'];
+  const daemon = await startDaemon({ flags });
+  for (const id of ['a', 'b', 'c']) await submit(daemon, sleeping(id, { gpu: 1 }));
+  await running(daemon, 'c');
   await submit(daemon, sleeping('hopeless', { gpu: 2 }));
   await daemon.stop();
   await daemon.restart({ flags: ['--resource', 'gpu=1', '--max-running-tasks', '9'] });
@@ -219,7 +224,7 @@ test('a daemon that starts again knows which items are taken, also where it has 
     reserved: { resources: { gpu: 3 } },
     available: { resources: { gpu: 0 } },
   });
-  for (const id of ['last', 'gets-new', 'waits']) await kill(daemon, id);
+  for (const id of ['a', 'b', 'c']) await kill(daemon, id);
   expect(await resources(daemon)).toMatchObject({ reserved: { resources: { gpu: 0 } } });
 });
 

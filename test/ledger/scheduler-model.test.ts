@@ -303,6 +303,6 @@ test('each decision is the one that the rules say, whatever came, started, ended
         startAll();
       });
     }),
-    { numRuns: 4000 },
+    { numRuns: 3000 },
   );
 });

@@ -5,7 +5,7 @@ import { errnoOf } from '../../files/errno.js';
 /** The unit of `st_blocks`, whatever the file system's own block size is. */
 const BLOCK_BYTES = 512;
 /** How deep a tree may be: two descriptors are held for each directory on the way, and a task decides how many there are. */
-export const MAX_DEPTH = 128;
+const MAX_DEPTH = 128;
 /** What an empty directory may take: it was there before the task wrote anything. */
 const EMPTY_BYTES = 4096;
 
