@@ -68,7 +68,9 @@ export function createDaemon(options: DaemonOptions): Daemon {
       },
     })
     .part('announcer', { start: () => new Announcer() })
-    .part('live', { start: () => new LiveTasks({ now, steady }) })
+    .part('live', {
+      start: ({ store }) => new LiveTasks({ now, steady, lasting: () => store.kept.clock.now() }),
+    })
     .part('schedule', {
       start: ({ host: { capacity }, settings: { machine } }) => {
         const ledger = new Ledger({ capacity, quotas: config.tenantQuotas, resources: config.resources });

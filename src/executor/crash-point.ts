@@ -37,6 +37,10 @@ export type CrashPoint =
   | 'after_result_written'
   /** Before the supervisor is told. */
   | 'after_end_commit'
+  /** An attempt has failed, and another is to follow. */
+  | 'before_retry_commit'
+  /** Before the supervisor is told, and before the back-off begins. */
+  | 'after_retry_commit'
   | 'before_relaunch_commit'
   | 'after_relaunch_commit'
   /** The rule of a queue. */

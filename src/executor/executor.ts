@@ -11,6 +11,8 @@ import type { Usage } from '../task/view.js';
  */
 export interface Attempt {
   readonly task_id: string;
+  /** Which attempt of its task it is, from 1 on: its output has files of its own. */
+  readonly number: number;
   readonly launch_id: number;
   /** Random: a process that carries it belongs to this attempt. */
   readonly launch_token: string;
@@ -148,10 +150,18 @@ export interface Executor {
 }
 
 /** The attempt of a task that is committed as running; undefined when it has none, or is one of the older runtime. */
-export function attemptOf({ task_id, attempt, request, plan, items }: RunningTask): Attempt | undefined {
+export function attemptOf({
+  task_id,
+  past_attempts,
+  attempt,
+  request,
+  plan,
+  items,
+}: RunningTask): Attempt | undefined {
   if (attempt.launch_id === null) return undefined;
   const { launch_id, launch_token, incarnation } = attempt;
-  return { task_id, launch_id, launch_token, incarnation, request, plan, items };
+  const number = past_attempts + 1;
+  return { task_id, number, launch_id, launch_token, incarnation, request, plan, items };
 }
 
 /**

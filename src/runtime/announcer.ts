@@ -13,7 +13,24 @@ export class Announcer {
   /** To be called after the commit that made the task terminal, or deleted it. */
   ended(taskId: string): void {
     this.emitter.emit(`ended:${taskId}`);
+    this.emitter.emit(`attempt:${taskId}`);
     this.emitter.emit('ended', taskId);
+  }
+
+  /** To be called after the commit by which a task, whose attempt has failed, waits for another one. */
+  retried(taskId: string): void {
+    this.emitter.emit(`attempt:${taskId}`);
+    this.emitter.emit('retried', taskId);
+  }
+
+  /** Calls back after every call of {@link retried}. */
+  onAnyRetry(listener: (taskId: string) => void): void {
+    this.emitter.on('retried', listener);
+  }
+
+  /** @returns a promise of the end of the task's attempt, whether another follows or not; rejects when `signal` aborts. */
+  attemptEnd(taskId: string, signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, `attempt:${taskId}`, { signal });
   }
 
   /** Calls back after every end, when its share of the ledger is free. */

@@ -1,4 +1,5 @@
 import type { LiveRecord, RunningTask, WaitingTask } from '../store/records.js';
+import { retryDelayMs } from '../task/retry.js';
 import { QueueCounts } from './queue-counts.js';
 import { onSteadyClock, type Clocks } from './steady-clock.js';
 
@@ -8,10 +9,10 @@ export type Phase = Waiting | Launched | Started;
 export interface Waiting {
   name: 'waiting';
   record: WaitingTask;
-  /** When it was accepted, on the steady clock. */
-  acceptedAt: number;
-  /** Clears the timer of `queue_timeout_ms`; undefined while none runs. */
-  cancelQueueTimeout: (() => void) | undefined;
+  /** From when on it may start, on the steady clock: when it was accepted, or when its next attempt is due. */
+  mayStartAt: number;
+  /** Clears the timer of the back-off, and after that of `queue_timeout_ms`; undefined while none runs. */
+  cancelTimer: (() => void) | undefined;
 }
 
 /** Given to a place, or about to be. */
@@ -31,7 +32,9 @@ interface Started {
 export type UnderWay =
   /** Settles when the launch, or the edit, is committed or has failed. */
   | { what: 'launch' | 'edit'; settled: Promise<void> }
-  /** Resolves with true once the end is committed; with false when the store was closed before, and the next daemon has to. */
+  /**
+   * The end of its attempt: of the task, or of what another attempt follows. Resolves with true once it is committed; with false when the store was closed before, and the next daemon has to.
+   */
   | { what: 'end'; committed: Promise<boolean> };
 
 /** Why a task is to end, as soon as it is known, before its row is written: what came first decides the end. */
@@ -98,7 +101,7 @@ export class LiveTask {
     return this.phase.name !== 'waiting' && this.launchId === launchId ? this.phase.record : undefined;
   }
 
-  /** Settles when its end is committed, or is not going to be; undefined while it does not end. */
+  /** Settles when the end of its attempt is committed, or is not going to be; undefined while that does not end. */
   get ending(): Promise<boolean> | undefined {
     return this.underWay?.what === 'end' ? this.underWay.committed : undefined;
   }
@@ -116,6 +119,14 @@ export class LiveTask {
 
   stopByTimeout(): void {
     this.stop ??= { first: 'timeout', kill: undefined };
+  }
+
+  /** Leaves behind what was about an attempt that another follows; a kill counts for the task. */
+  forgetAttempt(): void {
+    this.stop = this.kill && { first: 'kill', kill: this.kill };
+    this.refusal = this.turn = undefined;
+    // What the attempt has done to them is looked at before the next.
+    this.filesChecked = false;
   }
 }
 
@@ -166,7 +177,7 @@ export class LiveTasks {
     if (phase.name === 'waiting' && next.name === 'waiting') phase.record = next.record;
     else if (phase.name === 'started' && next.name === 'started') phase.record = next.record;
     else task.phase = next;
-    if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelQueueTimeout?.();
+    if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelTimer?.();
     this.enter(task);
   }
 
@@ -176,7 +187,7 @@ export class LiveTasks {
   }
 
   remove(task: LiveTask): void {
-    if (task.phase.name === 'waiting') task.phase.cancelQueueTimeout?.();
+    if (task.phase.name === 'waiting') task.phase.cancelTimer?.();
     this.byId.delete(task.record.task_id);
     this.leave(task);
     this.counts.ended(task.record);
@@ -197,11 +208,19 @@ export class LiveTasks {
 
   private phaseOf(record: LiveRecord): Phase {
     if (record.status === 'accepted') {
-      const acceptedAt = onSteadyClock(this.clocks, record.created_at_ms);
-      return { name: 'waiting', record, acceptedAt, cancelQueueTimeout: undefined };
+      return { name: 'waiting', record, mayStartAt: this.mayStartAt(record), cancelTimer: undefined };
     }
     if (record.process === undefined) return { name: 'launched', record };
     const startedAt = onSteadyClock(this.clocks, record.process.started_at_ms);
     return { name: 'started', record, startedAt };
+  }
+
+  private mayStartAt({ created_at_ms, past_attempts, retry, request }: WaitingTask): number {
+    const { policy } = request;
+    if (retry === undefined) return onSteadyClock(this.clocks, created_at_ms);
+    const left = retry.due_ms - this.clocks.lasting();
+    // Never longer than the whole of it, whatever the row says.
+    const whole = policy.retry === undefined ? 0 : retryDelayMs(policy.retry, past_attempts);
+    return this.clocks.steady() + Math.min(left, whole);
   }
 }

@@ -1,6 +1,5 @@
 import { ExecgoError } from '../task/errors.js';
 import { endOf } from '../store/records.js';
-import { isTerminal } from '../task/states.js';
 import type { GcRequest } from '../task/gc.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
@@ -18,11 +17,11 @@ import { GrowthWatch } from './output/follow.js';
 import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
-import { outputSource } from './output/read-output.js';
+import { shownAttempt, sourceOf } from './output/read-output.js';
 import type { EncodedJson, KillOptions, OutputWatch, Service, TurnOptions } from './service.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
-import { waitForEnd, waitForSeq } from './lifecycle/wait.js';
+import { waitForAttempt, waitForEnd, waitForSeq } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
 import { eventView, taskSummary } from './views/task-view.js';
@@ -126,13 +125,22 @@ export class Runtime implements Service {
     return this.core.store.lastSeq();
   }
 
+  lastAttempt(taskId: string): number {
+    return shownAttempt(taskRecord(this.core, taskId));
+  }
+
+  nextAttempt(taskId: string, attempt: number, signal: AbortSignal): Promise<number | undefined> {
+    return waitForAttempt(this.core, taskId, attempt, signal);
+  }
+
   async outputRange(
     taskId: string,
     stream: OutputStream,
     offset: number,
     limit: number,
+    attempt?: number,
   ): Promise<OutputBytes> {
-    return { stream, ...(await readRange(this.source(taskId, stream), offset, limit)) };
+    return { stream, ...(await readRange(this.source(taskId, stream, attempt), offset, limit)) };
   }
 
   async outputView(
@@ -140,22 +148,23 @@ export class Runtime implements Service {
     stream: OutputStream,
     maxBytes: number,
     maxLines: number,
+    attempt?: number,
   ): Promise<HeadTailBytes> {
-    return { stream, ...(await readHeadTail(this.source(taskId, stream), maxBytes, maxLines)) };
+    return { stream, ...(await readHeadTail(this.source(taskId, stream, attempt), maxBytes, maxLines)) };
   }
 
   encodeText(bytes: Buffer): Promise<Buffer> {
     return this.core.inlineTexts.encode(bytes);
   }
 
-  watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch {
-    const source = this.source(taskId, stream);
+  watchOutput(taskId: string, stream: OutputStream, attempt: number, signal: AbortSignal): OutputWatch {
+    const source = this.source(taskId, stream, attempt);
     const watch = new GrowthWatch(source);
     const wake = () => {
       watch.wake();
     };
     if (source.final) wake();
-    else this.core.announcer.taskEnd(taskId, signal).then(wake, wake);
+    else this.core.announcer.attemptEnd(taskId, signal).then(wake, wake);
     return watch;
   }
 
@@ -218,8 +227,7 @@ export class Runtime implements Service {
   }
 
   /** @throws ExecgoError `not_found` */
-  private source(taskId: string, stream: OutputStream): OutputSource {
-    const record = taskRecord(this.core, taskId);
-    return outputSource(this.core.settings.dataDir, record, stream, isTerminal(record.status));
+  private source(taskId: string, stream: OutputStream, attempt: number | undefined): OutputSource {
+    return sourceOf(this.core, taskRecord(this.core, taskId), stream, attempt);
   }
 }

@@ -15,6 +15,8 @@ export class Schedule {
   readonly unlaunched = new Set<LiveTask>();
   /** Waiting tasks that demand what this machine does not have: they are not in the queue. */
   readonly unmatched = new Set<string>();
+  /** Tasks whose next attempt is not due yet: they are not in the queue. */
+  readonly notDue = new Set<string>();
 
   /** @param steady milliseconds of a clock that is never set */
   constructor(
@@ -24,15 +26,16 @@ export class Schedule {
     private readonly steady: () => number,
   ) {}
 
-  /** How many tasks wait for room on this machine. */
+  /** How many tasks wait for room on this machine, or will when their next attempt is due. */
   get queued(): number {
-    return this.queue.size;
+    return this.queue.size + this.notDue.size;
   }
 
-  /** Puts a task into the queue, or among those that demand another machine. */
-  add({ record, acceptedAt }: Pick<Waiting, 'record' | 'acceptedAt'>): void {
+  /** Puts a task into the queue, or among those that demand another machine, or that are not due. */
+  add({ record, mayStartAt }: Pick<Waiting, 'record' | 'mayStartAt'>): void {
     const { task_id, request, submit_seq } = record;
-    if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
+    if (mayStartAt > this.steady()) this.notDue.add(task_id);
+    else if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
     else
       this.queue.add(
         // Not spread, as in withDecisions.
@@ -40,7 +43,7 @@ export class Schedule {
           task_id,
           priority: request.policy.priority,
           submit_seq,
-          accepted_at_ms: acceptedAt,
+          accepted_at_ms: mayStartAt,
         }),
       );
   }
@@ -63,7 +66,7 @@ export class Schedule {
 
   /** True for a task that waits here: not for one that is about to start, to end or to be changed. */
   waits(taskId: string): boolean {
-    return this.queue.has(taskId) || this.unmatched.has(taskId);
+    return this.queue.has(taskId) || this.unmatched.has(taskId) || this.notDue.has(taskId);
   }
 
   /** Why a task in the queue does not start; undefined for any other. Costs the same whatever else waits. */
@@ -80,6 +83,7 @@ export class Schedule {
   withdraw(taskId: string): void {
     this.queue.remove(taskId);
     this.unmatched.delete(taskId);
+    this.notDue.delete(taskId);
   }
 
   /** The task to start now, if any. To be claimed before the next is asked for. */
@@ -118,5 +122,6 @@ export class Schedule {
     this.queue.remove(task_id);
     this.unlaunched.delete(task);
     this.unmatched.delete(task_id);
+    this.notDue.delete(task_id);
   }
 }

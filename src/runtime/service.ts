@@ -74,17 +74,32 @@ export interface Service {
   events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]>;
   /** Seq of the newest committed event; 0 when there is none. */
   lastSeq(): number;
-  outputRange(taskId: string, stream: OutputStream, offset: number, limit: number): Promise<OutputBytes>;
+  /** The attempt whose output is shown where none is asked for: the last that began, or 1. */
+  lastAttempt(taskId: string): number;
+  /**
+   * Resolves once an attempt is over and what comes next is known: the number of the next one that has begun, or undefined when the
+   * task is terminal without one.
+   */
+  nextAttempt(taskId: string, attempt: number, signal: AbortSignal): Promise<number | undefined>;
+  /** @param attempt undefined: see {@link lastAttempt}; `not_found` for one that there is not */
+  outputRange(
+    taskId: string,
+    stream: OutputStream,
+    offset: number,
+    limit: number,
+    attempt?: number,
+  ): Promise<OutputBytes>;
   outputView(
     taskId: string,
     stream: OutputStream,
     maxBytes: number,
     maxLines: number,
+    attempt?: number,
   ): Promise<HeadTailBytes>;
   /** Bytes as a JSON string, quotes included, with U+FFFD for what is not UTF-8; long ones away from the event loop. */
   encodeText(bytes: Buffer): Promise<Buffer>;
   /** @param signal aborts when nobody follows any more */
-  watchOutput(taskId: string, stream: OutputStream, signal: AbortSignal): OutputWatch;
+  watchOutput(taskId: string, stream: OutputStream, attempt: number, signal: AbortSignal): OutputWatch;
   /** How a task is, in as few words as there are. */
   ending(taskId: string): TaskEnd;
   /**

@@ -6,6 +6,7 @@ import type { Core } from './core.js';
 import type { InlineTexts } from './output/inline-text.js';
 import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
+import { pastAttempts } from './views/attempts-view.js';
 import { encodeTask } from './views/task-view.js';
 import { waitingWithPosition, type WaitingCore } from './views/waiting-view.js';
 
@@ -35,6 +36,7 @@ export async function taskStatus(core: StatusCore, taskId: string): Promise<Enco
   return encodeTask(before, output, present(core, before), core.settings.dataDir, {
     liveUsage,
     waiting: waitingWithPosition(core, before),
+    past: pastAttempts(core.store, before),
   });
 }
 

@@ -4,6 +4,8 @@ export interface Clocks {
   readonly now: () => number;
   /** Unix time at the start, plus the time since by a clock that is never set; for all durations. */
   readonly steady: () => number;
+  /** A clock that goes on while no daemon runs and that nobody sets; only differences between its times have a meaning. */
+  readonly lasting: () => number;
 }
 
 /**

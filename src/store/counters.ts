@@ -11,6 +11,8 @@ export interface Counters {
   entered: Record<TaskStatus, number>;
   /** Ends by error code. */
   errors: Record<string, number>;
+  /** Attempts that were followed by another, or by a wait for one, by cause. */
+  retries: Record<string, number>;
   /** `buckets` is cumulative, one for each of {@link DURATION_BUCKETS_MS}; `sum` is milliseconds. */
   duration: { buckets: number[]; sum: number; count: number };
   /** Tasks that have ended, are not pinned and still exist, and the bytes of those that were measured. */
@@ -19,6 +21,7 @@ export interface Counters {
 
 const ENTERED = 'entered.';
 const ERROR = 'error.';
+const RETRY = 'retry.';
 const DURATION_SUM = 'duration.sum';
 /** The names of the counters for `kept`: what was added, and what was removed. */
 const KEPT = {
@@ -52,6 +55,10 @@ export class CounterTable implements TransactionMember {
     this.#pending.push([ERROR + code, 1]);
   }
 
+  retry(cause: string): void {
+    this.#pending.push([RETRY + cause, 1]);
+  }
+
   duration(ms: number): void {
     this.#pending.push([bucketName(DURATION_BUCKETS_MS.find((bound) => ms <= bound)), 1], [DURATION_SUM, ms]);
   }
@@ -75,15 +82,19 @@ export class CounterTable implements TransactionMember {
   read(): Counters {
     const total = (name: string) => this.#totals.get(name) ?? 0;
     const entered = Object.fromEntries(TASK_STATUSES.map((s) => [s, total(ENTERED + s)]));
-    const errors: Record<string, number> = {};
-    for (const [name, value] of this.#totals)
-      if (name.startsWith(ERROR)) errors[name.slice(ERROR.length)] = value;
+    const after = (prefix: string) =>
+      Object.fromEntries(
+        [...this.#totals].flatMap(([name, value]) =>
+          name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+        ),
+      );
     let count = 0;
     const buckets = DURATION_BUCKETS_MS.map((bound) => (count += total(bucketName(bound))));
     count += total(bucketName(undefined));
     return {
       entered: entered as Record<TaskStatus, number>,
-      errors,
+      errors: after(ERROR),
+      retries: after(RETRY),
       duration: { buckets, sum: total(DURATION_SUM), count },
       kept: {
         tasks: total(KEPT.tasksAdded) - total(KEPT.tasksRemoved),

@@ -40,6 +40,8 @@ export interface TaskFacts {
 interface AnyState {
   /** Grows with each change of the task: its number among all changes of tasks. 0: not changed since they are counted. */
   version: number;
+  /** How many attempts have failed and were followed by another, or by a wait for one. */
+  past_attempts: number;
   updated_at_ms: number;
   /** Absent: no kill was asked for. */
   kill_requested_at_ms?: number | undefined;
@@ -47,6 +49,16 @@ interface AnyState {
 
 export interface WaitingState extends AnyState {
   status: 'accepted';
+  /** It waits for another attempt. */
+  retry?: RetryWait | undefined;
+}
+
+/** The wait for the next attempt. */
+export interface RetryWait {
+  /** When the last one had ended: Unix time. */
+  since_ms: number;
+  /** When the next one is due, on the retention clock. */
+  due_ms: number;
 }
 
 export interface RunningState extends AnyState {
@@ -109,6 +121,11 @@ export function claimOf({ request, reservation }: Pick<TaskFacts, 'request' | 'r
     lane: request.control_context?.lane,
     reservation: shareOf({ reservation }),
   };
+}
+
+/** The number of the attempt that a task is at, or was at last; 0 before the first. */
+export function attemptNumber(task: TaskRecord): number {
+  return task.past_attempts + (task.status !== 'accepted' && task.attempt !== undefined ? 1 : 0);
 }
 
 /** The attempt that a task is at, or was at last. */
@@ -215,6 +232,33 @@ export type TaskEnd = Verdict & {
   released_at_ms?: number | undefined;
   events: NewEvent[];
 };
+
+/** How an attempt ended that was not the last of its task. */
+export interface PastAttempt {
+  /** Its number, from 1 on. */
+  attempt: number;
+  cause: Cause;
+  exit_code?: number | undefined;
+  exit_signal?: number | undefined;
+  started_at_ms?: number | undefined;
+  finished_at_ms: number;
+  usage?: Usage | undefined;
+  error: ErrorBody;
+  /** What it wrote, kept or not. */
+  stdout_bytes: number;
+  stderr_bytes: number;
+  /** What of its output could not be kept, in words. */
+  warnings: string[];
+}
+
+/** A task goes back to wait for another attempt. */
+export interface Retry extends Pick<NewTask, 'request' | 'plan' | 'reservation' | 'events'> {
+  /** The attempt that has failed. */
+  ended: PastAttempt;
+  /** When the next one is due, on the retention clock. */
+  due_ms: number;
+  at_ms: number;
+}
 
 /**
  * A supervisor process that may still hold attempts. With its boot id and start time it is never mistaken for another

@@ -10,6 +10,7 @@ import { emptyLogAside } from './database/empty-log-aside.js';
 import { EventLog } from './event-log.js';
 import { GroupCommit } from './database/group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
+import { AttemptTable } from './tasks/attempt-table.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
 import { QueueEnds } from './queue-ends.js';
 import { QueueTable } from './queue-table.js';
@@ -34,6 +35,8 @@ export class Store {
   /** The tasks that have ended, by age. */
   readonly kept: KeptTasks;
   readonly keys: IdempotencyKeys;
+  /** Attempts that were not the last of their task. */
+  readonly attempts: AttemptTable;
   readonly supervisors: SupervisorTable;
   /** The rules of queues. */
   readonly queues: QueueTable;
@@ -69,6 +72,7 @@ export class Store {
     this.keys = new IdempotencyKeys(db, this.kept.clock);
     this.queues = new QueueTable(db);
     this.queueEnds = new QueueEnds(db);
+    this.attempts = new AttemptTable(db);
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions, this.#plans);
     this.#changes = new TaskChanges(
       db,
@@ -77,6 +81,7 @@ export class Store {
       this.queueEnds,
       this.kept.clock,
       versions,
+      this.attempts,
     );
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
@@ -195,6 +200,14 @@ export class Store {
     events: NewEvent[],
   ): records.Changed<records.RunningTask> | undefined {
     return this.#changes.timedOut(task, atMs, events);
+  }
+
+  /** `running → accepted`: it waits for another attempt. Undefined: a kill was requested, or somebody else was first. */
+  markRetry(
+    task: records.RunningTask,
+    retry: records.Retry,
+  ): records.Changed<records.WaitingTask> | undefined {
+    return this.#changes.retry(task, retry);
   }
 
   /**

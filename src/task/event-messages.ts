@@ -25,6 +25,8 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
   resumed: 'task resumed',
   kill_requested: 'kill requested',
   timeout_triggered: 'wall time exceeded: the task is being ended',
+  attempt_failed: 'attempt failed',
+  retry_scheduled: 'task waits for its next attempt',
   finished: 'task succeeded',
   failed: 'task failed',
   cancelled: 'task cancelled',
@@ -65,11 +67,19 @@ function detailOf(type: EventType, data: unknown): string | undefined {
     case 'resource_reserved':
     case 'resource_released':
       return amountsOf(eventData({ event_type: type, data }));
+    case 'retry_scheduled':
+      return isPlainObject(data) ? nextAttempt(data) : undefined;
     case 'started':
       return isPlainObject(data) && typeof data['pid'] === 'number' ? `process ${data['pid']}` : undefined;
     default:
       return undefined;
   }
+}
+
+function nextAttempt({ attempt, delay_ms, memory_bytes }: Record<string, unknown>): string | undefined {
+  if (typeof attempt !== 'number' || typeof delay_ms !== 'number') return undefined;
+  const raised = typeof memory_bytes === 'number' ? ` with ${memory_bytes} bytes of memory` : '';
+  return `number ${attempt}${raised}, in ${delay_ms} ms`;
 }
 
 function textsOf(value: unknown, between = '; '): string | undefined {

@@ -6,12 +6,15 @@ import { TASK_STATUSES } from './states.js';
 const stream = z.enum(['stdout', 'stderr']);
 export type OutputStream = z.output<typeof stream>;
 
+const attempt = z.int().min(1).describe('The attempt whose output it is; the first is 1');
+
 const warnings = sentences.optional().describe('What could not be read that should be there, in words');
 
 /** A range of one stream. Offsets and counts are bytes of what the task wrote. */
 export const OutputRange = z.strictObject({
   task_id: z.string(),
   stream,
+  attempt,
   offset: count.describe('First byte of data; beyond what was asked for where bytes are gone'),
   next_offset: count.describe('Where to go on reading'),
   data: z.string(),
@@ -31,6 +34,7 @@ export type OutputBytes = Omit<z.output<typeof OutputRange>, 'task_id' | 'encodi
 export const HeadTailView = z.strictObject({
   task_id: z.string(),
   stream,
+  attempt,
   head: z.string(),
   tail: z.string(),
   head_bytes: count,
@@ -58,6 +62,10 @@ export const OutputGap = z.strictObject({
   reason: z.string().optional().describe('Why, where that is known'),
 });
 export type OutputGap = z.output<typeof OutputGap>;
+
+/** Output as it comes: what follows is that of another attempt, from its first byte on. */
+export const OutputAttempt = z.strictObject({ attempt: z.int().min(1) });
+export type OutputAttempt = z.output<typeof OutputAttempt>;
 
 /** Output as it comes: its end, and how the task is then. */
 export const TaskEnd = z.strictObject({

@@ -1,15 +1,6 @@
 import { z } from 'zod';
-import {
-  defaultLimitsSchema,
-  flag,
-  optional,
-  orElse,
-  priority,
-  queueName,
-  section,
-  wholeNumber,
-  type TaskRequest,
-} from './request.js';
+import { optional, orElse, section, wholeNumber } from './fields.js';
+import { defaultLimitsSchema, flag, priority, queueName, type TaskRequest } from './request.js';
 import { count, namedFields, sentences, time } from './schema.js';
 import { TASK_STATUSES } from './states.js';
 

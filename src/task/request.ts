@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { Limit } from '../sandbox/limits/limit.js';
 import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
+import { optional, orElse, positive, section, wholeNumber } from './fields.js';
 import { isTaskId } from './ids.js';
 import { isResourceName, NAME_RULE } from './named-resource.js';
+import { retrySchema } from './retry.js';
 
 /** A default that existing clients rely on, in bytes. */
 const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;
@@ -11,22 +13,6 @@ export const SANDBOX_PROFILES = ['process', 'linux_sandbox'] as const;
 export const CAPABILITY_MODES = ['adaptive', 'strict'] as const;
 
 const notBlank = (s: string) => s.trim() !== '';
-
-/** `null` means absent where a field is optional. */
-export function optional<T extends z.ZodType>(schema: T) {
-  return schema.nullish().transform((v) => v ?? undefined);
-}
-
-/** As {@link optional}, with what is taken where nothing is given. */
-export function orElse<T extends z.ZodType>(schema: T, fallback: () => z.output<T>) {
-  return schema.nullish().transform((v): z.output<T> => v ?? fallback());
-}
-
-/** A part of a request that may be left out: then it is what an empty one is. */
-export function section<T extends z.ZodType<object>>(schema: T) {
-  const empty = schema.parse({});
-  return orElse(schema, () => ({ ...empty }));
-}
 
 /** Adds what is wrong with a field, which is named by its path. */
 const issues = (ctx: z.RefinementCtx) => (path: string, message: string) => {
@@ -42,11 +28,6 @@ export const text = z
     'must be well-formed Unicode: half of a surrogate pair stands alone',
   );
 const name = text.refine(notBlank, 'must not be empty');
-export const wholeNumber = z
-  .number()
-  .int('must be a whole number')
-  .max(Number.MAX_SAFE_INTEGER, 'must be at most 2^53-1');
-const positive = wholeNumber.positive('must be greater than 0');
 /** In bytes: also with each of them written as `%xx` it goes into the first line of a request. */
 const QUEUE_NAME_BYTES = 1024;
 /** A name of a queue, or of a lane of one. */
@@ -199,6 +180,7 @@ const policySchema = z.object({
   demands: optional(demandsSchema).describe(
     'What this machine must be. The task waits until limits.queue_timeout_ms for one that is, or is refused where there is none',
   ),
+  retry: optional(retrySchema).describe('When it is tried again after an attempt that failed'),
 });
 
 const controlContextSchema = z.object({

@@ -20,6 +20,8 @@ export const CHANGES = {
   start: { running: ['running'] },
   pause: { running: ['running'] },
   resume: { running: ['running'] },
+  /** Its attempt has failed, and it waits for another. */
+  retry: { running: ['accepted'] },
   requestKill: { accepted: ['accepted'], running: ['running'] },
   timeOut: { running: ['running'] },
   end: { accepted: ['failed', 'cancelled'], running: ['success', 'failed', 'cancelled'] },

@@ -32,8 +32,14 @@ export interface TaskPaths {
 /**
  * The paths of a task's files, `tasks/<id>/…`. They follow from the id, so that the data directory can be moved.
  * @param dataDir absolute, without a `/` at its end
+ * @param attempt whose output it is, from 1 on
  */
-export function taskPaths(dataDir: string, taskId: string, request: TaskRequest): TaskPaths {
+export function taskPaths(
+  dataDir: string,
+  taskId: string,
+  request: TaskRequest,
+  attempt: number,
+): TaskPaths {
   const dir = `${dataDir}/${TASKS}/${directoryName(taskId)}`;
   const workspace = `${dir}/${TASK_FILES.workspace}`;
   const { workspace_subdir: subdir } = request.sandbox;
@@ -43,20 +49,25 @@ export function taskPaths(dataDir: string, taskId: string, request: TaskRequest)
     workspace_dir: subdir === undefined ? workspace : path.join(workspace, subdir),
     request_path: `${dir}/${TASK_FILES.request}`,
     result_path: `${dir}/${TASK_FILES.result}`,
-    stdout_path: `${dir}/${logName('stdout')}`,
-    stderr_path: `${dir}/${logName('stderr')}`,
+    stdout_path: `${dir}/${logName('stdout', attempt)}`,
+    stderr_path: `${dir}/${logName('stderr', attempt)}`,
     script_path: script === undefined ? undefined : `${dir}/${script}`,
   };
 }
 
-/** The file with the first bytes of a stream. */
-export function logName(stream: 'stdout' | 'stderr'): string {
-  return `${stream}.log`;
+/** The file with the first bytes of a stream. @param attempt from 1 on */
+export function logName(stream: 'stdout' | 'stderr', attempt: number): string {
+  return `${streamOf(stream, attempt)}.log`;
 }
 
 /** The ring file with the last bytes of a stream of which some were not kept. */
-export function tailName(stream: 'stdout' | 'stderr'): string {
-  return `${stream}.tail`;
+export function tailName(stream: 'stdout' | 'stderr', attempt: number): string {
+  return `${streamOf(stream, attempt)}.tail`;
+}
+
+/** Each attempt after the first has files of its own, so that a new one touches nothing of those before it. */
+function streamOf(stream: 'stdout' | 'stderr', attempt: number): string {
+  return attempt <= 1 ? stream : `${stream}.${attempt}`;
 }
 
 /** The file that a script is written to; undefined for a command. */

@@ -36,9 +36,9 @@ export const Lack = z.strictObject({
 /** Why a task that is accepted does not start. */
 export const Waiting = z.strictObject({
   reason: z
-    .enum(['capacity', 'quota', 'queue_limit', 'queue_paused', 'no_runner', 'demands'])
+    .enum(['capacity', 'quota', 'queue_limit', 'queue_paused', 'no_runner', 'demands', 'retry_backoff'])
     .describe(
-      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; no_runner: nothing is there that launches it; demands: this machine is not what the task demands',
+      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; no_runner: nothing is there that launches it; demands: this machine is not what the task demands; retry_backoff: an attempt has failed, and the next is not due yet',
     ),
   detail: z.string().describe('The reason in words, with the numbers'),
   lack: Lack.optional().describe('The numbers; absent where there is enough of everything'),
@@ -47,9 +47,25 @@ export const Waiting = z.strictObject({
     .min(1)
     .optional()
     .describe('Its place among the tasks of its tenant in its queue, from 1 on; not in lists'),
+  until: time.optional().describe('retry_backoff: when the next attempt is due'),
   since: time.describe('When it began to wait: from then on this reason may have held'),
 });
 export type Waiting = z.output<typeof Waiting>;
+
+/** How one attempt ended. */
+export const AttemptView = z.strictObject({
+  attempt: z.int().min(1).describe('Its number; the first is 1'),
+  cause: z.enum(CAUSES),
+  exit_code: z.int().optional(),
+  exit_signal: z.int().optional(),
+  started_at: time.optional().describe('Absent when nothing of it is known to have run'),
+  finished_at: time,
+  usage: Usage.optional(),
+  error: ErrorBody.optional(),
+  stdout_bytes: count.optional().describe('What it wrote, kept or not'),
+  stderr_bytes: count.optional(),
+});
+export type AttemptView = z.output<typeof AttemptView>;
 
 /** Where a task's files are. @public in the specification */
 export const Artifacts = z.strictObject({
@@ -81,6 +97,7 @@ export const TaskSummary = z.strictObject({
   waiting: Waiting.optional().describe(
     'While it is accepted: why it does not start. Absent in the moment in which it does, or is cancelled',
   ),
+  attempt: count.describe('The number of the attempt that it is at, or was at last; 0 before the first'),
   cause: z.enum(CAUSES).optional(),
   created_at: time,
   updated_at: time,
@@ -130,7 +147,11 @@ export const TaskView = z.strictObject({
   stderr_omitted_bytes: count.optional(),
   stdout_tail: z.string().optional().describe('The last bytes, where stdout does not show all'),
   stderr_tail: z.string().optional(),
-  usage: Usage.optional(),
+  usage: Usage.optional().describe('Of the attempt that it is at, or was at last'),
+  usage_total: Usage.optional().describe(
+    'Of all attempts that have ended, where there were several: sums, and of peaks the greatest',
+  ),
+  attempts: z.array(AttemptView).optional().describe('The attempts that have ended, in their order'),
   execution_plan: ExecutionPlan.optional(),
   reservation: Resources.optional(),
   warnings: sentences

@@ -15,6 +15,7 @@ export function rangeOf(
   const next_offset = offset + data.length;
   return {
     stream,
+    attempt: 1,
     offset,
     data,
     next_offset,
@@ -30,6 +31,7 @@ export function readHeadTailOf(stream: OutputStream, bytes: Buffer): HeadTailByt
   const sizes = { head_bytes: bytes.length, tail_bytes: 0, total_bytes: bytes.length, omitted_bytes: 0 };
   return {
     stream,
+    attempt: 1,
     head: bytes,
     tail: Buffer.alloc(0),
     ...sizes,

@@ -226,6 +226,15 @@ export class FakeService implements Service {
     return this.history.length;
   }
 
+  lastAttempt(id: string): number {
+    this.#task(id);
+    return 1;
+  }
+
+  async nextAttempt(id: string, _attempt: number, signal: AbortSignal): Promise<undefined> {
+    await this.#until(() => this.#task(id).status !== 'running', signal);
+  }
+
   async outputRange(id: string, stream: OutputStream, offset: number, limit: number): Promise<OutputBytes> {
     const { status, gap, [stream]: bytes } = this.#task(id);
     return rangeOf(stream, bytes, stream === 'stdout' ? gap : undefined, status !== 'running', offset, limit);
@@ -245,7 +254,7 @@ export class FakeService implements Service {
     return Buffer.from(JSON.stringify(bytes.toString()));
   }
 
-  watchOutput(id: string, stream: OutputStream, signal: AbortSignal): OutputWatch {
+  watchOutput(id: string, stream: OutputStream, _attempt: number, signal: AbortSignal): OutputWatch {
     this.watching++;
     const changed = (offset: number) => () =>
       this.#task(id)[stream].length > offset || this.#task(id).status !== 'running';

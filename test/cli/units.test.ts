@@ -232,6 +232,7 @@ describe('findTail', () => {
       const total = gapTo + tail.length;
       return Promise.resolve({
         stream: 'stdout' as const,
+        attempt: 1,
         offset: from,
         data,
         next_offset: from + data.length,

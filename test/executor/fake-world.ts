@@ -79,7 +79,7 @@ export class FakeWorld implements World {
     const execution = { kind: 'command' as const, program: '/bin/true' };
     const request = submitSchema.parse({ task_id, execution, limits: { wall_time_ms } });
     const { plan } = resolvePlan(request, ableHost(), { capabilityMode: 'adaptive', wallTimeMs: 0 });
-    return { task_id, launch_id, launch_token: randomUUID(), incarnation, request, plan };
+    return { task_id, number: 1, launch_id, launch_token: randomUUID(), incarnation, request, plan };
   }
 
   begun({ launch_id }: Pick<Attempt, 'launch_id'>): number {

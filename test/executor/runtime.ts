@@ -58,7 +58,7 @@ export async function startRuntime(
   const ledger = new Ledger({ capacity: { task_slots: taskSlots }, quotas: new Map() });
   const queue = new WaitingQueue({ ledger, starvationMs: 60_000 });
   const schedule = new Schedule(ledger, queue, settings.machine, steady);
-  const live = new LiveTasks({ now, steady });
+  const live = new LiveTasks({ now, steady, lasting: () => store.kept.clock.now() });
   const rules = new QueueRules(store.queues.all(), schedule, log);
   const base = {
     settings,

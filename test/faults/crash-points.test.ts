@@ -31,6 +31,8 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   before_result_written: true,
   after_result_written: true,
   after_end_commit: true,
+  before_retry_commit: true,
+  after_retry_commit: true,
   before_relaunch_commit: true,
   after_relaunch_commit: true,
   before_queue_commit: true,

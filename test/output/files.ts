@@ -15,7 +15,7 @@ export function writeStream(dir: string, produced: Buffer, cap: number, final = 
 
 /** The standard output of the one task in a data directory. */
 export function sourceIn(dataDir: string, maxBytes: number, final: boolean): OutputSource {
-  return { dataDir, taskId: 't', stream: 'stdout', maxBytes, final };
+  return { dataDir, taskId: 't', stream: 'stdout', attempt: 1, maxBytes, final };
 }
 
 export const logOf = ({ dataDir }: OutputSource): string => join(dataDir, 'tasks/t/stdout.log');

@@ -14,9 +14,13 @@ const CHUNK_BYTES = 65_536;
 
 const query = z.object({
   stream: oneOf(['stdout', 'stderr', 'both'], 'Which stream.').default('both'),
-  offset: wholeNumber({ description: 'First byte, of each stream that is asked for; 0 by default.' }).default(
-    0,
-  ),
+  attempt: wholeNumber({
+    description: 'The attempt to begin with; the last one by default. Those after it follow.',
+    min: 1,
+  }).optional(),
+  offset: wholeNumber({
+    description: 'First byte, of each stream that is asked for, of that attempt; 0 by default.',
+  }).default(0),
   encoding: oneOf(['utf8', 'base64'], 'Text, or the exact bytes.').default('utf8'),
 });
 
@@ -25,7 +29,7 @@ export const outputStream: Route = {
   method: 'get',
   path: '/api/v1/tasks/:id/output/stream',
   doc: {
-    summary: "A task's output as it comes; events stdout, stderr, omitted, end, error",
+    summary: "A task's output as it comes; events stdout, stderr, omitted, attempt, end, error",
     query,
     headers: { 'last-event-id': 'Id of the last event seen; goes before offset.' },
     answers: {},
@@ -33,6 +37,7 @@ export const outputStream: Route = {
       stdout: 'OutputChunk',
       stderr: 'OutputChunk',
       omitted: 'OutputGap',
+      attempt: 'OutputAttempt',
       end: 'TaskEnd',
       error: 'ErrorAnswer',
     },
@@ -40,20 +45,23 @@ export const outputStream: Route = {
   },
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
-    const { stream, offset, encoding } = parseQuery(query, req);
+    const { stream, attempt, offset, encoding } = parseQuery(query, req);
     const streams: OutputStream[] = stream === 'both' ? ['stdout', 'stderr'] : [stream];
-    const offsets = lastOffsets(req) ?? { stdout: offset, stderr: offset };
+    const at = lastPlace(req) ?? {
+      attempt: attempt ?? ctx.service.lastAttempt(taskId),
+      stdout: offset,
+      stderr: offset,
+    };
     // Errors such as an unknown task must be found before the answer begins: after that they cannot be told by a status
     // code.
-    for (const name of streams) await ctx.service.outputRange(taskId, name, offsets[name], 1);
+    for (const name of streams) await ctx.service.outputRange(taskId, name, at[name], 1, at.attempt);
     const sse = openSse(res, ctx.heartbeatMs);
     if (sse === undefined) return;
     const signal = ctx.waiters.signal(res);
     try {
-      const pump = { ctx, sse, taskId, encoding, offsets, signal };
-      await Promise.all(streams.map((name) => follow(pump, name)));
+      await followAttempts({ ctx, sse, taskId, encoding, at, signal }, streams);
       if (!signal.aborted)
-        await sse.send({ id: eventId(offsets), event: 'end', data: ctx.service.ending(taskId) });
+        await sse.send({ id: eventId(at), event: 'end', data: ctx.service.ending(taskId) });
     } catch (error) {
       if (!signal.aborted) await sendFailure(ctx, sse, error);
     }
@@ -61,22 +69,36 @@ export const outputStream: Route = {
   },
 };
 
-type Offsets = Record<OutputStream, number>;
+/** An attempt, and an offset in each of its streams. */
+type Place = { attempt: number } & Record<OutputStream, number>;
 
 interface Pump {
   ctx: ApiContext;
   sse: SseStream;
   taskId: string;
   encoding: Encoding;
-  /** Where to go on in each stream; the ids of events are made of it. */
-  offsets: Offsets;
+  /** Where to go on; the ids of events are made of it. */
+  at: Place;
   signal: AbortSignal;
+}
+
+/** One attempt after the other, until the task has ended. */
+async function followAttempts(pump: Pump, streams: readonly OutputStream[]): Promise<void> {
+  const { ctx, sse, taskId, at, signal } = pump;
+  for (;;) {
+    await Promise.all(streams.map((name) => follow(pump, name)));
+    if (signal.aborted) return;
+    const next = await ctx.service.nextAttempt(taskId, at.attempt, signal);
+    if (next === undefined) return;
+    Object.assign(at, { attempt: next, stdout: 0, stderr: 0 });
+    await sse.send({ id: eventId(at), event: 'attempt', data: { attempt: next } });
+  }
 }
 
 async function follow(pump: Pump, stream: OutputStream): Promise<void> {
   let watch: OutputWatch | undefined;
   const grown = (offset: number) => {
-    watch ??= pump.ctx.service.watchOutput(pump.taskId, stream, pump.signal);
+    watch ??= pump.ctx.service.watchOutput(pump.taskId, stream, pump.at.attempt, pump.signal);
     return watch.growth(offset);
   };
   try {
@@ -88,42 +110,44 @@ async function follow(pump: Pump, stream: OutputStream): Promise<void> {
 
 /** @param grown resolves when there is more output */
 async function sendAll(
-  { ctx, sse, taskId, encoding, offsets, signal }: Pump,
+  { ctx, sse, taskId, encoding, at, signal }: Pump,
   stream: OutputStream,
   grown: (offset: number) => Promise<void>,
 ): Promise<void> {
   while (!signal.aborted) {
-    const asked = offsets[stream];
-    const range = await ctx.service.outputRange(taskId, stream, asked, CHUNK_BYTES);
+    const asked = at[stream];
+    const range = await ctx.service.outputRange(taskId, stream, asked, CHUNK_BYTES, at.attempt);
     const piece = encodeRange(range, asked, encoding);
     if (piece.offset > asked && range.omitted_bytes > 0) {
-      offsets[stream] = piece.offset;
+      at[stream] = piece.offset;
       await sse.send({
-        id: eventId(offsets),
+        id: eventId(at),
         event: 'omitted',
         data: { stream, from: asked, to: piece.offset, reason: range.warnings?.[0] },
       });
     }
     if (piece.next_offset > piece.offset) {
-      offsets[stream] = piece.next_offset;
-      await sse.send({ id: eventId(offsets), event: stream, data: piece });
+      at[stream] = piece.next_offset;
+      await sse.send({ id: eventId(at), event: stream, data: piece });
     }
     if (range.eof) return;
     if (piece.next_offset <= piece.offset) await grown(range.next_offset);
   }
 }
 
-function eventId({ stdout, stderr }: Offsets): string {
-  return `${stdout}-${stderr}`;
+/** The first attempt is left out, as before there were others. */
+function eventId({ attempt, stdout, stderr }: Place): string {
+  return `${attempt === 1 ? '' : `${attempt}:`}${stdout}-${stderr}`;
 }
 
-function lastOffsets(req: Request): Offsets | undefined {
+function lastPlace(req: Request): Place | undefined {
   const id = req.get('last-event-id');
   if (id === undefined || id === '') return undefined;
-  const [stdout = NaN, stderr = NaN] = (/^(\d+)-(\d+)$/.exec(id) ?? []).slice(1).map(Number);
-  if (!Number.isSafeInteger(stdout) || !Number.isSafeInteger(stderr))
+  const [, first = '1', ...rest] = /^(?:([1-9]\d*):)?(\d+)-(\d+)$/.exec(id) ?? [];
+  const [attempt = NaN, stdout = NaN, stderr = NaN] = [first, ...rest].map(Number);
+  if (![attempt, stdout, stderr].every(Number.isSafeInteger))
     throw invalidInput('last-event-id: must be the id of an event of this stream');
-  return { stdout, stderr };
+  return { attempt, stdout, stderr };
 }
 
 /** The answer has begun, so its status code cannot tell the error any more. */

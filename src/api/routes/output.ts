@@ -13,6 +13,10 @@ const VIEW_LINES_MAX = 100_000;
 
 const query = z.object({
   stream: oneOf(['stdout', 'stderr'], 'Which stream.').default('stdout'),
+  attempt: wholeNumber({
+    description: 'Of which attempt; the last one by default.',
+    min: 1,
+  }).optional(),
   view: oneOf(['range', 'head_tail'], 'A range of bytes, or the first and the last of the stream.').default(
     'range',
   ),
@@ -48,19 +52,26 @@ export const output: Route = {
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
     const encodeText = (bytes: Buffer) => ctx.service.encodeText(bytes);
-    const { stream, view, offset, limit, encoding, max_bytes, max_lines } = parseQuery(query, req);
+    const { stream, attempt: wanted, view, offset, limit, encoding, max_bytes, max_lines } = parseQuery(query, req);
     if (view === 'head_tail') {
-      const { head, tail, ...counts } = await ctx.service.outputView(taskId, stream, max_bytes, max_lines);
+      const { head, tail, ...counts } = await ctx.service.outputView(
+        taskId,
+        stream,
+        max_bytes,
+        max_lines,
+        wanted,
+      );
       const [headText, tailText] = [await encodeText(head), await encodeText(tail)];
       sendTexts(res, { task_id: taskId, ...counts }, { head: headText, tail: tailText });
       return;
     }
     const bytes = encoding === 'utf8' ? Math.max(limit, TEXT_MIN_BYTES) : limit;
-    const range = await ctx.service.outputRange(taskId, stream, offset, bytes);
-    const { total_bytes, kept_bytes, omitted_bytes, eof, warnings } = range;
+    const range = await ctx.service.outputRange(taskId, stream, offset, bytes, wanted);
+    const { attempt, total_bytes, kept_bytes, omitted_bytes, eof, warnings } = range;
     const about = {
       task_id: taskId,
       stream,
+      attempt,
       total_bytes,
       kept_bytes,
       omitted_bytes,

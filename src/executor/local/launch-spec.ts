@@ -49,15 +49,16 @@ export function incarnationOf(name: string): string {
  * @throws Error for people when something that the plan needs has gone
  */
 export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSpec {
-  const { task_id, request, launch_id, launch_token, incarnation, plan } = attempt;
+  const { task_id, number, request, launch_id, launch_token, incarnation, plan } = attempt;
   if (plan === null) throw new Error('the task has no plan');
   const { limits } = request;
-  const paths = taskPaths(settings.dataDir, task_id, request);
+  const paths = taskPaths(settings.dataDir, task_id, request, number);
   const variables = {
     ...settings.baseEnv,
     ...request.execution.env,
     ...resourceVariables(settings.resources, limits.resources, attempt.items),
     EXECGO_TASK_ID: task_id,
+    EXECGO_ATTEMPT: String(number),
     EXECGO_LAUNCH: launch_token,
   };
   const { chroot } = plan.effective_sandbox;
@@ -70,8 +71,8 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
       env,
     }),
     cwd: request.execution.cwd ?? (chroot ? '/' : paths.workspace_dir),
-    stdout: stream(paths, 'stdout', keptBytes(limits, 'stdout', settings.outputKeepBytes)),
-    stderr: stream(paths, 'stderr', keptBytes(limits, 'stderr', settings.outputKeepBytes)),
+    stdout: stream(paths, number, 'stdout', keptBytes(limits, 'stdout', settings.outputKeepBytes)),
+    stderr: stream(paths, number, 'stderr', keptBytes(limits, 'stderr', settings.outputKeepBytes)),
     wall_time_ms: plan.resource_enforcement.wall_time_ms,
     grace_ms: settings.terminationGraceMs,
     disk:
@@ -85,11 +86,11 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
   };
 }
 
-function stream(paths: TaskPaths, name: 'stdout' | 'stderr', maxBytes: number) {
+function stream(paths: TaskPaths, attempt: number, name: 'stdout' | 'stderr', maxBytes: number) {
   return {
     path: paths[`${name}_path`],
     max_bytes: maxBytes,
-    tail_path: `${paths.task_dir}/${tailName(name)}`,
+    tail_path: `${paths.task_dir}/${tailName(name, attempt)}`,
   };
 }
 

@@ -1,10 +1,11 @@
 import fs from 'node:fs';
 import { withDirectory, type Directory } from '../../files/directory.js';
 import { isErrno } from '../../files/errno.js';
+import { MountedError } from '../../files/kind.js';
 import { replaceFile } from '../../files/replace-file.js';
 import type { TaskRequest } from '../../task/request.js';
 import { lendScript, letThrough, type TaskOwner } from './task-owner.js';
-import { directoryName, scriptName, TASK_FILES, TASKS } from '../../task/task-paths.js';
+import { directoryName, logName, scriptName, tailName, TASK_FILES, TASKS } from '../../task/task-paths.js';
 import { moveToTrash } from './trash.js';
 import { makeWorkspace, restoreWorkspace } from './workspace.js';
 
@@ -50,7 +51,9 @@ function remove(tasks: Directory, taskId: string): void {
 
 /**
  * Makes again what is missing after a crash of the machine, or was damaged: files are copies of the row. The program has not
- * run yet, so anything else that is in the place of a directory or file of ours is moved into `trash/`.
+ * run yet, or not for this attempt, so anything else that is in the place of a directory or file of ours is moved into `trash/`. A
+ * workspace stays as an earlier attempt has left it.
+ * @param attempt the one that is to begin
  * @returns names of what was moved to the trash
  * @throws a system error
  */
@@ -58,6 +61,7 @@ export function restoreTaskFiles(
   dataDir: string,
   taskId: string,
   request: TaskRequest,
+  attempt: number,
   owner?: TaskOwner,
 ): string[] {
   const trashed: string[] = [];
@@ -67,6 +71,7 @@ export function restoreTaskFiles(
       if (owner === undefined && (directory.self().mode & 0o777) !== PRIVATE) directory.chmod(PRIVATE);
       letThrough(directory, owner);
       trashed.push(...restoreWorkspace(dataDir, directory, request.sandbox.workspace_subdir, owner));
+      trashed.push(...makeWayForOutput(dataDir, directory, attempt));
       for (const { name, text, mode, prepare } of filesOf(request, owner))
         trashed.push(...replace(dataDir, directory, name, [text], { mode, prepare }));
     } finally {
@@ -101,6 +106,24 @@ export function writeResult(dataDir: string, taskId: string, json: readonly Buff
  */
 export function inTaskDir<T>(dataDir: string, taskId: string, use: (directory: Directory) => T): T {
   return withDirectory(dataDir, [TASKS, directoryName(taskId)], use);
+}
+
+/**
+ * Of what an earlier attempt has put where the output of the next is to go, the supervisor takes away all but directories. A mount
+ * point stays, and the output is not kept.
+ */
+function makeWayForOutput(dataDir: string, directory: Directory, attempt: number): string[] {
+  const streams = ['stdout', 'stderr'] as const;
+  const names = streams.flatMap((stream) => [logName(stream, attempt), tailName(stream, attempt)]);
+  return names.flatMap((name) => {
+    if (directory.stat(name)?.isDirectory() !== true) return [];
+    try {
+      return moveToTrash(dataDir, directory, name) ?? [];
+    } catch (error) {
+      if (error instanceof MountedError) return [];
+      throw error;
+    }
+  });
 }
 
 /** A file that the daemon makes from a row. */

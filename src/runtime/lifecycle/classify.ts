@@ -1,5 +1,6 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
 import type { Verdict } from '../../task/causes.js';
+import type { TaskRecord } from '../../store/records.js';
 import type { ErrorBody } from '../../task/error-body.js';
 import { bodyOf, type ExecgoError } from '../../task/errors.js';
 import type { ExecutionPlan } from '../../task/plan.js';
@@ -23,12 +24,24 @@ export const CANCELLED: Verdict = {
   error: { code: 'cancelled', message: 'task cancelled' },
 };
 
-/** A task that was killed while it waited. */
-export const CANCELLED_WAITING: Verdict = {
+/** A task that was killed before it ran. */
+const CANCELLED_WAITING: Verdict = {
   status: 'cancelled',
   cause: 'cancelled',
   error: { code: 'cancelled', message: 'task cancelled before execution' },
 };
+
+/** A task that was killed while it waited for another attempt. */
+const CANCELLED_BETWEEN: Verdict = {
+  status: 'cancelled',
+  cause: 'cancelled',
+  error: { code: 'cancelled', message: 'task cancelled before its next attempt' },
+};
+
+/** A task that was killed while it waited. */
+export function cancelledWaiting({ past_attempts }: Pick<TaskRecord, 'past_attempts'>): Verdict {
+  return past_attempts === 0 ? CANCELLED_WAITING : CANCELLED_BETWEEN;
+}
 
 /** A task whose end nobody saw. */
 export const LOST: Verdict = failed('lost', 'internal', 'recovery_lost');

@@ -1,10 +1,18 @@
-import { shareOf, type Changed, type EndedTask, type LiveRecord, type TaskEnd } from '../../store/records.js';
+import {
+  shareOf,
+  type Changed,
+  type EndedTask,
+  type LiveRecord,
+  type Retry,
+  type TaskEnd,
+  type WaitingTask,
+} from '../../store/records.js';
 import type { Outcome } from '../../supervisor/wire/protocol.js';
 import type { Verdict } from '../../task/causes.js';
 import type { NewEvent, TaskEvent } from '../../task/events.js';
 import { canNameDirectory } from '../../task/ids.js';
 import type { TerminalStatus } from '../../task/states.js';
-import { classify } from './classify.js';
+import { cancelledWaiting, classify, LOST } from './classify.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { isDiskFull, messageOf } from '../../files/errno.js';
@@ -12,15 +20,23 @@ import { killEvent } from './kill-event.js';
 import type { LiveTask } from '../live-tasks.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
 import { notKept, readOutput } from '../output/read-output.js';
+import { pastAttempts } from '../views/attempts-view.js';
 import { killIsRecorded, startedEvent, timeoutEvent } from './started.js';
 import { writeResult } from '../files/task-files.js';
 import { encodeTask, type EncodedOutput } from '../views/task-view.js';
 import { retry } from '../../store/retry.js';
 import type { Schedule } from '../schedule.js';
+import type { QueueRules } from '../queue-rules.js';
+import { sequelOf } from './retry.js';
 import type { FileThread } from '../upkeep/file-thread.js';
 import type { InlineTexts } from '../output/inline-text.js';
 
-type EndingCore = Core & { schedule: Schedule; files: FileThread; inlineTexts: InlineTexts };
+type EndingCore = Core & {
+  schedule: Schedule;
+  rules: QueueRules;
+  files: FileThread;
+  inlineTexts: InlineTexts;
+};
 
 const END_EVENT = { success: 'finished', failed: 'failed', cancelled: 'cancelled' } as const satisfies Record<
   TerminalStatus,
@@ -37,13 +53,13 @@ interface Ending {
   onDelay?: (() => void) | undefined;
 }
 
-/** Writes down how tasks end. */
+/** Writes down how tasks end, and attempts that another follows. */
 export class Ends {
   constructor(private readonly core: EndingCore) {}
 
   /**
-   * Commits the end that the supervisor reported: `result.json`, terminal state, release and events. Tries again while the
-   * disk is full; meanwhile the task stays running.
+   * Commits the end that the supervisor reported: `result.json`, terminal state, release and events; or, where its policy says
+   * so, that the task waits for another attempt. Tries again while the disk is full; meanwhile the task stays running.
    * @returns true once an end is committed, this one or an earlier one; false when the store was closed before
    */
   fromOutcome(task: LiveTask, outcome: Outcome): Promise<boolean> {
@@ -60,15 +76,24 @@ export class Ends {
 
   /** Commits an end without an outcome: killed while waiting, lost, queue timeout, can never fit. */
   withVerdict(task: LiveTask, verdict: Verdict, onDelay?: () => void): Promise<boolean> {
-    const { live, now } = this.core;
-    const { phase } = task;
-    return commitEnd(this.core, task, {
-      verdict,
-      finished_at_ms: now(),
-      duration_ms: phase.name === 'started' ? Math.round(live.sinceMs(phase.startedAt)) : 0,
-      onDelay,
-    });
+    return commitVerdict(this.core, task, verdict, onDelay);
   }
+}
+
+function commitVerdict(
+  core: EndingCore,
+  task: LiveTask,
+  verdict: Verdict,
+  onDelay?: () => void,
+): Promise<boolean> {
+  const { live, now } = core;
+  const { phase } = task;
+  return commitEnd(core, task, {
+    verdict,
+    finished_at_ms: now(),
+    duration_ms: phase.name === 'started' ? Math.round(live.sinceMs(phase.startedAt)) : 0,
+    onDelay,
+  });
 }
 
 /** Of several ends the first counts; the others wait for it. */
@@ -109,19 +134,64 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
   const { record } = task;
   const output = await readOutput(core, record, ending.outcome);
   const end = taskEnd(record, ending, output, core.now());
+  const sequel = isOfAttempt(ending) ? sequelOf(core, record, end, startOf(record, ending.outcome)) : {};
+  if (sequel.problem !== undefined) end.warnings = [...(end.warnings ?? []), sequel.problem];
   let spoilt: string[] = [];
-  const events = await core.store.commits.write(() => {
+  const { retried, events } = await core.store.commits.write(() => {
     const before = recordWhatWasNotYet(core, task, ending.outcome);
+    const retried = markRetry(core, task, before.task, sequel.retry);
+    if (retried !== undefined) return { retried: retried.task, events: [...before.events, ...retried.events] };
     const ended = core.store.finish(before.task, end);
-    if (ended === undefined) return [];
+    if (ended === undefined) return { events: [] };
     crashPoint('before_result_written');
     spoilt = writeResultCopy(core, ended.task, output);
     crashPoint('after_result_written');
-    return [...before.events, ...ended.events];
+    return { events: [...before.events, ...ended.events] };
   });
+  if (retried !== undefined) {
+    crashPoint('after_retry_commit');
+    goBack(core, task, retried, events);
+    return;
+  }
   crashPoint('after_end_commit');
   forget(core, task, events);
   emptyOutSoon(core, spoilt);
+}
+
+/** False for an end of a task that could not run at all: what this daemon refuses to run it refuses again. */
+function isOfAttempt({ verdict, outcome }: Ending): boolean {
+  return outcome !== undefined || verdict === LOST;
+}
+
+function startOf(record: LiveRecord, outcome: Outcome | undefined): number | undefined {
+  return outcome?.started_at_ms ?? (record.status === 'running' ? record.process?.started_at_ms : undefined);
+}
+
+/** In the transaction of its caller: until then a kill forbids another attempt. */
+function markRetry(
+  core: EndingCore,
+  { kill }: LiveTask,
+  record: LiveRecord,
+  retry: Retry | undefined,
+): Changed<WaitingTask> | undefined {
+  if (retry === undefined || kill !== undefined || record.status !== 'running') return undefined;
+  const retried = core.store.markRetry(record, retry);
+  // A daemon that is killed before it saves the clock at its next turn must not forget what of the back-off has passed.
+  if (retried !== undefined) core.store.kept.saveClock();
+  crashPoint('before_retry_commit');
+  return retried;
+}
+
+/** Gives its share of the ledger back, and lets the task wait for its next attempt. */
+function goBack(core: EndingCore, task: LiveTask, record: WaitingTask, events: TaskEvent[]): void {
+  core.schedule.release(task);
+  core.live.update(task, record);
+  task.forgetAttempt();
+  task.underWay = undefined;
+  core.announcer.events(events);
+  // The kill came while this was being committed.
+  if (task.kill !== undefined) void commitVerdict(core, task, cancelledWaiting(record));
+  else core.announcer.retried(record.task_id);
 }
 
 async function commitBare(core: EndingCore, task: LiveTask, ending: Ending): Promise<void> {
@@ -152,7 +222,7 @@ function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutpu
   const { dataDir } = core.settings;
   if (!canNameDirectory(task_id)) return [];
   try {
-    return writeResult(dataDir, task_id, encodeTask(task, output, core.now(), dataDir, { pretty: true }));
+    return writeResult(dataDir, task_id, encodeTask(task, output, core.now(), dataDir, { pretty: true, past: pastAttempts(core.store, task) }));
   } catch (error) {
     if (isDiskFull(error)) throw error;
     core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');

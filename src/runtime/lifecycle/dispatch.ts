@@ -49,6 +49,11 @@ export class Dispatcher {
     core.announcer.onAnyEnd(() => {
       this.pump();
     });
+    core.announcer.onAnyRetry((taskId) => {
+      const task = core.live.get(taskId);
+      if (task !== undefined) this.enqueue(task);
+      this.pump();
+    });
   }
 
   /**
@@ -108,24 +113,42 @@ export class Dispatcher {
     });
   }
 
-  /** Puts a task that is committed as `accepted` into the queue, or among those that demand another machine. */
+  /**
+   * Puts a task that is committed as `accepted` into the queue, or among those that demand another machine, or that are not
+   * due, until they are.
+   */
   enqueue(task: LiveTask): void {
     const { phase } = task;
     if (phase.name !== 'waiting') return;
-    this.core.schedule.add(phase);
-    const limit = phase.record.request.limits.queue_timeout_ms;
-    if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
-    const leftMs = limit - this.core.live.sinceMs(phase.acceptedAt);
-    const deadline = new Deadline(leftMs, () => void this.expire(task)).unref();
-    phase.cancelQueueTimeout = () => deadline.cancel();
+    const { live, schedule } = this.core;
+    const { task_id, request } = phase.record;
+    schedule.add(phase);
+    if (phase.cancelTimer !== undefined) return;
+    const arm = (leftMs: number, passed: () => void) => {
+      const deadline = new Deadline(leftMs, () => {
+        phase.cancelTimer = undefined;
+        passed();
+      }).unref();
+      phase.cancelTimer = () => deadline.cancel();
+    };
+    const sinceMs = live.sinceMs(phase.mayStartAt);
+    const limit = request.limits.queue_timeout_ms;
+    if (schedule.notDue.has(task_id)) arm(-sinceMs, () => this.becomeDue(task));
+    else if (limit !== undefined) arm(limit - sinceMs, () => void this.expire(task));
+  }
+
+  /** Enters a task whose next attempt is due. Whoever has taken it out, to end or to change it, does that instead. */
+  private becomeDue(task: LiveTask): void {
+    if (this.core.schedule.notDue.has(task.record.task_id)) this.requeue(task);
   }
 
   /** Gives a task that waits the place that it has now; what it may wait counts from the beginning all the same. */
   requeue(task: LiveTask): void {
     const { phase } = task;
     if (phase.name !== 'waiting') return;
-    phase.cancelQueueTimeout?.();
-    phase.cancelQueueTimeout = undefined;
+    phase.cancelTimer?.();
+    phase.cancelTimer = undefined;
+    this.core.schedule.withdraw(phase.record.task_id);
     this.enqueue(task);
     this.pump();
   }
@@ -281,9 +304,9 @@ export class Dispatcher {
 function checkFiles(core: Pick<StartingCore, 'settings' | 'files' | 'log'>, task: LiveTask): void {
   if (task.filesChecked) return;
   const { dataDir, taskOwner } = core.settings;
-  const { task_id, request } = task.record;
+  const { task_id, request, past_attempts } = task.record;
   try {
-    const spoilt = restoreTaskFiles(dataDir, task_id, request, taskOwner);
+    const spoilt = restoreTaskFiles(dataDir, task_id, request, past_attempts + 1, taskOwner);
     emptyOutSoon(core, spoilt);
   } catch (error) {
     if (mayPass(error, 1)) throw error;

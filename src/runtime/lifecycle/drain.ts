@@ -11,7 +11,7 @@ export async function drained(core: Pick<Core, 'live' | 'announcer' | 'log'>): P
     const { task_id } = task.record;
     const either = new AbortController();
     const over = [
-      core.announcer.taskEnd(task_id, either.signal),
+      core.announcer.attemptEnd(task_id, either.signal),
       core.announcer.taskTurn(task_id, either.signal),
     ];
     await Promise.race(over);

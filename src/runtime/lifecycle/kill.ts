@@ -1,5 +1,5 @@
 import type { KillRequest, LiveTask } from '../live-tasks.js';
-import { CANCELLED, CANCELLED_WAITING } from './classify.js';
+import { CANCELLED, cancelledWaiting } from './classify.js';
 import type { Ends } from './complete.js';
 import { changesOf } from './dispatch.js';
 import type { Core } from '../core.js';
@@ -18,7 +18,10 @@ export type KillingCore = Core & { schedule: Schedule; ends: Ends; executor: Exe
  * @returns when the executor was told; the task may still run
  */
 export async function killTask(core: KillingCore, task: LiveTask, how: KillRequest): Promise<void> {
-  if (task.ending !== undefined) return;
+  if (task.ending !== undefined) {
+    await forbidFurther(core, task, how);
+    return;
+  }
   const first = task.kill === undefined;
   const firstOrder = task.stopByKill(how);
   core.schedule.withdraw(task.record.task_id);
@@ -26,7 +29,7 @@ export async function killTask(core: KillingCore, task: LiveTask, how: KillReque
   if (isEnding(task)) return;
   if (task.record.status === 'accepted') {
     await new Promise<void>((resolve) => {
-      void core.ends.withVerdict(task, CANCELLED_WAITING, resolve).then(() => {
+      void core.ends.withVerdict(task, cancelledWaiting(task.record), resolve).then(() => {
         resolve();
       });
     });
@@ -53,6 +56,20 @@ export async function killTask(core: KillingCore, task: LiveTask, how: KillReque
  * supervisor tells a start within milliseconds; one that is stopped or gone must not hold up a kill.
  */
 const START_PATIENCE_MS = 250;
+
+/**
+ * Its attempt has ended, and that is being written down: no other may follow. It is waited for that only as long as for a
+ * start: while the disk is full it takes long.
+ */
+async function forbidFurther(core: Core, task: LiveTask, how: KillRequest): Promise<void> {
+  if (task.record.request.policy.retry === undefined) return;
+  task.stopByKill(how);
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<true>((resolve) => (timer = setTimeout(resolve, START_PATIENCE_MS, true)));
+  for (let ending = task.ending; ending !== undefined && core.live.get(task.record.task_id) === task; ending = task.ending)
+    if ((await Promise.race([ending.then(() => false), patience])) === true) break;
+  clearTimeout(timer);
+}
 
 async function recordKill(core: Core, task: LiveTask): Promise<void> {
   const at = core.now();

@@ -1,3 +1,6 @@
+import { attemptNumber } from '../../store/records.js';
+import { isTerminal } from '../../task/states.js';
+import { taskRecord } from '../status.js';
 import type { Executor } from '../../executor/executor.js';
 import type { Core } from '../core.js';
 import type { LiveTask } from '../live-tasks.js';
@@ -41,7 +44,7 @@ export async function startIfNear(
 ): Promise<void> {
   if (phase.name !== 'launched' || launchId === null || !core.executor.hears(launchId)) return;
   await waitAtMost(waitMs, signal, (either) =>
-    Promise.race([core.announcer.taskStart(task_id, either), core.announcer.taskEnd(task_id, either)]),
+    Promise.race([core.announcer.taskStart(task_id, either), core.announcer.attemptEnd(task_id, either)]),
   );
 }
 
@@ -66,4 +69,40 @@ export async function waitForEnd(
 ): Promise<void> {
   if (waitMs === 0 || core.live.get(taskId) === undefined) return;
   await waitAtMost(waitMs, signal, (either) => core.announcer.taskEnd(taskId, either));
+}
+
+/**
+ * Waits until an attempt with a higher number has started, or the task is terminal.
+ * @returns its number; undefined when there is none
+ * @throws ExecgoError `not_found` when the task is deleted; the signal's reason when it aborts
+ */
+export async function waitForAttempt(
+  core: Pick<Core, 'live' | 'store' | 'announcer'>,
+  taskId: string,
+  after: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  for (;;) {
+    signal.throwIfAborted();
+    const record = taskRecord(core, taskId);
+    if (attemptNumber(record) > after) return after + 1;
+    if (isTerminal(record.status)) return undefined;
+    const either = new AbortController();
+    const abort = () => {
+      either.abort();
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await Promise.race([
+        core.announcer.taskStart(taskId, either.signal),
+        core.announcer.attemptEnd(taskId, either.signal),
+      ]);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      either.abort();
+    }
+  }
 }

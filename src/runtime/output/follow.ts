@@ -58,7 +58,7 @@ export class GrowthWatch {
 
 /** Watches the directory rather than the files, which may not exist yet. Undefined when it cannot be watched. */
 function watchBoth(source: OutputSource, changed: () => void): fs.FSWatcher | undefined {
-  const names = new Set([logName(source.stream), tailName(source.stream)]);
+  const names = new Set([logName(source.stream, source.attempt), tailName(source.stream, source.attempt)]);
   try {
     const watcher = inTaskDir(source.dataDir, source.taskId, (directory) =>
       fs.watch(directory.entry(), (_event, name) => {

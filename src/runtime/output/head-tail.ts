@@ -26,28 +26,29 @@ export function readHeadTail(
     const whole = s.omitted === 0 && s.total <= maxBytes ? await s.read(0, s.total) : undefined;
     const lines = whole === undefined ? Infinity : countLines(whole);
     if (whole !== undefined && lines <= maxLines)
-      return view(s, source.final, whole, Buffer.alloc(0), 0, lines);
+      return view(source, s, whole, Buffer.alloc(0), 0, lines);
 
     const head = await readHead(s, Math.ceil(maxBytes / 2), Math.ceil(maxLines / 2));
     const tail = await readTail(s, head.length, Math.floor(maxBytes / 2), Math.floor(maxLines / 2));
     const between = await countBetween(s, head.length, s.total - tail.length);
-    if (between === undefined) return view(s, source.final, head, tail);
+    if (between === undefined) return view(source, s, head, tail);
     const omitted = between.newlines + (between.endsInLine ? 1 : 0);
     const last = tail.length > 0 ? endsInLine(tail) : between.endsInLine;
     const total = newlines(head) + between.newlines + newlines(tail) + (last ? 1 : 0);
-    return view(s, source.final, head, tail, omitted, total);
+    return view(source, s, head, tail, omitted, total);
   });
 }
 
 function view(
+  { attempt, final }: OutputSource,
   s: OutputSnapshot,
-  eof: boolean,
   head: Buffer,
   tail: Buffer,
   omittedLines?: number,
   totalLines?: number,
 ): HeadTailRead {
   return {
+    attempt,
     head,
     tail,
     head_bytes: head.length,
@@ -56,7 +57,7 @@ function view(
     omitted_bytes: s.total - head.length - tail.length,
     omitted_lines: omittedLines,
     total_lines: totalLines,
-    eof,
+    eof: final,
     ...warningsOf(s),
   };
 }

@@ -59,7 +59,7 @@ export class InlineTexts {
   }
 
   async #readSnapshot(source: OutputSource, snapshot: OutputSnapshot): Promise<InlineText> {
-    const key = `${source.taskId}/${source.stream}`;
+    const key = `${source.taskId}/${source.attempt}/${source.stream}`;
     const shown = Math.min(snapshot.kept, source.maxBytes, INLINE_MAX_BYTES);
     const truncated = snapshot.total > shown;
     const whole = source.final && !truncated;

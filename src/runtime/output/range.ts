@@ -15,6 +15,7 @@ export function readRange(source: OutputSource, offset: number, limit: number): 
     const data = await s.read(from, Math.min(s.total, from + limit));
     const next = from + data.length;
     return {
+      attempt: source.attempt,
       offset: from,
       data,
       next_offset: next,

@@ -1,12 +1,17 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
-import { endOf, type TaskRecord } from '../../store/records.js';
+import { attemptNumber, endOf, type TaskRecord } from '../../store/records.js';
+import { ExecgoError } from '../../task/errors.js';
+import { isTerminal } from '../../task/states.js';
 import type { Core } from '../core.js';
 import type { InlineText, InlineTexts } from './inline-text.js';
 import type { OutputSource } from './source.js';
 import type { OutputStream } from '../../task/output.js';
 import type { EncodedOutput } from '../views/task-view.js';
 
-/** Finds a stream of a task. @param totalBytes what the task wrote in all, once that is final */
+/**
+ * Finds a stream of the attempt that a task is at, or was at last.
+ * @param totalBytes what the attempt wrote in all, once that is final
+ */
 export function outputSource(
   dataDir: string,
   record: TaskRecord,
@@ -21,10 +26,47 @@ export function outputSource(
     dataDir,
     taskId: record.task_id,
     stream,
+    attempt: shownAttempt(record),
     maxBytes: stream === 'stdout' ? limits.stdout_max_bytes : limits.stderr_max_bytes,
     final,
     totalBytes: totalBytes ?? recorded,
     warnings: ended?.warnings.filter((warning) => warning.startsWith(`${stream}: `)),
+  };
+}
+
+/** The attempt whose output is shown where none is asked for: the last that began, or the first. */
+export function shownAttempt(record: TaskRecord): number {
+  return Math.max(1, attemptNumber(record));
+}
+
+/**
+ * Finds a stream of a task.
+ * @param attempt undefined: as {@link shownAttempt}, of which more may follow until the task is terminal
+ * @throws ExecgoError `not_found` for an attempt that there is not
+ */
+export function sourceOf(
+  { settings: { dataDir }, store }: Pick<Core, 'settings' | 'store'>,
+  record: TaskRecord,
+  stream: OutputStream,
+  attempt: number | undefined,
+): OutputSource {
+  const last = shownAttempt(record);
+  const source = outputSource(dataDir, record, stream, isTerminal(record.status));
+  if (attempt === undefined || attempt > record.past_attempts) {
+    if (attempt === undefined || attempt === last) return source;
+    throw new ExecgoError(
+      'not_found',
+      `task ${record.task_id} has no attempt ${attempt}: the last one is number ${last}`,
+      { attempt: last },
+    );
+  }
+  const past = store.attempts.one(record.task_id, attempt);
+  return {
+    ...source,
+    attempt,
+    final: true,
+    totalBytes: stream === 'stdout' ? past?.stdout_bytes : past?.stderr_bytes,
+    warnings: past?.warnings.filter((warning) => warning.startsWith(`${stream}: `)),
   };
 }
 

@@ -39,7 +39,7 @@ export class OutputSnapshot {
   #fd: number | undefined;
 
   constructor(source: OutputSource) {
-    const [log, tail] = [logName(source.stream), tailName(source.stream)];
+    const [log, tail] = [logName(source.stream, source.attempt), tailName(source.stream, source.attempt)];
     this.#log = log;
     this.#known = source.warnings ?? [];
     this.#directory = this.#ifReadable(() => inTaskDir(source.dataDir, source.taskId, (d) => d.duplicate()));

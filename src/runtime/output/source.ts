@@ -4,6 +4,8 @@ export interface OutputSource {
   dataDir: string;
   taskId: string;
   stream: 'stdout' | 'stderr';
+  /** Whose output it is, from 1 on. */
+  attempt: number;
   /** How much of it a status shows: `stdout_max_bytes`, `stderr_max_bytes`. */
   maxBytes: number;
   /** True once the task is terminal and no more bytes will follow. */

@@ -1,6 +1,6 @@
 import { attemptOf, type AdoptedAttempt, type Executor, type ProcessFacts } from '../../executor/executor.js';
 import { claimOf, type LiveRecord, type RunningTask } from '../../store/records.js';
-import { CANCELLED_WAITING, LOST } from '../lifecycle/classify.js';
+import { cancelledWaiting, LOST } from '../lifecycle/classify.js';
 import type { Core } from '../core.js';
 import type { Stop } from '../live-tasks.js';
 import { planWaiting, type WaitingCore } from './plan-waiting.js';
@@ -46,8 +46,10 @@ function stopOf(core: Pick<Core, 'store'>, record: LiveRecord): Stop | undefined
   const kill = record.kill_requested_at_ms === undefined ? undefined : {};
   if (record.status !== 'running' || !record.timed_out) return kill && { first: 'kill', kill };
   if (kill === undefined) return { first: 'timeout', kill };
-  const first = core.store
-    .taskEvents(record.task_id, 0, undefined)
+  const events = core.store.taskEvents(record.task_id, 0, undefined);
+  // An earlier attempt may have timed out, too.
+  const first = events
+    .slice(events.findLastIndex((e) => e.event_type === 'retry_scheduled') + 1)
     .find((e) => e.event_type === 'kill_requested' || e.event_type === 'timeout_triggered');
   return { first: first?.event_type === 'timeout_triggered' ? 'timeout' : 'kill', kill };
 }
@@ -77,7 +79,7 @@ async function endHopeless(core: RecoveringCore): Promise<void> {
   const ends = waiting.map(async (task) => {
     const { record } = task;
     if (task.kill !== undefined) {
-      await core.ends.withVerdict(task, CANCELLED_WAITING);
+      await core.ends.withVerdict(task, cancelledWaiting(record));
       return;
     }
     const shortage = core.schedule.ledger.canEverFit(claimOf(record));

@@ -13,6 +13,7 @@ import { emptyOut } from './remove-tasks.js';
 import { Tally } from './tally.js';
 import { inTaskDir, writeResult } from '../files/task-files.js';
 import { TASKS, TRASH } from '../../task/task-paths.js';
+import { pastAttempts } from '../views/attempts-view.js';
 import { encodeTask } from '../views/task-view.js';
 import { moveToTrash } from '../files/trash.js';
 
@@ -130,6 +131,7 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
     if (state.result === 'whole') return;
     const result = encodeTask(record, await readOutput(core, record, undefined, true), core.now(), dataDir, {
       pretty: true,
+      past: pastAttempts(core.store, record),
     });
     // The task may have been collected while its output was read: a file written now would belong to no task.
     if (!core.store.has(id)) return;

@@ -1,7 +1,7 @@
 import { toldAs, type Setting } from '../../settings/setting.js';
 import { settingList, type Settings } from '../../settings/settings.js';
 import type { Platform, RuntimeInfo } from '../../task/runtime-view.js';
-import { timestamp } from './task-view.js';
+import { timestamp } from './timestamp.js';
 
 /** The body of `GET /api/v1/runtime/config`: the settings in force, each under its name. */
 export function configView(settings: Settings): object {

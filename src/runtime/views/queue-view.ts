@@ -14,7 +14,7 @@ import { NONE_LIVE } from '../queue-counts.js';
 import type { QueueRules } from '../queue-rules.js';
 import type { Schedule } from '../schedule.js';
 import type { QueueFigures } from './metrics.js';
-import { timestamp } from './task-view.js';
+import { timestamp } from './timestamp.js';
 
 /** What tells how queues are. */
 export type QueueCore = Pick<Core, 'live' | 'store' | 'now'> & { rules: QueueRules; schedule: Schedule };

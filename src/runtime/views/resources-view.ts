@@ -3,7 +3,7 @@ import type { RuntimeResources } from '../../task/runtime-view.js';
 import type { ResourceFigures } from './metrics.js';
 import type { Core } from '../core.js';
 import type { Schedule } from '../schedule.js';
-import { timestamp } from './task-view.js';
+import { timestamp } from './timestamp.js';
 
 /** The body of `GET /api/v1/runtime/resources`: what this machine has, what is reserved, and for whom. */
 export function resourcesView(

@@ -1,8 +1,11 @@
 import { eventData, eventMessage } from '../../task/event-messages.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../../task/events.js';
 import { queueOf } from '../../task/request.js';
-import { endOf, type TaskRecord } from '../../store/records.js';
+import { attemptNumber, endOf, type PastAttempt, type TaskRecord } from '../../store/records.js';
 import { taskPaths } from '../../task/task-paths.js';
+import { shownAttempt } from '../output/read-output.js';
+import { attemptsView } from './attempts-view.js';
+import { optionalTime, timestamp } from './timestamp.js';
 import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
 
 /** The texts of a status object, each encoded as a JSON string, and the exact byte counts that go with them. */
@@ -27,16 +30,11 @@ interface ViewOptions {
   liveUsage?: Usage | undefined;
   /** Why it does not start. */
   waiting?: Waiting | undefined;
+  /** The attempts before the one in the row. */
+  past?: readonly PastAttempt[] | undefined;
 }
 
 type ViewWithoutTexts = Omit<TaskView, 'stdout' | 'stderr' | 'stdout_tail' | 'stderr_tail'>;
-
-/** Unix milliseconds → RFC 3339 UTC with three fraction digits. */
-export function timestamp(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-const optionalTime = (ms: number | undefined) => (ms === undefined ? undefined : timestamp(ms));
 
 /** The status object without its texts. JSON leaves out fields that are undefined. */
 function taskView(
@@ -44,9 +42,9 @@ function taskView(
   output: EncodedOutput,
   nowMs: number,
   dataDir: string,
-  { liveUsage, waiting }: ViewOptions,
+  { liveUsage, waiting, past = [] }: ViewOptions,
 ): ViewWithoutTexts {
-  const paths = taskPaths(dataDir, t.task_id, t.request);
+  const paths = taskPaths(dataDir, t.task_id, t.request, shownAttempt(t));
   const ended = endOf(t);
   const { attempt, process } = t.status === 'accepted' ? {} : t;
   const warnings = [...new Set([...(ended?.warnings ?? []), ...output.problems, ...notAsStored(t)])];
@@ -70,6 +68,7 @@ function taskView(
     cwd: startDirectory(t, paths.workspace_dir),
     limits: t.request.limits,
     usage: runsFor === undefined ? ended?.usage : { ...liveUsage, duration_ms: runsFor },
+    ...attemptsView(t, past),
     execution_plan: t.plan ?? undefined,
     reservation: t.reservation ?? undefined,
     artifacts: {
@@ -157,6 +156,7 @@ function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSumma
     handle_id: t.task_id,
     status: t.status,
     version: t.version,
+    attempt: attemptNumber(t),
     waiting,
     cause: ended?.cause,
     created_at: timestamp(t.created_at_ms),

@@ -1,15 +1,15 @@
 import type { Delay } from '../../ledger/scheduler.js';
 import type { Lack } from '../../ledger/ledger.js';
-import { claimOf, type TaskRecord } from '../../store/records.js';
+import { claimOf, type TaskRecord, type WaitingTask } from '../../store/records.js';
 import { amountTexts } from '../../task/amounts.js';
 import { quoted, unmetDemand } from '../../task/demands.js';
 import type { Waiting } from '../../task/view.js';
 import type { Core } from '../core.js';
 import type { Schedule } from '../schedule.js';
-import { timestamp } from './task-view.js';
+import { timestamp } from './timestamp.js';
 
 /** What tells why a task waits. */
-export type WaitingCore = Pick<Core, 'settings'> & {
+export type WaitingCore = Pick<Core, 'settings' | 'live' | 'now'> & {
   schedule: Schedule;
   /** Without a place nothing is launched. */
   executor: { readonly place: unknown };
@@ -21,15 +21,22 @@ const NO_PLACE = 'there is room for it, and nothing that launches it: a supervis
  * Why an accepted task does not start; undefined for any other, and for one that is about to start or to end. Costs the same
  * however many tasks wait.
  */
-export function waitingOf(
-  { settings, schedule, executor }: WaitingCore,
-  record: TaskRecord,
-): Waiting | undefined {
+export function waitingOf(core: WaitingCore, record: TaskRecord): Waiting | undefined {
+  const { settings, schedule, executor } = core;
   if (record.status !== 'accepted') return undefined;
-  const since = timestamp(record.created_at_ms);
+  const { task_id, retry } = record;
+  const due = retry === undefined ? undefined : timestamp(dueAt(core, record));
+  if (retry !== undefined && schedule.notDue.has(task_id))
+    return {
+      reason: 'retry_backoff',
+      detail: betweenAttempts(record),
+      until: due,
+      since: timestamp(retry.since_ms),
+    };
+  const since = due ?? timestamp(record.created_at_ms);
   const unmet = unmetDemand(record.request, settings.machine);
   if (unmet !== undefined) return { reason: 'demands', detail: unmet.detail, since };
-  const delay = schedule.delayOf(record.task_id);
+  const delay = schedule.delayOf(task_id);
   if (delay === undefined) return undefined;
   if (delay.reason === 'capacity' && delay.lack === undefined && executor.place === undefined)
     return { reason: 'no_runner', detail: NO_PLACE, since };
@@ -41,6 +48,17 @@ export function waitingWithPosition(core: WaitingCore, record: TaskRecord): Wait
   const waiting = waitingOf(core, record);
   const ahead = core.schedule.aheadOf(record.task_id);
   return waiting === undefined || ahead === undefined ? waiting : { ...waiting, position: ahead + 1 };
+}
+
+/** When its next attempt is or was due, by the clock as it is now: Unix time. */
+function dueAt({ live, now }: WaitingCore, { task_id, updated_at_ms }: WaitingTask): number {
+  const phase = live.get(task_id)?.phase;
+  return phase?.name === 'waiting' ? Math.round(now() - live.sinceMs(phase.mayStartAt)) : updated_at_ms;
+}
+
+function betweenAttempts({ past_attempts, request }: WaitingTask): string {
+  const { max_attempts = past_attempts + 1 } = request.policy.retry ?? {};
+  return `attempt ${past_attempts} of ${max_attempts} has failed, and the next is not due yet`;
 }
 
 function inWords(record: TaskRecord, { reason, lack }: Delay): string {

@@ -15,6 +15,7 @@ import type {
   EndedTask,
   Attempt,
   LiveRecord,
+  Retry,
   RunningTask,
   Start,
   Edit,
@@ -23,6 +24,7 @@ import type {
   WaitingTask,
 } from '../records.js';
 import type { RetentionClock } from '../retention-clock.js';
+import type { AttemptTable } from './attempt-table.js';
 import { isPinned } from './task-insert.js';
 import { ENDED_STATE, LIVE_STATE, readState, withState, type StateRow } from './task-row.js';
 
@@ -31,6 +33,9 @@ const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnatio
 
 /** What is to end does not stand still any more. */
 const GOES_ON = 'paused_at_ms = NULL';
+
+/** What only a task has that waits for another attempt. */
+const NO_RETRY = 'waits_since_ms = NULL, retry_due_ms = NULL';
 
 const NOT_BEGUN = 'started_at_ms IS NULL';
 
@@ -93,6 +98,7 @@ export class TaskChanges {
   readonly #resume: Step;
   readonly #kill: Step;
   readonly #timeOut: Step;
+  readonly #retry: Step;
   readonly #end: Step;
   readonly #warn: Database.Statement<[string, string]>;
   readonly #delete: Database.Statement<[string], DeletedRow>;
@@ -104,6 +110,7 @@ export class TaskChanges {
     private readonly queueEnds: QueueEnds,
     private readonly clock: RetentionClock,
     versions: Sequence,
+    private readonly attempts: AttemptTable,
   ) {
     const step = (change: Change, set: string, guard?: string) => new Step(db, versions, change, set, guard);
     this.#plan = step('plan', 'execution_plan_json = @plan, reservation_json = @reservation', NOT_BEGUN);
@@ -115,7 +122,7 @@ export class TaskChanges {
     );
     this.#dispatch = step(
       'dispatch',
-      `reserved_at_ms = @at_ms, released_at_ms = NULL, items_json = @items, ${LAUNCH}`,
+      `reserved_at_ms = @at_ms, released_at_ms = NULL, items_json = @items, ${NO_RETRY}, ${LAUNCH}`,
     );
     this.#relaunch = step('relaunch', LAUNCH, NOT_BEGUN);
     this.#start = step(
@@ -140,9 +147,17 @@ export class TaskChanges {
       `timeout_triggered = 1, updated_at_ms = @at_ms, ${GOES_ON}`,
       'timeout_triggered = 0',
     );
+    this.#retry = step(
+      'retry',
+      `${GOES_ON}, past_attempts = past_attempts + 1, waits_since_ms = @at_ms, retry_due_ms = @due_ms, updated_at_ms = @at_ms,
+      request_json = coalesce(@request, request_json), execution_plan_json = @plan, reservation_json = @reservation,
+      launch_id = NULL, launch_token = NULL, incarnation = NULL, shim_pid = NULL, started_at_ms = NULL,
+      pid = NULL, pgid = NULL, start_ticks = NULL, timeout_triggered = 0, released_at_ms = @at_ms`,
+      'kill_requested = 0 AND past_attempts = @past_attempts',
+    );
     this.#end = step(
       'end',
-      `${GOES_ON}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
+      `${GOES_ON}, ${NO_RETRY}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
       started_at_ms = coalesce(started_at_ms, @started_at_ms), pid = coalesce(pid, @pid), pgid = coalesce(pgid, @pid),
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
       usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes, warnings_json = @warnings_json,
@@ -209,6 +224,27 @@ export class TaskChanges {
 
   timedOut(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {
     return this.#changed(this.#timeOut, task, { at_ms: atMs }, events);
+  }
+
+  /** `running → accepted`, with the attempt that has failed and the release. */
+  retry(
+    task: RunningTask,
+    { ended, request, plan, reservation, events, ...times }: Retry,
+  ): Changed<WaitingTask> | undefined {
+    const { launch_id } = task.attempt;
+    if (launch_id === null) return undefined;
+    const row = this.#retry.make(task, 'accepted', {
+      ...times,
+      past_attempts: ended.attempt - 1,
+      request: request === task.request ? null : JSON.stringify(request),
+      plan: JSON.stringify(plan),
+      reservation: JSON.stringify(reservation),
+    });
+    if (row === undefined) return undefined;
+    this.attempts.insert(task.task_id, launch_id, ended);
+    this.counters.entered('accepted');
+    this.counters.retry(ended.cause);
+    return this.#told<WaitingTask>({ ...task, request, plan, reservation }, row, events);
   }
 
   end(task: LiveRecord, end: TaskEnd): Changed<EndedTask> | undefined {

@@ -98,6 +98,7 @@ function waitingTask(task: NewTask, submit_seq: number, version: number): Waitin
     created_at_ms,
     status: 'accepted',
     version,
+    past_attempts: 0,
     updated_at_ms: created_at_ms,
   };
 }

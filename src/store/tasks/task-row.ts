@@ -6,7 +6,7 @@ import type { Usage } from '../../task/view.js';
 import { isPlainObject } from '../../task/plain-object.js';
 import { jsonOrNull, parseJson } from '../database/json.js';
 import { legacyRequest, type LegacyRequest } from './legacy-request.js';
-import type { AttemptRecord, ProcessRecord, TaskFacts, TaskRecord, TaskState } from '../records.js';
+import type { AttemptRecord, ProcessRecord, RetryWait, TaskFacts, TaskRecord, TaskState } from '../records.js';
 import { RowReader } from '../row-reader.js';
 import {
   isError,
@@ -22,6 +22,7 @@ const LIVE_COLUMNS = [
   ...['status', 'version', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
   ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
   ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms', 'items_json'],
+  ...['past_attempts', 'waits_since_ms', 'retry_due_ms'],
 ];
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
@@ -95,7 +96,11 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
   const killed = reader.time('kill_requested_at_ms', row.kill_requested_at_ms);
   // That it was asked for, or is held, counts also where nobody can say since when.
   const kill_requested_at_ms = row.kill_requested === 1 ? (killed ?? 0) : undefined;
-  if (status === 'accepted') return { status, version, updated_at_ms, kill_requested_at_ms };
+  const past_attempts = reader.whole('past_attempts', row['past_attempts'], 0) ?? 0;
+  if (status === 'accepted') {
+    const retry = readRetry(row, reader);
+    return { status, version, past_attempts, updated_at_ms, kill_requested_at_ms, retry };
+  }
   const attempt = readAttempt(row, reader);
   const process = readProcess(row, reader);
   if (status === 'running') {
@@ -107,6 +112,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     return {
       status,
       version,
+      past_attempts,
       updated_at_ms,
       kill_requested_at_ms,
       attempt,
@@ -120,6 +126,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
   return Object.assign(readEnd(row, reader), {
     status,
     version,
+    past_attempts,
     updated_at_ms,
     finished_at_ms: reader.time('finished_at_ms', row.finished_at_ms) ?? updated_at_ms,
     kill_requested_at_ms,
@@ -158,6 +165,12 @@ function readRest(row: StateRow, reader: RowReader): void {
 
 function readItems(row: StateRow, reader: RowReader): ResourceItems | undefined {
   return reader.json(ITEMS, row.items_json, isItems) ?? undefined;
+}
+
+function readRetry(row: StateRow, reader: RowReader): RetryWait | undefined {
+  const since_ms = reader.time('waits_since_ms', row['waits_since_ms']);
+  const due_ms = reader.whole('retry_due_ms', row['retry_due_ms']);
+  return since_ms === null || due_ms === null ? undefined : { since_ms, due_ms };
 }
 
 function readAttempt(row: StateRow, reader: RowReader): AttemptRecord {

@@ -11,6 +11,7 @@ import { queues } from './0010-queues.js';
 import { versions } from './0011-versions.js';
 import { items } from './0012-items.js';
 import { disk } from './0013-disk.js';
+import { attempts } from './0014-attempts.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly Migration[] = [
   versions,
   items,
   disk,
+  attempts,
 ];
