@@ -5,7 +5,11 @@ import { paint, paintStatus, plain } from './terminal.js';
 import { formatDuration, formatSize } from './units.js';
 
 /** How a task ended, in a few words; empty while it has not ended. */
-export function ending(task: Pick<TaskView, 'cause' | 'exit_code' | 'exit_signal'>): string {
+export function ending(task: {
+  cause?: TaskView['cause'];
+  exit_code?: number | undefined;
+  exit_signal?: number | undefined;
+}): string {
   if (task.cause !== undefined && task.cause !== 'exit' && task.cause !== 'signal') return task.cause;
   if (task.exit_code !== undefined) return `exit ${String(task.exit_code)}`;
   return task.exit_signal === undefined ? '' : signalName(task.exit_signal);
@@ -30,6 +34,7 @@ export function taskCard(task: TaskView, now: number): string[] {
   const rows: [label: string, value: string | undefined][] = [
     ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
+    ['attempts', attempts(task)],
     ['paused', at(task.paused_at, now)],
     ['waiting', waiting(task.waiting)],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
@@ -55,6 +60,14 @@ export function taskCard(task: TaskView, now: number): string[] {
   return rows.flatMap(([label, value]) =>
     value === undefined ? [] : [`${paint('dim', label.padEnd(9))} ${value}`],
   );
+}
+
+/** How each attempt ended, where there was more than one or will be. */
+function attempts({ attempt, attempts: ended = [], status }: TaskView): string | undefined {
+  const isFirst = ended.length === 0 || (ended.length === 1 && status !== 'accepted' && attempt === 1);
+  if (isFirst) return undefined;
+  const words = ended.map((each) => `${String(each.attempt)}: ${ending(each)}`);
+  return [...words, ...(status === 'running' ? [`${String(attempt)}: running`] : [])].join(', ');
 }
 
 function labels(texts: TaskView['labels']): string | undefined {

@@ -5,6 +5,8 @@ import { note, ReaderGone, write } from './write.js';
 
 export interface StreamOptions {
   stream?: OutputStream | 'both' | undefined;
+  /** The attempt to begin with; the last one without it. */
+  attempt?: number | undefined;
   offset?: number | undefined;
   /** Stop after this many milliseconds. */
   timeoutMs?: number | undefined;
@@ -24,7 +26,7 @@ export async function streamOutput(
   taskId: string,
   options: StreamOptions = {},
 ): Promise<TaskEnd> {
-  const { stream, offset, timeoutMs, onReaderGone } = options;
+  const { stream, attempt, offset, timeoutMs, onReaderGone } = options;
   const expiry = new AbortController();
   const timer =
     timeoutMs === undefined
@@ -37,8 +39,17 @@ export async function streamOutput(
         );
   const gone = new Set<OutputStream>();
   try {
-    for await (const event of client.followOutput(taskId, { stream, offset, signal: expiry.signal })) {
+    for await (const event of client.followOutput(taskId, {
+      stream,
+      attempt,
+      offset,
+      signal: expiry.signal,
+    })) {
       if (event.type === 'end') return event.end;
+      if (event.type === 'attempt') {
+        await note(`attempt ${String(event.attempt)} begins`);
+        continue;
+      }
       if (gone.has(event.stream)) continue;
       try {
         await show(event);
@@ -54,7 +65,7 @@ export async function streamOutput(
   throw new Error(`the output of task ${taskId} ended without telling how the task did`);
 }
 
-async function show(event: Exclude<OutputEvent, { type: 'end' }>): Promise<void> {
+async function show(event: Extract<OutputEvent, { stream: OutputStream }>): Promise<void> {
   if (event.type === 'data')
     await write(event.stream === 'stdout' ? process.stdout : process.stderr, event.data);
   else await noteOmitted(event.stream, event.to - event.from);

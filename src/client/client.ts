@@ -211,41 +211,59 @@ export class ExecgoClient {
     for await (const { event, data } of events) if (event === 'message') yield JSON.parse(data) as EventView;
   }
 
-  /** A range of one stream; `offset` 0 by default, the server's own bound as `limit`. */
+  /** A range of one stream of one attempt, the last by default; `offset` 0 by default, the server's own bound as `limit`. */
   async output(
     taskId: string,
-    options: Abortable & { stream: OutputStream; offset?: number | undefined; limit?: number | undefined },
+    options: Abortable & {
+      stream: OutputStream;
+      attempt?: number | undefined;
+      offset?: number | undefined;
+      limit?: number | undefined;
+    },
   ): Promise<OutputBytes> {
-    const { stream, offset, limit, signal } = options;
-    const query = { stream, offset, limit, encoding: 'base64' };
+    const { stream, attempt, offset, limit, signal } = options;
+    const query = { stream, attempt, offset, limit, encoding: 'base64' };
     const path = `${taskPath(taskId)}/output`;
     const answer = await this.#calls.get<OutputBytes & { data: string }>(path, { query, signal });
     return { ...answer, data: Buffer.from(answer.data, 'base64') };
   }
 
-  /** Head and tail of one stream within so many bytes and lines. */
+  /** Head and tail of one stream of one attempt, the last by default, within so many bytes and lines. */
   async outputView(
     taskId: string,
     options: Abortable & {
       stream: OutputStream;
+      attempt?: number | undefined;
       maxBytes?: number | undefined;
       maxLines?: number | undefined;
     },
   ): Promise<HeadTailView> {
-    const { stream, maxBytes, maxLines, signal } = options;
-    const query = { stream, view: 'head_tail', max_bytes: maxBytes, max_lines: maxLines };
+    const { stream, attempt, maxBytes, maxLines, signal } = options;
+    const query = { stream, attempt, view: 'head_tail', max_bytes: maxBytes, max_lines: maxLines };
     return this.#calls.get(`${taskPath(taskId)}/output`, { query, signal });
   }
 
-  /** The output of a task from `offset` on and as it comes, until its end; also across a restart of the daemon. */
+  /**
+   * The output of a task from `offset` on and as it comes, until its end; also across a restart of the daemon. `attempt` is the one to
+   * begin with, the last by default; those after it follow.
+   */
   async *followOutput(
     taskId: string,
-    options: Abortable & { stream?: OutputStream | 'both' | undefined; offset?: number | undefined } = {},
+    options: Abortable & {
+      stream?: OutputStream | 'both' | undefined;
+      attempt?: number | undefined;
+      offset?: number | undefined;
+    } = {},
   ): AsyncGenerator<OutputEvent> {
     const { followOutput } = await import('./output-events.js');
     yield* followOutput(this.#http, {
       path: `${taskPath(taskId)}/output/stream`,
-      query: { stream: options.stream ?? 'both', offset: options.offset, encoding: 'base64' },
+      query: {
+        stream: options.stream ?? 'both',
+        attempt: options.attempt,
+        offset: options.offset,
+        encoding: 'base64',
+      },
       reconnectMs: this.#reconnectMs,
       signal: options.signal,
     });

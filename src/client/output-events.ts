@@ -1,4 +1,4 @@
-import type { OutputChunk, OutputGap, TaskEnd } from '../task/output.js';
+import type { OutputAttempt, OutputChunk, OutputGap, TaskEnd } from '../task/output.js';
 import type { ErrorAnswer } from '../task/error-body.js';
 import { ExecgoApiError } from './errors.js';
 import { follow, type FollowOptions } from './follow.js';
@@ -19,6 +19,8 @@ export async function* followOutput(
       yield { type: 'data', stream: event, offset: chunk.offset, data: Buffer.from(chunk.data, 'base64') };
     } else if (event === 'omitted') {
       yield { type: 'omitted', ...(JSON.parse(data) as OutputGap) };
+    } else if (event === 'attempt') {
+      yield { type: 'attempt', ...(JSON.parse(data) as OutputAttempt) };
     } else if (event === 'end') {
       yield { type: 'end', end: JSON.parse(data) as TaskEnd };
       return;

@@ -9,6 +9,8 @@ export type OutputEvent =
   | { type: 'data'; stream: OutputStream; offset: number; data: Buffer }
   /** The bytes from `from` up to `to` were not kept. */
   | { type: 'omitted'; stream: OutputStream; from: number; to: number }
+  /** What follows is the output of another attempt, from its first byte on. */
+  | { type: 'attempt'; attempt: number }
   /** The last one. */
   | { type: 'end'; end: TaskEnd };
 

@@ -61,11 +61,11 @@ export const retrySchema = z
       ctx.addIssue({ code: 'custom', path: [path], message });
     };
     if (exit_codes !== undefined && on?.includes('exit') === false)
-      issue('exit_codes', 'needs "exit" among the causes in on');
+      issue('exit_codes', 'goes only with the cause "exit"');
     if (memory_factor !== undefined && !causesOf({ on, exit_codes }).includes('oom'))
-      issue('memory_factor', 'needs "oom" among the causes in on');
+      issue('memory_factor', 'goes only with the cause "oom"');
     if (max_backoff_ms !== undefined && max_backoff_ms < backoff_ms)
-      issue('max_backoff_ms', 'must be at least backoff_ms');
+      issue('max_backoff_ms', 'must not be less than the first wait');
   });
 export type RetryPolicy = z.output<typeof retrySchema>;
 

@@ -28,8 +28,8 @@ export class FakeWorld implements World {
   readonly wire: Chaos;
   /** What was brought to the directories of tasks, by attempt. */
   readonly outputs = new Map<number, string>();
-  /** What attempts of a task do. */
-  readonly works = new Map<string, Work>();
+  /** What the attempts of a task do, one after the other; those after the last do what it does. */
+  readonly works = new Map<string, Work[]>();
   readonly #begun = new Map<number, number>();
   readonly #chaoses: Chaos[] = [];
   readonly ownGraceMs: number;
@@ -58,7 +58,10 @@ export class FakeWorld implements World {
     const number = this.places.size + 1;
     const place = new FakePlace(`place-${number}`, number, {
       ownGraceMs: this.ownGraceMs,
-      workOf: ({ task_id }) => this.works.get(task_id) ?? { does: 'nothing' },
+      workOf: ({ task_id, number }) => {
+        const works = this.works.get(task_id) ?? [];
+        return works[number - 1] ?? works.at(-1) ?? { does: 'nothing' };
+      },
       begun: ({ launch_id }) => this.#begun.set(launch_id, (this.#begun.get(launch_id) ?? 0) + 1),
       refuses: () => this.options.refusals?.[this.#launches++] ?? false,
       failsToPause: () => this.options.pauseFailures?.[this.#pauses++] ?? false,
@@ -74,7 +77,7 @@ export class FakeWorld implements World {
   attempt(work: Work, { incarnation }: Place): Attempt {
     const launch_id = ++this.#attempts;
     const task_id = `task-${launch_id}`;
-    this.works.set(task_id, work);
+    this.works.set(task_id, [work]);
     const wall_time_ms = 'wallTimeMs' in work ? work.wallTimeMs : undefined;
     const execution = { kind: 'command' as const, program: '/bin/true' };
     const request = submitSchema.parse({ task_id, execution, limits: { wall_time_ms } });

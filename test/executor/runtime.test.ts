@@ -6,12 +6,14 @@ import { expect, onTestFinished, test } from 'vitest';
 import { killTask } from '../../src/runtime/lifecycle/kill.js';
 import { pauseTask, resumeTask } from '../../src/runtime/lifecycle/pause.js';
 import { submit } from '../../src/runtime/lifecycle/submit.js';
-import { endOf, type TaskRecord } from '../../src/store/records.js';
+import { endOf, type EndedTask, type RunningTask, type TaskRecord } from '../../src/store/records.js';
+import { RETRY_CAUSES } from '../../src/task/retry.js';
 import type { Cause } from '../../src/task/causes.js';
 import { ExecgoError } from '../../src/task/errors.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { waitFor } from '../harness/wait.js';
 import { anyFate, type Fate } from './chaos.js';
+import type { FakeRun } from './fake-place.js';
 import { FakeWorld, type FakeWorldOptions } from './fake-world.js';
 import { startRuntime, type RuntimeUnderTest } from './runtime.js';
 import type { Work } from './world.js';
@@ -27,8 +29,15 @@ interface Step {
     | { what: 'the daemon goes and another comes' };
 }
 
-interface Story {
+interface TaskStory {
+  /** What its attempts do, one after the other. */
   works: Work[];
+  retry: { max_attempts: number; on: RetryCause[]; backoff_ms: number } | undefined;
+}
+type RetryCause = (typeof RETRY_CAUSES)[number];
+
+interface Story {
+  tasks: TaskStory[];
   taskSlots: number;
   steps: Step[];
   wire: Fate[];
@@ -44,6 +53,18 @@ const anyWork: fc.Arbitrary<Work> = fc.oneof(
   fc.record({ does: fc.constant('exit' as const), code: fc.constantFrom(0, 7) }),
   fc.record({ does: fc.constant('run' as const), wallTimeMs: fc.integer({ min: 1, max: 30 }) }),
 );
+
+const anyTask: fc.Arbitrary<TaskStory> = fc.record({
+  works: fc.array(anyWork, { minLength: 1, maxLength: 3 }),
+  retry: fc.option(
+    fc.record({
+      max_attempts: fc.integer({ min: 1, max: 4 }),
+      on: fc.subarray(['exit', 'signal', 'timeout', 'launch', 'lost'] as RetryCause[], { minLength: 1 }),
+      backoff_ms: fc.integer({ min: 0, max: 10 }),
+    }),
+    { nil: undefined },
+  ),
+});
 
 const anyStep: fc.Arbitrary<Step> = fc.record({
   afterMs: fc.integer({ min: 0, max: 15 }),
@@ -62,7 +83,7 @@ const anyStep: fc.Arbitrary<Step> = fc.record({
 const STEPS_MAX = 5;
 
 const anyStory: fc.Arbitrary<Story> = fc.record({
-  works: fc.array(anyWork, { minLength: 1, maxLength: 6 }),
+  tasks: fc.array(anyTask, { minLength: 1, maxLength: 6 }),
   taskSlots: fc.integer({ min: 1, max: 4 }),
   steps: fc.array(anyStep, { maxLength: STEPS_MAX }),
   wire: fc.array(anyFate, { maxLength: 200 }),
@@ -78,12 +99,12 @@ const TWICE: Fate[] = Array.from({ length: 50 }, () => ({ copies: 2, delays: [0,
 /** Stories that have gone wrong. */
 const KNOWN: [Story][] = [
   {
-    works: [{ does: 'exit' as const, code: 0 }],
+    tasks: [{ works: [{ does: 'exit' as const, code: 0 }], retry: undefined }],
     steps: [],
     refusals: [true],
   },
   {
-    works: [{ does: 'wait' as const }],
+    tasks: [{ works: [{ does: 'wait' as const }], retry: undefined }],
     steps: [{ afterMs: 100, then: { what: 'the daemon goes and another comes' as const } }],
     refusals: [],
   },
@@ -110,7 +131,11 @@ class Played {
 
   constructor(private readonly story: Story) {
     this.world = new FakeWorld(story);
-    this.ids = story.works.map((_, i) => `task-${i}`);
+    this.ids = story.tasks.map((_, i) => `task-${i}`);
+  }
+
+  retryOf(taskId: string): TaskStory['retry'] {
+    return this.story.tasks[this.ids.indexOf(taskId)]?.retry;
   }
 
   get core() {
@@ -131,15 +156,16 @@ class Played {
   /** Submits all, takes all steps, lets all end that do not by themselves, and waits until all have. */
   async play(): Promise<void> {
     await this.#open();
-    for (const [i, work] of this.story.works.entries()) {
+    for (const [i, { works, retry }] of this.story.tasks.entries()) {
       const task_id = `task-${i}`;
-      this.world.works.set(task_id, work);
-      const limits =
-        work.does === 'run' && work.wallTimeMs !== undefined ? { wall_time_ms: work.wallTimeMs } : {};
+      this.world.works.set(task_id, works);
+      const wall_time_ms = works.flatMap((work) => ('wallTimeMs' in work ? (work.wallTimeMs ?? []) : []))[0];
+      const limits = { wall_time_ms };
       await submit(this.core, this.#running.intake, {
         task_id,
         execution: { kind: 'command', program: '/bin/true' },
         limits,
+        policy: { retry },
       });
     }
     for (const { afterMs, then } of this.story.steps) {
@@ -156,9 +182,10 @@ class Played {
     });
     for (const id of this.ids) this.#turn(id, 'resume');
     // What was asked for before is not asked for again: it must not get lost.
-    for (const [i, work] of this.story.works.entries()) {
+    for (const [i, { works }] of this.story.tasks.entries()) {
       const id = `task-${i}`;
-      const isEndless = work.does === 'resist' || (work.does === 'run' && work.wallTimeMs === undefined);
+      const isTimed = works.some((work) => 'wallTimeMs' in work && work.wallTimeMs !== undefined);
+      const isEndless = !isTimed && works.some(({ does }) => does === 'resist' || does === 'run');
       if (isEndless && this.row(id).kill_requested_at_ms === undefined) this.#kill(id, 0);
     }
     await Promise.all(this.#asked);
@@ -222,61 +249,91 @@ class Played {
   }
 }
 
+const NOTHING = { bytes: 0, kept_bytes: 0 };
 const REFUSALS: readonly string[] = ['conflict', 'unavailable'];
 
-/** The causes that what the world knows of a task allows: one, unless it was also killed. */
-function allowedCauses(played: Played, taskId: string): Cause[] {
-  const launch_id = endOf(played.row(taskId))?.attempt?.launch_id;
-  const last = played.world.runsOf(taskId).find(({ run }) => run.attempt.launch_id === launch_id);
+/** The causes that what the world knows of an attempt allows: one, unless it was also killed. */
+function allowedCauses(played: Played, taskId: string, runs: readonly FakeRun[]): Cause[] {
   const killed: Cause[] = played.killed.has(taskId) ? ['cancelled'] : [];
+  // Of those that were refused only the last may have begun.
+  const last = runs.at(-1);
   if (last === undefined) return killed;
-  const { outcome, running, timedOutAtMs } = last.run;
+  const { outcome, running, timedOutAtMs } = last;
   if (outcome?.failure !== undefined) return [...killed, 'launch'];
   if (timedOutAtMs !== undefined) return [...killed, 'timeout'];
   if (outcome?.exit_code !== undefined) return [...killed, 'exit'];
-  const isLost = running !== undefined && outcome === undefined && !last.place.lives;
+  const isLost = running !== undefined && outcome === undefined;
   return isLost ? [...killed, 'lost'] : killed;
+}
+
+/** Whether another attempt has to follow, as the policy says in plain words. */
+function follows(
+  retry: TaskStory['retry'],
+  attempt: number,
+  { cause, exit_code }: { cause: Cause; exit_code?: number | undefined },
+): boolean {
+  const isFailure = cause !== 'cancelled' && exit_code !== 0;
+  return isFailure && retry !== undefined && attempt < retry.max_attempts && retry.on.some((on) => on === cause);
 }
 
 function check(played: Played): void {
   const { core, world, restarts } = played;
   for (const taskId of played.ids) {
-    const end = endOf(played.row(taskId));
-    const runs = world.runsOf(taskId);
-    expect(allowedCauses(played, taskId), `cause of ${taskId}`).toContain(end?.cause);
-    if (end?.cause === 'exit')
-      expect(end.exit_code).toBe(runs.find(({ run }) => run.outcome !== undefined)?.run.outcome?.exit_code);
-
-    const begun = runs.map(({ run }) => world.begun(run.attempt)).filter((times) => times > 0);
-    expect(begun.length, `attempts of ${taskId} that have begun`).toBeLessThanOrEqual(1);
-    expect(Math.max(0, ...begun), 'how often one attempt has begun').toBeLessThanOrEqual(1);
+    const row = played.row(taskId);
+    const end = endOf(row);
+    const past = core.store.attempts.ofTask(taskId);
+    const attempts = [...past, ...(end?.attempt === undefined ? [] : [end])];
+    expect(past.map(({ attempt }) => attempt)).toEqual(past.map((_, i) => i + 1));
+    expect(row.past_attempts).toBe(past.length);
+    for (const [i, attempt] of attempts.entries()) {
+      const runs = world.runsOf(taskId).flatMap(({ run }) => (run.attempt.number === i + 1 ? [run] : []));
+      expect(allowedCauses(played, taskId, runs), `cause of ${taskId}`).toContain(attempt.cause);
+      if (attempt.cause === 'exit') expect(attempt.exit_code).toBe(runs.at(-1)?.outcome?.exit_code);
+      const begun = runs.map((run) => world.begun(run.attempt)).filter((times) => times > 0);
+      expect(begun.length, `attempts of ${taskId} that have begun as one`).toBeLessThanOrEqual(1);
+      expect(Math.max(0, ...begun), 'how often one attempt has begun').toBeLessThanOrEqual(1);
+      const isFollowed = follows(played.retryOf(taskId), i + 1, attempt);
+      if (i < past.length) expect(isFollowed, `attempt ${i + 2} of ${taskId}`).toBe(true);
+      else if (!played.killed.has(taskId)) expect(isFollowed, `no attempt ${i + 2} of ${taskId}`).toBe(false);
+    }
 
     const types = core.store.taskEvents(taskId, 0, undefined).map(({ event_type }) => event_type);
     const count = (...wanted: string[]) => types.filter((type) => wanted.includes(type)).length;
     expect(count('finished', 'failed', 'cancelled'), `ends of ${taskId}`).toBe(1);
     expect(count('resource_released')).toBe(count('resource_reserved'));
-    for (const once of ['resource_reserved', 'started', 'kill_requested', 'timeout_triggered'])
-      expect(count(once), `${once} of ${taskId}`).toBeLessThanOrEqual(1);
-    expect([0, 1]).toContain(count('paused') - count('resumed'));
+    expect(count('kill_requested')).toBeLessThanOrEqual(1);
+    expect(count('resource_reserved')).toBe(attempts.length);
+    for (const once of ['started', 'timeout_triggered'])
+      expect(count(once), `${once} of ${taskId}`).toBeLessThanOrEqual(attempts.length);
+    expect([count('attempt_failed'), count('retry_scheduled')]).toEqual([past.length, past.length]);
+    // What ends does not stand still any more, without a word.
+    expect(count('paused') - count('resumed')).toBeGreaterThanOrEqual(0);
+    expect(count('paused') - count('resumed')).toBeLessThanOrEqual(attempts.length);
     expect(count('recovered')).toBeLessThanOrEqual(restarts);
   }
   expect(core.schedule.ledger.entries()).toEqual([]);
   expect(core.schedule.ledger.reserved().task_slots).toBe(0);
-  const { queued, unlaunched, unmatched } = core.schedule;
-  expect([queued, unlaunched.size, unmatched.size]).toEqual([0, 0, 0]);
+  const { queued, unlaunched, unmatched, notDue } = core.schedule;
+  expect([queued, unlaunched.size, unmatched.size, notDue.size]).toEqual([0, 0, 0, 0]);
+  const retries = Object.values(core.store.counters().retries).reduce((sum, n) => sum + n, 0);
+  expect(retries).toBe(played.ids.reduce((sum, id) => sum + played.row(id).past_attempts, 0));
 }
 
 /** One task over a fake of the test's own. */
-async function oneTask(work: Work, options: FakeWorldOptions) {
+async function oneTask(work: Work, options: FakeWorldOptions, policy: object = {}) {
   const world = new FakeWorld(options);
   const dataDir = dataDirectory();
-  world.works.set('task', work);
+  world.works.set('task', [work]);
   const { core, intake, leave } = await startRuntime(dataDir, 1, world.open.bind(world));
   onTestFinished(async () => {
     await leave();
     world.remove();
   });
-  await submit(core, intake, { task_id: 'task', execution: { kind: 'command', program: '/bin/true' } });
+  await submit(core, intake, {
+    task_id: 'task',
+    execution: { kind: 'command', program: '/bin/true' },
+    policy,
+  });
   const task = core.live.get('task');
   if (task === undefined) throw new Error('the task is not live');
   const ended = (status: TaskRecord['status']) =>
@@ -337,6 +394,61 @@ test('a kill that comes with a pause wins, whichever is written down first', asy
     await ended('cancelled');
     expect(core.live.paused).toBe(0);
   }
+});
+
+test('a kill that comes while an attempt that failed is written down is the end, whichever is first', async () => {
+  const policy = { retry: { max_attempts: 5, backoff_ms: 0 } };
+  for (const moment of ['before', 'inside'] as const) {
+    const { core, task, ended } = await oneTask({ does: 'wait' }, {}, policy);
+    await waitFor(() => task.phase.name === 'started');
+    const { store } = core;
+    const { attempt } = task.phase.record as RunningTask;
+    const killed: Promise<void>[] = [];
+    const kill = () => void killed.push(killTask(core, task, {}));
+    const [write, markRetry] = [store.commits.write.bind(store.commits), store.markRetry.bind(store)];
+    if (moment === 'before')
+      store.commits.write = (change) => {
+        store.commits.write = write;
+        kill();
+        return write(change);
+      };
+    else
+      store.markRetry = (...args) => {
+        store.markRetry = markRetry;
+        kill();
+        return markRetry(...args);
+      };
+    const outcome = {
+      ...{ launch_id: attempt.launch_id ?? 0, token: 'launch_token' in attempt ? attempt.launch_token : '' },
+      ...{ exit_code: 1, pid: 1, started_at_ms: 1, finished_at_ms: 2, duration_ms: 1, oom: false },
+      ...{ cpu_exceeded: false, usage: {}, stdout: NOTHING, stderr: NOTHING },
+    };
+    await core.ends.fromOutcome(task, outcome);
+    await Promise.all(killed);
+    expect(killed).toHaveLength(1);
+    // Before it is written the attempt's own end is the task's; after that the task waited and was cancelled.
+    await ended(moment === 'before' ? 'failed' : 'cancelled');
+    const row = store.task('task');
+    expect(row).toMatchObject({ past_attempts: moment === 'before' ? 0 : 1, kill_requested_at_ms: expect.any(Number) });
+    expect(core.schedule.ledger.entries()).toEqual([]);
+    expect(core.schedule.queued).toBe(0);
+  }
+});
+
+test('what cannot be planned or held any more is not tried again, and the end says why', async () => {
+  const policy = { retry: { max_attempts: 2, backoff_ms: 0 } };
+  const { core, task } = await oneTask({ does: 'exit', code: 1 }, { refusals: [true] }, policy);
+  // As when a daemon with less capacity has taken the running attempt over.
+  core.schedule.ledger.canEverFit = () => ({
+    ...{ resource: 'memory_bytes', requested: 2, capacity: 1, scope: 'capacity' },
+  });
+  await waitFor(() => core.live.get('task') === undefined);
+  expect(task.record.past_attempts).toBe(0);
+  const end = core.store.task('task');
+  expect(end).toMatchObject({ status: 'failed', cause: 'exit' });
+  expect((end as EndedTask).warnings).toEqual([
+    expect.stringMatching(/^no further attempt: insufficient resources: memory_bytes 2 is more than/),
+  ]);
 });
 
 test('a kill ends what was refused, also where no place comes', async () => {

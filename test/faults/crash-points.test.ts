@@ -62,7 +62,7 @@ const AFTER_A_DEATH: readonly string[] = [
 ];
 
 /**
- * Submits one that succeeds, one that is paused, resumed and killed, one that takes too long, which start at once, and one that waits for what
+ * Submits one that succeeds, one that fails and is tried again, one that is paused, resumed and killed, one that takes too long, which start at once, and one that waits for what
  * the killed one holds and is changed meanwhile. A daemon that
  * dies answers nobody: what was not acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
@@ -78,6 +78,7 @@ class Workload {
 
   async submit(daemon: Daemon): Promise<void> {
     await this.attempt(daemon, 'echo quick', { limits: { resources: { gpu: 1 } } });
+    await this.attempt(daemon, 'exit $((EXECGO_ATTEMPT % 2))', TWICE);
     await this.attempt(daemon, 'exec sleep 600', { limits: { wall_time_ms: 300 } });
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
@@ -161,6 +162,9 @@ const FLAGS = [
 /** There is no room for two of them. */
 const MOST_OF_CPU = { limits: { cpu_millis: 600, resources: { gpu: 1 } } };
 
+/** Its second attempt succeeds, if the first was not lost. */
+const TWICE = { policy: { retry: { max_attempts: 2, backoff_ms: 0 } } };
+
 /** The environment of one supervisor that dies at a point, and of none that follows it. */
 function once(point: string): { env: Record<string, string>; died: () => boolean } {
   const armed = join(tempDir(), 'armed');
@@ -195,7 +199,7 @@ test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (po
   const daemon = await startDaemon({ flags: FLAGS, env });
   const first = daemon.supervisorPid();
   await work.submit(daemon);
-  expect(work.acknowledged).toHaveLength(4);
+  expect(work.acknowledged).toHaveLength(5);
   await waitFor(died, { what: 'the death' });
   await waitGone(first);
   await work.submit(daemon);

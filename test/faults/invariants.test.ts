@@ -26,6 +26,7 @@ test('every broken promise is seen', async () => {
     ['ended before', 'UPDATE tasks SET started_at_ms = finished_at_ms + 1'],
     ['counted', "UPDATE counters SET value = 7 WHERE name = 'entered.success'"],
     ['without a launch', 'UPDATE tasks SET launch_id = NULL'],
+    ['not told of once', 'UPDATE tasks SET past_attempts = 1'],
     ['acknowledged and is unknown', 'DELETE FROM tasks'],
   ];
   for (const [word, harm] of broken) {
@@ -35,11 +36,11 @@ test('every broken promise is seen', async () => {
     expect((await violations({ ...daemon, dataDir }, evidence)).join('\n'), harm).toContain(word);
   }
 
-  appendFileSync(runs, `${id}\n`);
-  expect(await violations(daemon, evidence)).toEqual([`${id} ran 2 times`]);
+  appendFileSync(runs, `${id} 1\n`);
+  expect(await violations(daemon, evidence)).toEqual([`${id} 1 ran 2 times`]);
   writeFileSync(runs, '');
   expect(await violations(daemon, evidence)).toEqual([`${id} is a success and never ran`]);
-  writeFileSync(runs, `${id}\n`);
+  writeFileSync(runs, `${id} 1\n`);
   rmSync(end.artifacts.result_path);
   expect((await violations(daemon, evidence)).join()).toContain('result.json says nothing');
 });

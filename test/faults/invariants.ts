@@ -15,7 +15,7 @@ interface Subject {
 export interface Evidence {
   /** Ids whose submit was answered with 200. */
   acknowledged: Iterable<string>;
-  /** The file to which each {@link countedTask} adds its id when it runs. */
+  /** The file to which each attempt of a {@link countedTask} adds the id of the task and its number when it runs. */
   runs: string;
 }
 
@@ -24,12 +24,19 @@ interface TaskRow {
   status: string;
   cause: string | null;
   launch_id: number | null;
+  past_attempts: number;
   reserved_at_ms: number | null;
   released_at_ms: number | null;
   started_at_ms: number | null;
   finished_at_ms: number | null;
   reservation_json: string;
   items_json: string | null;
+}
+
+interface AttemptRow {
+  task_id: string;
+  attempt: number;
+  started_at_ms: number | null;
 }
 
 interface EventRow {
@@ -40,12 +47,12 @@ interface EventRow {
 }
 
 const END_EVENT: Record<string, string> = { success: 'finished', failed: 'failed', cancelled: 'cancelled' };
-/** Between the first events of a task and its last, each of these may come once. */
-const ONCE = ['resource_reserved', 'started', 'kill_requested', 'timeout_triggered', 'resource_released'];
+/** Between the first events of a task and its last, each of these may come once for each attempt. */
+const ONCE = ['resource_reserved', 'started', 'timeout_triggered', 'resource_released'];
 
 /** A request whose task tells a file outside of its workspace that it runs, before anything else. */
 export function countedTask(runs: string, body: string, more: object = {}): object {
-  return script(`echo "$EXECGO_TASK_ID" >> ${runs}\n${body}`, more);
+  return script(`echo "$EXECGO_TASK_ID $EXECGO_ATTEMPT" >> ${runs}\n${body}`, more);
 }
 
 /**
@@ -70,12 +77,16 @@ export async function violations(daemon: Subject, { acknowledged, runs }: Eviden
     const tasks = db.prepare<[], TaskRow>('SELECT * FROM tasks').all();
     const events = db.prepare<[], EventRow>('SELECT * FROM task_events ORDER BY seq').all();
     const types = byTask(events);
+    const attempts = db.prepare<[], AttemptRow>('SELECT * FROM attempts ORDER BY task_id, attempt').all();
     const counters = db.prepare<[], { name: string; value: number }>('SELECT * FROM counters').all();
     return [
       ...notKnown(tasks, acknowledged),
       ...wrongRuns(tasks, existsSync(runs) ? readFileSync(runs, 'utf8').split('\n').slice(0, -1) : []),
       ...events.filter((e, i) => e.seq !== i + 1).map((e) => `seq ${e.seq} does not follow the one before`),
-      ...tasks.flatMap((task) => wrongRow(daemon.dataDir, task, types.get(task.task_id) ?? [])),
+      ...tasks.flatMap((task) => {
+        const past = attempts.filter(({ task_id }) => task_id === task.task_id);
+        return wrongRow(daemon.dataDir, task, past, types.get(task.task_id) ?? []);
+      }),
       ...wrongItems(tasks, events),
       ...wrongCounters(tasks, new Map(counters.map((c) => [c.name, c.value]))),
       ...wrongQueues(db),
@@ -119,18 +130,26 @@ function notKnown(tasks: readonly TaskRow[], acknowledged: Iterable<string>): st
 
 function wrongRuns(tasks: readonly TaskRow[], lines: readonly string[]): string[] {
   const times = new Map<string, number>();
-  for (const id of lines) times.set(id, (times.get(id) ?? 0) + 1);
-  const known = new Set(tasks.map((t) => t.task_id));
+  for (const attempt of lines) times.set(attempt, (times.get(attempt) ?? 0) + 1);
+  const known = new Map(tasks.map((t) => [t.task_id, t]));
+  const taskOf = (line: string) => known.get(line.split(' ')[0] ?? '');
   return [
-    ...[...times].filter(([, n]) => n > 1).map(([id, n]) => `${id} ran ${n} times`),
-    ...[...times.keys()].filter((id) => !known.has(id)).map((id) => `${id} ran and is unknown`),
+    ...[...times].filter(([, n]) => n > 1).map(([attempt, n]) => `${attempt} ran ${n} times`),
+    ...[...times.keys()].filter((line) => taskOf(line) === undefined).map((line) => `${line} ran and is unknown`),
     ...tasks
-      .filter((t) => t.status === 'success' && !times.has(t.task_id))
+      .filter((t) => t.status === 'success' && !times.has(`${t.task_id} ${t.past_attempts + 1}`))
       .map((t) => `${t.task_id} is a success and never ran`),
-    ...tasks
-      .filter((t) => t.launch_id === null && times.has(t.task_id))
-      .map((t) => `${t.task_id} ran without a launch`),
+    ...[...times.keys()].flatMap((line) => {
+      const task = taskOf(line);
+      const isLaunched = task === undefined || Number(line.split(' ')[1]) <= launches(task);
+      return isLaunched ? [] : [`${line} ran without a launch`];
+    }),
   ];
+}
+
+/** How many attempts of it were launched. */
+function launches({ past_attempts, launch_id }: TaskRow): number {
+  return past_attempts + (launch_id === null ? 0 : 1);
 }
 
 function byTask(events: readonly EventRow[]): Map<string, string[]> {
@@ -143,7 +162,12 @@ function byTask(events: readonly EventRow[]): Map<string, string[]> {
   return types;
 }
 
-function wrongRow(dataDir: string, task: TaskRow, types: readonly string[]): string[] {
+function wrongRow(
+  dataDir: string,
+  task: TaskRow,
+  past: readonly AttemptRow[],
+  types: readonly string[],
+): string[] {
   const { task_id: id, status } = task;
   const problems: string[] = [];
   const check = (holds: boolean, problem: string) => {
@@ -154,14 +178,18 @@ function wrongRow(dataDir: string, task: TaskRow, types: readonly string[]): str
   check(types.slice(0, 3).join(' ') === 'submitted accepted planned', 'it does not begin as it must');
   check(types.at(-1) === END_EVENT[status], 'its last event is not its end');
   check(Object.values(END_EVENT).reduce((n, type) => n + count(type), 0) === 1, 'it does not end once');
-  for (const type of ONCE) check(count(type) <= 1, `${type} more than once`);
+  for (const type of ONCE) check(count(type) <= launches(task), `${type} more than once`);
+  check(count('kill_requested') <= 1, 'kill_requested more than once');
+  check(past.map((a) => a.attempt).join() === past.map((_, i) => i + 1).join(), 'its attempts have gaps');
+  for (const n of [task.past_attempts, count('attempt_failed'), count('retry_scheduled')])
+    check(n === past.length, 'its attempts are not told of once');
   check(count('resource_reserved') === count('resource_released'), 'what was reserved was not released once');
-  check((count('resource_reserved') === 1) === (task.launch_id !== null), 'launched without a reservation');
+  check(count('resource_reserved') === launches(task), 'launched without a reservation');
   check((task.reserved_at_ms === null) === (task.released_at_ms === null), 'the row still holds something');
   // A start that was told after the kill was written down stands in the row only: history has them in one order.
-  const startGivesWay = count('started') === 0 && count('kill_requested') === 1;
+  const startGivesWay = count('started') < launches(task) && count('kill_requested') === 1;
   check(
-    (count('started') === 1) === (task.started_at_ms !== null) || startGivesWay,
+    count('started') === [...past, task].filter((a) => a.started_at_ms !== null).length || startGivesWay,
     'the row and its events differ about the start',
   );
   check(
@@ -207,9 +235,10 @@ function resultStatus(dataDir: string, { task_id }: TaskRow): string {
 }
 
 function wrongCounters(tasks: readonly TaskRow[], counters: ReadonlyMap<string, number>): string[] {
+  const sum = (of: (task: TaskRow) => number) => tasks.reduce((n, task) => n + of(task), 0);
   const expected = {
-    accepted: tasks.length,
-    running: tasks.filter((t) => t.launch_id !== null).length,
+    accepted: tasks.length + sum((t) => t.past_attempts),
+    running: sum(launches),
     success: tasks.filter((t) => t.status === 'success').length,
     failed: tasks.filter((t) => t.status === 'failed').length,
     cancelled: tasks.filter((t) => t.status === 'cancelled').length,

@@ -22,7 +22,7 @@ async function runtime({ slots = 1, isPlaced = true } = {}) {
     world.remove();
   });
   const request = (task_id: string, more: Partial<TaskSubmission> = {}) => {
-    world.works.set(task_id, { does: 'run' });
+    world.works.set(task_id, [{ does: 'run' }]);
     return { task_id, execution: { kind: 'command', program: '/bin/true' }, ...more };
   };
   /** The status that is committed when the submit is answered. */

@@ -19,7 +19,7 @@ async function runtime() {
   const world = new FakeWorld();
   const { core, intake, leave } = await startRuntime(dataDir, 1, (events) => world.open(events));
   const send = (task_id: string, more: object = {}) => {
-    world.works.set(task_id, { does: 'run' });
+    world.works.set(task_id, [{ does: 'run' }]);
     return submit(core, intake, { task_id, execution: COMMAND, ...more });
   };
   const edit = (id: string, body: object) => editTask(core, intake, id, body, undefined);

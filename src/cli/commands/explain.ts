@@ -38,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** @param reservations all that there are. @param now Unix time in milliseconds */
 export function explanation(
   task: TaskView,
-  { reason, detail, lack, position, since }: Waiting,
+  { reason, detail, lack, position, since, until }: Waiting,
   reservations: readonly Holder[],
   now: number,
 ): string[] {
@@ -46,6 +46,9 @@ export function explanation(
   return [
     `${paint('bold', plain(task.task_id))} has waited for ${waitsFor}: ${paint('yellow', reason)}`,
     plain(detail),
+    ...(until === undefined
+      ? []
+      : [`the next attempt is due in ${formatDuration(Math.max(0, Date.parse(until) - now))}, at ${plain(until)}`]),
     ...(lack === undefined ? [] : holdersLine(task, lack, reservations)),
     ...(position === undefined ? [] : [place(task, position)]),
   ];

@@ -15,6 +15,7 @@ interface Options {
   server: string;
   follow?: boolean;
   stream: OutputStream | 'both';
+  attempt?: number;
   tail?: number;
   headTail?: boolean;
 }
@@ -26,10 +27,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     'execgo logs -f --tail 20 my-task',
     'execgo logs --stream stderr my-task | less',
     'execgo logs --head-tail my-task',
+    'execgo logs --attempt 1 my-task',
   ])
     .argument('<id>', 'the task')
     .option('-f, --follow', 'go on as output comes, until the task has ended')
     .addOption(new Option('--stream <stream>', 'which').choices(['stdout', 'stderr', 'both']).default('both'))
+    .option('--attempt <n>', 'of which attempt, from 1; the last one without it', parseCount)
     .option('--tail <lines>', 'begin so many lines before the end', parseCount)
     .option('--head-tail', 'only the first and the last of it');
   if (!parse(command, argv)) return EXIT.ok;
@@ -41,23 +44,29 @@ export async function main(argv: readonly string[]): Promise<number> {
   return EXIT.ok;
 }
 
+/** A stream of one attempt. */
+interface Source {
+  stream: OutputStream;
+  attempt: number | undefined;
+}
+
 async function show(client: ExecgoClient, taskId: string, options: Options): Promise<void> {
-  const { stream, tail } = options;
+  const { stream, attempt, tail } = options;
   const streams: OutputStream[] = stream === 'both' ? ['stdout', 'stderr'] : [stream];
   if (options.headTail === true) {
-    for (const name of streams) await showHeadTail(await client.outputView(taskId, { stream: name }));
+    for (const name of streams) await showHeadTail(await client.outputView(taskId, { stream: name, attempt }));
   } else if (options.follow !== true) {
     for (const name of streams)
-      await showRange(client, taskId, name, await startOf(client, taskId, name, tail));
+      await showRange(client, taskId, { stream: name, attempt }, await startOf(client, taskId, { stream: name, attempt }, tail));
   } else if (tail === undefined) {
     // Following waits for a daemon that restarts, so first report an unknown task, or a daemon that is not there at all.
     await client.status(taskId);
-    await streamOutput(client, taskId, { stream });
+    await streamOutput(client, taskId, { stream, attempt });
   } else {
     // Each stream starts at an offset of its own.
-    const offsets = await Promise.all(streams.map((name) => startOf(client, taskId, name, tail)));
+    const offsets = await Promise.all(streams.map((name) => startOf(client, taskId, { stream: name, attempt }, tail)));
     await Promise.all(
-      streams.map((name, i) => streamOutput(client, taskId, { stream: name, offset: offsets[i] })),
+      streams.map((name, i) => streamOutput(client, taskId, { stream: name, attempt, offset: offsets[i] })),
     );
   }
 }
@@ -65,22 +74,23 @@ async function show(client: ExecgoClient, taskId: string, options: Options): Pro
 function startOf(
   client: ExecgoClient,
   taskId: string,
-  stream: OutputStream,
+  of: Source,
   tail: number | undefined,
 ): Promise<number> {
   if (tail === undefined) return Promise.resolve(0);
-  return findTail((offset, limit) => client.output(taskId, { stream, offset, limit }), tail);
+  return findTail((offset, limit) => client.output(taskId, { ...of, offset, limit }), tail);
 }
 
 async function showRange(
   client: ExecgoClient,
   taskId: string,
-  stream: OutputStream,
+  of: Source,
   start: number,
 ): Promise<void> {
+  const { stream } = of;
   let offset = start;
   for (;;) {
-    const range = await client.output(taskId, { stream, offset, limit: RANGE_BYTES });
+    const range = await client.output(taskId, { ...of, offset, limit: RANGE_BYTES });
     if (range.offset > offset) await noteOmitted(stream, range.offset - offset);
     if (range.data.length > 0) await write(target(stream), range.data);
     if (range.eof || range.next_offset <= offset) return;

@@ -104,6 +104,7 @@ async function streamed(
 ): Promise<TaskEnding> {
   const { timeoutMs } = options;
   const end = await streamOutput(client, taskId, {
+    attempt: 1,
     timeoutMs,
     onReaderGone: (error) => {
       interruption.readerGone();

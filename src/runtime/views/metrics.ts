@@ -62,6 +62,16 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
       for (const [code, count] of Object.entries(sources.counters().errors)) this.inc({ code }, count);
     },
   });
+  new Counter({
+    name: `${PREFIX}task_retries_total`,
+    help: 'Attempts that failed and were followed by another, or by a wait for one, by cause.',
+    labelNames: ['cause'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [cause, count] of Object.entries(sources.counters().retries)) this.inc({ cause }, count);
+    },
+  });
   const { collected } = sources;
   counter(register, 'gc_passes_total', 'Collections of garbage.', () => collected().passes);
   counter(

@@ -152,7 +152,7 @@ export class TaskChanges {
       `${GOES_ON}, past_attempts = past_attempts + 1, waits_since_ms = @at_ms, retry_due_ms = @due_ms, updated_at_ms = @at_ms,
       request_json = coalesce(@request, request_json), execution_plan_json = @plan, reservation_json = @reservation,
       launch_id = NULL, launch_token = NULL, incarnation = NULL, shim_pid = NULL, started_at_ms = NULL,
-      pid = NULL, pgid = NULL, start_ticks = NULL, timeout_triggered = 0, released_at_ms = @at_ms`,
+      pid = NULL, pgid = NULL, start_ticks = NULL, items_json = NULL, timeout_triggered = 0, released_at_ms = @at_ms`,
       'kill_requested = 0 AND past_attempts = @past_attempts',
     );
     this.#end = step(
