@@ -69,6 +69,7 @@ export function isRequest(value: unknown): value is TaskRequest {
     isAbsentOr(isText, sandbox.workspace_subdir) &&
     isPlainObject(policy) &&
     Number.isSafeInteger(policy.priority) &&
+    isAbsentOr(isRetryPolicy, policy.retry) &&
     isTextMap(metadata) &&
     isAbsentOr(isContext, context)
   );
@@ -77,6 +78,19 @@ export function isRequest(value: unknown): value is TaskRequest {
 /** Limits of a request or of a queue, each a number but for those of named resources. */
 export function areLimits({ resources, ...limits }: Record<string, unknown>): boolean {
   return Object.values(limits).every(isAmount) && isAbsentOr(areAmounts, resources);
+}
+
+function isRetryPolicy(value: unknown): boolean {
+  if (!isPlainObject(value)) return false;
+  const { on, exit_codes, max_attempts, backoff_ms, factor, max_backoff_ms, memory_factor } = value;
+  return (
+    [max_attempts, backoff_ms].every(isAmount) &&
+    Number.isFinite(factor) &&
+    isAbsentOr(isAmount, max_backoff_ms) &&
+    isAbsentOr(Number.isFinite, memory_factor) &&
+    isAbsentOr(Array.isArray, on) &&
+    isAbsentOr(Array.isArray, exit_codes)
+  );
 }
 
 function isExecution(value: unknown): boolean {

@@ -34,12 +34,7 @@ export interface TaskPaths {
  * @param dataDir absolute, without a `/` at its end
  * @param attempt whose output it is, from 1 on
  */
-export function taskPaths(
-  dataDir: string,
-  taskId: string,
-  request: TaskRequest,
-  attempt: number,
-): TaskPaths {
+export function taskPaths(dataDir: string, taskId: string, request: TaskRequest, attempt: number): TaskPaths {
   const dir = `${dataDir}/${TASKS}/${directoryName(taskId)}`;
   const workspace = `${dir}/${TASK_FILES.workspace}`;
   const { workspace_subdir: subdir } = request.sandbox;

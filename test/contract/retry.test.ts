@@ -19,7 +19,8 @@ import { python } from '../limits/support.js';
 
 const MB = 1_000_000;
 /** Counts its attempts in its workspace, and says which one it is. */
-const COUNT = 'echo x >> n; echo "attempt $EXECGO_ATTEMPT of $(wc -l < n)"; echo "error $EXECGO_ATTEMPT" >&2\n';
+const COUNT =
+  'echo x >> n; echo "attempt $EXECGO_ATTEMPT of $(wc -l < n)"; echo "error $EXECGO_ATTEMPT" >&2\n';
 const retry = (more: object = {}) => ({ policy: { retry: { max_attempts: 3, backoff_ms: 0, ...more } } });
 /** Long enough that nothing of it passes during a test. */
 const FOREVER = { backoff_ms: 3_600_000 };
@@ -61,13 +62,7 @@ test('a task is tried until an attempt succeeds, and has one end', async () => {
     task.attempts!.reduce((sum, { usage }) => sum + usage!.duration_ms, 0),
   );
   expect(task.duration_ms).toBe(task.attempts![2]!.usage!.duration_ms);
-  const again = [
-    'resource_reserved',
-    'started',
-    'resource_released',
-    'attempt_failed',
-    'retry_scheduled',
-  ];
+  const again = ['resource_reserved', 'started', 'resource_released', 'attempt_failed', 'retry_scheduled'];
   expect(await eventTypes(daemon, task.task_id)).toEqual([
     ...['submitted', 'accepted', 'planned', ...again, ...again],
     ...['resource_reserved', 'started', 'resource_released', 'finished'],
@@ -102,7 +97,10 @@ describe('what is not retried', () => {
   test('each ends with its first attempt', async () => {
     const daemon = await startDaemon();
     const ends = cases.map(async ([what, body, more, expected]) => {
-      expect(await submitAndWait(daemon, script(body, more)), what).toMatchObject({ ...expected, attempt: 1 });
+      expect(await submitAndWait(daemon, script(body, more)), what).toMatchObject({
+        ...expected,
+        attempt: 1,
+      });
     });
     await Promise.all(ends);
   });
@@ -189,7 +187,11 @@ test('the workspace stays as the attempt before has left it, and output is not m
   // It puts directories where the next attempt's files go, and something else for its own script.
   const body = `${COUNT}mkdir -p ../stdout.2.log/sub ../stderr.2.log; rm ../script.sh; mkdir ../script.sh; exit 1`;
   const task = await submitAndWait(daemon, script(body, retry({ max_attempts: 2 })));
-  expect(task).toMatchObject({ attempt: 2, stdout: 'attempt 2 of 2\n', stderr: expect.stringContaining('error 2\n') });
+  expect(task).toMatchObject({
+    attempt: 2,
+    stdout: 'attempt 2 of 2\n',
+    stderr: expect.stringContaining('error 2\n'),
+  });
   const names = readdirSync(join(daemon.dataDir, 'tasks', task.task_id));
   expect(names).toEqual(expect.arrayContaining(['stdout.log', 'stdout.2.log', 'stderr.log', 'stderr.2.log']));
   expect(await outputOf(daemon, task.task_id, 'attempt=1')).toMatchObject({ data: 'attempt 1 of 1\n' });
@@ -214,7 +216,9 @@ test('an attempt that there is not is not found', async () => {
     expect([status, body.error.code]).toEqual([404, 'not_found']);
     expect(body.error.message).toBe(`task ${task_id} has no attempt 3: the last one is number 2`);
     for (const wrong of ['0', 'x', '-1', ''])
-      expect((await http(daemon.url).get(`/api/v1/tasks/${task_id}/${path}?attempt=${wrong}`)).status).toBe(400);
+      expect((await http(daemon.url).get(`/api/v1/tasks/${task_id}/${path}?attempt=${wrong}`)).status).toBe(
+        400,
+      );
   }
 });
 
@@ -274,7 +278,10 @@ test('the waits grow by the factor up to the longest', async () => {
 test('what it may wait counts from when the next attempt is due', async () => {
   const daemon = await startDaemon({ flags: ['--max-running-tasks', '1'] });
   const limits = { queue_timeout_ms: 300 };
-  const id = await submit(daemon, script('exit 1', { limits, ...retry({ max_attempts: 2, backoff_ms: 1000 }) }));
+  const id = await submit(
+    daemon,
+    script('exit 1', { limits, ...retry({ max_attempts: 2, backoff_ms: 1000 }) }),
+  );
   await backingOff(daemon, id);
   // The back-off is longer than what it may wait, and is no such wait.
   await submit(daemon, script('sleep 600', { task_id: 'holds' }));
@@ -315,10 +322,14 @@ test('an attempt can be paused, and what waits for another cannot', async () => 
 
 /** The events of a stream until its end, those of the output as texts. */
 async function streamOf(daemon: Daemon, id: string, query: string, headers: Record<string, string> = {}) {
-  const answer = await fetch(`${daemon.url}/api/v1/tasks/${id}/output/stream?stream=stdout&${query}`, { headers });
+  const answer = await fetch(`${daemon.url}/api/v1/tasks/${id}/output/stream?stream=stdout&${query}`, {
+    headers,
+  });
   const events = (await answer.text()).split('\n\n').flatMap((text) => {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? '';
-    return field('event') === '' ? [] : [{ id: field('id'), event: field('event'), data: JSON.parse(field('data')) }];
+    return field('event') === ''
+      ? []
+      : [{ id: field('id'), event: field('event'), data: JSON.parse(field('data')) }];
   });
   return events.map(({ id, event, data }) => [id, event, data.data ?? data.attempt ?? data.status]);
 }
@@ -342,12 +353,16 @@ test('a stream goes on from one attempt to the next until the task has ended, al
   expect(await live).toEqual(all);
   expect(await streamOf(daemon, id, 'attempt=1')).toEqual(all);
   expect(await streamOf(daemon, id, '')).toEqual(all.slice(4));
-  expect(await streamOf(daemon, id, 'attempt=2&offset=8')).toEqual([['2:10-0', 'stdout', '2\n'], ...all.slice(3)]);
+  expect(await streamOf(daemon, id, 'attempt=2&offset=8')).toEqual([
+    ['2:10-8', 'stdout', '2\n'],
+    ...all.slice(3),
+  ]);
   for (const [i, [last]] of all.slice(0, -1).entries())
     expect(await streamOf(daemon, id, '', { 'last-event-id': String(last) })).toEqual(all.slice(i + 1));
   for (const wrong of ['0:1-1', ':1-1', '1:1', 'x'])
     expect(
-      (await fetch(`${daemon.url}/api/v1/tasks/${id}/output/stream`, { headers: { 'last-event-id': wrong } })).status,
+      (await fetch(`${daemon.url}/api/v1/tasks/${id}/output/stream`, { headers: { 'last-event-id': wrong } }))
+        .status,
     ).toBe(400);
 });
 
@@ -424,7 +439,10 @@ describe('what is refused', () => {
   test('each with the name of its field', async () => {
     const daemon = await startDaemon();
     for (const [wrong, field] of cases) {
-      const answer = await http(daemon.url).post('/api/v1/tasks', script('true', { policy: { retry: wrong } }));
+      const answer = await http(daemon.url).post(
+        '/api/v1/tasks',
+        script('true', { policy: { retry: wrong } }),
+      );
       expect([answer.status, answer.body.error.message.split(': ')[1]]).toEqual([400, field]);
     }
   });

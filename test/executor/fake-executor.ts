@@ -130,7 +130,10 @@ export class FakeExecutor implements Executor {
     return Promise.resolve();
   }
 
-  #hold({ task_id, number, launch_id, launch_token, incarnation, request, plan }: Attempt, adopted: boolean): Held {
+  #hold(
+    { task_id, number, launch_id, launch_token, incarnation, request, plan }: Attempt,
+    adopted: boolean,
+  ): Held {
     const attempt = { task_id, number, launch_id, launch_token, incarnation, request, plan };
     const held: Held = {
       attempt,

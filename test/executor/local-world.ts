@@ -62,7 +62,8 @@ export async function localWorld(): Promise<World> {
     return true;
   };
 
-  const workspace = (attempt: Attempt) => taskPaths(dataDir, attempt.task_id, attempt.request, 1).workspace_dir;
+  const workspace = (attempt: Attempt) =>
+    taskPaths(dataDir, attempt.task_id, attempt.request, 1).workspace_dir;
   return {
     open: (events) => {
       const executor = new LocalExecutor(
@@ -118,7 +119,15 @@ export async function localWorld(): Promise<World> {
       const request = submitSchema.parse({ task_id, ...program(work) });
       createTaskFiles(dataDir, task_id, request);
       const { plan } = resolvePlan(request, capabilities, { capabilityMode: 'adaptive', wallTimeMs: 0 });
-      const attempt = { task_id, number: 1, launch_id, launch_token: randomUUID(), incarnation, request, plan };
+      const attempt = {
+        task_id,
+        number: 1,
+        launch_id,
+        launch_token: randomUUID(),
+        incarnation,
+        request,
+        plan,
+      };
       attempts.set(launch_id, attempt);
       void commit(attempt);
       return attempt;

@@ -273,7 +273,9 @@ function follows(
   { cause, exit_code }: { cause: Cause; exit_code?: number | undefined },
 ): boolean {
   const isFailure = cause !== 'cancelled' && exit_code !== 0;
-  return isFailure && retry !== undefined && attempt < retry.max_attempts && retry.on.some((on) => on === cause);
+  return (
+    isFailure && retry !== undefined && attempt < retry.max_attempts && retry.on.some((on) => on === cause)
+  );
 }
 
 function check(played: Played): void {
@@ -429,7 +431,10 @@ test('a kill that comes while an attempt that failed is written down is the end,
     // Before it is written the attempt's own end is the task's; after that the task waited and was cancelled.
     await ended(moment === 'before' ? 'failed' : 'cancelled');
     const row = store.task('task');
-    expect(row).toMatchObject({ past_attempts: moment === 'before' ? 0 : 1, kill_requested_at_ms: expect.any(Number) });
+    expect(row).toMatchObject({
+      past_attempts: moment === 'before' ? 0 : 1,
+      kill_requested_at_ms: expect.any(Number),
+    });
     expect(core.schedule.ledger.entries()).toEqual([]);
     expect(core.schedule.queued).toBe(0);
   }

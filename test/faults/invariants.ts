@@ -135,7 +135,9 @@ function wrongRuns(tasks: readonly TaskRow[], lines: readonly string[]): string[
   const taskOf = (line: string) => known.get(line.split(' ')[0] ?? '');
   return [
     ...[...times].filter(([, n]) => n > 1).map(([attempt, n]) => `${attempt} ran ${n} times`),
-    ...[...times.keys()].filter((line) => taskOf(line) === undefined).map((line) => `${line} ran and is unknown`),
+    ...[...times.keys()]
+      .filter((line) => taskOf(line) === undefined)
+      .map((line) => `${line} ran and is unknown`),
     ...tasks
       .filter((t) => t.status === 'success' && !times.has(`${t.task_id} ${t.past_attempts + 1}`))
       .map((t) => `${t.task_id} is a success and never ran`),

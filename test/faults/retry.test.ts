@@ -107,7 +107,10 @@ test('an attempt that is lost is followed by another only where that is named', 
   expect(await waitForEnd(daemon, unnamed)).toMatchObject({ status: 'failed', cause: 'lost', attempt: 1 });
   expect(await waitForEnd(daemon, named)).toMatchObject({
     status: 'success',
-    attempts: [{ cause: 'lost', error: { message: 'recovery_lost' } }, { cause: 'exit', exit_code: 0 }],
+    attempts: [
+      { cause: 'lost', error: { message: 'recovery_lost' } },
+      { cause: 'exit', exit_code: 0 },
+    ],
   });
   await settled(daemon);
   expect(await violations(daemon, { acknowledged: [named, unnamed], runs })).toEqual([]);
@@ -116,10 +119,16 @@ test('an attempt that is lost is followed by another only where that is named', 
 test('what timed out before does not decide about an attempt that is killed', async () => {
   const daemon = await startDaemon({ env: { EXECGO_DAEMON_CRASH_AT: 'after_kill_told' } });
   // It takes no notice of TERM, so that the next daemon finds it still running.
-  const body = '[ "$EXECGO_ATTEMPT" = 1 ] && exec sleep 600; trap "" TERM; echo up; while :; do sleep 0.02; done';
-  const id = await submit(daemon, script(body, { ...retry({ backoff_ms: 0 }), limits: { wall_time_ms: 1500 } }));
+  const body =
+    '[ "$EXECGO_ATTEMPT" = 1 ] && exec sleep 600; trap "" TERM; echo up; while :; do sleep 0.02; done';
+  const id = await submit(
+    daemon,
+    script(body, { ...retry({ backoff_ms: 0 }), limits: { wall_time_ms: 1500 } }),
+  );
   await waitFor(async () => (await statusOf(daemon, id)).stdout === 'up\n', { what: 'the second attempt' });
-  await http(daemon.url).post(`/api/v1/tasks/${id}/kill?grace_ms=60000`).catch(() => undefined);
+  await http(daemon.url)
+    .post(`/api/v1/tasks/${id}/kill?grace_ms=60000`)
+    .catch(() => undefined);
   expect(await daemon.exited()).toEqual({ code: null, signal: 'SIGKILL' });
   await daemon.restart({ env: {} });
   await http(daemon.url).post(`/api/v1/tasks/${id}/kill?grace_ms=0`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LiveRecord, TaskEnd } from '../../src/store/records.js';
+import type { LiveRecord, Retry, TaskEnd } from '../../src/store/records.js';
 import type { Store } from '../../src/store/store.js';
 import { CHANGES, isLegal, TASK_STATUSES, type Change, type TaskStatus } from '../../src/task/states.js';
 import {
@@ -31,12 +31,30 @@ async function inStatus(store: Store, status: TaskStatus): Promise<number> {
   return launch_id;
 }
 
+/** What is written when the task's first attempt is to be followed by another. */
+function retryOf(store: Store, more: Partial<Retry> = {}): Retry {
+  const { request, plan, reservation } = store.task('t')!;
+  return {
+    ended: {
+      ...{ attempt: 1, cause: 'exit', exit_code: 3, started_at_ms: NOW + 20, finished_at_ms: NOW + 50 },
+      ...{ stdout_bytes: 3, stderr_bytes: 0, usage: { duration_ms: 30, user_cpu_ms: 5 } },
+      error: { code: 'exit_nonzero', message: 'task exited with code 3' },
+      warnings: ['stdout: 2 of 3 bytes are kept'],
+    },
+    ...{ request, plan: plan!, reservation: reservation!, due_ms: 1000, at_ms: NOW + 51 },
+    events: events('resource_released', 'attempt_failed', 'retry_scheduled'),
+    ...more,
+  };
+}
+
 const leads = (from: TaskStatus, to: TaskStatus) =>
   from !== to && Object.keys(CHANGES).some((change) => isLegal(change as Change, from, to));
 
 /** Tries the change; undefined when it was refused, by zero rows or by an error. */
 function change(store: Store, launch_id: number, from: TaskStatus, to: TaskStatus): Promise<unknown> {
   if (to === 'running') return dispatch(store, 't');
+  if (to === 'accepted' && from === 'running')
+    return store.commits.write(() => store.markRetry(running(store, 't', launch_id), retryOf(store)));
   if (to === 'accepted') return insert(store, 't').catch(() => undefined);
   const end = { ...ENDS[to]!, released_at_ms: from === 'accepted' ? undefined : NOW + 51 };
   const task = from === 'accepted' ? waiting(store, 't') : running(store, 't', launch_id);
@@ -55,7 +73,7 @@ describe('state changes', () => {
           expect(done).toBeDefined();
           expect(store.task('t')?.status).toBe(to);
           expect(store.lastSeq()).toBeGreaterThan(before[1] as number);
-          expect(store.counters().entered[to]).toBe(1);
+          expect(store.counters().entered[to]).toBe(to === 'accepted' ? 2 : 1);
         } else {
           expect(done).toBeUndefined();
           expect([store.task('t'), store.lastSeq(), store.counters()]).toEqual(before);
@@ -189,5 +207,59 @@ describe('state changes', () => {
       code: 'not_found',
     });
     expect(store.lastSeq()).toBe(0);
+  });
+});
+
+describe('another attempt', () => {
+  test('the row is as if it had not begun, and what has failed is kept whole', async () => {
+    const store = openedStore();
+    const first = await inStatus(store, 'running');
+    await store.commits.write(() => start(store, 't', first));
+    const retry = retryOf(store);
+    const done = await store.commits.write(() => store.markRetry(running(store, 't', first), retry));
+    expect(done?.events.map((e) => e.event_type)).toEqual(retry.events.map((e) => e.event_type));
+    const row = store.task('t')!;
+    expect(row).toEqual(done?.task);
+    expect(row).toMatchObject({
+      status: 'accepted',
+      past_attempts: 1,
+      retry: { since_ms: NOW + 51, due_ms: 1000 },
+    });
+    expect(store.attempts.ofTask('t')).toEqual([retry.ended]);
+    expect(store.attempts.one('t', 1)).toEqual(retry.ended);
+    expect(store.attempts.one('t', 2)).toBeUndefined();
+    expect(store.counters().retries).toEqual({ exit: 1 });
+
+    const second = (await dispatch(store, 't'))!;
+    expect(second).toBeGreaterThan(first);
+    expect(store.task('t')).not.toHaveProperty('retry');
+    // What is told of the first attempt from here on changes nothing.
+    const old = running(store, 't', first);
+    const before = JSON.stringify(store.task('t'));
+    const lates: (() => unknown)[] = [
+      () => store.markRetry(old, retryOf(store)),
+      () => store.finish(old, { ...FAILED, released_at_ms: NOW + 51 }),
+      () => store.markTimeout(old, NOW, []),
+      () => store.markStarted(old, { pid: 1, pgid: 1, start_ticks: 1, started_at_ms: NOW, events: [] }),
+    ];
+    for (const late of lates) expect(await store.commits.write(late)).toBeUndefined();
+    expect(JSON.stringify(store.task('t'))).toBe(before);
+    await store.commits.write(() =>
+      store.finish(running(store, 't', second), { ...SUCCESS, released_at_ms: NOW + 60 }),
+    );
+    expect(store.deleteTask('t')).toBe(true);
+    expect(store.attempts.ofTask('t')).toEqual([]);
+  });
+
+  test('none follows one that is to be killed, nor twice the same', async () => {
+    const store = openedStore();
+    const launch_id = await inStatus(store, 'running');
+    const task = running(store, 't', launch_id);
+    await store.commits.write(() => store.markKillRequested(task, NOW, []));
+    const retry = retryOf(store);
+    expect(await store.commits.write(() => store.markRetry(task, retry))).toBeUndefined();
+    expect(store.attempts.ofTask('t')).toEqual([]);
+    expect(store.counters().retries).toEqual({});
+    expect(store.task('t')).toMatchObject({ status: 'running', past_attempts: 0 });
   });
 });

@@ -52,7 +52,16 @@ export const output: Route = {
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
     const encodeText = (bytes: Buffer) => ctx.service.encodeText(bytes);
-    const { stream, attempt: wanted, view, offset, limit, encoding, max_bytes, max_lines } = parseQuery(query, req);
+    const {
+      stream,
+      attempt: wanted,
+      view,
+      offset,
+      limit,
+      encoding,
+      max_bytes,
+      max_lines,
+    } = parseQuery(query, req);
     if (view === 'head_tail') {
       const { head, tail, ...counts } = await ctx.service.outputView(
         taskId,

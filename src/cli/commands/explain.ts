@@ -48,7 +48,9 @@ export function explanation(
     plain(detail),
     ...(until === undefined
       ? []
-      : [`the next attempt is due in ${formatDuration(Math.max(0, Date.parse(until) - now))}, at ${plain(until)}`]),
+      : [
+          `the next attempt is due in ${formatDuration(Math.max(0, Date.parse(until) - now))}, at ${plain(until)}`,
+        ]),
     ...(lack === undefined ? [] : holdersLine(task, lack, reservations)),
     ...(position === undefined ? [] : [place(task, position)]),
   ];

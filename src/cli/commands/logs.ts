@@ -54,17 +54,25 @@ async function show(client: ExecgoClient, taskId: string, options: Options): Pro
   const { stream, attempt, tail } = options;
   const streams: OutputStream[] = stream === 'both' ? ['stdout', 'stderr'] : [stream];
   if (options.headTail === true) {
-    for (const name of streams) await showHeadTail(await client.outputView(taskId, { stream: name, attempt }));
+    for (const name of streams)
+      await showHeadTail(await client.outputView(taskId, { stream: name, attempt }));
   } else if (options.follow !== true) {
     for (const name of streams)
-      await showRange(client, taskId, { stream: name, attempt }, await startOf(client, taskId, { stream: name, attempt }, tail));
+      await showRange(
+        client,
+        taskId,
+        { stream: name, attempt },
+        await startOf(client, taskId, { stream: name, attempt }, tail),
+      );
   } else if (tail === undefined) {
     // Following waits for a daemon that restarts, so first report an unknown task, or a daemon that is not there at all.
     await client.status(taskId);
     await streamOutput(client, taskId, { stream, attempt });
   } else {
     // Each stream starts at an offset of its own.
-    const offsets = await Promise.all(streams.map((name) => startOf(client, taskId, { stream: name, attempt }, tail)));
+    const offsets = await Promise.all(
+      streams.map((name) => startOf(client, taskId, { stream: name, attempt }, tail)),
+    );
     await Promise.all(
       streams.map((name, i) => streamOutput(client, taskId, { stream: name, attempt, offset: offsets[i] })),
     );
@@ -81,12 +89,7 @@ function startOf(
   return findTail((offset, limit) => client.output(taskId, { ...of, offset, limit }), tail);
 }
 
-async function showRange(
-  client: ExecgoClient,
-  taskId: string,
-  of: Source,
-  start: number,
-): Promise<void> {
+async function showRange(client: ExecgoClient, taskId: string, of: Source, start: number): Promise<void> {
   const { stream } = of;
   let offset = start;
   for (;;) {

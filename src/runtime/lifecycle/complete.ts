@@ -140,7 +140,8 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
   const { retried, events } = await core.store.commits.write(() => {
     const before = recordWhatWasNotYet(core, task, ending.outcome);
     const retried = markRetry(core, task, before.task, sequel.retry);
-    if (retried !== undefined) return { retried: retried.task, events: [...before.events, ...retried.events] };
+    if (retried !== undefined)
+      return { retried: retried.task, events: [...before.events, ...retried.events] };
     const ended = core.store.finish(before.task, end);
     if (ended === undefined) return { events: [] };
     crashPoint('before_result_written');
@@ -222,7 +223,11 @@ function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutpu
   const { dataDir } = core.settings;
   if (!canNameDirectory(task_id)) return [];
   try {
-    return writeResult(dataDir, task_id, encodeTask(task, output, core.now(), dataDir, { pretty: true, past: pastAttempts(core.store, task) }));
+    return writeResult(
+      dataDir,
+      task_id,
+      encodeTask(task, output, core.now(), dataDir, { pretty: true, past: pastAttempts(core.store, task) }),
+    );
   } catch (error) {
     if (isDiskFull(error)) throw error;
     core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');

@@ -66,7 +66,11 @@ async function forbidFurther(core: Core, task: LiveTask, how: KillRequest): Prom
   task.stopByKill(how);
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<true>((resolve) => (timer = setTimeout(resolve, START_PATIENCE_MS, true)));
-  for (let ending = task.ending; ending !== undefined && core.live.get(task.record.task_id) === task; ending = task.ending)
+  for (
+    let ending = task.ending;
+    ending !== undefined && core.live.get(task.record.task_id) === task;
+    ending = task.ending
+  )
     if ((await Promise.race([ending.then(() => false), patience])) === true) break;
   clearTimeout(timer);
 }

@@ -113,7 +113,10 @@ async function tell(
     core.live.get(task_id) === task && isPaused(task, launchId) === (to === 'paused') && task.turn?.to !== to;
   await waitAtMost(waitMs, signal, async (either) => {
     while (isAwaited())
-      await Promise.race([core.announcer.taskTurn(task_id, either), core.announcer.attemptEnd(task_id, either)]);
+      await Promise.race([
+        core.announcer.taskTurn(task_id, either),
+        core.announcer.attemptEnd(task_id, either),
+      ]);
   });
   const { turn } = task;
   if (to === 'paused' && turn !== before && turn?.reason !== undefined && !isPaused(task, launchId))

@@ -104,7 +104,11 @@ function isSame({ plan, reservation }: PlannedTask, record: RunningTask): boolea
   return JSON.stringify({ plan, reservation }) === JSON.stringify(before);
 }
 
-function pastAttempt(attempt: number, end: TaskEnd, started_at_ms: number | undefined): PastAttempt | undefined {
+function pastAttempt(
+  attempt: number,
+  end: TaskEnd,
+  started_at_ms: number | undefined,
+): PastAttempt | undefined {
   const cause = RETRY_CAUSES.find((each) => each === end.cause);
   if (cause === undefined || end.error === undefined) return undefined;
   const { exit_code, exit_signal, finished_at_ms, usage, error, stdout_bytes, stderr_bytes } = end;

@@ -25,8 +25,7 @@ export function readHeadTail(
   return withSnapshot(source, async (s) => {
     const whole = s.omitted === 0 && s.total <= maxBytes ? await s.read(0, s.total) : undefined;
     const lines = whole === undefined ? Infinity : countLines(whole);
-    if (whole !== undefined && lines <= maxLines)
-      return view(source, s, whole, Buffer.alloc(0), 0, lines);
+    if (whole !== undefined && lines <= maxLines) return view(source, s, whole, Buffer.alloc(0), 0, lines);
 
     const head = await readHead(s, Math.ceil(maxBytes / 2), Math.ceil(maxLines / 2));
     const tail = await readTail(s, head.length, Math.floor(maxBytes / 2), Math.floor(maxLines / 2));

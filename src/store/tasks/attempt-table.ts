@@ -76,7 +76,10 @@ function toAttempt(row: AttemptRow): PastAttempt {
     stdout_bytes: row.stdout_bytes,
     stderr_bytes: row.stderr_bytes,
     usage: (reader.numbers('usage', row['usage_json'], 'duration_ms') ?? undefined) as Usage | undefined,
-    error: reader.json('error', row['error_json'], isError) ?? { code: 'internal', message: 'cannot be read' },
+    error: reader.json('error', row['error_json'], isError) ?? {
+      code: 'internal',
+      message: 'cannot be read',
+    },
     warnings: reader.json('warnings', row['warnings_json'], isTexts) ?? [],
   };
 }
