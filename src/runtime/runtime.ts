@@ -1,5 +1,5 @@
 import { ExecgoError } from '../task/errors.js';
-import { endOf } from '../store/records.js';
+import { endOf, shownAttempt } from '../store/records.js';
 import type { GcRequest } from '../task/gc.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
@@ -17,7 +17,7 @@ import { GrowthWatch } from './output/follow.js';
 import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
-import { shownAttempt, sourceOf } from './output/read-output.js';
+import { sourceOf } from './output/read-output.js';
 import type { EncodedJson, KillOptions, OutputWatch, Service, TurnOptions } from './service.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';

@@ -128,6 +128,11 @@ export function attemptNumber(task: TaskRecord): number {
   return task.past_attempts + (task.status !== 'accepted' && task.attempt !== undefined ? 1 : 0);
 }
 
+/** The attempt whose output is shown where none is asked for: the last that began, or the first. */
+export function shownAttempt(record: TaskRecord): number {
+  return Math.max(1, attemptNumber(record));
+}
+
 /** The attempt that a task is at, or was at last. */
 export type AttemptRecord = OwnAttempt | OlderAttempt;
 

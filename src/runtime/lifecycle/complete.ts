@@ -26,14 +26,12 @@ import { writeResult } from '../files/task-files.js';
 import { encodeTask, type EncodedOutput } from '../views/task-view.js';
 import { retry } from '../../store/retry.js';
 import type { Schedule } from '../schedule.js';
-import type { QueueRules } from '../queue-rules.js';
 import { sequelOf } from './retry.js';
 import type { FileThread } from '../upkeep/file-thread.js';
 import type { InlineTexts } from '../output/inline-text.js';
 
 type EndingCore = Core & {
   schedule: Schedule;
-  rules: QueueRules;
   files: FileThread;
   inlineTexts: InlineTexts;
 };

@@ -18,10 +18,11 @@ import type { QueueRules } from '../queue-rules.js';
 import type { Schedule } from '../schedule.js';
 import { taskRecord } from '../status.js';
 import { asStorageError } from '../storage-error.js';
+import { checkFits } from './check-fits.js';
 import { checkOwner } from './check-owner.js';
 import { changeOf, type Dispatcher } from './dispatch.js';
 import { planEdited, planEvents, withDecisions } from './plan.js';
-import { checkDemands, checkFits, checkRoomToWait, type Intake } from './submit.js';
+import { checkDemands, checkRoomToWait, type Intake } from './submit.js';
 
 /** What an edit works with. */
 export type EditingCore = Core & { schedule: Schedule; dispatcher: Dispatcher; rules: QueueRules };

@@ -71,7 +71,7 @@ async function forbidFurther(core: Core, task: LiveTask, how: KillRequest): Prom
     ending !== undefined && core.live.get(task.record.task_id) === task;
     ending = task.ending
   )
-    if ((await Promise.race([ending.then(() => false), patience])) === true) break;
+    if (await Promise.race([ending.then(() => false), patience])) break;
   clearTimeout(timer);
 }
 

@@ -7,11 +7,10 @@ import type { TaskRequest } from '../../task/request.js';
 import { isRetried, raisedMemory, RETRY_CAUSES, retryDelayMs, type RetryPolicy } from '../../task/retry.js';
 import type { Core } from '../core.js';
 import type { Schedule } from '../schedule.js';
+import { checkFits } from './check-fits.js';
 import { planEdited, planEvents, withDecisions } from './plan.js';
-import { checkFits } from './submit.js';
-import type { QueueRules } from '../queue-rules.js';
 
-type RetryingCore = Core & { schedule: Schedule; rules: QueueRules };
+type RetryingCore = Core & { schedule: Schedule };
 
 /** What follows the end of an attempt. */
 interface Sequel {

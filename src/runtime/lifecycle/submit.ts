@@ -2,8 +2,6 @@ import type { Changed, InsertResult, NewTask, RequestHash, RunningTask } from '.
 import { quoted, unmetDemand } from '../../task/demands.js';
 import { bodyOf, ExecgoError, invalidInput } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
-import { namedResourcesText } from '../../task/named-resource.js';
-import { isNamedKey, resourceName } from '../../task/resources.js';
 import type { PlannedTask } from '../../task/plan.js';
 import { withDefaultLimits } from '../../task/queues.js';
 import { queueOf, type TaskRequest } from '../../task/request.js';
@@ -11,6 +9,7 @@ import { validateSubmission, type ValidatedSubmission } from '../../task/validat
 import type { SubmitAnswer, BatchItem } from '../../task/view.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
+import { checkFits } from './check-fits.js';
 import type { Dispatcher } from './dispatch.js';
 import type { QueueRules } from '../queue-rules.js';
 import type { Schedule } from '../schedule.js';
@@ -158,27 +157,6 @@ export function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest)
     'unsupported_capability',
     `unsupported capability: ${detail}; with limits.queue_timeout_ms the task would wait for a daemon that meets it`,
     facts,
-  );
-}
-
-/** @throws ExecgoError `insufficient_resources` when it can never fit */
-export function checkFits(core: FittingCore, request: TaskRequest, { reservation }: PlannedTask): void {
-  const tenant = request.control_context?.tenant;
-  const shortage = core.schedule.ledger.canEverFit({ reservation, tenant });
-  if (shortage === undefined) return;
-  const { resource, requested, capacity, scope } = shortage;
-  const { resources } = core.schedule.ledger.capacity;
-  if (scope === 'capacity' && capacity === 0 && isNamedKey(resource))
-    throw new ExecgoError(
-      'insufficient_resources',
-      `insufficient resources: this machine has no resource ${quoted(resourceName(resource))}; it has ${namedResourcesText(resources)}`,
-      { resource, requested, capacity, scope },
-    );
-  const whose = scope === 'quota' ? `the quota of tenant ${tenant ?? ''}` : 'the capacity of this machine';
-  throw new ExecgoError(
-    'insufficient_resources',
-    `insufficient resources: ${resource} ${requested} is more than ${whose}, ${capacity}`,
-    { resource, requested, capacity, scope },
   );
 }
 

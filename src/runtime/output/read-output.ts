@@ -1,5 +1,5 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
-import { attemptNumber, endOf, type TaskRecord } from '../../store/records.js';
+import { endOf, shownAttempt, type TaskRecord } from '../../store/records.js';
 import { ExecgoError } from '../../task/errors.js';
 import { isTerminal } from '../../task/states.js';
 import type { Core } from '../core.js';
@@ -32,11 +32,6 @@ export function outputSource(
     totalBytes: totalBytes ?? recorded,
     warnings: ended?.warnings.filter((warning) => warning.startsWith(`${stream}: `)),
   };
-}
-
-/** The attempt whose output is shown where none is asked for: the last that began, or the first. */
-export function shownAttempt(record: TaskRecord): number {
-  return Math.max(1, attemptNumber(record));
 }
 
 /**
