@@ -19,7 +19,7 @@ export type KillingCore = Core & { schedule: Schedule; ends: Ends; executor: Exe
  */
 export async function killTask(core: KillingCore, task: LiveTask, how: KillRequest): Promise<void> {
   if (task.ending !== undefined) {
-    await forbidFurther(core, task, how);
+    await forbidFurther(task, how);
     return;
   }
   const first = task.kill === undefined;
@@ -61,17 +61,17 @@ const START_PATIENCE_MS = 250;
  * Its attempt has ended, and that is being written down: no other may follow. It is waited for that only as long as for a
  * start: while the disk is full it takes long.
  */
-async function forbidFurther(core: Core, task: LiveTask, how: KillRequest): Promise<void> {
+async function forbidFurther(task: LiveTask, how: KillRequest): Promise<void> {
   if (task.record.request.policy.retry === undefined) return;
   task.stopByKill(how);
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<true>((resolve) => (timer = setTimeout(resolve, START_PATIENCE_MS, true)));
-  for (
-    let ending = task.ending;
-    ending !== undefined && core.live.get(task.record.task_id) === task;
-    ending = task.ending
-  )
+  // After the end of the attempt that of the task, where the kill came too late to take its place.
+  let waitedFor: Promise<boolean> | undefined;
+  for (let ending = task.ending; ending !== undefined && ending !== waitedFor; ending = task.ending) {
+    waitedFor = ending;
     if (await Promise.race([ending.then(() => false), patience])) break;
+  }
   clearTimeout(timer);
 }
 
