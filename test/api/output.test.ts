@@ -16,6 +16,7 @@ describe('a range', () => {
     expect((await get('/api/v1/tasks/a/output')).body).toEqual({
       task_id: 'a',
       stream: 'stdout',
+      attempt: 1,
       offset: 0,
       next_offset: 4,
       data: 'a\ufffd\u0000\ufffd',
