@@ -4,7 +4,7 @@ import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { optional, orElse, positive, section, wholeNumber } from './fields.js';
 import { isTaskId } from './ids.js';
 import { isResourceName, NAME_RULE } from './named-resource.js';
-import { retrySchema } from './retry.js';
+import { retrySchema } from './retry-schema.js';
 
 /** A default that existing clients rely on, in bytes. */
 const DEFAULT_OUTPUT_MAX_BYTES = 4_194_304;

@@ -1,15 +1,9 @@
-import { z } from 'zod';
 import type { Cause, Verdict } from './causes.js';
-import { optional, orElse, wholeNumber } from './fields.js';
 
-/** Each attempt keeps output of its own. */
+/** How many attempts a task may have: each keeps output of its own. */
 export const ATTEMPTS_MAX = 100;
-/** A year, in milliseconds. */
-const BACKOFF_MAX_MS = 31_536_000_000;
-/** An hour, in milliseconds. */
+/** The longest wait where a policy does not say: an hour, in milliseconds. */
 const DEFAULT_MAX_BACKOFF_MS = 3_600_000;
-const DEFAULT_FACTOR = 2;
-const FACTOR_MAX = 100;
 
 /** The causes with which an attempt can fail, so that another may follow. */
 export const RETRY_CAUSES = [
@@ -24,52 +18,24 @@ export const RETRY_CAUSES = [
   'sandbox',
   'lost',
 ] as const satisfies readonly Cause[];
-type RetryCause = (typeof RETRY_CAUSES)[number];
+export type RetryCause = (typeof RETRY_CAUSES)[number];
 
 /** An attempt that is lost may have done its work: doing it again is for somebody to ask for. */
 const DEFAULT_CAUSES: readonly RetryCause[] = RETRY_CAUSES.filter((cause) => cause !== 'lost');
 
-const backOff = wholeNumber.min(0, 'must be at least 0').max(BACKOFF_MAX_MS, 'must be at most a year');
-const factor = z.number().max(FACTOR_MAX, `must be at most ${FACTOR_MAX}`);
+/** `policy.retry` as it was accepted: see `retry-schema.ts`. */
+export interface RetryPolicy {
+  max_attempts: number;
+  on?: readonly RetryCause[] | undefined;
+  exit_codes?: readonly number[] | undefined;
+  backoff_ms: number;
+  factor: number;
+  max_backoff_ms?: number | undefined;
+  memory_factor?: number | undefined;
+}
 
-/** `policy.retry`. */
-export const retrySchema = z
-  .object({
-    max_attempts: wholeNumber
-      .min(1, 'must be at least 1')
-      .max(ATTEMPTS_MAX, `must be at most ${ATTEMPTS_MAX}`)
-      .describe('How many attempts there may be, with the first'),
-    on: optional(z.array(z.enum(RETRY_CAUSES)).min(1, 'must name a cause')).describe(
-      'After which causes it is tried again: all of these but lost, or only exit where exit_codes are given',
-    ),
-    exit_codes: optional(
-      z
-        .array(wholeNumber.min(1, 'must be from 1 to 255').max(255, 'must be from 1 to 255'))
-        .min(1, 'must name an exit code'),
-    ).describe('After cause exit only with one of these codes'),
-    backoff_ms: backOff.describe('How long the second attempt waits'),
-    factor: orElse(factor.min(1, 'must be at least 1'), () => DEFAULT_FACTOR).describe(
-      `By what each further wait is longer than the one before; ${DEFAULT_FACTOR} by default`,
-    ),
-    max_backoff_ms: optional(backOff).describe('The longest wait; an hour by default, or backoff_ms'),
-    memory_factor: optional(factor.gt(1, 'must be greater than 1')).describe(
-      'By what limits.memory_bytes is multiplied after cause oom, up to what the machine and the quota of its tenant can ever hold',
-    ),
-  })
-  .superRefine(({ on, exit_codes, backoff_ms, max_backoff_ms, memory_factor }, ctx) => {
-    const issue = (path: string, message: string) => {
-      ctx.addIssue({ code: 'custom', path: [path], message });
-    };
-    if (exit_codes !== undefined && on?.includes('exit') === false)
-      issue('exit_codes', 'goes only with the cause "exit"');
-    if (memory_factor !== undefined && !causesOf({ on, exit_codes }).includes('oom'))
-      issue('memory_factor', 'goes only with the cause "oom"');
-    if (max_backoff_ms !== undefined && max_backoff_ms < backoff_ms)
-      issue('max_backoff_ms', 'must not be less than the first wait');
-  });
-export type RetryPolicy = z.output<typeof retrySchema>;
-
-function causesOf({ on, exit_codes }: Pick<RetryPolicy, 'on' | 'exit_codes'>): readonly RetryCause[] {
+/** The causes after which it is tried again. */
+export function causesOf({ on, exit_codes }: Pick<RetryPolicy, 'on' | 'exit_codes'>): readonly RetryCause[] {
   return on ?? (exit_codes === undefined ? DEFAULT_CAUSES : ['exit']);
 }
 

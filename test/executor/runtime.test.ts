@@ -7,7 +7,7 @@ import { killTask } from '../../src/runtime/lifecycle/kill.js';
 import { pauseTask, resumeTask } from '../../src/runtime/lifecycle/pause.js';
 import { submit } from '../../src/runtime/lifecycle/submit.js';
 import { endOf, type EndedTask, type RunningTask, type TaskRecord } from '../../src/store/records.js';
-import { RETRY_CAUSES } from '../../src/task/retry.js';
+import type { RetryCause } from '../../src/task/retry.js';
 import type { Cause } from '../../src/task/causes.js';
 import { ExecgoError } from '../../src/task/errors.js';
 import { tempDir } from '../harness/temp-dir.js';
@@ -34,7 +34,6 @@ interface TaskStory {
   works: Work[];
   retry: { max_attempts: number; on: RetryCause[]; backoff_ms: number } | undefined;
 }
-type RetryCause = (typeof RETRY_CAUSES)[number];
 
 interface Story {
   tasks: TaskStory[];
