@@ -7,7 +7,11 @@ import { isNamedKey, resourceName } from '../../task/resources.js';
 import type { Schedule } from '../schedule.js';
 
 /** @throws ExecgoError `insufficient_resources` when it can never fit */
-export function checkFits({ schedule }: { schedule: Schedule }, request: TaskRequest, { reservation }: PlannedTask): void {
+export function checkFits(
+  { schedule }: { schedule: Schedule },
+  request: TaskRequest,
+  { reservation }: PlannedTask,
+): void {
   const tenant = request.control_context?.tenant;
   const shortage = schedule.ledger.canEverFit({ reservation, tenant });
   if (shortage === undefined) return;

@@ -1,7 +1,13 @@
 import { eventData, eventMessage } from '../../task/event-messages.js';
 import { CLIENT_EVENT_WORD, type TaskEvent } from '../../task/events.js';
 import { queueOf } from '../../task/request.js';
-import { attemptNumber, endOf, shownAttempt, type PastAttempt, type TaskRecord } from '../../store/records.js';
+import {
+  attemptNumber,
+  endOf,
+  shownAttempt,
+  type PastAttempt,
+  type TaskRecord,
+} from '../../store/records.js';
 import { taskPaths } from '../../task/task-paths.js';
 import { attemptsView } from './attempts-view.js';
 import { optionalTime, timestamp } from './timestamp.js';

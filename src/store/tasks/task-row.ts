@@ -6,7 +6,14 @@ import type { Usage } from '../../task/view.js';
 import { isPlainObject } from '../../task/plain-object.js';
 import { jsonOrNull, parseJson } from '../database/json.js';
 import { legacyRequest, type LegacyRequest } from './legacy-request.js';
-import type { AttemptRecord, ProcessRecord, RetryWait, TaskFacts, TaskRecord, TaskState } from '../records.js';
+import type {
+  AttemptRecord,
+  ProcessRecord,
+  RetryWait,
+  TaskFacts,
+  TaskRecord,
+  TaskState,
+} from '../records.js';
 import { RowReader } from '../row-reader.js';
 import {
   isError,
