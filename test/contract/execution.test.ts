@@ -28,7 +28,10 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
         execution: {
           kind: 'script',
           script: 'pwd; cat; env | sort',
-          env: { LANG: 'C.UTF-8', MINE: 'a b', EXECGO_LAUNCH: 'chosen', EXECGO_TASK_ID: 'chosen' },
+          env: {
+            ...{ LANG: 'C.UTF-8', MINE: 'a b' },
+            ...{ EXECGO_LAUNCH: 'chosen', EXECGO_TASK_ID: 'chosen', EXECGO_ATTEMPT: '7' },
+          },
         },
         sandbox: { workspace_subdir: 'a/b' },
       }),
@@ -43,6 +46,7 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
       LANG: 'C.UTF-8',
       MINE: 'a b',
       EXECGO_TASK_ID: end.task_id,
+      EXECGO_ATTEMPT: '1',
     });
     expect(variables['EXECGO_LAUNCH']).not.toBe('chosen');
     expect(variables['SECRET']).toBeUndefined();
@@ -55,6 +59,7 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
       'MINE',
       'EXECGO_TASK_ID',
       'EXECGO_LAUNCH',
+      'EXECGO_ATTEMPT',
       'PWD',
       'OLDPWD',
       '_',
