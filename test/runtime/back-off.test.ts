@@ -18,7 +18,7 @@ function leftMs(due_ms: number, clocks: { now: number; lasting: number }, policy
   const retry = { since_ms: 0, due_ms };
   const record: WaitingTask = { ...task, ...state, request: { ...request, policy }, retry };
   const { phase } = live.add(record, false);
-  return phase.name === 'waiting' ? -live.sinceMs(phase.mayStartAt) : NaN;
+  return phase.name === 'waiting' ? 0 - live.sinceMs(phase.mayStartAt) : NaN;
 }
 
 test('what is left of a back-off is told by the clock that nobody sets', () => {
