@@ -130,7 +130,7 @@ export class Ledger {
   /** The most of a resource that a task of this tenant can ever reserve; undefined: without a bound. */
   mostOf(resource: ResourceKey, tenant: string | undefined): number | undefined {
     const limits = [this.#machine, this.#tenantBudget(tenant)].flatMap(
-      (budget) => budget?.limits[resource] ?? [],
+      (budget) => (budget && amountOf(budget.limits, resource)) ?? [],
     );
     return limits.length === 0 ? undefined : Math.min(...limits);
   }
