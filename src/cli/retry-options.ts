@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
-import { ATTEMPTS_MAX } from '../task/retry.js';
 import { parseCount, parseDuration } from './units.js';
 import { UsageError } from './usage-error.js';
 
@@ -17,6 +16,8 @@ export interface RetryOptions {
   retryMemoryFactor?: number;
 }
 
+/** One less than there may be attempts; the daemon speaks of attempts, which nobody has typed. */
+const RETRIES_MAX = 99;
 /** In milliseconds. */
 const DEFAULT_DELAY_MS = 1000;
 
@@ -65,8 +66,8 @@ function flagOf(key: string): string {
 
 function parseRetries(text: string): number {
   const retries = parseCount(text);
-  if (retries < ATTEMPTS_MAX) return retries;
-  throw new UsageError(`"${text}" is too often: at most ${String(ATTEMPTS_MAX - 1)}`);
+  if (retries <= RETRIES_MAX) return retries;
+  throw new UsageError(`"${text}" is too often: at most ${RETRIES_MAX}`);
 }
 
 function parseFactor(text: string): number {

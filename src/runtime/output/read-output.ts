@@ -12,7 +12,7 @@ import type { EncodedOutput } from '../views/task-view.js';
  * Finds a stream of the attempt that a task is at, or was at last.
  * @param totalBytes what the attempt wrote in all, once that is final
  */
-export function outputSource(
+function outputSource(
   dataDir: string,
   record: TaskRecord,
   stream: OutputStream,
