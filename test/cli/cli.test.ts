@@ -649,7 +649,8 @@ describe('logs and events', () => {
       sendEvent(res, 'end', { status: 'success' });
     } else if (url.searchParams.get('view') === 'head_tail') {
       json(res, {
-        ...{ task_id: 't1', stream: url.searchParams.get('stream'), head: 'h', tail: 't', eof: true },
+        ...{ task_id: 't1', attempt: 1, stream: url.searchParams.get('stream') },
+        ...{ head: 'h', tail: 't', eof: true },
         ...{ head_bytes: 1, tail_bytes: 1, total_bytes: 7, omitted_bytes: 5, omitted_lines: 2 },
       });
     } else {

@@ -114,7 +114,7 @@ export function chunk(offset: number, bytes: Buffer | string): object {
 /** Data of a range of output. */
 export function outputRange(stream: string, offset: number, bytes: Buffer, total: number): object {
   return {
-    ...{ task_id: 't1', stream, encoding: 'base64', ...chunk(offset, bytes) },
+    ...{ task_id: 't1', attempt: 1, stream, encoding: 'base64', ...chunk(offset, bytes) },
     ...{ total_bytes: total, kept_bytes: total, omitted_bytes: 0, eof: offset + bytes.length === total },
   };
 }
@@ -127,9 +127,12 @@ export function eventView(seq: number, overrides: object = {}): object {
 
 /** A line of a list. */
 export function taskSummary(task_id: string): object {
-  const { status, version, created_at, updated_at, kill_requested, queue, priority, command } =
-    examples.TaskView!;
-  const about = { status, version, created_at, updated_at, kill_requested, queue, priority, command };
+  const { status, version, attempt, created_at, updated_at, kill_requested } = examples.TaskView!;
+  const { queue, priority, command } = examples.TaskView!;
+  const about = {
+    ...{ status, version, attempt, created_at, updated_at },
+    ...{ kill_requested, queue, priority, command },
+  };
   return { task_id, handle_id: task_id, ...about };
 }
 
@@ -140,6 +143,7 @@ export function taskView(overrides: object = {}): object {
     handle_id: 't1',
     status: 'success',
     version: 3,
+    attempt: 1,
     created_at: '2026-01-02T03:04:05Z',
     updated_at: '2026-01-02T03:04:06Z',
     stdout: '',
