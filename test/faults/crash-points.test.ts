@@ -62,9 +62,9 @@ const AFTER_A_DEATH: readonly string[] = [
 ];
 
 /**
- * Submits one that succeeds, one that fails and is tried again, one that is paused, resumed and killed, one that takes too long, which start at once, and one that waits for what
- * the killed one holds and is changed meanwhile. A daemon that
- * dies answers nobody: what was not acknowledged may have happened or not, and is asked for under the id it was sent with.
+ * Submits one that succeeds, one that fails and is tried again, one that takes too long, one that is paused, resumed and killed,
+ * and one that waits for what the killed one holds and is changed meanwhile. A daemon that dies answers nobody: what was not
+ * acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
 class Workload {
   readonly acknowledged: string[] = [];
@@ -83,12 +83,15 @@ class Workload {
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
     await this.edit(daemon, await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU));
-    if (this.acknowledged.includes(id))
+    if (this.acknowledged.includes(id)) {
+      // An earlier one may still hold what it needs.
+      if (this.endless.length === 1) await this.started(daemon, id);
       // A supervisor may have died with it, and it is over.
       for (const what of ['pause', 'resume', 'kill'])
         await http(daemon.url)
           .post(`/api/v1/tasks/${id}/${what}`)
           .catch(() => undefined);
+    }
     await this.rule(daemon, ++this.sent);
     await this.rule(daemon, undefined);
     await this.rule(daemon, ++this.sent);
@@ -138,6 +141,17 @@ class Workload {
       this.acknowledged.push(task_id);
     }
     return task_id;
+  }
+
+  /** What waits cannot be paused. A daemon that dies starts nothing. */
+  private async started(daemon: Daemon, id: string): Promise<void> {
+    const waits = async () => {
+      const answer = await http(daemon.url)
+        .get(`/api/v1/tasks/${id}`)
+        .catch(() => undefined);
+      return answer?.body.status === 'accepted';
+    };
+    await waitFor(async () => !(await waits()), { what: 'its start' });
   }
 
   /** It may have been too late: the task may wait no longer when it has been found again. */
