@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import {
   ExecgoApiError,
   type ExecgoClient,
@@ -5,6 +6,8 @@ import {
   type QueueRuleRequest,
   type QueueView,
 } from '../client/index.js';
+import { connect, parse } from './command.js';
+import { EXIT } from './exit-codes.js';
 import { isTerminal, paint, plain } from './terminal.js';
 import { printJson, printLines } from './write.js';
 
@@ -28,6 +31,19 @@ export async function changeRule(
       if (!isRefusal(error, 'conflict') || tries === TRIES) throw error;
     }
   }
+}
+
+/**
+ * What the commands do that pause and resume a queue, of which it prints the state.
+ * @returns the exit code
+ */
+export async function setPaused(command: Command, argv: readonly string[], paused: boolean): Promise<number> {
+  command.argument('<name>', 'the queue').option('--json', 'print JSON on a terminal, too');
+  if (!parse(command, argv)) return EXIT.ok;
+  const options = command.opts<{ server: string; json?: boolean }>();
+  const view = await changeRule(connect(options), command.args[0] ?? '', (rule) => ({ ...rule, paused }));
+  await printQueue(view, options.json === true);
+  return EXIT.ok;
 }
 
 /** The rule of a queue, which need not be there. */
