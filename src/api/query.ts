@@ -44,6 +44,19 @@ export function word(description: string) {
   return once('text').min(1, 'must not be empty').describe(description);
 }
 
+/** A query parameter that is a point in time: Unix time in milliseconds. */
+export function instant(description: string) {
+  const wanted = 'must be a time such as 2026-03-01T10:00:00Z';
+  return (
+    once('a time such as 2026-03-01T10:00:00Z')
+      // In a URL a + that is not written as %2B is a blank.
+      .transform((text) => text.replace(/ (\d\d:\d\d)$/, '+$1'))
+      .pipe(z.iso.datetime({ offset: true, error: wanted }))
+      .transform((text) => Date.parse(text))
+      .meta({ type: 'string', format: 'date-time', pattern: undefined, description })
+  );
+}
+
 /** The `wait_ms` of several routes. */
 export const waitMs = wholeNumber({
   description: `Milliseconds to wait for what is asked for; more than ${MAX_WAIT_MS} means ${MAX_WAIT_MS}.`,

@@ -71,7 +71,7 @@ export function flagsInText(text: string, typed: Typed = REQUEST_FLAGS): string 
 /** Limits are also named without what they stand in; words of one part are any words. */
 function flagOf(word: string, typed: Typed): string | undefined {
   if (word.includes('.')) return own(typed, word);
-  return word.includes('_') ? own(typed, `limits.${word}`) : undefined;
+  return word.includes('_') ? (own(typed, `limits.${word}`) ?? own(typed, word)) : undefined;
 }
 
 function own(typed: Typed, name: string): string | undefined {

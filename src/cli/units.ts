@@ -54,6 +54,25 @@ export function parseInteger(text: string): number {
   return value;
 }
 
+/**
+ * A point in time as RFC 3339: `2026-03-01T10:00`, a day, which begins at midnight, both by this machine's zone unless one is given; or
+ * how long ago it was, such as `2h`.
+ * @param now Unix time in milliseconds
+ * @throws UsageError
+ */
+export function parseInstant(text: string, now = Date.now()): string {
+  if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) return new Date(now - parseDuration(text)).toISOString();
+  const form = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
+  const at = form.test(text)
+    ? Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(' ', 'T'))
+    : NaN;
+  if (Number.isNaN(at))
+    throw new UsageError(
+      `"${text}" is not a time: write 2026-03-01, 2026-03-01T10:00 or how long ago it was, such as 2h`,
+    );
+  return new Date(at).toISOString();
+}
+
 /** A whole number, at least 0. @throws UsageError */
 export function parseCount(text: string): number {
   const value = parseInteger(text);

@@ -11,12 +11,12 @@ import type {
   RuntimeInfo,
   RuntimeResources,
 } from '../task/runtime-view.js';
-import type { EventView, SubmitAnswer, TaskSummary, TaskView, BatchItem, TaskPage } from '../task/view.js';
+import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
 import { Calls, type Abortable } from './calls.js';
 import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport } from './http.js';
 import { Patience } from './retry.js';
-import type { KillOptions, ListFilter, OutputEvent } from './types.js';
+import type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
 
 /** The longest that the daemon holds a status request, in milliseconds. */
 const MAX_LONG_POLL_MS = 60_000;
@@ -156,10 +156,41 @@ export class ExecgoClient {
     return this.#calls.post(`${taskPath(taskId)}/resume`, { ...options, repeatable: true });
   }
 
-  /** One page of the task list. */
-  async list(filter: ListFilter = {}, options: Abortable = {}): Promise<TaskPage> {
-    const query = { ...filter, status: filter.status?.length === 0 ? undefined : filter.status?.join(',') };
+  /** One page of the task list, with those fields of each task that `filter.fields` names, or all. */
+  async list<Field extends keyof TaskSummary = keyof TaskSummary>(
+    filter: ListFilter & { fields?: readonly Field[] | undefined } = {},
+    options: Abortable = {},
+  ): Promise<ListPage<Field>> {
+    const words = (list: readonly string[] | undefined) => (list?.length === 0 ? undefined : list?.join(','));
+    const query = { ...filter, status: words(filter.status), fields: words(filter.fields) };
     return this.#calls.get('/api/v1/tasks', { ...options, query });
+  }
+
+  /**
+   * One page of what became of tasks since the version `changed_after`: see {@link changes}, which reads them all.
+   * @param query.wait_ms hold the answer until something changes, so many milliseconds at most
+   */
+  async changesPage(
+    query: Pick<ListFilter, 'tenant' | 'owner' | 'session_id' | 'limit' | 'cursor'> & {
+      changed_after: number;
+      wait_ms?: number | undefined;
+    },
+    options: Abortable = {},
+  ): Promise<ChangesPage> {
+    return this.#calls.get('/api/v1/tasks', { ...options, query, waitMs: query.wait_ms });
+  }
+
+  /**
+   * What became of tasks since a version, in the order of the changes, for who keeps a copy of them: none is missed, and each
+   * task comes once in a round. Bears a restart of the daemon. Where it is too late to know all that was deleted, a `reset`
+   * comes, and then all tasks.
+   */
+  async *changes(options: ChangesOptions = {}): AsyncGenerator<Change> {
+    const { after, follow, signal, ...filter } = options;
+    const { changes } = await import('./changes.js');
+    const ask = (query: Parameters<ExecgoClient['changesPage']>[0]) =>
+      this.#patiently(() => this.changesPage({ ...filter, ...query }, { signal }), signal);
+    yield* changes(ask, { after, follow });
   }
 
   /** Every task that the filter lets through, page after page; `filter.limit` is the length of a page. */

@@ -1,7 +1,7 @@
 /** Typed client of the execgo daemon. Loads Node's own modules only. */
 export { ExecgoClient, type ClientOptions } from './client.js';
 export { ExecgoApiError, ExecgoConnectionError, ExecgoTimeoutError } from './errors.js';
-export type { KillOptions, ListFilter, OutputEvent } from './types.js';
+export type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
 export type { ErrorCode } from '../task/error-codes.js';
 export type { HeadTailView, OutputBytes as OutputRange, OutputStream, TaskEnd } from '../task/output.js';
 export type { GcReport } from '../task/runtime-view.js';
@@ -20,4 +20,13 @@ export type {
 export type { TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';
 export type { ErrorBody } from '../task/error-body.js';
-export type { EventView, SubmitAnswer, TaskSummary, TaskView, BatchItem, TaskPage } from '../task/view.js';
+export type {
+  BatchItem,
+  ChangesPage,
+  DeletedTask,
+  EventView,
+  SubmitAnswer,
+  TaskPage,
+  TaskSummary,
+  TaskView,
+} from '../task/view.js';

@@ -3,10 +3,10 @@ import { endOf, shownAttempt } from '../store/records.js';
 import type { GcRequest } from '../task/gc.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
-import type { ListQuery } from '../task/list.js';
+import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { PlannedTask } from '../task/plan.js';
-import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../task/view.js';
+import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
 import { checkOwner } from './lifecycle/check-owner.js';
 import type { Collector } from './upkeep/collector.js';
 import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
@@ -21,10 +21,10 @@ import { sourceOf } from './output/read-output.js';
 import type { EncodedJson, KillOptions, OutputWatch, Service, TurnOptions } from './service.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
-import { waitForAttempt, waitForEnd, waitForSeq } from './lifecycle/wait.js';
+import { waitForAttempt, waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
-import { eventView, taskSummary } from './views/task-view.js';
+import { deletedTask, eventView, taskSummary } from './views/task-view.js';
 import { waitingOf } from './views/waiting-view.js';
 
 /** Views of the daemon, as opposed to views of a task. */
@@ -104,6 +104,15 @@ export class Runtime implements Service {
   async list(query: ListQuery, signal: AbortSignal): Promise<TaskPage> {
     const { records, next_cursor } = await this.core.store.list(query, signal);
     return { tasks: records.map((record) => taskSummary(record, waitingOf(this.core, record))), next_cursor };
+  }
+
+  async changes(query: ChangesQuery, waitMs: number, signal: AbortSignal): Promise<ChangesPage> {
+    const { store } = this.core;
+    if (query.cursor === undefined && query.changed_after === store.lastVersion() && waitMs > 0)
+      await waitForVersion(this.core, query.changed_after, waitMs, signal);
+    const { records, deleted, ...rest } = await store.changes(query, signal);
+    const tasks = records.map((record) => taskSummary(record, waitingOf(this.core, record)));
+    return { tasks, deleted: deleted.map(deletedTask), ...rest };
   }
 
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[] {

@@ -1,10 +1,10 @@
 import type { GcRequest } from '../task/gc.js';
-import type { ListQuery } from '../task/list.js';
+import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
-import type { BatchItem, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
+import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
 
 /** JSON that is already encoded, as pieces to be written one after another. */
 export type EncodedJson = Buffer[];
@@ -69,6 +69,11 @@ export interface Service {
   resume(taskId: string, options: TurnOptions, signal: AbortSignal): Promise<EncodedJson>;
   /** A page of tasks; a search may take many turns of the event loop. Rejects when `signal` aborts. */
   list(query: ListQuery, signal: AbortSignal): Promise<TaskPage>;
+  /**
+   * A page of the tasks that changed or were deleted since a version; waits up to `waitMs` for the first change. `gone` when it
+   * is not known any more what all was deleted since. Rejects when `signal` aborts.
+   */
+  changes(query: ChangesQuery, waitMs: number, signal: AbortSignal): Promise<ChangesPage>;
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[];
   /** Events of all tasks with `seq > afterSeq`, at most `limit`; waits up to `waitMs` for the first. */
   events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]>;

@@ -5,7 +5,7 @@ import { TASK_STATUSES, type TaskStatus } from '../task/states.js';
 /** Upper bounds of the buckets of the duration histogram, in milliseconds; there is one more bucket above the last. */
 export const DURATION_BUCKETS_MS = [100, 250, 500, 1000, 5000, 10_000, 30_000, 60_000, 300_000] as const;
 
-/** Totals since the database was made; only `kept` can decrease. */
+/** Totals since the database was made; only `kept` and `tombstones` can decrease. */
 export interface Counters {
   /** How many times a task entered this status. */
   entered: Record<TaskStatus, number>;
@@ -17,11 +17,14 @@ export interface Counters {
   duration: { buckets: number[]; sum: number; count: number };
   /** Tasks that have ended, are not pinned and still exist, and the bytes of those that were measured. */
   kept: { tasks: number; bytes: number };
+  /** Deletions that are remembered. */
+  tombstones: number;
 }
 
 const ENTERED = 'entered.';
 const ERROR = 'error.';
 const RETRY = 'retry.';
+const TOMBSTONES = 'tombstones';
 const DURATION_SUM = 'duration.sum';
 /** The names of the counters for `kept`: what was added, and what was removed. */
 const KEPT = {
@@ -78,6 +81,11 @@ export class CounterTable implements TransactionMember {
     this.#pending.push([KEPT.tasksRemoved, 1], [KEPT.bytesRemoved, bytes]);
   }
 
+  /** @param delta how many more deletions are remembered */
+  tombstones(delta: number): void {
+    this.#pending.push([TOMBSTONES, delta]);
+  }
+
   /** The committed values, from memory. */
   read(): Counters {
     const total = (name: string) => this.#totals.get(name) ?? 0;
@@ -100,6 +108,7 @@ export class CounterTable implements TransactionMember {
         tasks: total(KEPT.tasksAdded) - total(KEPT.tasksRemoved),
         bytes: total(KEPT.bytesAdded) - total(KEPT.bytesRemoved),
       },
+      tombstones: total(TOMBSTONES),
     };
   }
 

@@ -9,6 +9,7 @@ export class Sequence implements TransactionMember {
   readonly #save: Database.Statement<[number]>;
   #last: number;
   #saved: number;
+  readonly #listeners = new Set<() => void>();
 
   /** @param key where `meta` keeps the last number */
   constructor(db: Database.Database, key: 'last_launch_id' | 'last_version') {
@@ -21,11 +22,27 @@ export class Sequence implements TransactionMember {
     return ++this.#last;
   }
 
+  /** The last one of what is committed. */
+  get last(): number {
+    return this.#saved;
+  }
+
+  /** Calls back once, after the next commit that gives numbers. @returns what takes that back */
+  onNext(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   flush(): void {
     if (this.#last !== this.#saved) this.#save.run(this.#last);
   }
 
   committed(): void {
+    if (this.#saved === this.#last) return;
     this.#saved = this.#last;
+    if (this.#listeners.size === 0) return;
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    for (const listener of listeners) listener();
   }
 }

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import { taskNotFound } from '../task/errors.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
 import type { PlannedTask } from '../task/plan.js';
-import type { ListQuery } from '../task/list.js';
+import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { TaskStatus } from '../task/states.js';
 import { CounterTable, type Counters } from './counters.js';
 import { emptyLogAside } from './database/empty-log-aside.js';
@@ -11,6 +11,7 @@ import { EventLog } from './event-log.js';
 import { GroupCommit } from './database/group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
 import { AttemptTable } from './tasks/attempt-table.js';
+import { ChangeList, type ChangesPage } from './tasks/change-list.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
 import { QueueEnds } from './queue-ends.js';
 import { QueueTable } from './queue-table.js';
@@ -25,6 +26,7 @@ import { SharedPlans } from './tasks/shared-plans.js';
 import { TaskInsert } from './tasks/task-insert.js';
 import { TaskList } from './tasks/task-list.js';
 import { TASK_COLUMNS, toRecord, type TaskRow } from './tasks/task-row.js';
+import { Tombstones } from './tombstones.js';
 
 /**
  * The tasks in the database. Methods that write are synchronous and must be called in `commits.write()`; each writes its
@@ -38,6 +40,8 @@ export class Store {
   /** Attempts that were not the last of their task. */
   readonly attempts: AttemptTable;
   readonly supervisors: SupervisorTable;
+  /** Which tasks were deleted. */
+  readonly tombstones: Tombstones;
   /** The rules of queues. */
   readonly queues: QueueTable;
   /** How many ended tasks each queue has. */
@@ -47,10 +51,13 @@ export class Store {
   readonly #events: EventLog;
   readonly #counters: CounterTable;
   readonly #attemptIds: Sequence;
+  /** The numbers of changes. */
+  readonly #versions: Sequence;
   readonly #meta: Meta;
   readonly #insert: TaskInsert;
   readonly #changes: TaskChanges;
   readonly #list: TaskList;
+  readonly #changesList: ChangeList;
   readonly #task: Database.Statement<[string], TaskRow>;
   readonly #plans = new SharedPlans();
   readonly #live: Database.Statement<[], TaskRow>;
@@ -66,13 +73,14 @@ export class Store {
     this.#events = new EventLog(db);
     this.#counters = new CounterTable(db);
     this.#attemptIds = new Sequence(db, 'last_launch_id');
-    const versions = new Sequence(db, 'last_version');
+    const versions = (this.#versions = new Sequence(db, 'last_version'));
     this.#meta = new Meta(db);
     this.kept = new KeptTasks(db, this.#counters, this.#meta, clocks);
     this.keys = new IdempotencyKeys(db, this.kept.clock);
     this.queues = new QueueTable(db);
     this.queueEnds = new QueueEnds(db);
     this.attempts = new AttemptTable(db);
+    this.tombstones = new Tombstones(db, versions, this.#counters, this.kept.clock, clocks.wallMs);
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions, this.#plans);
     this.#changes = new TaskChanges(
       db,
@@ -82,9 +90,11 @@ export class Store {
       this.kept.clock,
       versions,
       this.attempts,
+      this.tombstones,
     );
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
+    this.#changesList = new ChangeList(this.#list, this.tombstones, versions);
     this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#attemptIds, versions]);
     this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
     const live = (status: string) =>
@@ -271,6 +281,24 @@ export class Store {
   /** @throws ExecgoError `invalid_input` for a cursor that no list returned, or a limit below 1 */
   list(query: ListQuery, signal?: AbortSignal): Promise<records.TaskListPage> {
     return this.#list.page(query, signal);
+  }
+
+  /**
+   * The tasks that changed or were deleted since a version: see {@link ChangeList}.
+   * @throws ExecgoError `gone` when not all of them are known any more; `invalid_input` for a cursor that no page returned
+   */
+  changes(query: ChangesQuery, signal?: AbortSignal): Promise<ChangesPage> {
+    return this.#changesList.page(query, signal);
+  }
+
+  /** The number of the last committed change of a task; from memory. */
+  lastVersion(): number {
+    return this.#versions.last;
+  }
+
+  /** Calls back once, after the next commit that changes a task. @returns what takes that back */
+  onNextVersion(listener: () => void): () => void {
+    return this.#versions.onNext(listener);
   }
 
   /** True when there is such a task; cheaper than reading it. */

@@ -26,6 +26,7 @@ export const answers = {
   BatchAnswer: z.array(view.BatchItem),
   Request: z.looseObject({}).describe('A submit body as it was sent'),
   Events: z.array(view.EventView),
+  TaskListAnswer: z.union([view.TaskPage, view.ChangesPage, view.PartialTaskPage]),
   OutputAnswer: z.union([output.OutputRange, output.HeadTailView]),
 };
 

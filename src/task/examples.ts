@@ -114,6 +114,17 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     },
     reservation: { task_slots: 1, memory_bytes: 1_073_741_824 },
   },
+  ChangesPage: {
+    tasks: [
+      {
+        ...{ task_id: 'build-18', handle_id: 'build-18', status: 'accepted', version: 4713, attempt: 0 },
+        ...{ created_at: '2026-03-01T10:00:00.679Z', updated_at: '2026-03-01T10:00:00.679Z' },
+        ...{ kill_requested: false, tenant: 'ci', queue: 'default', priority: 0, command: 'make test' },
+      },
+    ],
+    deleted: [{ task_id: 'build-3', version: 4712, deleted_at: '2026-03-01T10:00:00.500Z' }],
+    version: 4713,
+  },
   EventView: {
     seq: 120,
     task_id: 'build-17',

@@ -93,7 +93,7 @@ export const TaskSummary = z.strictObject({
   task_id: z.string(),
   handle_id: z.string(),
   status: z.enum(TASK_STATUSES),
-  version: count.describe('Grows with each change of the task; 0: not changed since changes are counted'),
+  version: count.describe('Grows with each change of the task: its number among the changes of all tasks'),
   waiting: Waiting.optional().describe(
     'While it is accepted: why it does not start. Absent in the moment in which it does, or is cancelled',
   ),
@@ -167,6 +167,35 @@ export const TaskPage = z.strictObject({
   next_cursor: z.string().optional().describe('Absent on the last page'),
 });
 export type TaskPage = z.output<typeof TaskPage>;
+
+/** That a task was deleted, by hand or as garbage. */
+export const DeletedTask = z.strictObject({
+  task_id: z.string(),
+  version: count.describe('That of the deletion: it counts as a change'),
+  deleted_at: time,
+});
+export type DeletedTask = z.output<typeof DeletedTask>;
+
+/** One page of what became of tasks since a version. */
+export const ChangesPage = z.strictObject({
+  tasks: z
+    .array(TaskSummary)
+    .describe('Tasks that changed, as they are now, by version; no task is in more than one page'),
+  deleted: z.array(DeletedTask).describe('Tasks that are gone; none of them is in tasks'),
+  next_cursor: z.string().optional().describe('Absent on the last page'),
+  version: count
+    .optional()
+    .describe('On the last page: the changed_after of the next time. All up to it has been told'),
+});
+export type ChangesPage = z.output<typeof ChangesPage>;
+
+/** One page of the task list, or of changes, with the fields that were asked for. @public in the specification */
+export const PartialTaskPage = z.strictObject({
+  tasks: z.array(TaskSummary.partial().required({ task_id: true })),
+  next_cursor: z.string().optional(),
+  deleted: z.array(DeletedTask).optional(),
+  version: count.optional(),
+});
 
 /** The answer to a submit. `status` is always `accepted`, in a replay too. */
 export const SubmitAnswer = z.strictObject({

@@ -11,7 +11,7 @@ import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../../sr
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../../src/task/runtime-view.js';
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
 import type { GcRequest } from '../../src/task/gc.js';
-import type { ListQuery } from '../../src/task/list.js';
+import type { ChangesQuery, ListQuery } from '../../src/task/list.js';
 import { loadConfig } from '../../src/daemon/config.js';
 import { configView } from '../../src/runtime/views/config-view.js';
 import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
@@ -28,7 +28,14 @@ import {
 } from '../../src/task/queues.js';
 import type { PlannedTask } from '../../src/task/plan.js';
 import { invalidInputFrom, validateSubmission } from '../../src/task/validate.js';
-import type { EventView, SubmitAnswer, BatchItem, TaskPage } from '../../src/task/view.js';
+import type {
+  BatchItem,
+  ChangesPage,
+  EventView,
+  SubmitAnswer,
+  TaskPage,
+  TaskSummary,
+} from '../../src/task/view.js';
 
 /** A status without what stands in the end of a task, and without its output. */
 const BEGUN = {
@@ -52,6 +59,8 @@ interface FakeTask {
 export class FakeService implements Service {
   readonly tasks = new Map<string, FakeTask>();
   readonly rules = new Map<string, QueueRule>();
+  /** What a list shows. */
+  listed: TaskSummary[] = [];
   readonly history: EventView[] = [];
   /** Arguments of the last call, by method. */
   readonly asked: Record<string, unknown[]> = {};
@@ -207,7 +216,14 @@ export class FakeService implements Service {
 
   async list(query: ListQuery): Promise<TaskPage> {
     this.asked['list'] = [query];
-    return { tasks: [], next_cursor: 'next' };
+    return { tasks: this.listed, next_cursor: 'next' };
+  }
+
+  async changes(query: ChangesQuery, waitMs: number, signal: AbortSignal): Promise<ChangesPage> {
+    this.asked['changes'] = [query, waitMs];
+    this.#fail();
+    if (waitMs > 0) await this.#until(() => this.history.length > query.changed_after, signal, waitMs);
+    return examples.ChangesPage!;
   }
 
   taskEvents(id: string, afterSeq: number, limit: number | undefined): EventView[] {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { http } from '../harness/http.js';
 import { ExecgoError } from '../../src/task/errors.js';
+import { examples } from '../../src/task/examples.js';
 import { serve } from './serve.js';
 
 const request = { execution: { kind: 'command', program: 'true' } };
@@ -195,6 +196,21 @@ describe('list', () => {
 
   test.each([
     ['status=done', 'status'],
+    ['created_after=1772359200000', 'created_after'],
+    ['finished_before=2026-03-01', 'finished_before'],
+    ['finished_before=2026-02-30T00:00:00Z', 'finished_before'],
+    ['created_before=', 'created_before'],
+    ['reverse=1', 'reverse'],
+    ['fields=', 'fields'],
+    ['fields=status,stdout', 'fields'],
+    ['wait_ms=5', 'wait_ms: goes with changed_after only'],
+    ['order=priority&status=failed', 'order: priority is for tasks that wait'],
+    ['order=finished&status=running', 'order: finished is for tasks that have ended'],
+    ['changed_after=-1', 'changed_after'],
+    ['changed_after=1&changed_after=2', 'changed_after'],
+    ['changed_after=1&status=failed', 'status: does not go with changed_after'],
+    ['changed_after=1&order=newest', 'order: does not go with changed_after'],
+    ['changed_after=1&queue=q', 'queue: does not go with changed_after'],
     ['limit=0', 'limit'],
     ['limit=1001', 'limit'],
     ['order=random', 'order'],
@@ -205,6 +221,61 @@ describe('list', () => {
     const answer = await http((await serve()).url).get(`/api/v1/tasks?${search}`);
     expect(answer.status).toBe(400);
     expect(answer.body.error.message).toMatch(new RegExp(`^invalid input: ${field}`));
+  });
+});
+
+test('a list shows the fields that are asked for, and reads times with any offset', async () => {
+  const { url, service } = await serve();
+  service.listed = examples.ChangesPage!.tasks;
+  const { get } = http(url);
+  const some = await get('/api/v1/tasks?fields=status,command,cause');
+  expect(some.body.tasks).toEqual([{ task_id: 'build-18', status: 'accepted', command: 'make test' }]);
+  for (const at of ['2026-03-01T11:00:00%2B01:00', '2026-03-01T11:00:00+01:00', '2026-03-01T10:00:00.000Z']) {
+    await get(`/api/v1/tasks?created_before=${at}&created_after=2026-03-01T00:00:00Z`);
+    expect(service.asked['list']).toMatchObject([
+      { created_after: 1_772_323_200_000, created_before: 1_772_359_200_000, order: 'created' },
+    ]);
+  }
+  await get('/api/v1/tasks?finished_after=2026-03-01T00:00:00Z&reverse=true');
+  expect(service.asked['list']).toMatchObject([{ order: 'finished', reverse: true }]);
+  await get('/api/v1/tasks?finished_after=2026-03-01T00:00:00Z&order=oldest');
+  expect(service.asked['list']).toMatchObject([{ order: 'oldest', finished_after: 1_772_323_200_000 }]);
+});
+
+describe('what changed', () => {
+  test('is asked for by version, with what cannot change of a task', async () => {
+    const { url, service } = await serve();
+    const { get } = http(url);
+    const all = await get('/api/v1/tasks?changed_after=7&tenant=t&owner=o&session_id=s&limit=3&cursor=c');
+    expect(all.body).toEqual(examples.ChangesPage);
+    const asked = { tenant: 't', owner: 'o', session_id: 's', changed_after: 7, limit: 3, cursor: 'c' };
+    expect(service.asked['changes']).toEqual([asked, 0]);
+    const some = await get('/api/v1/tasks?changed_after=7&fields=version');
+    expect(some.body).toEqual({
+      ...examples.ChangesPage,
+      tasks: [{ task_id: 'build-18', version: 4713 }],
+    });
+  });
+
+  test('is awaited, and a client that goes away ends that', async () => {
+    const { url, service } = await serve();
+    const waiting = http(url).get('/api/v1/tasks?changed_after=0&wait_ms=20000');
+    await expect.poll(() => service.waiting).toBe(1);
+    service.happen('a');
+    expect((await waiting).body.version).toBe(4713);
+    const controller = new AbortController();
+    const gone = fetch(`${url}/api/v1/tasks?changed_after=9&wait_ms=60000`, { signal: controller.signal });
+    await expect.poll(() => service.waiting).toBe(1);
+    controller.abort();
+    await expect(gone).rejects.toThrow();
+    await expect.poll(() => service.waiting).toBe(0);
+  });
+
+  test('who comes too late is told so', async () => {
+    const { url, service } = await serve();
+    service.failure = new ExecgoError('gone', 'gone: too late', { oldest_version: 5 });
+    const answer = await http(url).get('/api/v1/tasks?changed_after=1');
+    expect([answer.status, answer.body.error.code]).toEqual([410, 'gone']);
   });
 });
 

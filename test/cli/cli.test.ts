@@ -153,6 +153,11 @@ describe('usage', () => {
     [['kill', '--signal', 'NOPE', 'a'], '"NOPE" is not a signal'],
     [['list', '--all', '-n', '3'], 'not both'],
     [['list', '-n', '0'], '-n must be from 1 to 1000'],
+    [['list', '--changed-after', '-1'], 'must not be negative'],
+    [['list', '--changed-after', 'abc'], 'is not a whole number'],
+    [['list', '--created-after', 'yesterday'], '"yesterday" is not a time: write 2026-03-01'],
+    [['list', '--finished-before', '2026-13-01'], 'is not a time'],
+    [['list', '--order', 'age'], 'Allowed choices are newest, oldest, created, finished, priority'],
     [['logs', '--head-tail', '-f', 'a'], '--head-tail goes with neither'],
     [['serve', '--nope'], "unknown option '--nope'"],
   ])('%j exits 2 with one line', async (args, message) => {
@@ -622,7 +627,7 @@ describe('wait, kill, status, list', () => {
     expect(JSON.parse(all.stdout.toString())).toEqual({ tasks: [taskSummary('a'), taskSummary('b')] });
     const { pathname, searchParams } = new URL(server.seen[0]!.url, server.url);
     expect(pathname).toBe('/api/v1/tasks');
-    const asked = { status: 'running,failed', label: 'k', text: 'x y', order: 'newest', limit: '1' };
+    const asked = { status: 'running,failed', label: 'k', text: 'x y', limit: '1' };
     expect(Object.fromEntries(searchParams)).toEqual(asked);
   });
 

@@ -59,6 +59,12 @@ describe('requests', () => {
     await client.pause('t1', { owner: 'me' });
     await client.resume('t1');
     await client.list({ status: ['running', 'accepted'], label: 'a=b', limit: 3 });
+    await client.list({
+      order: 'finished',
+      finished_after: '2026-03-01T00:00:00Z',
+      fields: ['status', 'cause'],
+    });
+    await client.changesPage({ changed_after: 7, tenant: 't', wait_ms: 5 });
     await client.taskEvents('t1', { afterSeq: 4, limit: 2 });
     await client.events({ afterSeq: 1, waitMs: 9 });
     await client.outputView('t1', { stream: 'stderr', maxBytes: 10, maxLines: 2 });
@@ -78,6 +84,8 @@ describe('requests', () => {
       'POST /api/v1/tasks/t1/pause',
       'POST /api/v1/tasks/t1/resume',
       'GET /api/v1/tasks?status=running%2Caccepted&label=a%3Db&limit=3',
+      'GET /api/v1/tasks?order=finished&finished_after=2026-03-01T00%3A00%3A00Z&fields=status%2Ccause',
+      'GET /api/v1/tasks?changed_after=7&tenant=t&wait_ms=5',
       'GET /api/v1/tasks/t1/events?after_seq=4&limit=2',
       'GET /api/v1/events?after_seq=1&wait_ms=9',
       'GET /api/v1/tasks/t1/output?stream=stderr&view=head_tail&max_bytes=10&max_lines=2',

@@ -38,7 +38,7 @@ function printedBy([command = '', ...args]: readonly string[]): AnswerName | und
     case 'kill':
       return 'TaskView';
     case 'list':
-      return 'TaskPage';
+      return 'TaskListAnswer';
     case 'events':
       return 'EventView';
     case 'request':

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Store } from '../../src/store/store.js';
 import { MAX_BYTES_READ, MAX_ROWS_READ, TaskList } from '../../src/store/tasks/task-list.js';
-import type { ListQuery } from '../../src/task/list.js';
+import { LIST_ORDERS, type ListQuery } from '../../src/task/list.js';
 import type { TaskSubmission } from '../../src/task/request.js';
 import { tempDir } from '../harness/temp-dir.js';
 import { dispatch, FAILED, insert, openedStore, rawDatabase, runThrough } from './support.js';
@@ -223,6 +223,8 @@ describe('pages', () => {
 test('statements are kept for few of the many ways to filter, and whatever the order of the statuses', async () => {
   const dir = tempDir();
   openedStore(dir).close();
+  // What is left to filters is prepared once there is something to filter.
+  fillByHand(dir, 1, "'x'");
   const db = rawDatabase(dir);
   let prepared = 0;
   const prepare = db.prepare.bind(db);
@@ -246,4 +248,98 @@ test('statements are kept for few of the many ways to filter, and whatever the o
   for (const query of combined) await cost(query);
   expect(await cost(combined.at(-1)!)).toBe(0);
   expect(await cost(first)).toBe(1);
+});
+
+describe('orders', () => {
+  /** Tasks `t1` to `t<count>` of which each tenth waits, with few different times and priorities. */
+  function timed(dir: string, count: number): void {
+    fillByHand(dir, count, `CASE i % 3 WHEN 0 THEN 'third' END`);
+    rawDatabase(dir)
+      .exec(`UPDATE tasks SET created_at_ms = 1000 + submit_seq % 7, priority = submit_seq % 4 - 1;
+      UPDATE tasks SET status = CASE submit_seq % 3 WHEN 0 THEN 'failed' ELSE 'success' END, cause = 'exit',
+        finished_at_ms = 2000 + submit_seq % 11 WHERE submit_seq % 10 <> 0`);
+  }
+
+  test('are complete, sorted and the same in pages of any size, also turned round and filtered', async () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    timed(dir, 700);
+    const rows = rawDatabase(dir)
+      .prepare<
+        [],
+        Record<'seq' | 'created' | 'finished' | 'priority', number> & {
+          id: string;
+          status: string;
+          owner: string | null;
+        }
+      >(
+        `SELECT submit_seq AS seq, task_id AS id, created_at_ms AS created, finished_at_ms AS finished, priority, status, owner FROM tasks`,
+      )
+      .all();
+    const keys = {
+      newest: (row: (typeof rows)[number]) => [-row.seq],
+      oldest: (row) => [row.seq],
+      created: (row) => [-row.created, -row.seq],
+      finished: (row) => [-row.finished, -row.seq],
+      priority: (row) => [-row.priority, row.seq],
+    } satisfies Record<string, (row: (typeof rows)[number]) => number[]>;
+    const compare = (a: number[], b: number[]) => (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0);
+    for (const order of LIST_ORDERS)
+      for (const reverse of [false, true])
+        for (const [name, query, passes] of [
+          ['all', {}, () => true],
+          ['an owner', { owner: 'third' }, (row) => row.owner === 'third'],
+          ['a status', { status: ['failed'] }, (row) => row.status === 'failed'],
+          [
+            'times',
+            { created_after: 1002, created_before: 1005, finished_after: 2003, finished_before: 2009 },
+            (row) => row.created >= 1002 && row.created < 1005 && row.finished >= 2003 && row.finished < 2009,
+          ],
+        ] as [string, Partial<ListQuery>, (row: (typeof rows)[number]) => boolean][]) {
+          const shown = rows
+            .filter((row) => order !== 'finished' || row.status !== 'accepted')
+            .filter((row) => order !== 'priority' || row.status === 'accepted')
+            .filter(passes)
+            .sort((a, b) => compare(keys[order](a), keys[order](b)) * (reverse ? -1 : 1))
+            .map(({ id }) => id);
+          for (const limit of [1000, 9])
+            expect(
+              await allPages(store, { ...query, order, reverse, limit }),
+              `${name} ${order} ${reverse} ${limit}`,
+            ).toEqual(shown);
+        }
+  });
+
+  test('refuse the cursor of another order, and values that are none', async () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    timed(dir, 20);
+    for (const order of LIST_ORDERS) {
+      const { next_cursor: cursor } = await store.list({ order, limit: 1 });
+      for (const other of LIST_ORDERS)
+        for (const reverse of [false, true])
+          if (other !== order || reverse)
+            await expect(store.list({ order: other, reverse, limit: 1, cursor })).rejects.toThrow(
+              `belongs to a list in the order "${order}"`,
+            );
+    }
+    const made = (text: string) => Buffer.from(text).toString('base64url');
+    for (const cursor of ['created:5', 'created:x:5', 'finished:1e3:5', '--created:1:5', 'created:1:5 '].map(
+      made,
+    ))
+      await expect(store.list({ order: 'created', limit: 1, cursor })).rejects.toThrow('cursor');
+  });
+
+  test('by date have no place for what is no date', async () => {
+    const dir = tempDir();
+    const store = openedStore(dir);
+    timed(dir, 20);
+    rawDatabase(dir).exec(`UPDATE tasks SET created_at_ms = 'text' WHERE submit_seq = 3;
+      UPDATE tasks SET created_at_ms = 9e300, finished_at_ms = X'00' WHERE submit_seq = 4;
+      UPDATE tasks SET created_at_ms = 1002.5 WHERE submit_seq = 5`);
+    const created = await allPages(store, { order: 'created', limit: 1 });
+    expect(created).toHaveLength(18);
+    expect(created).not.toContain('t3');
+    expect(await allPages(store, { order: 'finished', limit: 1 })).not.toContain('t4');
+  });
 });

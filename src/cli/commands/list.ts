@@ -1,27 +1,24 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
+import { Option } from 'commander';
 import {
   ExecgoApiError,
   type ExecgoClient,
   type ListFilter,
-  type TaskPage,
   type TaskStatus,
   type TaskSummary,
 } from '../../client/index.js';
-import { ending } from '../card.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
-import { table } from '../table.js';
-import { isTerminal, paint, paintStatus, plain, visibleJson } from '../terminal.js';
-import { formatDuration, parseCount } from '../units.js';
+import { printTasks } from '../task-table.js';
+import { isTerminal, plain, visibleJson } from '../terminal.js';
+import { parseCount, parseInstant } from '../units.js';
 import { UsageError } from '../usage-error.js';
-import { note, printJson, printLines, write } from '../write.js';
+import { note, printJson, printJsonLine, printLines, write } from '../write.js';
 
 /** Tasks shown without `-n`. */
 const DEFAULT_LIMIT = 50;
 /** Tasks per request with `--all`: the longest page that the API allows. */
 const PAGE = 1000;
-/** Line width when the terminal does not tell its own. */
-const DEFAULT_WIDTH = 100;
 
 interface Options extends Omit<ListFilter, 'status' | 'session_id'> {
   server: string;
@@ -29,6 +26,12 @@ interface Options extends Omit<ListFilter, 'status' | 'session_id'> {
   all?: boolean;
   status?: string;
   session?: string;
+  fields?: string;
+  changedAfter?: number;
+  createdAfter?: string;
+  createdBefore?: string;
+  finishedAfter?: string;
+  finishedBefore?: string;
 }
 
 /** `execgo list`: a table for people, the API's object for programs. */
@@ -40,7 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (options.limit !== undefined && (options.limit < 1 || options.limit > PAGE))
     throw new UsageError(`-n must be from 1 to ${String(PAGE)}; --all shows everything`);
   try {
-    await show(connect(options), filterOf(options), options);
+    await show(connect(options), options);
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof ExecgoApiError)) throw error;
@@ -53,10 +56,17 @@ export async function main(argv: readonly string[]): Promise<number> {
 const FLAGS = {
   ...{ status: '--status', cause: '--cause', tenant: '--tenant', owner: '--owner', queue: '--queue' },
   ...{ lane: '--lane', session_id: '--session', label: '--label', text: '--text', cursor: '--cursor' },
+  ...{ order: '--order', reverse: '--reverse', fields: '--fields', changed_after: '--changed-after' },
+  ...{ created_after: '--created-after', created_before: '--created-before' },
+  ...{ finished_after: '--finished-after', finished_before: '--finished-before' },
 };
 
-async function show(client: ExecgoClient, filter: ListFilter, { json, all = false }: Options): Promise<void> {
-  if (json !== true && isTerminal()) await printTable(client, filter, all);
+async function show(client: ExecgoClient, options: Options): Promise<void> {
+  const { json, all = false, changedAfter } = options;
+  const filter = filterOf(options);
+  const asTable = json !== true && isTerminal() && filter.fields === undefined;
+  if (changedAfter !== undefined) await showChanges(client, filter, changedAfter, all, asTable);
+  else if (asTable) await printTable(client, filter, all);
   else if (all) await printAllJson(client, filter);
   else await printJson(await client.list(filter));
 }
@@ -65,6 +75,8 @@ function listCommand(): Command {
   return clientCommand('list', 'Lists tasks, newest first: JSON when standard output is not a terminal.', [
     'execgo list --status running,accepted',
     'execgo list --label team=search --text train --all',
+    'execgo list --status failed --finished-after 24h --fields task_id,cause,exit_code',
+    'execgo list --changed-after 4711 --all',
   ])
     .option('--status <words>', 'accepted, running, success, failed, cancelled; several with commas')
     .option('--cause <word>', 'why it ended, such as timeout or oom')
@@ -75,8 +87,22 @@ function listCommand(): Command {
     .option('--session <id>', 'the session')
     .option('--label <key[=value]>', 'a label, with this value or with any')
     .option('--text <text>', 'part of the id or of the command')
+    .option('--created-after <time>', 'submitted then or later: a time, a day, or how long ago', parseTime)
+    .option('--created-before <time>', 'submitted earlier than that', parseTime)
+    .option('--finished-after <time>', 'ended then or later', parseTime)
+    .option('--finished-before <time>', 'ended earlier than that', parseTime)
     .addOption(
-      new Option('--order <order>', 'which come first').choices(['newest', 'oldest']).default('newest'),
+      new Option(
+        '--order <order>',
+        'which come first: newest, oldest; created, finished: the latest; priority: of those that wait, the highest',
+      ).choices(['newest', 'oldest', 'created', 'finished', 'priority']),
+    )
+    .option('-r, --reverse', 'the other way round')
+    .option('--fields <names>', 'only these fields of each task, separated by commas, as JSON')
+    .option(
+      '--changed-after <version>',
+      'what changed or was deleted since, in the order of the changes; 0: all tasks',
+      parseCount,
     )
     .option('-n, --limit <n>', `how many at most; ${String(DEFAULT_LIMIT)} without it`, parseCount)
     .option('--cursor <cursor>', 'go on where next_cursor of an earlier answer left off')
@@ -84,27 +110,32 @@ function listCommand(): Command {
     .option('--json', 'print JSON on a terminal, too');
 }
 
-function filterOf(options: Options): ListFilter {
-  const { server: _server, json: _json, all, status, session, limit = DEFAULT_LIMIT, ...rest } = options;
+const parseTime = (text: string): string => parseInstant(text);
+
+type Filter = ListFilter & { fields?: (keyof TaskSummary)[] | undefined };
+
+function filterOf(options: Options): Filter {
+  const { all, status, session, fields, limit = DEFAULT_LIMIT } = options;
+  const words = (text: string | undefined) => text?.split(',').map((word) => word.trim());
+  const { cause, tenant, owner, queue, lane, label, text, order, reverse, cursor } = options;
   return {
-    ...rest,
     // The daemon knows the allowed words, and its error names them.
-    status: status?.split(',').map((word) => word.trim()) as TaskStatus[] | undefined,
-    session_id: session,
+    status: words(status) as TaskStatus[] | undefined,
+    ...{ cause, tenant, owner, queue, lane, session_id: session, label, text },
+    created_after: options.createdAfter,
+    created_before: options.createdBefore,
+    finished_after: options.finishedAfter,
+    finished_before: options.finishedBefore,
+    ...{ order, reverse, cursor },
+    fields: words(fields) as (keyof TaskSummary)[] | undefined,
     limit: all === true ? PAGE : limit,
   };
 }
 
-const HEADER = ['TASK', 'STATUS', 'WHY', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
-/** What is left out where there is little room, in this order. */
-const YIELDING = ['QUEUE', 'TOOK', 'AGE', 'WHY'].map((title) => HEADER.indexOf(title));
-
 async function printTable(client: ExecgoClient, filter: ListFilter, all: boolean): Promise<void> {
-  let page: TaskPage = await client.list(filter);
+  let page = await client.list(filter);
   for (;;) {
-    const now = Date.now();
-    const rows = page.tasks.map((task) => cells(task, now));
-    await printLines(table(HEADER, rows, process.stdout.columns || DEFAULT_WIDTH, YIELDING));
+    await printTasks(page.tasks);
     if (page.next_cursor === undefined) return;
     if (!all) {
       await note('there are more: --all shows them, -n more of them at once');
@@ -114,26 +145,40 @@ async function printTable(client: ExecgoClient, filter: ListFilter, all: boolean
   }
 }
 
-function cells(task: TaskSummary, now: number): { text: string; paint?: (s: string) => string }[] {
-  return [
-    { text: plain(task.task_id), paint: (s) => paint('bold', s) },
-    task.paused === true
-      ? { text: 'paused', paint: (s) => paint('yellow', s) }
-      : { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
-    { text: task.waiting?.reason ?? ending(task) },
-    { text: formatDuration(Math.max(0, now - Date.parse(task.created_at))) },
-    { text: task.duration_ms === undefined ? '' : formatDuration(task.duration_ms) },
-    { text: plain(task.queue) },
-    { text: plain(task.command) },
-  ];
-}
-
 /** Writes `{"tasks": […]}` page by page, so that a long history need not fit into memory. */
-async function printAllJson(client: ExecgoClient, filter: ListFilter): Promise<void> {
+async function printAllJson(client: ExecgoClient, filter: Filter): Promise<void> {
   let separator = '{"tasks":[\n';
   for await (const task of client.listAll(filter)) {
     await write(process.stdout, `${separator}${visibleJson(JSON.stringify(task))}`);
     separator = ',\n';
   }
   await write(process.stdout, separator === ',\n' ? '\n]}\n' : '{"tasks":[]}\n');
+}
+
+/** One page; or all of them, as JSON a line each. */
+async function showChanges(
+  client: ExecgoClient,
+  filter: Filter,
+  changed_after: number,
+  all: boolean,
+  asTable: boolean,
+): Promise<void> {
+  let { cursor } = filter;
+  do {
+    const page = await client.changesPage({ ...filter, changed_after, cursor });
+    cursor = all ? page.next_cursor : undefined;
+    if (!asTable) {
+      await (all ? printJsonLine(page) : printJson(page));
+      continue;
+    }
+    if (page.tasks.length > 0) await printTasks(page.tasks);
+    await printLines(
+      page.deleted.map((task) => `${plain(task.task_id)} was deleted at ${plain(task.deleted_at)}`),
+    );
+    if (page.version !== undefined)
+      await note(
+        `that is all up to version ${String(page.version)}: the next time give --changed-after ${String(page.version)}`,
+      );
+    else if (!all) await note('there are more: --all shows them');
+  } while (cursor !== undefined);
 }

@@ -60,6 +60,29 @@ export function waitForSeq(
   });
 }
 
+/** Waits until a task has changed since that version, but no longer than `waitMs`. Throws when `signal` aborts. */
+export function waitForVersion(
+  { store }: Pick<Core, 'store'>,
+  after: number,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  return waitAtMost(waitMs, signal, async (either) => {
+    while (store.lastVersion() <= after)
+      await new Promise<void>((resolve, reject) => {
+        const forget = store.onNextVersion(resolve);
+        either.addEventListener(
+          'abort',
+          () => {
+            forget();
+            reject(either.reason as Error);
+          },
+          { once: true },
+        );
+      });
+  });
+}
+
 /** Waits until the task is terminal (or deleted), but no longer than `waitMs`. Throws when `signal` aborts. */
 export async function waitForEnd(
   core: Pick<Core, 'live' | 'announcer'>,

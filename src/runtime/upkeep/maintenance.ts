@@ -3,6 +3,7 @@ import type { Store } from '../../store/store.js';
 import type { Collector } from './collector.js';
 import type { DiskUsage } from './disk-usage.js';
 import { expireKeys } from './expire-keys.js';
+import { forgetDeletions } from './forget-deletions.js';
 import { Deadline } from '../../task/deadline.js';
 import type { WalKeeper } from './wal-keeper.js';
 
@@ -67,6 +68,7 @@ export class Maintenance {
       if (removed > 0) this.options.log.debug({ removed, bytes_freed, duration_ms }, 'garbage collection');
     });
     await this.#guard('cannot end idempotency keys', () => expireKeys(store, keyRetentionMs, signal));
+    await this.#guard('cannot forget deletions', () => forgetDeletions(store, signal));
     await this.#guard('cannot empty the write-ahead log', () => wal.check());
     if (performance.now() - this.#savedAt > SAVE_CLOCK_MS)
       await this.#guard('cannot save the retention clock', () => this.#saveClock());

@@ -8,10 +8,11 @@ import {
   type PastAttempt,
   type TaskRecord,
 } from '../../store/records.js';
+import type { Tombstone } from '../../store/tombstones.js';
 import { taskPaths } from '../../task/task-paths.js';
 import { attemptsView } from './attempts-view.js';
 import { optionalTime, timestamp } from './timestamp.js';
-import type { EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
+import type { DeletedTask, EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
 
 /** The texts of a status object, each encoded as a JSON string, and the exact byte counts that go with them. */
 export interface EncodedOutput {
@@ -193,6 +194,10 @@ export function taskSummary(t: TaskRecord, waiting: Waiting | undefined): TaskSu
     labels: shownTexts(context?.labels),
     metadata: shownTexts(metadata),
   });
+}
+
+export function deletedTask({ task_id, version, deleted_at_ms }: Tombstone): DeletedTask {
+  return { task_id, version, deleted_at: timestamp(deleted_at_ms) };
 }
 
 /** An event as it is sent, with the name that the Go client has for it. */

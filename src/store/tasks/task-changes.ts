@@ -8,6 +8,7 @@ import type { EventLog } from '../event-log.js';
 import type { Sequence } from '../sequence.js';
 import { jsonOrNull } from '../database/json.js';
 import type { QueueEnds } from '../queue-ends.js';
+import type { DeletedRow as Whose, Tombstones } from '../tombstones.js';
 import { queueOf } from '../../task/request.js';
 import type {
   Changed,
@@ -45,7 +46,7 @@ interface Place {
   lane: unknown;
 }
 type ChangedRow = StateRow & Place & { pinned: number };
-type DeletedRow = Place & { status: TerminalStatus; pinned: number; disk_bytes: number | null };
+type DeletedRow = Place & Whose & { status: TerminalStatus; pinned: number; disk_bytes: number | null };
 
 /** Makes one named change of a task: see {@link CHANGES}. */
 class Step {
@@ -111,6 +112,7 @@ export class TaskChanges {
     private readonly clock: RetentionClock,
     versions: Sequence,
     private readonly attempts: AttemptTable,
+    private readonly tombstones: Tombstones,
   ) {
     const step = (change: Change, set: string, guard?: string) => new Step(db, versions, change, set, guard);
     this.#plan = step('plan', 'execution_plan_json = @plan, reservation_json = @reservation', NOT_BEGUN);
@@ -165,7 +167,7 @@ export class TaskChanges {
     );
     this.#warn = db.prepare('UPDATE tasks SET warnings_json = ? WHERE task_id = ?');
     this.#delete = db.prepare(
-      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING status, pinned, disk_bytes, queue, lane",
+      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING status, pinned, disk_bytes, queue, lane, tenant, owner, session_id",
     );
   }
 
@@ -282,6 +284,7 @@ export class TaskChanges {
   delete(taskId: string): boolean {
     const deleted = this.#delete.get(taskId);
     if (deleted === undefined) return false;
+    this.tombstones.add(taskId, deleted);
     this.queueEnds.deleted(deleted.queue, deleted.lane, deleted.status);
     if (deleted.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);
     return true;

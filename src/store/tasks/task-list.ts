@@ -2,9 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { invalidInput } from '../../task/errors.js';
-import type { ListQuery } from '../../task/list.js';
+import type { ChangesQuery, ListQuery } from '../../task/list.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
-import type { TaskListPage } from '../records.js';
+import { oneOf } from './list-filters.js';
+import { orderBy, rangesAfter, type Order, type Position } from './list-order.js';
+import { changesShape, shapeOf, type Shape } from './list-shape.js';
+import type { TaskListPage, TaskRecord } from '../records.js';
 import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
 
 /** How many rows may be read for one page in search of those that pass its filters; then it ends with a cursor. */
@@ -26,27 +29,6 @@ const MAX_PAGE_BYTES = 8_388_608;
 /** How many prepared statements are kept: clients can combine filters in thousands of ways. */
 const STATEMENTS_MAX = 64;
 
-/** A row of the older runtime has the parts of its request in columns of their own. */
-const byWhoWrote = (older: string, part: string, ours: string) => `CASE
-  WHEN request_json IS NULL THEN CASE WHEN json_valid(${part}) THEN ${older} END
-  WHEN json_valid(request_json) THEN ${ours} END`;
-
-const CONTEXT = byWhoWrote(
-  'control_context_json',
-  'control_context_json',
-  `request_json -> '$.control_context'`,
-);
-
-/** @param at where the execution is in that JSON */
-const commandIn = (json: string, at: string) => `coalesce(json_extract(${json}, '${at}.program'),
-  json_extract(${json}, '${at}.script'), '') || ' ' ||
-  coalesce((SELECT group_concat(value, ' ') FROM json_each(${json}, '${at}.args')), '')`;
-const COMMAND = byWhoWrote(
-  commandIn('execution_json', '$'),
-  'execution_json',
-  commandIn('request_json', '$.execution'),
-);
-
 /**
  * The bytes of a row that its client chose, as far as filters read them. SQLite knows lengths from a row's header, without
  * reading the values.
@@ -54,24 +36,16 @@ const COMMAND = byWhoWrote(
 const REQUEST_BYTES = `octet_length(execution_json) + coalesce(octet_length(control_context_json), 0) +
   octet_length(metadata_json) + coalesce(octet_length(request_json), 0)`;
 
-interface Condition {
-  sql: string;
-  values: unknown[];
+/** A row as it is read: with the key of the order. */
+type Row = TaskRow & Record<Order['key'], number>;
+
+/** What was read of a list, and where the rest begins; undefined: there is no more. */
+interface Found {
+  records: TaskRecord[];
+  next: Position | undefined;
 }
 
-/** One way to read the table in the order of submission. */
-interface Arm {
-  index: string;
-  condition?: Condition;
-}
-
-/** Where a query reads, and which rows pass. */
-interface Shape {
-  arms: Arm[];
-  filters: Condition[];
-}
-
-/** Pages of tasks, in the order of submission. A page costs the same wherever in the history it is. */
+/** Pages of tasks, in the order of an index. A page costs the same wherever in the history it is. */
 export class TaskList {
   readonly #statements = new LRUCache<string, Database.Statement>({
     max: STATEMENTS_MAX,
@@ -89,31 +63,42 @@ export class TaskList {
    * @throws ExecgoError `invalid_input` for a cursor that no list returned, or a limit below 1
    */
   async page(query: ListQuery, signal?: AbortSignal): Promise<TaskListPage> {
-    if (!Number.isSafeInteger(query.limit) || query.limit < 1)
-      throw invalidInput('limit: must be a whole number above 0');
-    const shape = shapeOf(query);
-    const page = new Page(query.limit);
-    const start = query.cursor === undefined ? undefined : decodeCursor(query.order, query.cursor);
-    const next =
-      shape.filters.length === 0
-        ? this.#read(shape, query, page, start)
-        : await this.#search(shape, query, page, start, signal);
-    return {
-      records: page.rows.map((row) => toRecord(row)),
-      ...(next === undefined ? {} : { next_cursor: encodeCursor(query.order, next) }),
-    };
+    const start = query.cursor === undefined ? undefined : decodeCursor(query, query.cursor);
+    const { records, next } = await this.#page(shapeOf(query), query.limit, start, signal);
+    return { records, ...(next === undefined ? {} : { next_cursor: encodeCursor(query, next) }) };
   }
 
   /**
-   * Fills the page from the rows after `after` and, if given, up to `last`.
-   * @returns the row to go on after, when the page is full and there are more
+   * Tasks by version: those with a higher one than `after`, up to `to`.
+   * @returns `next`: up to which version all were found; undefined: up to `to`
    */
-  #read(shape: Shape, query: ListQuery, page: Page, after?: number, last?: number): number | undefined {
-    const range = rangeOf(query.order, after, last);
-    const rows = this.#select(TASK_COLUMNS, shape.arms, [...range, ...shape.filters], query, 'LIMIT ?', [
-      page.room + 1,
-    ]);
-    return page.take(rows as IterableIterator<TaskRow>) ? page.rows.at(-1)?.submit_seq : undefined;
+  async changes(
+    { after, to, limit, ...filter }: { after: number; to: number } & Omit<ChangesQuery, 'changed_after'>,
+    signal?: AbortSignal,
+  ): Promise<{ records: TaskRecord[]; next: number | undefined }> {
+    const shape = changesShape(filter, to);
+    const { records, next } = await this.#page(shape, limit, { key: after, seq: 0 }, signal);
+    return { records, next: next?.key };
+  }
+
+  async #page(shape: Shape, limit: number, start?: Position, signal?: AbortSignal): Promise<Found> {
+    if (!Number.isSafeInteger(limit) || limit < 1)
+      throw invalidInput('limit: must be a whole number above 0');
+    const page = new Page(limit);
+    const next =
+      shape.filters.length === 0
+        ? this.#read(shape, page, start)
+        : await this.#search(shape, page, start, signal);
+    return {
+      records: page.rows.map((row) => toRecord(row)),
+      next: next && { key: next[shape.order.key], seq: next.submit_seq },
+    };
+  }
+
+  /** Fills the page. @returns its last row, when there are more */
+  #read(shape: Shape, page: Page, after: Position | undefined): Row | undefined {
+    const rows = this.#select(columnsOf(shape.order), shape, after, page.room + 1);
+    return page.take(rows as IterableIterator<Row>) ? page.rows.at(-1) : undefined;
   }
 
   /**
@@ -122,27 +107,28 @@ export class TaskList {
    */
   async #search(
     shape: Shape,
-    query: ListQuery,
     page: Page,
-    start: number | undefined,
+    start: Position | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<number | undefined> {
+  ): Promise<Key | undefined> {
     let after = start;
+    let last: Key | undefined;
     let [rows, bytes] = [0, 0];
     this.#searches++;
     try {
       if (this.#searches > 1) await this.#nextTurn();
       while (rows < MAX_ROWS_READ && bytes < MAX_BYTES_READ && page.room > 0) {
         signal?.throwIfAborted();
-        const slice = this.#slice(Math.min(SLICE_ROWS, MAX_ROWS_READ - rows), shape, query, after);
-        const next = this.#read(shape, query, page, after, slice.last);
-        if (next !== undefined || slice.last === undefined) return next;
-        after = slice.last;
-        rows += slice.rows;
+        const slice = this.#slice(Math.min(SLICE_ROWS, MAX_ROWS_READ - rows), shape, after);
+        if (this.#filter(shape, page, slice.keys)) return page.rows.at(-1);
+        last = slice.keys.at(-1);
+        if (slice.isLast || last === undefined) return undefined;
+        after = { key: last[shape.order.key], seq: last.submit_seq };
+        rows += slice.keys.length;
         bytes += slice.bytes;
         await this.#nextTurn();
       }
-      return after;
+      return last;
     } finally {
       this.#searches--;
     }
@@ -152,49 +138,68 @@ export class TaskList {
     return (this.#turn = this.#turn.then(() => nextTurn()));
   }
 
-  /** The end of the slice after one row; without `last` the slice goes to the end of the table. */
-  #slice(
-    most: number,
-    shape: Shape,
-    query: ListQuery,
-    after: number | undefined,
-  ): { last: number | undefined; rows: number; bytes: number } {
-    const range = rangeOf(query.order, after);
-    const columns = `submit_seq, ${REQUEST_BYTES} AS bytes`;
-    let [rows, bytes] = [0, 0];
-    for (const row of this.#select(columns, shape.arms, range, query, 'LIMIT ?', [most])) {
-      const { submit_seq, bytes: more } = row as { submit_seq: number; bytes: number };
-      rows++;
-      bytes += more;
-      if (rows === most || bytes >= SLICE_BYTES) return { last: submit_seq, rows, bytes };
+  /** The next rows, as far as one turn goes. */
+  #slice(most: number, shape: Shape, after: Position | undefined) {
+    const { key } = shape.order;
+    const columns = `submit_seq, ${key === 'submit_seq' ? '' : `${key}, `}${REQUEST_BYTES} AS bytes`;
+    const keys: Key[] = [];
+    let bytes = 0;
+    for (const row of this.#select(columns, shape, after, most)) {
+      const found = row as Key & { bytes: number };
+      keys.push(found);
+      bytes += found.bytes;
+      if (bytes >= SLICE_BYTES) return { keys, bytes, isLast: false };
     }
-    return { last: undefined, rows, bytes };
+    return { keys, bytes, isLast: keys.length < most };
+  }
+
+  /** Takes those of the rows that pass the filters. @returns true when some were left over */
+  #filter({ order, filters }: Shape, page: Page, keys: readonly Key[]): boolean {
+    if (keys.length === 0) return false;
+    const among = oneOf(
+      'submit_seq',
+      keys.map(({ submit_seq }) => submit_seq),
+    );
+    const conditions = [among, ...filters];
+    const where = conditions.map(({ sql }) => `(${sql})`).join(' AND ');
+    const found = this.#statements
+      .memo(`SELECT ${columnsOf(order)} FROM tasks WHERE ${where}`)
+      .iterate(...conditions.flatMap(({ values }) => values)) as IterableIterator<Row>;
+    const place = new Map(keys.map(({ submit_seq }, i) => [submit_seq, i]));
+    const placeOf = ({ submit_seq }: Row) => place.get(submit_seq) ?? 0;
+    return page.take([...found].sort((a, b) => placeOf(a) - placeOf(b)));
   }
 
   #select(
     columns: string,
-    arms: Arm[],
-    conditions: Condition[],
-    { order }: ListQuery,
-    limit: string,
-    limitValues: number[],
+    { order, arms }: Shape,
+    after: Position | undefined,
+    limit: number,
   ): IterableIterator<unknown> {
+    if (arms.length === 0) return [].values();
     const values: unknown[] = [];
-    const selects = arms.map((arm) => {
-      const all = arm.condition === undefined ? conditions : [arm.condition, ...conditions];
-      values.push(...all.flatMap((c) => c.values));
-      const where = all.length === 0 ? '' : `WHERE ${all.map((c) => `(${c.sql})`).join(' AND ')}`;
-      return `SELECT ${columns} FROM tasks ${arm.index} ${where}`;
-    });
-    const direction = order === 'newest' ? 'DESC' : 'ASC';
-    const sql = `${selects.join(' UNION ALL ')} ORDER BY submit_seq ${direction} ${limit}`;
-    return this.#statements.memo(sql).iterate(...values, ...limitValues);
+    const ranges = after === undefined ? [undefined] : rangesAfter(order, after);
+    const selects = arms.flatMap(({ index, conditions }) =>
+      ranges.map((range) => {
+        const all = range === undefined ? conditions : [...conditions, range];
+        values.push(...all.flatMap((c) => c.values));
+        const where = all.length === 0 ? '' : `WHERE ${all.map((c) => `(${c.sql})`).join(' AND ')}`;
+        return `SELECT ${columns} FROM tasks ${index} ${where}`;
+      }),
+    );
+    const sql = `${selects.join(' UNION ALL ')} ${orderBy(order)} LIMIT ?`;
+    return this.#statements.memo(sql).iterate(...values, limit);
   }
 }
 
+type Key = Pick<Row, 'submit_seq'> & Record<Order['key'], number>;
+
+/** What is read of a task, and the key. */
+const columnsOf = ({ key }: Order) => (key === 'priority' ? `${TASK_COLUMNS}, priority` : TASK_COLUMNS);
+
 /** A page being filled: it is full by number or by bytes. */
 class Page {
-  readonly rows: TaskRow[] = [];
+  readonly rows: Row[] = [];
   #bytes = 0;
 
   constructor(private readonly limit: number) {}
@@ -205,7 +210,7 @@ class Page {
   }
 
   /** Takes rows while there is room; leaving the loop ends the statement. @returns true when some were left over */
-  take(rows: Iterable<TaskRow>): boolean {
+  take(rows: Iterable<Row>): boolean {
     for (const row of rows) {
       if (this.room === 0) return true;
       this.rows.push(row);
@@ -213,60 +218,4 @@ class Page {
     }
     return false;
   }
-}
-
-/** Reads through the condition that usually leaves the fewest rows; the others filter those. */
-function shapeOf(query: ListQuery): Shape {
-  const { session_id, tenant } = query;
-  const statuses = [...new Set(query.status ?? [])].sort();
-  const filters = filtersOf(query);
-  if (session_id !== undefined || tenant !== undefined) {
-    if (statuses.length > 0) filters.push(oneOf('status', statuses));
-    if (session_id === undefined) return { arms: [indexed('tenant', 'tenant', tenant)], filters };
-    if (tenant !== undefined) filters.push(equal('tenant', tenant));
-    return { arms: [indexed('session', 'session_id', session_id)], filters };
-  }
-  if (statuses.length > 0) return { arms: statuses.map((s) => indexed('status', 'status', s)), filters };
-  return { arms: [{ index: 'NOT INDEXED' }], filters };
-}
-
-function filtersOf(query: ListQuery): Condition[] {
-  const filters: Condition[] = [];
-  for (const column of ['cause', 'owner', 'queue', 'lane'] as const) {
-    const value = query[column];
-    if (value !== undefined) filters.push(equal(column, value));
-  }
-  if (query.label !== undefined) filters.push(hasLabel(query.label));
-  if (query.text !== undefined && query.text !== '')
-    filters.push({
-      sql: `instr(lower(task_id), lower(?)) OR instr(lower(${COMMAND}), lower(?))`,
-      values: [query.text, query.text],
-    });
-  return filters;
-}
-
-function hasLabel(label: string): Condition {
-  const at = label.indexOf('=');
-  const found = `SELECT 1 FROM json_each(${CONTEXT}, '$.labels') AS label WHERE label.key = ?`;
-  if (at < 0) return { sql: `EXISTS (${found})`, values: [label] };
-  return { sql: `EXISTS (${found} AND label.value = ?)`, values: [label.slice(0, at), label.slice(at + 1)] };
-}
-
-const indexed = (name: string, column: string, value: unknown): Arm => ({
-  index: `INDEXED BY idx_tasks_${name}`,
-  condition: equal(column, value),
-});
-const equal = (column: string, value: unknown): Condition => ({ sql: `${column} = ?`, values: [value] });
-const oneOf = (column: string, values: unknown[]): Condition => ({
-  sql: `${column} IN (SELECT value FROM json_each(?))`,
-  values: [JSON.stringify(values)],
-});
-
-/** Rows after `after` and up to `last`, in that order. */
-function rangeOf(order: ListQuery['order'], after: number | undefined, last?: number): Condition[] {
-  const [beyond, within] = order === 'newest' ? ['<', '>='] : ['>', '<='];
-  return [
-    ...(after === undefined ? [] : [{ sql: `submit_seq ${beyond} ?`, values: [after] }]),
-    ...(last === undefined ? [] : [{ sql: `submit_seq ${within} ?`, values: [last] }]),
-  ];
 }

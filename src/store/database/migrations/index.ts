@@ -12,6 +12,7 @@ import { versions } from './0011-versions.js';
 import { items } from './0012-items.js';
 import { disk } from './0013-disk.js';
 import { attempts } from './0014-attempts.js';
+import { changes } from './0015-changes.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -30,4 +31,5 @@ export const MIGRATIONS: readonly Migration[] = [
   items,
   disk,
   attempts,
+  changes,
 ];

@@ -1,0 +1,34 @@
+import type { TaskSummary } from '../client/index.js';
+import { ending } from './card.js';
+import { table, type Cell } from './table.js';
+import { paint, paintStatus, plain } from './terminal.js';
+import { formatDuration } from './units.js';
+import { printLines } from './write.js';
+
+/** Line width when the terminal does not tell its own. */
+const DEFAULT_WIDTH = 100;
+
+const HEADER = ['TASK', 'STATUS', 'WHY', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
+/** What is left out where there is little room, in this order. */
+const YIELDING = ['QUEUE', 'TOOK', 'AGE', 'WHY'].map((title) => HEADER.indexOf(title));
+
+/** Prints tasks as a table, one line each. */
+export async function printTasks(tasks: readonly TaskSummary[]): Promise<void> {
+  const now = Date.now();
+  const rows = tasks.map((task) => cells(task, now));
+  await printLines(table(HEADER, rows, process.stdout.columns || DEFAULT_WIDTH, YIELDING));
+}
+
+function cells(task: TaskSummary, now: number): Cell[] {
+  return [
+    { text: plain(task.task_id), paint: (s) => paint('bold', s) },
+    task.paused === true
+      ? { text: 'paused', paint: (s) => paint('yellow', s) }
+      : { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
+    { text: task.waiting?.reason ?? ending(task) },
+    { text: formatDuration(Math.max(0, now - Date.parse(task.created_at))) },
+    { text: task.duration_ms === undefined ? '' : formatDuration(task.duration_ms) },
+    { text: plain(task.queue) },
+    { text: plain(task.command) },
+  ];
+}
