@@ -145,7 +145,7 @@ test('the command line tells what changed, and what to ask for the next time', a
   expect(first).toMatchObject({ tasks: [{ task_id: 'one' }, { task_id: 'two' }], deleted: [] });
   await http(daemon.url).request('DELETE', '/api/v1/tasks/one');
   const since = await list('--changed-after', String(first.version));
-  expect(since).toMatchObject({ tasks: [], deleted: [{ task_id: 'one' }], version: first.version + 1 });
+  expect(since).toMatchObject({ tasks: [], deleted: [{ task_id: 'one' }], version: Number(first.version) + 1 });
   expect(await list('--changed-after', String(since.version), '--all')).toEqual({
     ...{ tasks: [], deleted: [] },
     version: since.version,
