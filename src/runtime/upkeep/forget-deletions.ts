@@ -6,7 +6,7 @@ import type { TombstonePolicy } from '../../store/tombstones.js';
 const BATCH = 512;
 
 /** How long it is told which tasks were deleted, and of how many: some 10 MB. */
-export const DELETIONS_KEPT: TombstonePolicy = { maxAgeMs: 604_800_000, max: 100_000 };
+const DELETIONS_KEPT: TombstonePolicy = { maxAgeMs: 604_800_000, max: 100_000 };
 
 /**
  * Forgets deletions that are too old or too many, in small batches that wait for other writes.
