@@ -128,7 +128,9 @@ test('a change is told as it comes, and by whose it is', async () => {
   stop.abort();
   await expect(following).rejects.toThrow();
   client.close();
-  const told = seen.flatMap((c) => (c.type === 'task' ? [c.task.task_id] : c.type === 'deleted' ? [c.task_id] : []));
+  const told = seen.flatMap((c) =>
+    c.type === 'task' ? [c.task.task_id] : c.type === 'deleted' ? [c.task_id] : [],
+  );
   expect(new Set(told)).toEqual(new Set(['mine']));
 });
 
@@ -145,7 +147,11 @@ test('the command line tells what changed, and what to ask for the next time', a
   expect(first).toMatchObject({ tasks: [{ task_id: 'one' }, { task_id: 'two' }], deleted: [] });
   await http(daemon.url).request('DELETE', '/api/v1/tasks/one');
   const since = await list('--changed-after', String(first.version));
-  expect(since).toMatchObject({ tasks: [], deleted: [{ task_id: 'one' }], version: Number(first.version) + 1 });
+  expect(since).toMatchObject({
+    tasks: [],
+    deleted: [{ task_id: 'one' }],
+    version: Number(first.version) + 1,
+  });
   expect(await list('--changed-after', String(since.version), '--all')).toEqual({
     ...{ tasks: [], deleted: [] },
     version: since.version,
@@ -183,9 +189,14 @@ test('lists by time, in the orders and with the fields that are asked for', asyn
   expect(await ids('--finished-before', between, '--status', 'success')).toEqual(['a']);
   expect(await ids('--created-before', before)).toEqual([]);
   expect(await ids('--created-after', '1h', '--reverse', '-n', '2')).toEqual(['a', 'b']);
-  expect(await ids('--created-after', '2020-01-01', '--order', 'oldest', '--status', 'running')).toEqual(['busy']);
+  expect(await ids('--created-after', '2020-01-01', '--order', 'oldest', '--status', 'running')).toEqual([
+    'busy',
+  ]);
   const wrong = await execgo(['list', '--fields', 'id'], { daemon });
-  expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('--fields: must be some of task_id,')]);
+  expect([wrong.code, wrong.stderr]).toEqual([
+    1,
+    expect.stringContaining('--fields: must be some of task_id,'),
+  ]);
   const never = await execgo(['list', '--order', 'finished', '--status', 'running'], { daemon });
   expect(never.stderr).toContain('--order: finished is for tasks that have ended');
 });
