@@ -8,7 +8,8 @@ const ROOMS = {
   binary: ['files'],
   'sandbox/limits': [],
   task: ['sandbox/limits'],
-  settings: ['task'],
+  webhook: ['files', 'task'],
+  settings: ['task', 'webhook'],
   ledger: ['task'],
   'store/database/migrations': [],
   'store/database': ['files', 'binary', 'task', 'store/database/migrations'],
@@ -34,7 +35,7 @@ const ROOMS = {
     ...['supervisor/wire', 'supervisor/journal', 'supervisor/spawn'],
   ],
   'runtime/files': ['files', 'task', 'sandbox/process'],
-  'runtime/views': ['files', 'task', 'settings', 'store/**', 'ledger', 'runtime', 'runtime/files'],
+  'runtime/views': ['files', 'task', 'webhook', 'settings', 'store/**', 'ledger', 'runtime', 'runtime/files'],
   'runtime/output': [
     'files',
     'binary',
@@ -57,6 +58,7 @@ const ROOMS = {
     'runtime/views',
     'runtime/output',
   ],
+  'runtime/notify': ['files', 'task', 'webhook', 'store', 'executor', 'runtime', 'runtime/views'],
   'runtime/lifecycle': [
     'files',
     'task',
@@ -70,6 +72,7 @@ const ROOMS = {
     'runtime/views',
     'runtime/output',
     'runtime/upkeep',
+    'runtime/notify',
   ],
   'runtime/recovery': ['files', 'task', 'store/**', 'ledger', 'executor', 'runtime', 'runtime/lifecycle'],
   runtime: ['files', 'task', 'ledger', 'store/**', 'executor', 'runtime/**'],
@@ -81,7 +84,17 @@ const ROOMS = {
   'offline/checks': ['files', 'task', 'client', 'runtime/**', 'store/**', 'sandbox/**', 'supervisor/**'],
   offline: ['files', 'task', 'client', 'runtime/**', 'store/**', 'sandbox/**', 'supervisor/**', 'offline/**'],
   daemon: [
-    ...['files', 'task', 'settings', 'ledger', 'store/**', 'sandbox/**', 'supervisor/**', 'executor/**'],
+    ...[
+      'files',
+      'task',
+      'webhook',
+      'settings',
+      'ledger',
+      'store/**',
+      'sandbox/**',
+      'supervisor/**',
+      'executor/**',
+    ],
     ...['runtime/**', 'api/**'],
   ],
 };
@@ -120,7 +133,7 @@ const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA =
-  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|edit|fields|retry-schema|answers|examples)\\.ts$';
+  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|edit|fields|retry-schema|notify-schema|notification-view|answers|examples)\\.ts$';
 /** Every file that the supervisor's process may load. */
 const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;
@@ -151,7 +164,7 @@ module.exports = {
       from: { path: '^src/daemon/(config|read-settings)\\.ts$' },
       to: {
         path: '^(src|bin|test)/',
-        pathNot: '^src/(settings|task|ledger)/|^src/daemon/read-settings\\.ts$',
+        pathNot: '^src/(settings|task|ledger|webhook)/|^src/daemon/read-settings\\.ts$',
       },
     },
     {
@@ -182,7 +195,7 @@ module.exports = {
       comment: 'the table of settings is read for the help of serve, which is to come at once',
       severity: 'error',
       from: { path: '^src/settings/' },
-      to: { pathNot: '^src/(settings|task)/' },
+      to: { pathNot: '^src/(settings|task)/', ...AT_RUN_TIME },
     },
     {
       name: 'supervisor-stays-small',

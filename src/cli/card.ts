@@ -50,6 +50,7 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['started', at(task.started_at, now)],
     ['finished', at(task.finished_at, now)],
     ['duration', task.duration_ms === undefined ? undefined : formatDuration(task.duration_ms)],
+    ['told', told(task.notifications)],
     ['pid', task.pid === undefined ? undefined : String(task.pid)],
     ['CPU', cpu(usage)],
     ['memory', memory(usage)],
@@ -68,6 +69,17 @@ function attempts({ attempt, attempts: ended = [], status }: TaskView): string |
   if (isFirst) return undefined;
   const words = ended.map((each) => `${String(each.attempt)}: ${ending(each)}`);
   return [...words, ...(status === 'running' ? [`${String(attempt)}: running`] : [])].join(', ');
+}
+
+/** What has become of the messages about its end. */
+function told(messages: TaskView['notifications']): string | undefined {
+  const words = (messages ?? []).map(({ to, state, attempts: tries, error }) => {
+    const why = error === undefined ? '' : `: ${plain(error)}`;
+    if (state === 'delivered') return `${plain(to)} ${paint('green', 'delivered')}`;
+    const after = `after ${String(tries)} attempts${why}`;
+    return `${plain(to)} ${state === 'pending' ? paint('yellow', 'pending') : paint('red', 'given up')} ${after}`;
+  });
+  return words.length === 0 ? undefined : words.join(', ');
 }
 
 function labels(texts: TaskView['labels']): string | undefined {

@@ -95,6 +95,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/queue-drain.js'),
   },
   'queue rm': { summary: 'take away what holds of it', load: () => import('./commands/queue-rm.js') },
+  'notify test': {
+    summary: 'send a message to a webhook, to see whether one arrives',
+    load: () => import('./commands/notify-test.js'),
+  },
   gc: {
     summary: 'remove ended tasks that are due',
     also: ['clean', 'cleanup', 'prune', 'purge', ...REMOVE],

@@ -5,13 +5,14 @@ import { startDirectory, type StartDirectoryOptions } from './start-directory.js
 import { readInput, readWhole } from './read-input.js';
 import { collectPair } from './units.js';
 import { addRetryOptions, retryPolicy, type RetryOptions } from './retry-options.js';
+import { addNotifyOptions, notifyPolicy, type NotifyOptions } from './notify-options.js';
 import { UsageError } from './usage-error.js';
 
 /** No limit on wall time. */
 const NO_WALL_TIME = 0;
 
 /** The options of `submit` and `run` that describe a task; those for its limits come from {@link addEditableOptions}. */
-export interface RequestOptions extends StartDirectoryOptions, EditableOptions, RetryOptions {
+export interface RequestOptions extends StartDirectoryOptions, EditableOptions, RetryOptions, NotifyOptions {
   json?: string;
   file?: string;
   id?: string;
@@ -37,7 +38,7 @@ export function addRequestOptions(command: Command): Command {
     .option('--workspace', 'start in an empty directory of its own, as with a daemon on another machine')
     .option('--id <id>', 'the task id; a random one without it')
     .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair);
-  return addRetryOptions(addEditableOptions(command))
+  return addNotifyOptions(addRetryOptions(addEditableOptions(command)))
     .option('--session <id>', 'a name to list by; it shares nothing')
     .option('--tenant <name>', 'whose quota it counts against')
     .addOption(new Option('--owner <name>', 'who alone may cancel it').env('EXECGO_RUNTIME_OWNER'))
@@ -70,6 +71,7 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       capability_mode: options.strict === true ? ('strict' as const) : undefined,
       priority: options.priority,
       retry: retryPolicy(options),
+      notify: notifyPolicy(options),
     }),
     ...group('control_context', {
       tenant: options.tenant,

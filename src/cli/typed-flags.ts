@@ -33,6 +33,10 @@ export const REQUEST_FLAGS: Typed = {
   'policy.retry.factor': '--retry-factor',
   'policy.retry.max_backoff_ms': '--retry-max-delay',
   'policy.retry.memory_factor': '--retry-memory-factor',
+  'policy.notify.when': '--notify-on',
+  'policy.notify.webhook.url': '--notify',
+  'policy.notify.webhook.secret_ref': '--notify-secret',
+  'policy.notify': '--notify',
   'control_context.tenant': '--tenant',
   'control_context.owner': '--owner',
   'control_context.queue': '--queue',
@@ -70,8 +74,13 @@ export function flagsInText(text: string, typed: Typed = REQUEST_FLAGS): string 
 
 /** Limits are also named without what they stand in; words of one part are any words. */
 function flagOf(word: string, typed: Typed): string | undefined {
-  if (word.includes('.')) return own(typed, word);
+  if (word.includes('.')) return own(typed, inAnyPlace(word));
   return word.includes('_') ? (own(typed, `limits.${word}`) ?? own(typed, word)) : undefined;
+}
+
+/** Of lists in a policy each entry is typed in the same way. */
+function inAnyPlace(field: string): string {
+  return field.replace(/^(policy\.[a-z_]+)\.\d+/, '$1');
 }
 
 function own(typed: Typed, name: string): string | undefined {
@@ -94,7 +103,8 @@ function wrongFields({ code, message, details }: ExecgoApiError, typed: Typed): 
   return `invalid input: ${[...problems.slice(0, NAMED_MAX), ...rest].join('; ')}`;
 }
 
-function inWords(field: string, problem: string, typed: Typed): string {
+function inWords(at: string, problem: string, typed: Typed): string {
+  const field = inAnyPlace(at);
   const known = Object.keys(typed).find((name) => field === name || field.startsWith(`${name}.`));
   if (known === undefined) return `${field}: ${problem}`;
   // Behind the name of a map is the key of what is wrong in it; the index in a list says nothing to a person.

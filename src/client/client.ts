@@ -1,6 +1,8 @@
 import type { TaskEdit } from '../task/edit.js';
 import type { GcRequest } from '../task/gc.js';
 import type { HeadTailView, OutputBytes, OutputStream } from '../task/output.js';
+import type { NotifyTestAnswer } from '../task/notification-view.js';
+import type { NotifyTestRequest } from '../task/notify-schema.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { QueuePage, QueueQuery, QueueRuleRequest, QueueView } from '../task/queues.js';
 import type { TaskSubmission } from '../task/request.js';
@@ -330,6 +332,21 @@ export class ExecgoClient {
   /** Takes the rule of a queue away; its tasks stay. */
   async deleteQueue(name: string, options: Abortable = {}): Promise<void> {
     await this.#calls.delete(queuePath(name), options);
+  }
+
+  /** Sends a message to a webhook, once, to see whether one arrives; an answer says also that it has not. */
+  async testNotify(
+    webhook: NotifyTestRequest['webhook'],
+    options: Abortable = {},
+  ): Promise<NotifyTestAnswer> {
+    const { signal } = options;
+    const body = { webhook };
+    return this.#calls.post('/api/v1/notify/test', {
+      signal,
+      body,
+      waitMs: MAX_LONG_POLL_MS,
+      repeatable: false,
+    });
   }
 
   /** Removes ended tasks that are due, or says which would be. It takes as long as it takes: there is no time limit. */

@@ -8,6 +8,8 @@ export type { GcReport } from '../task/runtime-view.js';
 export type { Cause } from '../task/causes.js';
 export type { TaskEdit } from '../task/edit.js';
 export type { GcRequest } from '../task/gc.js';
+export type { NotificationView, NotifyTestAnswer } from '../task/notification-view.js';
+export type { NotifyTestRequest } from '../task/notify-schema.js';
 export type { PlannedTask } from '../task/plan.js';
 export type {
   NextTask,

@@ -8,6 +8,7 @@ import { Ends } from '../runtime/lifecycle/complete.js';
 import { Dispatcher } from '../runtime/lifecycle/dispatch.js';
 import { drained } from '../runtime/lifecycle/drain.js';
 import { LiveTasks } from '../runtime/live-tasks.js';
+import { TestMessages } from '../runtime/notify/test-message.js';
 import { InlineTexts } from '../runtime/output/inline-text.js';
 import { recover } from '../runtime/recovery/recover.js';
 import { QueueRules } from '../runtime/queue-rules.js';
@@ -21,6 +22,7 @@ import { host } from './host.js';
 import { Lifecycle } from './lifecycle.js';
 import { serveHttp } from './serve-http.js';
 import { collector, maintenance } from './upkeep.js';
+import { notices, notifier, sender, webhooks } from './notify.js';
 import { freeAddress } from './listen-address.js';
 
 export interface DaemonOptions {
@@ -81,6 +83,10 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('rules', {
       start: ({ store, schedule }) => new QueueRules(store.queues.all(), schedule, log),
     })
+    .part('webhooks', webhooks)
+    .part('notices', notices)
+    .part('sender', sender)
+    .part('testMessages', { start: (parts) => new TestMessages(parts) })
     .part('ends', { start: (parts) => new Ends(parts) })
     .part('dispatcher', {
       start: (parts) => new Dispatcher(parts, (events) => openExecutor(parts, events)),
@@ -90,6 +96,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
       stop: (executor, { live }) => executor.close(isIdle(live)),
     })
     .part('recovered', { start: recover })
+    .part('notifier', notifier)
     .part('safetyNet', {
       start: ({ dispatcher }) => setInterval(() => dispatcher.pump(), config.dispatchPollIntervalMs),
       stop: clearInterval,

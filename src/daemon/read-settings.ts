@@ -5,6 +5,7 @@ import { flagOf, optionOf, type Setting } from '../settings/setting.js';
 import { SETTINGS, settingList, type Settings } from '../settings/settings.js';
 import { either } from '../settings/words.js';
 import type { NamedResources } from '../task/named-resource.js';
+import { AllowList } from '../webhook/allow-list.js';
 import { invalidInput } from '../task/errors.js';
 
 /**
@@ -55,11 +56,12 @@ function schemaOf(setting: Setting, names: readonly string[]): z.ZodType {
       return new Map(quotas.map(({ tenant, quota }) => [tenant, quota]));
     });
   if (setting.kind === 'resource') return parsedBy(setting, parseNamedResources);
+  if (setting.kind === 'hosts') return parsedBy(setting, (texts) => new AllowList(texts));
   const one = itemSchema(setting);
   return setting.repeatable ? z.array(one).readonly() : one;
 }
 
-function itemSchema(setting: Exclude<Setting, { kind: 'quota' | 'resource' }>): z.ZodType {
+function itemSchema(setting: Exclude<Setting, { kind: 'quota' | 'resource' | 'hosts' }>): z.ZodType {
   switch (setting.kind) {
     case 'count':
       return count(setting.min ?? 0);
@@ -101,7 +103,7 @@ const mode = z
   .transform((text) => parseInt(text, 8));
 
 /** @throws ExecgoError `invalid_input` that says what is wrong with one of the texts */
-const parsedBy = (setting: Setting, parse: (texts: readonly string[]) => ReadonlyMap<string, unknown>) =>
+const parsedBy = (setting: Setting, parse: (texts: readonly string[]) => object) =>
   z.array(z.string()).transform((texts) => {
     try {
       return parse(texts);

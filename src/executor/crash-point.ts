@@ -49,6 +49,12 @@ export type CrashPoint =
   | 'after_queue_commit'
   | 'before_queue_removal'
   | 'after_queue_removal'
+  /** A message about an end. */
+  | 'before_notice_sent'
+  /** It is answered, and not written down. */
+  | 'after_notice_sent'
+  | 'before_notice_commit'
+  | 'after_notice_commit'
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 

@@ -5,6 +5,7 @@ import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
+import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
 import { checkOwner } from './lifecycle/check-owner.js';
@@ -23,6 +24,7 @@ import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
 import { waitForAttempt, waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
+import type { TestMessages } from './notify/test-message.js';
 import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
 import { deletedTask, eventView, taskSummary } from './views/task-view.js';
 import { waitingOf } from './views/waiting-view.js';
@@ -43,7 +45,7 @@ export type RuntimeCore = SubmittingCore &
   EditingCore &
   DeletingCore &
   RulingCore &
-  QueueCore;
+  QueueCore & { testMessages: TestMessages };
 
 /** The runtime as the API sees it: each use case in its own file. */
 export class Runtime implements Service {
@@ -202,6 +204,10 @@ export class Runtime implements Service {
 
   deleteQueue(name: string): Promise<void> {
     return deleteQueueRule(this.core, name);
+  }
+
+  testNotify(body: unknown, signal: AbortSignal): Promise<NotifyTestAnswer> {
+    return this.core.testMessages.send(body, signal);
   }
 
   gc(request: GcRequest): Promise<GcReport> {

@@ -1,6 +1,7 @@
 import type { GcRequest } from '../task/gc.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
+import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
@@ -120,6 +121,8 @@ export interface Service {
   putQueue(name: string, body: unknown): Promise<QueueView>;
   /** Takes its rule away; `not_found` when it has none. */
   deleteQueue(name: string): Promise<void>;
+  /** Sends a message of its own to see whether one arrives: see `task/notify-schema.ts`. Rejects when `signal` aborts. */
+  testNotify(body: unknown, signal: AbortSignal): Promise<NotifyTestAnswer>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
   gc(request: GcRequest): Promise<GcReport>;
   info(): RuntimeInfo;

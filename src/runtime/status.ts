@@ -7,6 +7,7 @@ import type { InlineTexts } from './output/inline-text.js';
 import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
 import { pastAttempts } from './views/attempts-view.js';
+import { notificationsView } from './views/notifications-view.js';
 import { encodeTask } from './views/task-view.js';
 import { waitingWithPosition, type WaitingCore } from './views/waiting-view.js';
 
@@ -37,6 +38,7 @@ export async function taskStatus(core: StatusCore, taskId: string): Promise<Enco
     liveUsage,
     waiting: waitingWithPosition(core, before),
     past: pastAttempts(core.store, before),
+    notifications: notificationsView(core.store, before, core.now()),
   });
 }
 

@@ -70,8 +70,14 @@ interface Resource extends Common, Explained {
   readonly repeatable: true;
 }
 
+/** Hosts that messages may go to. */
+interface Hosts extends Common, Explained {
+  readonly kind: 'hosts';
+  readonly repeatable: true;
+}
+
 /** Everything that is known about a setting. */
-export type Setting = Count | Flag | Choice | Text | Mode | Quota | Resource;
+export type Setting = Count | Flag | Choice | Text | Mode | Quota | Resource | Hosts;
 
 /** The flag alone: `--data-dir`. */
 export function flagOf(setting: Setting): string {

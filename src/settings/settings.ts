@@ -1,5 +1,6 @@
 import type { NamedResources } from '../task/named-resource.js';
 import type { Resources } from '../task/resources.js';
+import type { AllowList } from '../webhook/allow-list.js';
 import { DATA_DIR, LISTEN_ADDR } from './defaults.js';
 import type { Setting } from './setting.js';
 
@@ -247,6 +248,49 @@ export const SETTINGS = {
     repeatable: true,
     help: 'a directory in or below which a task may have its root file system',
   },
+  webhookAllow: {
+    flag: '--webhook-allow <host[:port]>',
+    kind: 'hosts',
+    repeatable: true,
+    otherwise: 'nobody',
+    help: 'a host to which messages about ends may be sent',
+    more: ': a name, an address, or a block of addresses such as `10.0.0.0/8`; a name leads to an address that is not public only where that is allowed, too',
+  },
+  webhookSecrets: {
+    flag: '--webhook-secrets <dir>',
+    kind: 'absolute',
+    help: 'the directory of the secrets that sign them',
+    more: ', a file for each, which is named by `secret_ref`',
+  },
+  webhookTimeoutMs: {
+    flag: '--webhook-timeout-ms <n>',
+    kind: 'count',
+    min: 1,
+    default: 15_000,
+    help: 'how long a receiver may take to answer',
+  },
+  webhookRetryMs: {
+    flag: '--webhook-retry-ms <n>',
+    kind: 'count',
+    min: 1,
+    default: 5000,
+    help: 'how long the second attempt to deliver a message waits',
+    more: '; each further one twice as long, up to an hour',
+  },
+  webhookMaxAttempts: {
+    flag: '--webhook-max-attempts <n>',
+    kind: 'count',
+    min: 1,
+    default: 30,
+    help: 'after how many attempts a message is given up',
+  },
+  webhookMaxAgeSecs: {
+    flag: '--webhook-max-age-secs <n>',
+    kind: 'count',
+    min: 1,
+    default: 86_400,
+    help: 'after how long a message is given up',
+  },
   launcher: {
     flag: '--launcher <launcher>',
     kind: 'choice',
@@ -292,13 +336,15 @@ type Value<S extends Setting> = S extends { kind: 'flag' }
   ? boolean
   : S extends { kind: 'quota' }
     ? ReadonlyMap<string, Resources>
-    : S extends { kind: 'resource' }
-      ? NamedResources
-      : S extends { repeatable: true }
-        ? readonly Item<S>[]
-        : S extends { default: string | number }
-          ? Item<S>
-          : Item<S> | undefined;
+    : S extends { kind: 'hosts' }
+      ? AllowList
+      : S extends { kind: 'resource' }
+        ? NamedResources
+        : S extends { repeatable: true }
+          ? readonly Item<S>[]
+          : S extends { default: string | number }
+            ? Item<S>
+            : Item<S> | undefined;
 
 /** The types of the settings' values. */
 export type Settings = { readonly [Key in keyof typeof SETTINGS]: Value<(typeof SETTINGS)[Key]> };

@@ -13,6 +13,8 @@ export interface Counters {
   errors: Record<string, number>;
   /** Attempts that were followed by another, or by a wait for one, by cause. */
   retries: Record<string, number>;
+  /** Messages about ends: how many were written down, and how many of those were settled, and how. */
+  notices: { written: number; delivered: number; given_up: number };
   /** `buckets` is cumulative, one for each of {@link DURATION_BUCKETS_MS}; `sum` is milliseconds. */
   duration: { buckets: number[]; sum: number; count: number };
   /** Tasks that have ended, are not pinned and still exist, and the bytes of those that were measured. */
@@ -25,6 +27,7 @@ const ENTERED = 'entered.';
 const ERROR = 'error.';
 const RETRY = 'retry.';
 const TOMBSTONES = 'tombstones';
+const NOTICE = 'notice.';
 const DURATION_SUM = 'duration.sum';
 /** The names of the counters for `kept`: what was added, and what was removed. */
 const KEPT = {
@@ -60,6 +63,10 @@ export class CounterTable implements TransactionMember {
 
   retry(cause: string): void {
     this.#pending.push([RETRY + cause, 1]);
+  }
+
+  notice(what: keyof Counters['notices']): void {
+    this.#pending.push([NOTICE + what, 1]);
   }
 
   duration(ms: number): void {
@@ -103,6 +110,11 @@ export class CounterTable implements TransactionMember {
       entered: entered as Record<TaskStatus, number>,
       errors: after(ERROR),
       retries: after(RETRY),
+      notices: {
+        written: total(`${NOTICE}written`),
+        delivered: total(`${NOTICE}delivered`),
+        given_up: total(`${NOTICE}given_up`),
+      },
       duration: { buckets, sum: total(DURATION_SUM), count },
       kept: {
         tasks: total(KEPT.tasksAdded) - total(KEPT.tasksRemoved),

@@ -96,6 +96,8 @@ export interface EndedState extends AnyState {
   stderr_bytes?: number | undefined;
   /** What of its files could not be kept or written, in words. */
   warnings: string[];
+  /** How many messages its end has caused. */
+  notices: number;
 }
 
 export type TaskState = WaitingState | RunningState | EndedState;
@@ -235,6 +237,8 @@ export type TaskEnd = Verdict & {
   warnings?: string[] | undefined;
   /** Required when a reservation is held. */
   released_at_ms?: number | undefined;
+  /** How many messages it causes, which the caller writes. */
+  notices?: number | undefined;
   events: NewEvent[];
 };
 

@@ -10,6 +10,7 @@ import { emptyLogAside } from './database/empty-log-aside.js';
 import { EventLog } from './event-log.js';
 import { GroupCommit } from './database/group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
+import { Outbox } from './outbox.js';
 import { AttemptTable } from './tasks/attempt-table.js';
 import { ChangeList, type ChangesPage } from './tasks/change-list.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
@@ -39,6 +40,8 @@ export class Store {
   readonly keys: IdempotencyKeys;
   /** Attempts that were not the last of their task. */
   readonly attempts: AttemptTable;
+  /** Messages about ends. */
+  readonly outbox: Outbox;
   readonly supervisors: SupervisorTable;
   /** Which tasks were deleted. */
   readonly tombstones: Tombstones;
@@ -81,6 +84,7 @@ export class Store {
     this.queueEnds = new QueueEnds(db);
     this.attempts = new AttemptTable(db);
     this.tombstones = new Tombstones(db, versions, this.#counters, this.kept.clock, clocks.wallMs);
+    this.outbox = new Outbox(db, this.#counters);
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions, this.#plans);
     this.#changes = new TaskChanges(
       db,
@@ -91,6 +95,7 @@ export class Store {
       versions,
       this.attempts,
       this.tombstones,
+      this.outbox,
     );
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);

@@ -1,6 +1,7 @@
 import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
+import type { Notify } from '../task/notify.js';
 import type { TaskRequest } from '../task/request.js';
 import { RESOURCE_KEYS, type ResourceItems, type Resources } from '../task/resources.js';
 import { isPlainObject } from '../task/plain-object.js';
@@ -70,6 +71,7 @@ export function isRequest(value: unknown): value is TaskRequest {
     isPlainObject(policy) &&
     Number.isSafeInteger(policy.priority) &&
     isAbsentOr(isRetryPolicy, policy.retry) &&
+    isAbsentOr(areNotifies, policy.notify) &&
     isTextMap(metadata) &&
     isAbsentOr(isContext, context)
   );
@@ -90,6 +92,21 @@ function isRetryPolicy(value: unknown): boolean {
     isAbsentOr(Number.isFinite, memory_factor) &&
     isAbsentOr(Array.isArray, on) &&
     isAbsentOr(Array.isArray, exit_codes)
+  );
+}
+
+/** What a request or a queue says of whom to tell. */
+export function areNotifies(value: unknown): value is Notify[] {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (each) =>
+        isPlainObject(each) &&
+        isAbsentOr(isTexts, each.when) &&
+        isPlainObject(each.webhook) &&
+        isText(each.webhook.url) &&
+        isAbsentOr(isText, each.webhook.secret_ref),
+    )
   );
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import * as error from './error-body.js';
+import * as notification from './notification-view.js';
 import * as output from './output.js';
 import * as plan from './plan.js';
 import * as queues from './queues.js';
@@ -14,6 +15,8 @@ export const answers = {
   ...error,
   ...plan,
   ...view,
+  NotificationView: notification.NotificationView,
+  NotifyTestAnswer: notification.NotifyTestAnswer,
   ...output,
   ...runtime,
   QueueRule: queues.QueueRule,

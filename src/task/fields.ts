@@ -23,3 +23,9 @@ export const wholeNumber = z
   .int('must be a whole number')
   .max(Number.MAX_SAFE_INTEGER, 'must be at most 2^53-1');
 export const positive = wholeNumber.positive('must be greater than 0');
+
+/** In place of zod's own words for a field that there is not. */
+export const hasNoField = {
+  error: ({ code, keys }: { code?: string | undefined; keys?: string[] }) =>
+    code === 'unrecognized_keys' ? `has no field "${keys?.[0]?.slice(0, 100) ?? ''}"` : undefined,
+};

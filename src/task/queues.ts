@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { optional, orElse, section, wholeNumber } from './fields.js';
+import { hasNoField, optional, orElse, section, wholeNumber } from './fields.js';
 import { defaultLimitsSchema, flag, priority, queueName, type TaskRequest } from './request.js';
 import { count, namedFields, sentences, time } from './schema.js';
 import { TASK_STATUSES } from './states.js';
@@ -11,14 +11,8 @@ export const NEXT_SHOWN = 20;
 
 const bound = wholeNumber.min(0, 'must be at least 0');
 
-/** In place of zod's own words for a field that there is not. */
-const inWords = {
-  error: ({ code, keys }: { code?: string | undefined; keys?: string[] }) =>
-    code === 'unrecognized_keys' ? `has no field "${keys?.[0]?.slice(0, 100) ?? ''}"` : undefined,
-};
-
 const laneRules = z
-  .record(queueName, z.strictObject({ max_running: optional(bound) }, inWords))
+  .record(queueName, z.strictObject({ max_running: optional(bound) }, hasNoField))
   .refine((lanes) => Object.keys(lanes).length <= LANES_MAX, `must have at most ${LANES_MAX} lanes`);
 
 /** The body that sets the rule of a queue. What it does not name holds no more, so a name that there is not is refused. */
@@ -30,7 +24,7 @@ export const QueueRuleRequest = z.strictObject(
     ),
     paused: flag(false).describe('None of its tasks start; those that run go on'),
     priority: priority.describe('Queues with a higher number come first; 0 by default'),
-    default_limits: section(z.strictObject(defaultLimitsSchema.shape, inWords)).describe(
+    default_limits: section(z.strictObject(defaultLimitsSchema.shape, hasNoField)).describe(
       'Limits for tasks that name none of their own, from now on',
     ),
     lanes: orElse(laneRules, () => ({})).describe('The same for single lanes of it'),
@@ -38,7 +32,7 @@ export const QueueRuleRequest = z.strictObject(
       'Set it only if the rule has this version; 0: only if there is none',
     ),
   },
-  inWords,
+  hasNoField,
 );
 /** What a client may send. */
 export type QueueRuleRequest = z.input<typeof QueueRuleRequest>;

@@ -4,6 +4,7 @@ import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { optional, orElse, positive, section, wholeNumber } from './fields.js';
 import { isTaskId } from './ids.js';
 import { isResourceName, NAME_RULE } from './named-resource.js';
+import { notifySchema } from './notify-schema.js';
 import { retrySchema } from './retry-schema.js';
 
 /** A default that existing clients rely on, in bytes. */
@@ -181,6 +182,7 @@ const policySchema = z.object({
     'What this machine must be. The task waits until limits.queue_timeout_ms for one that is, or is refused where there is none',
   ),
   retry: optional(retrySchema).describe('When it is tried again after an attempt that failed'),
+  notify: optional(notifySchema).describe('Who is told when it has ended'),
 });
 
 const controlContextSchema = z.object({

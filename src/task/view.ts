@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CAUSES } from './causes.js';
 import { ErrorBody } from './error-body.js';
+import { NotificationView } from './notification-view.js';
 import { CLIENT_EVENT_WORD, EVENT_TYPES } from './events.js';
 import { ExecutionPlan, ResourceItems, Resources } from './plan.js';
 import { submissionParts } from './request.js';
@@ -152,6 +153,10 @@ export const TaskView = z.strictObject({
     'Of all attempts that have ended, where there were several: sums, and of peaks the greatest',
   ),
   attempts: z.array(AttemptView).optional().describe('The attempts that have ended, in their order'),
+  notifications: z
+    .array(NotificationView)
+    .optional()
+    .describe('The messages that its end has caused; absent where there are none, and in result.json'),
   execution_plan: ExecutionPlan.optional(),
   reservation: Resources.optional(),
   warnings: sentences

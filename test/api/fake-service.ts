@@ -287,6 +287,14 @@ export class FakeService implements Service {
     return status === 'running' ? { status } : { status, exit_code: 0, cause: 'exit' };
   }
 
+  testNotify(body: unknown) {
+    this.asked['testNotify'] = [body];
+    return Promise.resolve({
+      ...{ webhook_id: 'w', to: 'https://example.com', signed: false },
+      ...{ delivered: true, duration_ms: 1, http_status: 200 },
+    });
+  }
+
   async deleteTask(id: string, owner: string | undefined): Promise<void> {
     this.asked['deleteTask'] = [id, owner];
     if (this.#task(id).status === 'running') throw new ExecgoError('conflict', `task is not terminal: ${id}`);

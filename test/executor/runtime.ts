@@ -9,6 +9,9 @@ import { Ends } from '../../src/runtime/lifecycle/complete.js';
 import { Dispatcher } from '../../src/runtime/lifecycle/dispatch.js';
 import { newIntake, type Intake } from '../../src/runtime/lifecycle/submit.js';
 import { LiveTasks } from '../../src/runtime/live-tasks.js';
+import { Notices } from '../../src/runtime/notify/notices.js';
+import { Sender } from '../../src/runtime/notify/sender.js';
+import { TestMessages } from '../../src/runtime/notify/test-message.js';
 import { InlineTexts } from '../../src/runtime/output/inline-text.js';
 import { recover } from '../../src/runtime/recovery/recover.js';
 import type { RuntimeCore } from '../../src/runtime/runtime.js';
@@ -16,6 +19,8 @@ import { QueueRules } from '../../src/runtime/queue-rules.js';
 import { Schedule } from '../../src/runtime/schedule.js';
 import { FileThread } from '../../src/runtime/upkeep/file-thread.js';
 import { openStore } from '../../src/store/open.js';
+import { AllowList } from '../../src/webhook/allow-list.js';
+import { Secrets } from '../../src/webhook/secrets.js';
 import { ableHost } from '../sandbox/hosts.js';
 
 /** A runtime without a daemon around it, over an executor of the test's own. */
@@ -60,6 +65,7 @@ export async function startRuntime(
   const schedule = new Schedule(ledger, queue, settings.machine, steady);
   const live = new LiveTasks({ now, steady, lasting: () => store.kept.clock.now() });
   const rules = new QueueRules(store.queues.all(), schedule, log);
+  const webhooks = { allowed: new AllowList([]), secrets: new Secrets(undefined) };
   const base = {
     settings,
     store,
@@ -71,6 +77,13 @@ export async function startRuntime(
     files,
     inlineTexts,
     rules,
+    webhooks,
+    notices: new Notices(store, { maxAgeMs: 1000 }),
+    testMessages: new TestMessages({
+      webhooks,
+      sender: new Sender({ ...webhooks, timeoutMs: 1000, now }),
+      now,
+    }),
   };
   const ends = new Ends(base);
   const dispatcher = new Dispatcher({ ...base, ends }, open);

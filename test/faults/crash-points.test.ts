@@ -2,8 +2,20 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CrashPoint as DaemonPoint } from '../../src/executor/crash-point.js';
+import type { NotificationView } from '../../src/task/notification-view.js';
+import type { TaskView } from '../../src/task/view.js';
 import type { CrashPoint as SupervisorPoint } from '../../src/supervisor/crash-point.js';
-import { type Daemon, http, startDaemon, tempDir, waitFor, waitForEnd, waitGone } from '../harness/index.js';
+import {
+  type Daemon,
+  http,
+  type Receiver,
+  startDaemon,
+  startReceiver,
+  tempDir,
+  waitFor,
+  waitForEnd,
+  waitGone,
+} from '../harness/index.js';
 import { countedTask, settled, violations } from './invariants.js';
 
 /** All of them: the types see to it that none is forgotten. */
@@ -39,6 +51,10 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_queue_commit: true,
   before_queue_removal: true,
   after_queue_removal: true,
+  before_notice_sent: true,
+  after_notice_sent: true,
+  before_notice_commit: true,
+  after_notice_commit: true,
   before_supervisor_removal: true,
   after_supervisor_removal: true,
 };
@@ -62,7 +78,7 @@ const AFTER_A_DEATH: readonly string[] = [
 ];
 
 /**
- * Submits one that succeeds, one that fails and is tried again, one that takes too long, one that is paused, resumed and killed,
+ * Submits one that succeeds, of whose end somebody is told, one that fails and is tried again, one that takes too long, one that is paused, resumed and killed,
  * and one that waits for what the killed one holds and is changed meanwhile. A daemon that dies answers nobody: what was not
  * acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
@@ -72,12 +88,18 @@ class Workload {
   private readonly unanswered: string[] = [];
   private readonly endless: string[] = [];
   private readonly edited: string[] = [];
+  private readonly told: string[] = [];
   private sent = 0;
   /** Answers that the last rule of the queue may be: it was acknowledged, or may have been written without an answer. */
   private bounds: (number | undefined)[] = [undefined];
 
+  /** @param receiver is told of ends */
+  constructor(private readonly receiver: Receiver) {}
+
   async submit(daemon: Daemon): Promise<void> {
-    await this.attempt(daemon, 'echo quick', { limits: { resources: { gpu: 1 } } });
+    const notify = [{ when: ['success'], webhook: { url: this.receiver.url } }];
+    const quick = { limits: { resources: { gpu: 1 } }, policy: { notify } };
+    this.told.push(await this.attempt(daemon, 'echo quick', quick));
     await this.attempt(daemon, 'exit $((EXECGO_ATTEMPT % 2))', TWICE);
     await this.attempt(daemon, 'exec sleep 600', { limits: { wall_time_ms: 300 } });
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
@@ -107,11 +129,27 @@ class Workload {
     for (const id of this.endless)
       if (this.acknowledged.includes(id)) expect((await this.kill(daemon, id)).status).toBe(200);
     for (const id of this.acknowledged) await waitForEnd(daemon, id);
+    // At least once, under one id, and never of an end that there was not.
+    for (const id of this.told.filter((each) => this.acknowledged.includes(each)))
+      await waitFor(async () => (await this.notifications(daemon, id))[0]?.state === 'delivered', {
+        what: `the message about ${id}`,
+      });
+    for (const { headers, body } of this.receiver.received) {
+      const id = String(body.data['task_id']);
+      const known = (await this.notifications(daemon, id)).map(({ webhook_id }) => webhook_id);
+      expect(known).toEqual([headers['webhook-id']]);
+    }
     const { status, body } = await http(daemon.url).get('/api/v1/queues/ruled');
     expect(this.bounds).toContain(status === 404 ? undefined : body.rule.max_waiting);
     for (const id of this.edited) expect(await waitForEnd(daemon, id)).toMatchObject({ priority: 1 });
     await settled(daemon);
     expect(await violations(daemon, this)).toEqual([]);
+  }
+
+  private async notifications(daemon: Daemon, id: string): Promise<NotificationView[]> {
+    const { status, body } = await http(daemon.url).get<TaskView>(`/api/v1/tasks/${id}`);
+    expect(status).toBe(200);
+    return body.notifications ?? [];
   }
 
   /** Sets the rule of a queue without tasks, or deletes it where there is one. */
@@ -169,6 +207,7 @@ class Workload {
 }
 
 const FLAGS = [
+  ...['--webhook-allow', '127.0.0.1', '--webhook-retry-ms', '50'],
   ...['--max-running-tasks', '3', '--capacity-cpu-millis', '1000'],
   // Each of them is held by one at most.
   ...['--resource', 'gpu=a,b'],
@@ -187,7 +226,7 @@ function once(point: string): { env: Record<string, string>; died: () => boolean
 }
 
 test.each(Object.keys(DAEMON_POINTS))('the daemon dies at %s', async (point) => {
-  const work = new Workload();
+  const work = new Workload(await startReceiver());
   const crash = { EXECGO_DAEMON_CRASH_AT: point };
   let daemon: Daemon;
   if (AT_START.includes(point)) {
@@ -208,7 +247,7 @@ test.each(Object.keys(DAEMON_POINTS))('the daemon dies at %s', async (point) => 
 });
 
 test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (point) => {
-  const work = new Workload();
+  const work = new Workload(await startReceiver());
   const { env, died } = once(point);
   const daemon = await startDaemon({ flags: FLAGS, env });
   const first = daemon.supervisorPid();

@@ -6,6 +6,7 @@ export { EXECGO_IN_TASK, EXECUTABLE, execgoCommand, TASKS_HAVE_NODE } from './ex
 export { type Answer, http, type HttpClient, type RequestOptions } from './http.js';
 export { isAlive, listProcesses, openFds, type ProcessInfo, processesOf } from './proc.js';
 export { command, eventTypes, script, submit, submitAndWait, waitForEnd } from './tasks.js';
+export { startReceiver, type Received, type Receiver } from './receiver.js';
 export { inTerminal } from './terminal.js';
 export { tempDir } from './temp-dir.js';
 export { waitFor, waitGone, type WaitOptions } from './wait.js';

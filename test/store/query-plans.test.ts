@@ -44,7 +44,9 @@ async function plans(): Promise<Map<string, string>> {
     for (const changed_after of [0, 1]) await store.changes({ ...filter, changed_after, limit: 1 });
   const found = new Map<string, string>();
   for (const sql of statements.filter((s) =>
-    /^(SELECT|UPDATE|DELETE)\b.*\b(tasks|task_events|attempts|queue_ends|lane_ends|tombstones)\b/s.test(s),
+    /^(SELECT|UPDATE|DELETE)\b.*\b(tasks|task_events|attempts|queue_ends|lane_ends|tombstones|outbox)\b/s.test(
+      s,
+    ),
   )) {
     const rows = prepare(`EXPLAIN QUERY PLAN ${sql.replace(/\?|@\w+/g, '1')}`).all() as { detail: string }[];
     found.set(sql, rows.map((row) => row.detail).join('; '));
@@ -60,7 +62,7 @@ test('no statement reads a table from end to end or sorts it: each costs the sam
     const inOrder = /FROM tasks NOT INDEXED .*ORDER BY submit_seq (ASC|DESC) LIMIT/s.test(sql);
     if (!inOrder)
       expect(plan, sql).not.toMatch(
-        /SCAN (tasks|task_events|attempts|queue_ends|lane_ends)(?! USING INDEX idx_tasks_waiting$)/,
+        /SCAN (tasks|task_events|attempts|queue_ends|lane_ends|outbox)(?! USING INDEX idx_tasks_waiting$)/,
       );
   }
 });

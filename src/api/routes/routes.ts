@@ -8,6 +8,7 @@ import { health, ready } from './health.js';
 import { kill } from './kill.js';
 import { list } from './list.js';
 import { metrics } from './metrics.js';
+import { testNotify } from './notify-test.js';
 import { openapi } from './openapi.js';
 import { output } from './output.js';
 import { outputStream } from './output-stream.js';
@@ -43,6 +44,7 @@ export const routes: readonly Route[] = [
   queue,
   putQueue,
   deleteQueue,
+  testNotify,
   gc,
   ...daemonViews,
   health,

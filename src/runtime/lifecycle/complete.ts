@@ -16,6 +16,7 @@ import { cancelledWaiting, classify, LOST } from './classify.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { isDiskFull, messageOf } from '../../files/errno.js';
+import { finish, type FinishingCore } from './finish.js';
 import { killEvent } from './kill-event.js';
 import type { LiveTask } from '../live-tasks.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
@@ -30,11 +31,12 @@ import { sequelOf } from './retry.js';
 import type { FileThread } from '../upkeep/file-thread.js';
 import type { InlineTexts } from '../output/inline-text.js';
 
-type EndingCore = Core & {
-  schedule: Schedule;
-  files: FileThread;
-  inlineTexts: InlineTexts;
-};
+type EndingCore = Core &
+  FinishingCore & {
+    schedule: Schedule;
+    files: FileThread;
+    inlineTexts: InlineTexts;
+  };
 
 const END_EVENT = { success: 'finished', failed: 'failed', cancelled: 'cancelled' } as const satisfies Record<
   TerminalStatus,
@@ -140,7 +142,7 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
     const retried = markRetry(core, task, before.task, sequel.retry);
     if (retried !== undefined)
       return { retried: retried.task, events: [...before.events, ...retried.events] };
-    const ended = core.store.finish(before.task, end);
+    const ended = finish(core, before.task, end);
     if (ended === undefined) return { events: [] };
     crashPoint('before_result_written');
     spoilt = writeResultCopy(core, ended.task, output);
@@ -198,7 +200,7 @@ async function commitBare(core: EndingCore, task: LiveTask, ending: Ending): Pro
   const { stdout, stderr } = ending.outcome ?? { stdout: { bytes: 0 }, stderr: { bytes: 0 } };
   const produced = { stdout_bytes: stdout.bytes, stderr_bytes: stderr.bytes };
   const end = taskEnd(record, ending, produced, core.now());
-  const events = await core.store.commits.write(() => core.store.finish(task.record, end)?.events ?? []);
+  const events = await core.store.commits.write(() => finish(core, task.record, end)?.events ?? []);
   forget(core, task, events);
 }
 

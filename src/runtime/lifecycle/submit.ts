@@ -15,6 +15,7 @@ import type { QueueRules } from '../queue-rules.js';
 import type { Schedule } from '../schedule.js';
 import { Inserting } from './inserting.js';
 import { asStorageError } from '../storage-error.js';
+import { checkNotify, type WebhookRules } from '../notify/check.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
 import { keptOnly } from './kept-only.js';
@@ -22,8 +23,13 @@ import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
 import { inTurns } from '../turns.js';
 
 /** What a submit works with. */
-export type SubmittingCore = Core & { schedule: Schedule; dispatcher: Dispatcher; rules: QueueRules };
-type FittingCore = Pick<SubmittingCore, 'settings' | 'schedule' | 'rules'>;
+export type SubmittingCore = Core & {
+  schedule: Schedule;
+  dispatcher: Dispatcher;
+  rules: QueueRules;
+  webhooks: WebhookRules;
+};
+type FittingCore = Pick<SubmittingCore, 'settings' | 'schedule' | 'rules' | 'webhooks'>;
 
 /** What submits know of each other. */
 export interface Intake {
@@ -88,6 +94,7 @@ function validated({ rules }: Pick<SubmittingCore, 'rules'>, body: unknown): Val
 export function dryRun(core: FittingCore, body: unknown): PlannedTask {
   const { request } = validated(core, body);
   const planned = resolveTaskPlan(core, request);
+  checkFollowing(core, request);
   checkDemands(core, request);
   checkFits(core, request, planned);
   return planned;
@@ -160,9 +167,15 @@ export function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest)
   );
 }
 
+/** What is to follow its end. @throws ExecgoError when that could not be done as things are now */
+function checkFollowing({ webhooks }: Pick<SubmittingCore, 'webhooks'>, { policy }: TaskRequest): void {
+  if (policy.notify !== undefined) checkNotify(webhooks, 'policy.notify', policy.notify);
+}
+
 async function accept(core: SubmittingCore, intake: Intake, submission: Submission): Promise<string> {
   const { request } = submission;
   const planned = resolveTaskPlan(core, request);
+  checkFollowing(core, request);
   const isMatched = checkDemands(core, request);
   checkFits(core, request, planned);
   const taskId = request.task_id ?? intake.newId();

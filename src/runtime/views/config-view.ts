@@ -1,6 +1,7 @@
 import { toldAs, type Setting } from '../../settings/setting.js';
 import { settingList, type Settings } from '../../settings/settings.js';
 import type { Platform, RuntimeInfo } from '../../task/runtime-view.js';
+import { AllowList } from '../../webhook/allow-list.js';
 import { timestamp } from './timestamp.js';
 
 /** The body of `GET /api/v1/runtime/config`: the settings in force, each under its name. */
@@ -15,6 +16,7 @@ function told(key: keyof Settings, setting: Setting, settings: Settings): unknow
   if (setting.kind === 'flag' && setting.opposite !== undefined) return value !== true;
   if (setting.kind === 'mode')
     return settings[setting.goesWith] === undefined ? undefined : `0${Number(value).toString(8)}`;
+  if (value instanceof AllowList) return value.texts;
   return value instanceof Map ? Object.fromEntries(value) : value;
 }
 

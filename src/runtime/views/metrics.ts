@@ -72,6 +72,22 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
       for (const [cause, count] of Object.entries(sources.counters().retries)) this.inc({ cause }, count);
     },
   });
+  new Counter({
+    name: `${PREFIX}notifications_total`,
+    help: 'Messages about ends that were settled, by how.',
+    labelNames: ['state'],
+    registers: [register],
+    collect() {
+      this.reset();
+      const { delivered, given_up } = sources.counters().notices;
+      this.inc({ state: 'delivered' }, delivered);
+      this.inc({ state: 'given_up' }, given_up);
+    },
+  });
+  gauge(register, 'notifications_pending', 'Messages about ends that are still to be delivered.', () => {
+    const { written, delivered, given_up } = sources.counters().notices;
+    return written - delivered - given_up;
+  });
   const { collected } = sources;
   counter(register, 'gc_passes_total', 'Collections of garbage.', () => collected().passes);
   counter(

@@ -13,6 +13,7 @@ import { taskPaths } from '../../task/task-paths.js';
 import { attemptsView } from './attempts-view.js';
 import { optionalTime, timestamp } from './timestamp.js';
 import type { DeletedTask, EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
+import type { NotificationView } from '../../task/notification-view.js';
 
 /** The texts of a status object, each encoded as a JSON string, and the exact byte counts that go with them. */
 export interface EncodedOutput {
@@ -38,6 +39,8 @@ interface ViewOptions {
   waiting?: Waiting | undefined;
   /** The attempts before the one in the row. */
   past?: readonly PastAttempt[] | undefined;
+  /** What has become of the messages about its end. */
+  notifications?: NotificationView[] | undefined;
 }
 
 type ViewWithoutTexts = Omit<TaskView, 'stdout' | 'stderr' | 'stdout_tail' | 'stderr_tail'>;
@@ -48,7 +51,7 @@ function taskView(
   output: EncodedOutput,
   nowMs: number,
   dataDir: string,
-  { liveUsage, waiting, past = [] }: ViewOptions,
+  { liveUsage, waiting, past = [], notifications }: ViewOptions,
 ): ViewWithoutTexts {
   const paths = taskPaths(dataDir, t.task_id, t.request, shownAttempt(t));
   const ended = endOf(t);
@@ -75,6 +78,7 @@ function taskView(
     limits: t.request.limits,
     usage: runsFor === undefined ? ended?.usage : { ...liveUsage, duration_ms: runsFor },
     ...attemptsView(t, past),
+    notifications,
     execution_plan: t.plan ?? undefined,
     reservation: t.reservation ?? undefined,
     artifacts: {

@@ -24,6 +24,7 @@ import type {
   TaskRecord,
   WaitingTask,
 } from '../records.js';
+import type { Outbox } from '../outbox.js';
 import type { RetentionClock } from '../retention-clock.js';
 import type { AttemptTable } from './attempt-table.js';
 import { isPinned } from './task-insert.js';
@@ -46,7 +47,13 @@ interface Place {
   lane: unknown;
 }
 type ChangedRow = StateRow & Place & { pinned: number };
-type DeletedRow = Place & Whose & { status: TerminalStatus; pinned: number; disk_bytes: number | null };
+type DeletedRow = Place &
+  Whose & {
+    status: TerminalStatus;
+    pinned: number;
+    disk_bytes: number | null;
+    notices: number;
+  };
 
 /** Makes one named change of a task: see {@link CHANGES}. */
 class Step {
@@ -113,6 +120,7 @@ export class TaskChanges {
     versions: Sequence,
     private readonly attempts: AttemptTable,
     private readonly tombstones: Tombstones,
+    private readonly outbox: Outbox,
   ) {
     const step = (change: Change, set: string, guard?: string) => new Step(db, versions, change, set, guard);
     this.#plan = step('plan', 'execution_plan_json = @plan, reservation_json = @reservation', NOT_BEGUN);
@@ -163,11 +171,11 @@ export class TaskChanges {
       started_at_ms = coalesce(started_at_ms, @started_at_ms), pid = coalesce(pid, @pid), pgid = coalesce(pgid, @pid),
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
       usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes, warnings_json = @warnings_json,
-      released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms`,
+      released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms, notices = @notices`,
     );
     this.#warn = db.prepare('UPDATE tasks SET warnings_json = ? WHERE task_id = ?');
     this.#delete = db.prepare(
-      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING status, pinned, disk_bytes, queue, lane, tenant, owner, session_id",
+      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING status, pinned, disk_bytes, queue, lane, tenant, owner, session_id, notices",
     );
   }
 
@@ -266,6 +274,7 @@ export class TaskChanges {
       warnings_json: jsonOrNull(end.warnings),
       released_at_ms: end.released_at_ms ?? null,
       ages_from_ms: this.clock.now(),
+      notices: end.notices ?? 0,
     });
     if (row === undefined) return undefined;
     this.counters.entered(end.status);
@@ -286,6 +295,7 @@ export class TaskChanges {
     if (deleted === undefined) return false;
     this.tombstones.add(taskId, deleted);
     this.queueEnds.deleted(deleted.queue, deleted.lane, deleted.status);
+    if (deleted.notices > 0) this.outbox.forget(taskId);
     if (deleted.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);
     return true;
   }

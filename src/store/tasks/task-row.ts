@@ -34,7 +34,7 @@ const LIVE_COLUMNS = [
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
   ...['cause', 'finished_at_ms', 'duration_ms', 'exit_code', 'exit_signal', 'stdout_bytes', 'stderr_bytes'],
-  ...['error_code', 'error_json', 'usage_json', 'warnings_json'],
+  ...['error_code', 'error_json', 'usage_json', 'warnings_json', 'notices'],
 ];
 
 /** What {@link readState} needs of a row that is not terminal, and of one that is, for what an UPDATE returns. */
@@ -154,6 +154,7 @@ function readEnd(row: StateRow, reader: RowReader) {
     stdout_bytes: reader.whole('stdout_bytes', row.stdout_bytes, 0) ?? undefined,
     stderr_bytes: reader.whole('stderr_bytes', row.stderr_bytes, 0) ?? undefined,
     warnings: reader.json('warnings', row.warnings_json, isTexts) ?? [],
+    notices: reader.whole('notices', row['notices'], 0) ?? 0,
   };
 }
 

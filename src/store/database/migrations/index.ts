@@ -13,6 +13,7 @@ import { items } from './0012-items.js';
 import { disk } from './0013-disk.js';
 import { attempts } from './0014-attempts.js';
 import { changes } from './0015-changes.js';
+import { outbox } from './0016-outbox.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -32,4 +33,5 @@ export const MIGRATIONS: readonly Migration[] = [
   disk,
   attempts,
   changes,
+  outbox,
 ];

@@ -1,0 +1,26 @@
+import type { Changed, EndedTask, LiveRecord, TaskEnd } from '../../store/records.js';
+import type { Store } from '../../store/store.js';
+import type { Notices } from '../notify/notices.js';
+
+/** What an end is written down with. */
+export interface FinishingCore {
+  store: Store;
+  notices: Notices;
+}
+
+/**
+ * Writes the end of a task, and what follows from it. To be called in a transaction.
+ * @returns undefined when somebody else was first
+ */
+export function finish(
+  { store, notices }: FinishingCore,
+  task: LiveRecord,
+  end: TaskEnd,
+): Changed<EndedTask> | undefined {
+  const asked = notices.of(task, end);
+  if (asked.length === 0) return store.finish(task, end);
+  end.notices = asked.length;
+  const ended = store.finish(task, end);
+  if (ended !== undefined) notices.write(asked, ended.task);
+  return ended;
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { NoticeSource } from '../../store/outbox.js';
+import type { EndedTask, LiveRecord, TaskEnd } from '../../store/records.js';
+import type { Store } from '../../store/store.js';
+import { isMeant, receiverOf, type Notify, type Webhook } from '../../task/notify.js';
+import { taskSummary } from '../views/task-view.js';
+import { timestamp } from '../views/timestamp.js';
+
+/** Somebody who is to be told of an end. */
+export interface Asked {
+  source: NoticeSource;
+  webhook: Webhook;
+}
+
+const NOBODY: readonly Asked[] = [];
+
+interface NoticeOptions {
+  /** How long a message is tried to be delivered, in milliseconds. */
+  maxAgeMs: number;
+  /** Makes ids that are given nowhere else. */
+  newId?: () => string;
+}
+
+/** Who is told of which end, and the messages that are written with it. */
+export class Notices {
+  /** Hosts for which something was written that nobody has looked at yet. */
+  readonly fresh = new Set<string>();
+  readonly #newId: () => string;
+
+  constructor(
+    private readonly store: Store,
+    private readonly options: NoticeOptions,
+  ) {
+    this.#newId = options.newId ?? randomUUID;
+  }
+
+  /** Who asks to be told of this end. Where nobody does, as of most tasks, that costs next to nothing. */
+  of({ request }: LiveRecord, end: Pick<TaskEnd, 'status' | 'cause'>): readonly Asked[] {
+    const own = request.policy.notify;
+    if (own === undefined) return NOBODY;
+    return asked('task', own, end);
+  }
+
+  /** Writes a message for each of them. To be called in the transaction of the end. */
+  write(all: readonly Asked[], task: EndedTask): void {
+    const { clock } = this.store.kept;
+    const body = JSON.stringify({
+      type: 'task.ended',
+      timestamp: timestamp(task.finished_at_ms),
+      data: taskSummary(task, undefined),
+    });
+    for (const { source, webhook } of all) {
+      const receiver = receiverOf(webhook.url);
+      const host = typeof receiver === 'string' ? '' : receiver.host;
+      this.store.outbox.insert({
+        webhook_id: this.#newId(),
+        task_id: task.task_id,
+        source,
+        url: webhook.url,
+        host,
+        secret_ref: webhook.secret_ref,
+        body,
+        created_at_ms: task.finished_at_ms,
+        due_ms: clock.now(),
+        expires_ms: clock.now() + this.options.maxAgeMs,
+      });
+      this.fresh.add(host);
+    }
+  }
+}
+
+function asked(
+  source: NoticeSource,
+  list: readonly Notify[],
+  end: Pick<TaskEnd, 'status' | 'cause'>,
+): readonly Asked[] {
+  return list.flatMap(({ when, webhook }) => (isMeant(when, end) ? [{ source, webhook }] : []));
+}

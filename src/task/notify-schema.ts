@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { hasNoField, optional } from './fields.js';
+import { isTaskId } from './ids.js';
+import { END_WORDS, NOTIFY_MAX, receiverOf, type EndWord } from './notify.js';
+
+/** At which ends something is done. */
+export const endWords = optional(
+  z.array(z.enum(END_WORDS as [EndWord, ...EndWord[]])).min(1, 'must name a status or a cause'),
+).describe('Only at an end with one of these statuses or causes; without it at any');
+
+/** A name of a file in a directory: what a task id may be. */
+export const secretName = z
+  .string()
+  .refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."');
+
+export const webhookSchema = z.strictObject(
+  {
+    url: z
+      .string()
+      .superRefine((url, ctx) => {
+        const receiver = receiverOf(url);
+        if (typeof receiver === 'string') ctx.addIssue({ code: 'custom', message: receiver });
+      })
+      .describe('https:// or http://, to a host that the operator allows'),
+    secret_ref: optional(secretName).describe(
+      'The name of the secret of the operator that signs the messages; without it they are not signed',
+    ),
+  },
+  hasNoField,
+);
+
+/** `policy.notify` of a request, and `notify` of a queue. */
+export const notifySchema = z
+  .array(z.strictObject({ when: endWords, webhook: webhookSchema }, hasNoField))
+  .max(NOTIFY_MAX, `must have at most ${NOTIFY_MAX} entries`);
+
+/** The body that asks for a message to see whether one arrives. */
+export const NotifyTestRequest = z.strictObject({ webhook: webhookSchema }, hasNoField);
+/** What a client may send. */
+export type NotifyTestRequest = z.input<typeof NotifyTestRequest>;
