@@ -106,7 +106,6 @@ test('whatever a URL is, it is refused or leads to a host as it was allowed', ()
         }
       },
     ),
-    ),
     { numRuns: 50 },
   );
 });
