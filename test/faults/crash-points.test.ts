@@ -97,7 +97,7 @@ class Workload {
   constructor(private readonly receiver: Receiver) {}
 
   async submit(daemon: Daemon): Promise<void> {
-    const notify = [{ when: ['success'], webhook: { url: this.receiver.url } }];
+    const notify = [{ webhook: { url: this.receiver.url } }];
     const quick = { limits: { resources: { gpu: 1 } }, policy: { notify } };
     this.told.push(await this.attempt(daemon, 'echo quick', quick));
     await this.attempt(daemon, 'exit $((EXECGO_ATTEMPT % 2))', TWICE);
