@@ -4,16 +4,16 @@ import { isTaskId } from './ids.js';
 import { END_WORDS, NOTIFY_MAX, receiverOf, type EndWord } from './notify.js';
 
 /** At which ends something is done. */
-export const endWords = optional(
+const endWords = optional(
   z.array(z.enum(END_WORDS as [EndWord, ...EndWord[]])).min(1, 'must name a status or a cause'),
 ).describe('Only at an end with one of these statuses or causes; without it at any');
 
 /** A name of a file in a directory: what a task id may be. */
-export const secretName = z
+const secretName = z
   .string()
   .refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."');
 
-export const webhookSchema = z.strictObject(
+const webhookSchema = z.strictObject(
   {
     url: z
       .string()

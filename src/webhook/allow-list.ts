@@ -3,7 +3,7 @@ import type { Receiver } from '../task/notify.js';
 import { isPublic } from './public-address.js';
 
 /** The text of an entry is wrong; the message says how. */
-export class AllowListError extends Error {
+class AllowListError extends Error {
   override readonly name = 'AllowListError';
 }
 
