@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
 import { UsageError } from './usage-error.js';
 
-type NotifyList = NonNullable<NonNullable<TaskSubmission['policy']>['notify']>;
+export type NotifyList = NonNullable<NonNullable<TaskSubmission['policy']>['notify']>;
 
 /** The flags that say who is told of an end. */
 export interface NotifyOptions {
@@ -11,10 +11,10 @@ export interface NotifyOptions {
   notifySecret?: string;
 }
 
-/** Adds the flags of {@link NotifyOptions}. */
-export function addNotifyOptions(command: Command): Command {
+/** Adds the flags of {@link NotifyOptions}. @param what whose end is told, in words */
+export function addNotifyOptions(command: Command, what = 'it'): Command {
   return command
-    .option('--notify <url>', 'send a message there when it has ended; repeatable', collect)
+    .option('--notify <url>', `send a message there when ${what} has ended; repeatable`, collect)
     .option(
       '--notify-on <words>',
       'only at an end with one of these statuses or causes, such as failed,oom; without it at any',

@@ -4,6 +4,7 @@ import type { WebhookRules } from '../runtime/notify/check.js';
 import { Notices } from '../runtime/notify/notices.js';
 import { Notifier } from '../runtime/notify/notifier.js';
 import { Sender } from '../runtime/notify/sender.js';
+import type { QueueRules } from '../runtime/queue-rules.js';
 import { Secrets } from '../webhook/secrets.js';
 import type { Config } from './config.js';
 import type { Part } from './lifecycle.js';
@@ -19,8 +20,8 @@ export const webhooks: Part<Given, WebhookRules> = {
 };
 
 /** Who is told of which end. */
-export const notices: Part<Given, Notices> = {
-  start: ({ store, config }) => new Notices(store, { maxAgeMs: maxAgeMs(config) }),
+export const notices: Part<Given & { rules: QueueRules }, Notices> = {
+  start: ({ store, rules, config }) => new Notices(store, rules, { maxAgeMs: maxAgeMs(config) }),
 };
 
 /** What signs and sends messages. */

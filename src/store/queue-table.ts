@@ -1,9 +1,10 @@
 import type Database from 'better-sqlite3';
+import { jsonOrNull } from './database/json.js';
 import { isPlainObject } from '../task/plain-object.js';
 import type { QueueRule } from '../task/queues.js';
 import { defaultLimitsSchema } from '../task/request.js';
 import { RowReader } from './row-reader.js';
-import { areLimits } from './stored-shapes.js';
+import { areLimits, areNotifies } from './stored-shapes.js';
 
 /** The rule of a queue as it is stored. Times are Unix milliseconds. */
 export interface StoredRule {
@@ -29,8 +30,8 @@ export class QueueTable {
     const version = '(SELECT version FROM queues WHERE name = @name)';
     this.#all = db.prepare('SELECT * FROM queues ORDER BY version');
     this.#put = db.prepare(`INSERT OR REPLACE INTO queues
-      (name, max_running, max_waiting, paused, priority, default_limits, lanes, created_at_ms, updated_at_ms)
-      SELECT @name, @max_running, @max_waiting, @paused, @priority, @default_limits, @lanes,
+      (name, max_running, max_waiting, paused, priority, default_limits, lanes, notify, created_at_ms, updated_at_ms)
+      SELECT @name, @max_running, @max_waiting, @paused, @priority, @default_limits, @lanes, @notify,
         coalesce((SELECT created_at_ms FROM queues WHERE name = @name), @at_ms), @at_ms
       WHERE @if_version IS NULL OR @if_version = coalesce(${version}, 0)
       RETURNING *`);
@@ -48,7 +49,7 @@ export class QueueTable {
    */
   put(
     name: string,
-    { paused, default_limits, lanes, max_running, max_waiting, priority }: QueueRule,
+    { paused, default_limits, lanes, max_running, max_waiting, priority, notify }: QueueRule,
     atMs: number,
     ifVersion: number | undefined,
   ): StoredRule | undefined {
@@ -60,6 +61,7 @@ export class QueueTable {
       priority,
       default_limits: JSON.stringify(default_limits),
       lanes: JSON.stringify(lanes),
+      notify: jsonOrNull(notify),
       at_ms: atMs,
       if_version: ifVersion ?? null,
     });
@@ -82,6 +84,7 @@ function read(row: Row): StoredRule {
     priority: whole('priority') ?? 0,
     default_limits: reader.json('default_limits', row['default_limits'], areDefaults) ?? {},
     lanes: reader.json('lanes', row['lanes'], areLanes) ?? {},
+    notify: reader.json('notify', row['notify'], areNotifies) ?? undefined,
   };
   return { queue: row.name, rule, version: whole('version') ?? 0, unreadable: reader.unreadable };
 }

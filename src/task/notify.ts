@@ -18,7 +18,7 @@ export interface Webhook {
 /** One entry of `policy.notify`, or of what a queue says. */
 export interface Notify {
   /** Undefined: at any end. */
-  when?: readonly EndWord[] | undefined;
+  when?: EndWord[] | undefined;
   webhook: Webhook;
 }
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { hasNoField, optional, orElse, section, wholeNumber } from './fields.js';
 import { defaultLimitsSchema, flag, priority, queueName, type TaskRequest } from './request.js';
+import { END_WORDS, type EndWord } from './notify.js';
+import { notifySchema } from './notify-schema.js';
 import { count, namedFields, sentences, time } from './schema.js';
 import { TASK_STATUSES } from './states.js';
 
@@ -28,6 +30,7 @@ export const QueueRuleRequest = z.strictObject(
       'Limits for tasks that name none of their own, from now on',
     ),
     lanes: orElse(laneRules, () => ({})).describe('The same for single lanes of it'),
+    notify: optional(notifySchema).describe('Who is told when a task of it has ended'),
     if_version: optional(bound).describe(
       'Set it only if the rule has this version; 0: only if there is none',
     ),
@@ -49,6 +52,15 @@ export const QueueRule = z.strictObject({
   priority: z.int(),
   default_limits: DefaultLimits,
   lanes: z.record(z.string(), z.strictObject({ max_running: count })),
+  notify: z
+    .array(
+      z.strictObject({
+        when: z.array(z.enum(END_WORDS as [EndWord, ...EndWord[]])).optional(),
+        webhook: z.strictObject({ url: z.string(), secret_ref: z.string().optional() }),
+      }),
+    )
+    .optional()
+    .describe('Who is told when a task of it has ended; absent where nobody is'),
 });
 export type QueueRule = z.output<typeof QueueRule>;
 
@@ -107,10 +119,11 @@ export interface QueueQuery {
 
 /** The rule that a body sets: lanes that it says nothing about are left out. */
 export function ruleOf(body: z.output<typeof QueueRuleRequest>): QueueRule {
-  const { if_version: _version, lanes, default_limits, ...rule } = body;
+  const { if_version: _version, lanes, default_limits, notify = [], ...rule } = body;
   return {
     ...rule,
     default_limits: Object.fromEntries(given(default_limits)),
+    notify: notify.length === 0 ? undefined : notify,
     lanes: Object.fromEntries(
       Object.entries(lanes).flatMap(([lane, { max_running }]) =>
         max_running === undefined ? [] : [[lane, { max_running }]],

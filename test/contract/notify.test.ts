@@ -396,3 +396,72 @@ test('a daemon with a wrong list of hosts does not start, and says why', async (
     '--webhook-secrets must be an absolute path',
   );
 });
+
+test('a queue tells of the ends of all of its tasks, by its rule at that time', async () => {
+  const receiver = await startReceiver();
+  const daemon = await daemonFor(receiver);
+  const rule = '/api/v1/queues/q';
+  const inQueue = (more: object = {}) => ({ control_context: { queue: 'q' }, ...more });
+  const list = [{ when: ['failed'], webhook: { url: `${receiver.url}/queue` } }];
+  const put = await http(daemon.url).put(rule, { notify: list });
+  expect(put.body.rule.notify).toEqual(list);
+  await submitAndWait(daemon, command('true', [], inQueue()));
+  const own = notify(`${receiver.url}/own`);
+  const both = await submit(daemon, script('exit 3', inQueue(own)));
+  const shown = await settled(daemon, both);
+  expect(shown.map(({ source, state }) => [source, state])).toEqual([
+    ['task', 'delivered'],
+    ['queue', 'delivered'],
+  ]);
+  expect(receiver.received.map(({ path }) => path).sort()).toEqual(['/own', '/queue']);
+  await submitAndWait(daemon, script('exit 3'));
+  // Over a restart, and no more once it is taken away.
+  await daemon.restart({ flags: ['--webhook-allow', receiver.host, ...QUICK] });
+  expect((await http(daemon.url).get(rule)).body.rule.notify).toEqual(list);
+  const again = await submit(daemon, script('exit 3', inQueue()));
+  expect(await settled(daemon, again)).toMatchObject([{ source: 'queue', state: 'delivered' }]);
+  await http(daemon.url).put(rule, { max_running: 1 });
+  const last = await submitAndWait(daemon, script('exit 3', inQueue()));
+  expect(last).not.toHaveProperty('notifications');
+  expect(receiver.received).toHaveLength(3);
+  expect(daemon.output()).not.toContain(`${receiver.url}/queue`);
+});
+
+test('what a queue is to tell is checked as that of a task, also at the command line', async () => {
+  const receiver = await startReceiver();
+  const daemon = await daemonFor(receiver);
+  const rule = '/api/v1/queues/q';
+  const refused = async (list: unknown) => (await http(daemon.url).put(rule, { notify: list })).body.error;
+  expect(await refused([{ webhook: { url: 'https://example.com' } }])).toMatchObject({
+    code: 'permission_denied',
+    message: expect.stringContaining('permission denied: notify.0.webhook.url: example.com:443 is not among'),
+  });
+  expect(await refused([{ webhook: { url: 'x' } }])).toMatchObject({
+    message: expect.stringContaining('notify.0.webhook.url: must be a URL'),
+  });
+  expect((await http(daemon.url).get(rule)).status).toBe(404);
+  const cli = (...words: string[]) => execgo(['queue', ...words], { daemon });
+  const set = async (...words: string[]) => {
+    const done = await cli('set', 'q', ...words);
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    return (JSON.parse(done.stdout) as { rule: { notify?: { webhook: { url: string } }[] } }).rule.notify;
+  };
+  const [one, two] = [`${receiver.url}/1`, `${receiver.url}/2`];
+  expect(await set('--notify', one, '--notify-on', 'failed,lost')).toEqual([
+    { when: ['failed', 'lost'], webhook: { url: one } },
+  ]);
+  // What no flag names stays; who is named again is told as was said last.
+  expect(await set('--max-running', '3')).toHaveLength(1);
+  expect((await set('--notify', two))?.map(({ webhook }) => webhook.url)).toEqual([one, two]);
+  expect(await set('--notify', one)).toEqual([{ webhook: { url: two } }, { webhook: { url: one } }]);
+  expect((await cli('show', 'q')).code).toBe(0);
+  expect(await set('--clear-notify')).toBeUndefined();
+  expect(await cli('set', 'q', '--notify', 'https://example.com')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('example.com:443 is not among those'),
+  });
+  expect(await cli('set', 'q', '--notify-on', 'failed')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--notify-on goes with --notify'),
+  });
+});

@@ -78,7 +78,7 @@ export async function startRuntime(
     inlineTexts,
     rules,
     webhooks,
-    notices: new Notices(store, { maxAgeMs: 1000 }),
+    notices: new Notices(store, rules, { maxAgeMs: 1000 }),
     testMessages: new TestMessages({
       webhooks,
       sender: new Sender({ ...webhooks, timeoutMs: 1000, now }),

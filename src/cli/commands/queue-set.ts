@@ -2,6 +2,7 @@ import type { QueueRule, QueueRuleRequest } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { addLimitOptions, limitsOf } from '../limit-options.js';
+import { addNotifyOptions, notifyPolicy, type NotifyList, type NotifyOptions } from '../notify-options.js';
 import { changeRule, printQueue } from '../queue-rule.js';
 import { parseCount, parseDuration, parseInteger, parseSize } from '../units.js';
 import { UsageError } from '../usage-error.js';
@@ -9,7 +10,7 @@ import { UsageError } from '../usage-error.js';
 /** Not null: that is a flag without a value for commander. */
 type Bound = number | 'none';
 
-interface Options {
+interface Options extends NotifyOptions {
   server: string;
   maxRunning?: Bound;
   maxWaiting?: Bound;
@@ -19,6 +20,7 @@ interface Options {
   stdoutKeep?: number;
   stderrKeep?: number;
   clearLimits?: boolean;
+  clearNotify?: boolean;
   json?: boolean;
 }
 
@@ -31,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       'execgo queue set gpu --max-running 2 --max-waiting 5000',
       'execgo queue set nightly --priority -10 --lane backup=1 --wall-time 2h --memory 4G',
       'execgo queue set gpu --max-running none --clear-limits',
+      'execgo queue set nightly --notify https://ci.example.com/hook --notify-on failed --notify-secret ci',
     ],
   )
     .argument('<name>', 'the queue, which need not have tasks')
@@ -39,10 +42,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--priority <n>', 'queues with a greater one come first; 0 without it', parseInteger)
     .option('--lane <name=n>', 'how many of a lane may run, or none for no bound; repeatable', collectLane)
     .option('--clear-limits', 'forget the limits that the queue has before those that are given');
-  const command = addLimitOptions(built)
+  const command = addNotifyOptions(addLimitOptions(built), 'a task of it')
     .option('--stdout-keep <size>', 'how much of its standard output is kept', parseSize)
     .option('--stderr-keep <size>', 'how much of its standard error is kept', parseSize)
     .option('--queue-timeout <duration>', 'fail a task when it waits longer than this', parseDuration)
+    .option('--clear-notify', 'tell nobody of ends but those that are given')
     .option('--json', 'print JSON on a terminal, too');
   if (!parse(command, argv)) return EXIT.ok;
   const options = command.opts<Options>();
@@ -71,6 +75,7 @@ function changed(rule: QueueRule | undefined, options: Options): QueueRuleReques
   );
   return {
     ...rule,
+    notify: notifyOf(rule?.notify, options),
     ...(maxRunning === undefined ? {} : { max_running: boundOf(maxRunning) }),
     ...(maxWaiting === undefined ? {} : { max_waiting: boundOf(maxWaiting) }),
     ...(priority === undefined ? {} : { priority }),
@@ -81,6 +86,14 @@ function changed(rule: QueueRule | undefined, options: Options): QueueRuleReques
     },
     lanes: { ...rule?.lanes, ...Object.fromEntries(lanes) },
   };
+}
+
+/** Whom the queue tells: who is named again takes the place of what was said of them. @throws UsageError */
+function notifyOf(before: QueueRule['notify'] = [], options: Options): NotifyList {
+  const added = notifyPolicy(options) ?? [];
+  const urls = added.map(({ webhook }) => webhook.url);
+  const kept = options.clearNotify === true ? [] : before;
+  return [...kept.filter(({ webhook }) => !urls.includes(webhook.url)), ...added];
 }
 
 /** @throws UsageError */

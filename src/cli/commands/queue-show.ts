@@ -44,7 +44,7 @@ function lines(view: QueueView): string[] {
   ];
 }
 
-function rule({ max_running, max_waiting, priority, default_limits }: QueueRule): string[] {
+function rule({ max_running, max_waiting, priority, default_limits, notify }: QueueRule): string[] {
   const limits = limitsOf(default_limits);
   const said = [
     ...(max_running === undefined ? [] : [`at most ${count(max_running)} running`]),
@@ -53,6 +53,10 @@ function rule({ max_running, max_waiting, priority, default_limits }: QueueRule)
   ];
   return [
     `  rule: ${said.join(', ')}`,
+    ...(notify ?? []).map(
+      ({ when, webhook }) =>
+        `  tells ${plain(webhook.url)}: ${when === undefined ? 'any end' : plain(when.join(', '))}`,
+    ),
     ...(limits.length === 0 ? [] : [`  limits without a request: ${limits.join(', ')}`]),
   ];
 }

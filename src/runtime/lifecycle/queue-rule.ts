@@ -6,10 +6,15 @@ import { checkShape } from '../../task/shape.js';
 import { invalidInputFrom } from '../../task/validate.js';
 import type { Core } from '../core.js';
 import type { QueueRules } from '../queue-rules.js';
+import { checkNotify, type WebhookRules } from '../notify/check.js';
 import type { Dispatcher } from './dispatch.js';
 
 /** What the change of a rule works with. */
-export type RulingCore = Pick<Core, 'store' | 'log' | 'now'> & { rules: QueueRules; dispatcher: Dispatcher };
+export type RulingCore = Pick<Core, 'store' | 'log' | 'now'> & {
+  rules: QueueRules;
+  dispatcher: Dispatcher;
+  webhooks: WebhookRules;
+};
 
 /** How many queues may have a rule: each costs memory, and lines in the metrics. */
 const RULES_MAX = 1000;
@@ -17,7 +22,7 @@ const RULES_MAX = 1000;
 /**
  * Sets the rule of a queue, in the place of the one that it has. It is durable and in force when this returns: what may start now
  * is started, and what runs goes on.
- * @throws ExecgoError `invalid_input`; `conflict` when the rule has not the version that the body names;
+ * @throws ExecgoError `invalid_input`; `permission_denied` for a host that messages may not go to; `conflict` when the rule has not the version that the body names;
  *   `resource_limit_exceeded` when too many queues have one
  */
 export async function putQueueRule(core: RulingCore, queue: string, body: unknown): Promise<void> {
@@ -34,6 +39,7 @@ export async function putQueueRule(core: RulingCore, queue: string, body: unknow
       { bound: 'rules', limit: RULES_MAX },
     );
   const rule = ruleOf(parsed.data);
+  if (rule.notify !== undefined) checkNotify(core.webhooks, 'notify', rule.notify);
   const { if_version } = parsed.data;
   const stored = await store.commits.write(() => {
     const put = store.queues.put(queue, rule, now(), if_version);
@@ -50,7 +56,8 @@ export async function putQueueRule(core: RulingCore, queue: string, body: unknow
     );
   }
   rules.set(stored);
-  log.info({ queue, rule }, 'a queue has a new rule');
+  // A URL may hold a secret.
+  log.info({ queue, rule: { ...rule, notify: rule.notify?.length } }, 'a queue has a new rule');
   dispatcher.pump();
 }
 

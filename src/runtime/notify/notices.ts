@@ -3,6 +3,8 @@ import type { NoticeSource } from '../../store/outbox.js';
 import type { EndedTask, LiveRecord, TaskEnd } from '../../store/records.js';
 import type { Store } from '../../store/store.js';
 import { isMeant, receiverOf, type Notify, type Webhook } from '../../task/notify.js';
+import { queueOf } from '../../task/request.js';
+import type { QueueRules } from '../queue-rules.js';
 import { taskSummary } from '../views/task-view.js';
 import { timestamp } from '../views/timestamp.js';
 
@@ -29,6 +31,7 @@ export class Notices {
 
   constructor(
     private readonly store: Store,
+    private readonly rules: QueueRules,
     private readonly options: NoticeOptions,
   ) {
     this.#newId = options.newId ?? randomUUID;
@@ -37,8 +40,9 @@ export class Notices {
   /** Who asks to be told of this end. Where nobody does, as of most tasks, that costs next to nothing. */
   of({ request }: LiveRecord, end: Pick<TaskEnd, 'status' | 'cause'>): readonly Asked[] {
     const own = request.policy.notify;
-    if (own === undefined) return NOBODY;
-    return asked('task', own, end);
+    const queue = this.rules.of(queueOf(request))?.rule.notify;
+    if (own === undefined && queue === undefined) return NOBODY;
+    return [...asked('task', own, end), ...asked('queue', queue, end)];
   }
 
   /** Writes a message for each of them. To be called in the transaction of the end. */
@@ -71,8 +75,8 @@ export class Notices {
 
 function asked(
   source: NoticeSource,
-  list: readonly Notify[],
+  list: readonly Notify[] | undefined,
   end: Pick<TaskEnd, 'status' | 'cause'>,
 ): readonly Asked[] {
-  return list.flatMap(({ when, webhook }) => (isMeant(when, end) ? [{ source, webhook }] : []));
+  return (list ?? []).flatMap(({ when, webhook }) => (isMeant(when, end) ? [{ source, webhook }] : []));
 }

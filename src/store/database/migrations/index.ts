@@ -14,6 +14,7 @@ import { disk } from './0013-disk.js';
 import { attempts } from './0014-attempts.js';
 import { changes } from './0015-changes.js';
 import { outbox } from './0016-outbox.js';
+import { queueNotify } from './0017-queue-notify.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly Migration[] = [
   attempts,
   changes,
   outbox,
+  queueNotify,
 ];
