@@ -96,7 +96,7 @@ function isRetryPolicy(value: unknown): boolean {
 }
 
 /** What a request or a queue says of whom to tell. */
-function areNotifies(value: unknown): value is Notify[] {
+export function areNotifies(value: unknown): value is Notify[] {
   return (
     Array.isArray(value) &&
     value.every(
