@@ -74,6 +74,10 @@ const ROOMS = {
     'runtime/upkeep',
     'runtime/notify',
   ],
+  'runtime/sessions': [
+    ...['files', 'task', 'store', 'ledger', 'executor', 'runtime'],
+    ...['runtime/files', 'runtime/views', 'runtime/lifecycle', 'runtime/upkeep'],
+  ],
   'runtime/recovery': ['files', 'task', 'store/**', 'ledger', 'executor', 'runtime', 'runtime/lifecycle'],
   runtime: ['files', 'task', 'ledger', 'store/**', 'executor', 'runtime/**'],
   'api/routes': ['files', 'task', 'runtime', 'api'],
@@ -133,7 +137,7 @@ const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA =
-  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|edit|fields|retry-schema|notify-schema|notification-view|answers|examples)\\.ts$';
+  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|edit|sessions|fields|retry-schema|notify-schema|notification-view|answers|examples)\\.ts$';
 /** Every file that the supervisor's process may load. */
 const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;

@@ -99,6 +99,20 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'send a message to a webhook, to see whether one arrives',
     load: () => import('./commands/notify-test.js'),
   },
+  'session create': {
+    summary: 'make a workspace that tasks share',
+    load: () => import('./commands/session-create.js'),
+  },
+  'session list': { summary: 'list the sessions', load: () => import('./commands/session-list.js') },
+  'session show': { summary: 'show a session', load: () => import('./commands/session-show.js') },
+  'session set': {
+    summary: 'change what is said of a session',
+    load: () => import('./commands/session-set.js'),
+  },
+  'session rm': {
+    summary: 'delete sessions, with their files',
+    load: () => import('./commands/session-rm.js'),
+  },
   gc: {
     summary: 'remove ended tasks that are due',
     also: ['clean', 'cleanup', 'prune', 'purge', ...REMOVE],

@@ -28,14 +28,21 @@ function hintFor(
   const about = new Map<string, unknown>(Object.entries(details ?? {}));
   // A change came too late: the message says all.
   if (about.has('status')) return undefined;
-  if (code === 'not_found')
+  if (code === 'not_found') {
+    if (about.has('session_id'))
+      return `${typedCommand('session list', [], { server })} shows the sessions there are`;
     return about.has('queue')
       ? `${typedCommand('queue list', [], { server })} shows the queues there are`
       : `${typedCommand('list', [], { server })} shows the tasks there are`;
+  }
   if (about.get('bound') === 'max_waiting')
     return `try again when some have started, or see ${typedCommand('queue set', ['--help'], {})}`;
   if (about.get('bound') === 'max_queued_per_tenant')
     return 'try again when some have started, or start the daemon with a larger --max-queued-per-tenant';
+  if (code === 'permission_denied' && about.has('session_id'))
+    return "give the session's owner with --owner or EXECGO_RUNTIME_OWNER";
+  if (about.get('bound') === 'max_sessions')
+    return `see ${typedCommand('session list', [], { server })}, or start the daemon with a larger --max-sessions`;
   if (about.has('version')) return 'try again';
   return code in ownHints ? ownHints[code] : HINTS[code];
 }

@@ -39,7 +39,7 @@ export function addRequestOptions(command: Command): Command {
     .option('--id <id>', 'the task id; a random one without it')
     .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair);
   return addNotifyOptions(addRetryOptions(addEditableOptions(command)))
-    .option('--session <id>', 'a name to list by; it shares nothing')
+    .option('--session <id>', 'start in the workspace of this session, after its earlier tasks')
     .option('--tenant <name>', 'whose quota it counts against')
     .addOption(new Option('--owner <name>', 'who alone may cancel it').env('EXECGO_RUNTIME_OWNER'))
     .option('--idempotency-key <key>', 'the same key and request never make a second task')

@@ -17,7 +17,9 @@ import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskSummary, Task
 import { Calls, type Abortable } from './calls.js';
 import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport } from './http.js';
+import { queuePath, taskPath } from './paths.js';
 import { Patience } from './retry.js';
+import { SessionClient } from './sessions.js';
 import type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
 
 /** The longest that the daemon holds a status request, in milliseconds. */
@@ -43,12 +45,15 @@ export class ExecgoClient {
   readonly #http: HttpTransport;
   readonly #calls: Calls;
   readonly #reconnectMs: number;
+  /** Sessions: workspaces that tasks share. */
+  readonly sessions: SessionClient;
 
   /** @throws TypeError when `server` is not an address. */
   constructor(options: ClientOptions) {
     this.#http = new HttpTransport(options.server);
     this.#calls = new Calls(this.#http, options.requestTimeoutMs);
     this.#reconnectMs = options.reconnectMs ?? DEFAULT_RECONNECT_MS;
+    this.sessions = new SessionClient(this.#calls);
   }
 
   /** Closes kept connections. A process that has no other work ends without it, too. */
@@ -405,16 +410,4 @@ export class ExecgoClient {
       }
     }
   }
-}
-
-/** @throws TypeError for an empty id, which would name the list of all tasks. */
-function taskPath(taskId: string): string {
-  if (taskId === '') throw new TypeError('a task id must not be empty');
-  return `/api/v1/tasks/${encodeURIComponent(taskId)}`;
-}
-
-/** @throws TypeError for an empty name, which would name the list of all queues; URIError for half a surrogate pair */
-function queuePath(name: string): string {
-  if (name === '') throw new TypeError('the name of a queue must not be empty');
-  return `/api/v1/queues/${encodeURIComponent(name)}`;
 }

@@ -19,6 +19,15 @@ export type {
   QueueRuleRequest,
   QueueView,
 } from '../task/queues.js';
+export type {
+  SessionDeleteAnswer,
+  SessionEdit,
+  SessionPage,
+  SessionQuery,
+  SessionRequest,
+  SessionState,
+  SessionView,
+} from '../task/sessions.js';
 export type { TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';
 export type { ErrorBody } from '../task/error-body.js';

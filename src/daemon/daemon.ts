@@ -2,6 +2,7 @@ import os from 'node:os';
 import type { Logger } from 'pino';
 import { Ledger } from '../ledger/ledger.js';
 import { WaitingQueue } from '../ledger/scheduler.js';
+import { SessionLines } from '../ledger/session-lines.js';
 import { Announcer } from '../runtime/announcer.js';
 import type { RuntimeSettings } from '../runtime/core.js';
 import { Ends } from '../runtime/lifecycle/complete.js';
@@ -12,7 +13,7 @@ import { TestMessages } from '../runtime/notify/test-message.js';
 import { InlineTexts } from '../runtime/output/inline-text.js';
 import { recover } from '../runtime/recovery/recover.js';
 import { QueueRules } from '../runtime/queue-rules.js';
-import { Schedule } from '../runtime/schedule.js';
+import { Schedule, type SessionTask } from '../runtime/schedule.js';
 import { FileThread } from '../runtime/upkeep/file-thread.js';
 import type { Config } from './config.js';
 import { readBootId } from '../sandbox/process/process-identity.js';
@@ -74,10 +75,11 @@ export function createDaemon(options: DaemonOptions): Daemon {
       start: ({ store }) => new LiveTasks({ now, steady, lasting: () => store.kept.clock.now() }),
     })
     .part('schedule', {
-      start: ({ host: { capacity }, settings: { machine } }) => {
+      start: ({ host: { capacity }, settings: { machine }, store }) => {
         const ledger = new Ledger({ capacity, quotas: config.tenantQuotas, resources: config.resources });
         const queue = new WaitingQueue({ ledger, starvationMs: config.starvationMs });
-        return new Schedule(ledger, queue, machine, steady);
+        const sessions = new SessionLines<SessionTask>((id) => store.sessions.concurrencyOf(id) ?? 1);
+        return new Schedule(ledger, queue, machine, steady, sessions);
       },
     })
     .part('rules', {

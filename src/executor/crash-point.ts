@@ -55,6 +55,22 @@ export type CrashPoint =
   | 'after_notice_sent'
   | 'before_notice_commit'
   | 'after_notice_commit'
+  /** A session, with its directory. */
+  | 'before_session_commit'
+  /** Before the client is answered. */
+  | 'after_session_commit'
+  | 'before_session_edit'
+  | 'after_session_edit'
+  /** It takes no more tasks, and those that it has are to be ended. */
+  | 'before_session_removal'
+  | 'after_session_removal'
+  | 'before_eviction_commit'
+  /** Its directory is still there. */
+  | 'after_eviction_commit'
+  | 'after_eviction'
+  | 'before_session_forgotten'
+  /** Before the client is answered. */
+  | 'after_session_forgotten'
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 

@@ -12,6 +12,8 @@ export interface RuntimeSettings {
   maxQueuedTasks: number;
   /** 0: without a bound. */
   maxQueuedPerTenant: number;
+  /** How many sessions there may be that are not evicted. */
+  maxSessions: number;
   /** For requests that do not name one; 0: without limit. */
   defaultWallTimeMs: number;
   /** How much of a stream is kept from its start, when the request does not say and its view is not larger. */

@@ -20,6 +20,8 @@ import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
 import { sourceOf } from './output/read-output.js';
 import type { EncodedJson, KillOptions, OutputWatch, Service, TurnOptions } from './service.js';
+import type { SessionService } from './session-service.js';
+import { Sessions, type SessionsCore } from './sessions/sessions.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
 import { waitForAttempt, waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
@@ -45,16 +47,21 @@ export type RuntimeCore = SubmittingCore &
   EditingCore &
   DeletingCore &
   RulingCore &
-  QueueCore & { testMessages: TestMessages };
+  QueueCore &
+  SessionsCore & { testMessages: TestMessages };
 
 /** The runtime as the API sees it: each use case in its own file. */
 export class Runtime implements Service {
+  readonly sessions: SessionService;
+
   constructor(
     private readonly core: RuntimeCore,
     private readonly intake: Intake,
     private readonly collector: Collector,
     private readonly views: RuntimeViews,
-  ) {}
+  ) {
+    this.sessions = new Sessions(core);
+  }
 
   submit(body: unknown): Promise<SubmitAnswer> {
     return submit(this.core, this.intake, body);

@@ -2,10 +2,19 @@ import type { WaitingTask as QueuedTask } from '../ledger/flow.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { QueueRule } from '../ledger/queue-limits.js';
 import type { Delay, WaitingQueue } from '../ledger/scheduler.js';
+import { SessionLines, type SessionWait } from '../ledger/session-lines.js';
 import { claimOf, type LiveRecord, type RunningTask, type WaitingTask } from '../store/records.js';
 import { ITEMS } from '../store/tasks/task-row.js';
 import { unmetDemand, type Machine } from '../task/demands.js';
+import { sessionOf } from '../task/session-of.js';
 import type { LiveTask, Waiting } from './live-tasks.js';
+
+/** A task that waits for its turn in its session. */
+export interface SessionTask {
+  task_id: string;
+  submit_seq: number;
+  phase: Pick<Waiting, 'record' | 'mayStartAt'>;
+}
 
 /** Which tasks wait, which of them is the next, and who holds what. It decides in memory; whoever asks commits it. */
 export class Schedule {
@@ -24,28 +33,65 @@ export class Schedule {
     private readonly queue: WaitingQueue,
     private readonly machine: Machine,
     private readonly steady: () => number,
+    /** Whose turn it is in sessions. */
+    private readonly sessions = new SessionLines<SessionTask>(() => 1),
   ) {}
 
-  /** How many tasks wait for room on this machine, or will when their next attempt is due. */
+  /** How many tasks wait for room on this machine, or will when their next attempt is due, or when it is their turn in their session. */
   get queued(): number {
-    return this.queue.size + this.notDue.size;
+    return this.queue.size + this.notDue.size + this.sessions.size;
   }
 
   /** Puts a task into the queue, or among those that demand another machine, or that are not due. */
-  add({ record, mayStartAt }: Pick<Waiting, 'record' | 'mayStartAt'>): void {
+  add(phase: Pick<Waiting, 'record' | 'mayStartAt'>): void {
+    const { record, mayStartAt } = phase;
     const { task_id, request, submit_seq } = record;
     if (mayStartAt > this.steady()) this.notDue.add(task_id);
     else if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
-    else
+    else if (this.hasTurn(phase))
       this.queue.add(
         // Not spread, as in withDecisions.
         Object.assign(claimOf(record), {
           task_id,
           priority: request.policy.priority,
           submit_seq,
-          accepted_at_ms: mayStartAt,
+          // Who has waited long for a turn has not waited long for room.
+          accepted_at_ms:
+            request.in_session === true
+              ? Math.max(mayStartAt, this.sessions.turnSince(task_id) ?? mayStartAt)
+              : mayStartAt,
         }),
       );
+  }
+
+  /** False for a task that waits from now on for its turn in its session. */
+  private hasTurn(phase: Pick<Waiting, 'record' | 'mayStartAt'>): boolean {
+    const { request, task_id, submit_seq } = phase.record;
+    const session = sessionOf(request);
+    return (
+      session === undefined || this.sessions.enter(session, { task_id, submit_seq, phase }, this.steady())
+    );
+  }
+
+  /** Why a task waits for its turn in its session; undefined for any other. */
+  sessionWaitOf(taskId: string): SessionWait | undefined {
+    return this.sessions.waitOf(taskId);
+  }
+
+  /** The tasks of a session that have their turn. */
+  turnsOf(session: string): string[] {
+    return this.sessions.turnsOf(session);
+  }
+
+  /** To be called when more tasks of a session may run at once than before. */
+  advanceSession(session: string): void {
+    for (const { phase } of this.sessions.advance(session, this.steady())) this.add(phase);
+  }
+
+  /** Gives the turn that an ended task had in its session to the next. */
+  leaveSession({ record }: LiveTask): void {
+    if (record.request.in_session !== true) return;
+    for (const { phase } of this.sessions.leave(record.task_id, this.steady())) this.add(phase);
   }
 
   /** Changes what holds of a queue. @param rule undefined: nothing */
@@ -66,7 +112,12 @@ export class Schedule {
 
   /** True for a task that waits here: not for one that is about to start, to end or to be changed. */
   waits(taskId: string): boolean {
-    return this.queue.has(taskId) || this.unmatched.has(taskId) || this.notDue.has(taskId);
+    return (
+      this.queue.has(taskId) ||
+      this.unmatched.has(taskId) ||
+      this.notDue.has(taskId) ||
+      this.sessions.waits(taskId)
+    );
   }
 
   /** Why a task in the queue does not start; undefined for any other. Costs the same whatever else waits. */
@@ -84,6 +135,7 @@ export class Schedule {
     this.queue.remove(taskId);
     this.unmatched.delete(taskId);
     this.notDue.delete(taskId);
+    this.sessions.withdraw(taskId);
   }
 
   /** The task to start now, if any. To be claimed before the next is asked for. */
@@ -94,6 +146,8 @@ export class Schedule {
   /** True when a task that is not in the queue yet is the next to start. */
   isNext(task: WaitingTask): boolean {
     if (!this.accepting || unmetDemand(task.request, this.machine) !== undefined) return false;
+    // Its turn is given once it is written down.
+    if (task.request.in_session === true) return false;
     const { priority } = task.request.policy;
     return this.queue.startsAtOnce({ ...claimOf(task), priority }, this.steady());
   }
@@ -106,6 +160,8 @@ export class Schedule {
 
   /** Takes note of the share that a running task has had since before this daemon started. */
   restore(record: RunningTask): void {
+    const session = sessionOf(record.request);
+    if (session !== undefined) this.sessions.hold(session, record.task_id, this.steady());
     const items = record.unreadable?.includes(ITEMS) === true ? 'unknown' : (record.items ?? {});
     this.ledger.restore(
       record.task_id,
@@ -123,5 +179,6 @@ export class Schedule {
     this.unlaunched.delete(task);
     this.unmatched.delete(task_id);
     this.notDue.delete(task_id);
+    this.sessions.withdraw(task_id);
   }
 }

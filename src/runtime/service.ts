@@ -3,6 +3,7 @@ import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { PlannedTask } from '../task/plan.js';
+import type { SessionService } from './session-service.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
 import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
@@ -44,6 +45,7 @@ export interface OutputWatch {
  * `not_found` for an unknown one; methods that take a body throw `invalid_input`.
  */
 export interface Service {
+  readonly sessions: SessionService;
   /** Validates, plans, checks capacity, quota and queue, and answers once the row is durable. */
   submit(body: unknown): Promise<SubmitAnswer>;
   /** The plan and the reservation, or the refusal, without accepting anything. */

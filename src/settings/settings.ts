@@ -2,11 +2,12 @@ import type { NamedResources } from '../task/named-resource.js';
 import type { Resources } from '../task/resources.js';
 import type { AllowList } from '../webhook/allow-list.js';
 import { DATA_DIR, LISTEN_ADDR } from './defaults.js';
+import { SESSION_SETTINGS } from './session-settings.js';
 import type { Setting } from './setting.js';
 import { WEBHOOK_SETTINGS } from './webhook-settings.js';
 
 /**
- * The settings of `execgo serve`, all of which are defined here and nowhere else. The command line and its help, the
+ * The settings of `execgo serve`, all of which are defined here, those of sessions in a file of their own, and nowhere else. The command line and its help, the
  * configuration, `GET /api/v1/runtime/config` and the table in `docs/operation.md` are made from this table, in this order.
  */
 export const SETTINGS = {
@@ -123,6 +124,7 @@ export const SETTINGS = {
     otherwise: 'no bound',
     help: 'disk space that ended tasks may take',
   },
+  ...SESSION_SETTINGS,
   gcIntervalMs: {
     flag: '--gc-interval-ms <n>',
     kind: 'count',

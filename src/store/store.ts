@@ -19,6 +19,7 @@ import { QueueTable } from './queue-table.js';
 import { Meta, TASK_GROUP } from './database/meta.js';
 import type * as records from './records.js';
 import type { ClockSources } from './retention-clock.js';
+import { SessionTable } from './session-table.js';
 import { Sequence } from './sequence.js';
 import { sqliteCode, storageError } from './database/sqlite-error.js';
 import { SupervisorTable } from './supervisor-table.js';
@@ -49,6 +50,7 @@ export class Store {
   readonly queues: QueueTable;
   /** How many ended tasks each queue has. */
   readonly queueEnds: QueueEnds;
+  readonly sessions: SessionTable;
   readonly #db: Database.Database;
   readonly #now: () => number;
   readonly #events: EventLog;
@@ -85,6 +87,7 @@ export class Store {
     this.attempts = new AttemptTable(db);
     this.tombstones = new Tombstones(db, versions, this.#counters, this.kept.clock, clocks.wallMs);
     this.outbox = new Outbox(db, this.#counters);
+    this.sessions = new SessionTable(db, this.kept.clock);
     this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions, this.#plans);
     this.#changes = new TaskChanges(
       db,
@@ -96,6 +99,7 @@ export class Store {
       this.attempts,
       this.tombstones,
       this.outbox,
+      this.sessions,
     );
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
@@ -234,10 +238,14 @@ export class Store {
     return this.#changes.end(task, end);
   }
 
-  /** Events that change no state. @throws ExecgoError `not_found` */
-  appendEvents(taskId: string, events: NewEvent[]): TaskEvent[] {
+  /** Events that change no state. @param session the one that the task is in. @throws ExecgoError `not_found` */
+  appendEvents(taskId: string, events: NewEvent[], session?: string): TaskEvent[] {
     try {
-      return this.#events.append(taskId, events);
+      const written = this.#events.append(taskId, events);
+      const last = written.at(-1);
+      if (session !== undefined && last !== undefined)
+        this.sessions.changed(session, last.seq, last.timestamp_ms);
+      return written;
     } catch (error) {
       throw sqliteCode(error) === 'SQLITE_CONSTRAINT_FOREIGNKEY' ? taskNotFound(taskId) : error;
     }

@@ -1,4 +1,5 @@
 import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
+import { isTaskId } from '../task/ids.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { Notify } from '../task/notify.js';
@@ -61,7 +62,7 @@ export function isPlan(value: unknown): value is ExecutionPlan {
 /** A request as we write it down. */
 export function isRequest(value: unknown): value is TaskRequest {
   if (!isPlainObject(value)) return false;
-  const { execution, limits, sandbox, policy, control_context: context, metadata } = value;
+  const { execution, limits, sandbox, policy, control_context: context, metadata, in_session } = value;
   return (
     isExecution(execution) &&
     isPlainObject(limits) &&
@@ -73,9 +74,13 @@ export function isRequest(value: unknown): value is TaskRequest {
     isAbsentOr(isRetryPolicy, policy.retry) &&
     isAbsentOr(areNotifies, policy.notify) &&
     isTextMap(metadata) &&
-    isAbsentOr(isContext, context)
+    isAbsentOr(isContext, context) &&
+    (in_session === undefined || (isPlainObject(context) && isSessionId(context.session_id)))
   );
 }
+
+/** The id of a session is the name of a directory. */
+const isSessionId = (value: unknown) => isText(value) && isTaskId(value);
 
 /** Limits of a request or of a queue, each a number but for those of named resources. */
 export function areLimits({ resources, ...limits }: Record<string, unknown>): boolean {

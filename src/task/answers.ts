@@ -5,6 +5,7 @@ import * as output from './output.js';
 import * as plan from './plan.js';
 import * as queues from './queues.js';
 import * as runtime from './runtime-view.js';
+import * as sessions from './sessions.js';
 import * as view from './view.js';
 
 /**
@@ -25,6 +26,9 @@ export const answers = {
   QueueView: queues.QueueView,
   QueuePage: queues.QueuePage,
   QueueDeleteAnswer: queues.QueueDeleteAnswer,
+  SessionView: sessions.SessionView,
+  SessionPage: sessions.SessionPage,
+  SessionDeleteAnswer: sessions.SessionDeleteAnswer,
   SubmitOrDryRunAnswer: z.union([view.SubmitAnswer, plan.PlannedTask]),
   BatchAnswer: z.array(view.BatchItem),
   Request: z.looseObject({}).describe('A submit body as it was sent'),

@@ -84,9 +84,9 @@ export function validateEdit(body: unknown): ValidatedEdit {
  */
 export function editedRequest(before: TaskRequest, patch: ValidatedEdit['patch']): TaskRequest {
   // The id was given long ago, maybe under older rules.
-  const { task_id, ...rest } = before;
+  const { task_id, in_session, ...rest } = before;
   const merged = mergePatch(rest, patch);
-  return { ...validateSubmission(merged).request, task_id };
+  return { ...validateSubmission(merged).request, task_id, in_session };
 }
 
 /** Of the limits that a queue gives to its tasks, those for which a patch takes back what the task had said. */

@@ -12,6 +12,8 @@ export const ERROR_STATUS = {
   request_timeout: 408,
   conflict: 409,
   gone: 410,
+  session_ended: 409,
+  session_evicted: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   resource_limit_exceeded: 429,

@@ -42,3 +42,8 @@ export function invalidInput(message: string, details?: unknown): ExecgoError {
 export function taskNotFound(taskId: string): ExecgoError {
   return new ExecgoError('not_found', `task not found: ${taskId}`);
 }
+
+/** @returns `not_found` for a session that there is not, or that is another tenant's. */
+export function sessionNotFound(sessionId: string): ExecgoError {
+  return new ExecgoError('not_found', `session not found: ${sessionId}`, { session_id: sessionId });
+}

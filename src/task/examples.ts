@@ -1,12 +1,35 @@
 import type { Answer, AnswerName } from './answers.js';
 import type { QueueRuleRequest } from './queues.js';
 import type { TaskSubmission } from './request.js';
+import type { SessionEdit, SessionRequest } from './sessions.js';
 
 /** Examples in the specification, by the name of their schema. */
 export const examples: { [N in AnswerName]?: Answer<N> } & {
   TaskSubmission: TaskSubmission;
   QueueRuleRequest: QueueRuleRequest;
+  SessionRequest: SessionRequest;
+  SessionEdit: SessionEdit;
 } = {
+  SessionRequest: { session_id: 'refactor-42', tenant: 'ci', title: 'Refactor the parser', ttl_secs: 86_400 },
+  SessionEdit: { title: 'Refactor the parser and the lexer', concurrency: 2, if_version: 1 },
+  SessionView: {
+    session_id: 'refactor-42',
+    tenant: 'ci',
+    title: 'Refactor the parser',
+    metadata: {},
+    state: 'running',
+    version: 1,
+    concurrency: 1,
+    created_at: '2026-03-01T09:59:50.000Z',
+    updated_at: '2026-03-01T09:59:50.000Z',
+    last_activity_at: '2026-03-01T10:00:00.021Z',
+    expires_at: '2026-03-02T09:59:50.000Z',
+    counts: { accepted: 1, running: 1, success: 3, failed: 1, cancelled: 0 },
+    active_task_id: 'build-17',
+    last_task_id: 'build-18',
+    last_event_seq: 97,
+    workspace: '/var/lib/execgo/sessions/refactor-42/workspace',
+  },
   QueueRuleRequest: {
     max_running: 2,
     max_waiting: 5000,

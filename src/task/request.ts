@@ -201,7 +201,9 @@ const controlContextSchema = z.object({
     'Where it waits: tenants and their queues share room evenly, and a queue may have a rule',
   ),
   lane: optional(queueName).describe('A part of its queue, which may have a bound of its own'),
-  session_id: optional(name).describe('A name to list by: tasks share nothing by it'),
+  session_id: optional(name).describe(
+    'The session whose workspace it shares: tasks of one run in their order, one at a time if the session does not say more',
+  ),
 });
 
 /** The parts of a submit body, by their names in the specification. */
@@ -235,7 +237,10 @@ export const submitSchema = z
   });
 
 /** A request as validated: defaults filled in, `null` gone, unknown fields gone. */
-export type TaskRequest = z.output<typeof submitSchema>;
+export type TaskRequest = z.output<typeof submitSchema> & {
+  /** Decided as it is accepted: it shares the workspace of the session that it names. No client can say so. */
+  in_session?: true | undefined;
+};
 /** What a client may send. */
 export type TaskSubmission = z.input<typeof submitSchema>;
 export type Execution = TaskRequest['execution'];

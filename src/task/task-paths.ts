@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { canNameDirectory } from './ids.js';
 import type { Execution, TaskRequest } from './request.js';
+import { sessionOf } from './session-of.js';
 
 /** Names in the data directory. */
 export const TASKS = 'tasks';
 export const TRASH = 'trash';
+export const SESSIONS = 'sessions';
 
 /** Names in a task's directory. */
 export const TASK_FILES = { workspace: 'workspace', request: 'request.json', result: 'result.json' } as const;
@@ -36,7 +38,7 @@ export interface TaskPaths {
  */
 export function taskPaths(dataDir: string, taskId: string, request: TaskRequest, attempt: number): TaskPaths {
   const dir = `${dataDir}/${TASKS}/${directoryName(taskId)}`;
-  const workspace = `${dir}/${TASK_FILES.workspace}`;
+  const workspace = `${dataDir}/${workspaceNames(taskId, request).join('/')}`;
   const { workspace_subdir: subdir } = request.sandbox;
   const script = scriptName(request.execution);
   return {
@@ -48,6 +50,17 @@ export function taskPaths(dataDir: string, taskId: string, request: TaskRequest,
     stderr_path: `${dir}/${logName('stderr', attempt)}`,
     script_path: script === undefined ? undefined : `${dir}/${script}`,
   };
+}
+
+/** The way to the workspace of a task from the data directory: its own, or that of its session. */
+export function workspaceNames(
+  taskId: string,
+  request: TaskRequest,
+): [room: string, owner: string, workspace: string] {
+  const session = sessionOf(request);
+  return session === undefined
+    ? [TASKS, directoryName(taskId), TASK_FILES.workspace]
+    : [SESSIONS, session, TASK_FILES.workspace];
 }
 
 /** The file with the first bytes of a stream. @param attempt from 1 on */

@@ -37,9 +37,12 @@ export const Lack = z.strictObject({
 /** Why a task that is accepted does not start. */
 export const Waiting = z.strictObject({
   reason: z
-    .enum(['capacity', 'quota', 'queue_limit', 'queue_paused', 'no_runner', 'demands', 'retry_backoff'])
+    .enum([
+      ...['capacity', 'quota', 'queue_limit', 'queue_paused', 'session_busy'],
+      ...['no_runner', 'demands', 'retry_backoff'],
+    ] as const)
     .describe(
-      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; no_runner: nothing is there that launches it; demands: this machine is not what the task demands; retry_backoff: an attempt has failed, and the next is not due yet',
+      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; session_busy: as many tasks of its session as may have their turn before it; no_runner: nothing is there that launches it; demands: this machine is not what the task demands; retry_backoff: an attempt has failed, and the next is not due yet',
     ),
   detail: z.string().describe('The reason in words, with the numbers'),
   lack: Lack.optional().describe('The numbers; absent where there is enough of everything'),

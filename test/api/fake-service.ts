@@ -18,6 +18,7 @@ import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
 import { examples } from '../../src/task/examples.js';
 import { ableHost } from '../sandbox/hosts.js';
 import { resolvedPlan } from './fake-plan.js';
+import { FakeSessions } from './fake-sessions.js';
 import {
   QueueRuleRequest,
   ruleOf,
@@ -57,6 +58,7 @@ interface FakeTask {
 
 /** A service that keeps everything in memory and remembers what it was asked. */
 export class FakeService implements Service {
+  readonly sessions = new FakeSessions(this);
   readonly tasks = new Map<string, FakeTask>();
   readonly rules = new Map<string, QueueRule>();
   /** What a list shows. */

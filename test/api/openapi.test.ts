@@ -10,6 +10,7 @@ import { answers, type AnswerName } from '../../src/task/answers.js';
 import { examples } from '../../src/task/examples.js';
 import { QueueRuleRequest } from '../../src/task/queues.js';
 import { submitSchema } from '../../src/task/request.js';
+import { SessionEdit, SessionRequest } from '../../src/task/sessions.js';
 import { tempDir } from '../harness/index.js';
 import { http } from '../harness/http.js';
 import { serve } from './serve.js';
@@ -18,6 +19,8 @@ import { serve } from './serve.js';
 const bodies = new Map<string, z.ZodType>([
   ['TaskSubmission', submitSchema],
   ['QueueRuleRequest', QueueRuleRequest],
+  ['SessionRequest', SessionRequest],
+  ['SessionEdit', SessionEdit],
 ]);
 
 interface Layer {

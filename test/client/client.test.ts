@@ -73,6 +73,11 @@ describe('requests', () => {
     await client.queue('../a b');
     await client.putQueue('..', { max_running: 1, lanes: { l: { max_running: null } } });
     await client.deleteQueue('q');
+    await client.sessions.create({ session_id: 's' });
+    await client.sessions.list({ tenant: 'acme', limit: 2 });
+    await client.sessions.get('a b');
+    await client.sessions.edit('s', { title: 't' }, { tenant: 'acme', owner: 'me' });
+    await client.sessions.delete('s', { force: true, waitMs: 5 });
     for (const name of ['info', 'capabilities', 'config', 'resources', 'health', 'ready', 'metrics'] as const)
       await client[name]();
     expect(server.seen.map((s) => `${s.method} ${s.url}`)).toEqual([
@@ -94,6 +99,11 @@ describe('requests', () => {
       'GET /api/v1/queues/..%2Fa%20b',
       'PUT /api/v1/queues/..',
       'DELETE /api/v1/queues/q',
+      'POST /api/v1/sessions',
+      'GET /api/v1/sessions?tenant=acme&limit=2',
+      'GET /api/v1/sessions/a%20b',
+      'PATCH /api/v1/sessions/s?tenant=acme',
+      'DELETE /api/v1/sessions/s?force=true&wait_ms=5',
       'GET /api/v1/runtime/info',
       'GET /api/v1/runtime/capabilities',
       'GET /api/v1/runtime/config',
@@ -200,6 +210,7 @@ describe('errors', () => {
     const client = clientOf('http://127.0.0.1:9');
     await expect(client.queue('')).rejects.toThrow(TypeError);
     await expect(client.putQueue('\ud800', {})).rejects.toThrow(URIError);
+    await expect(client.sessions.get('')).rejects.toThrow(TypeError);
   });
 
   it('refuse an empty task id, which would name the list', async () => {

@@ -277,9 +277,11 @@ test('a refusal names the flag that was typed, and no name of the API', async ()
       /execution|limits\b|sandbox\.|policy|control_context|task_id|[a-z]_(bytes|ms|sec|max|id|key)\b/,
     );
   }
-  const warned = await execgo(['run', '--queue', 'q', '--session', 's', 'true'], { daemon });
-  expect(warned).toMatchObject({ code: 0, stderr: expect.stringMatching(/^execgo: --session is kept/) });
-  expect(warned.stderr).toContain('-C names a common directory');
+  const alone = await execgo(['run', '--queue', 'q', '--session', 's', 'true'], { daemon });
+  expect(alone).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^execgo: session not found: s \(execgo session list /),
+  });
   const late = await execgo(['run', '--wall-time', '50ms', 'sleep', '60'], { daemon });
   expect(late.stderr).toBe('execgo: task exceeded --wall-time: 50 ms, as its request says\n');
 });

@@ -104,9 +104,9 @@ test('fields that are kept and steer nothing are named in the answer', async () 
   const daemon = await startDaemon();
   const post = async (control_context: object) =>
     (await http(daemon.url).post('/api/v1/tasks', command('true', [], { control_context }))).body;
-  const { warnings } = await post({ queue: 'q', session_id: 's' });
+  const { warnings } = await post({ queue: 'q', control_plane_mode: 'm' });
   expect(warnings).toEqual([
-    expect.stringMatching(/^control_context\.session_id is kept, and steers nothing/),
+    expect.stringMatching(/^control_context\.control_plane_mode is kept, and steers nothing/),
   ]);
   expect(await post({ tenant: 't', requires_resource_reservation: true })).not.toHaveProperty('warnings');
 });

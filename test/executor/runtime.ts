@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import type { Executor, ExecutorEvents } from '../../src/executor/executor.js';
 import { Ledger } from '../../src/ledger/ledger.js';
 import { WaitingQueue } from '../../src/ledger/scheduler.js';
+import { SessionLines } from '../../src/ledger/session-lines.js';
 import { Announcer } from '../../src/runtime/announcer.js';
 import type { RuntimeSettings } from '../../src/runtime/core.js';
 import { Ends } from '../../src/runtime/lifecycle/complete.js';
@@ -48,6 +49,7 @@ export async function startRuntime(
     dataDir,
     maxQueuedTasks: 1000,
     maxQueuedPerTenant: 0,
+    maxSessions: 100,
     defaultWallTimeMs: 0,
     outputKeepBytes: 4096,
     defaultCapabilityMode: 'adaptive',
@@ -62,7 +64,13 @@ export async function startRuntime(
   const inlineTexts = new InlineTexts();
   const ledger = new Ledger({ capacity: { task_slots: taskSlots }, quotas: new Map() });
   const queue = new WaitingQueue({ ledger, starvationMs: 60_000 });
-  const schedule = new Schedule(ledger, queue, settings.machine, steady);
+  const schedule = new Schedule(
+    ledger,
+    queue,
+    settings.machine,
+    steady,
+    new SessionLines((id) => store.sessions.concurrencyOf(id) ?? 1),
+  );
   const live = new LiveTasks({ now, steady, lasting: () => store.kept.clock.now() });
   const rules = new QueueRules(store.queues.all(), schedule, log);
   const webhooks = { allowed: new AllowList([]), secrets: new Secrets(undefined) };

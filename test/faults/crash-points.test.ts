@@ -55,6 +55,17 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_notice_sent: true,
   before_notice_commit: true,
   after_notice_commit: true,
+  before_session_commit: true,
+  after_session_commit: true,
+  before_session_edit: true,
+  after_session_edit: true,
+  before_session_removal: true,
+  after_session_removal: true,
+  before_eviction_commit: true,
+  after_eviction_commit: true,
+  after_eviction: true,
+  before_session_forgotten: true,
+  after_session_forgotten: true,
   before_supervisor_removal: true,
   after_supervisor_removal: true,
 };
@@ -79,7 +90,8 @@ const AFTER_A_DEATH: readonly string[] = [
 
 /**
  * Submits one that succeeds, of whose end somebody is told, one that fails and is tried again, one that takes too long, one that is paused, resumed and killed,
- * and one that waits for what the killed one holds and is changed meanwhile. A daemon that dies answers nobody: what was not
+ * and one that waits for what the killed one holds and is changed meanwhile; makes a session with a task, and deletes another
+ * while it has one. A daemon that dies answers nobody: what was not
  * acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
 class Workload {
@@ -89,6 +101,10 @@ class Workload {
   private readonly endless: string[] = [];
   private readonly edited: string[] = [];
   private readonly told: string[] = [];
+  /** Sessions that were made and changed, and sessions that were deleted, as was acknowledged. */
+  private readonly kept: string[] = [];
+  private readonly deleted: string[] = [];
+  private readonly doomed: string[] = [];
   private sent = 0;
   /** Answers that the last rule of the queue may be: it was acknowledged, or may have been written without an answer. */
   private bounds: (number | undefined)[] = [undefined];
@@ -117,6 +133,7 @@ class Workload {
     await this.rule(daemon, ++this.sent);
     await this.rule(daemon, undefined);
     await this.rule(daemon, ++this.sent);
+    await this.session(daemon);
   }
 
   async expectSound(daemon: Daemon): Promise<void> {
@@ -128,6 +145,12 @@ class Workload {
     // A kill that was never answered may not have been heard.
     for (const id of this.endless)
       if (this.acknowledged.includes(id)) expect((await this.kill(daemon, id)).status).toBe(200);
+    // Nor may the deletion of a session.
+    for (const id of this.doomed)
+      if (!this.deleted.includes(id))
+        expect([200, 404]).toContain(
+          (await http(daemon.url).delete(`/api/v1/sessions/${id}?force=true`)).status,
+        );
     for (const id of this.acknowledged) await waitForEnd(daemon, id);
     // At least once, under one id, and never of an end that there was not.
     for (const id of this.told.filter((each) => this.acknowledged.includes(each)))
@@ -141,6 +164,12 @@ class Workload {
     }
     const { status, body } = await http(daemon.url).get('/api/v1/queues/ruled');
     expect(this.bounds).toContain(status === 404 ? undefined : body.rule.max_waiting);
+    for (const id of this.kept) {
+      const { status: found, body: session } = await http(daemon.url).get(`/api/v1/sessions/${id}`);
+      expect([id, found, session.title]).toEqual([id, 200, 'changed']);
+    }
+    for (const id of this.deleted)
+      expect([id, (await http(daemon.url).get(`/api/v1/sessions/${id}`)).status]).toEqual([id, 404]);
     for (const id of this.edited) expect(await waitForEnd(daemon, id)).toMatchObject({ priority: 1 });
     await settled(daemon);
     expect(await violations(daemon, this)).toEqual([]);
@@ -163,6 +192,28 @@ class Workload {
     else {
       expect([200, 404]).toContain(answer.status);
       this.bounds = [max_waiting];
+    }
+  }
+
+  private async session(daemon: Daemon): Promise<void> {
+    const { post, request, delete: remove } = http(daemon.url);
+    const [kept, gone] = [`session-${++this.sent}`, `session-${++this.sent}`];
+    this.doomed.push(gone);
+    for (const [session_id, body] of [
+      [kept, 'echo in session'],
+      [gone, 'exec sleep 600'],
+    ] as const) {
+      const path = `/api/v1/sessions/${session_id}`;
+      const made = await post('/api/v1/sessions', { session_id }).catch(() => undefined);
+      if (made?.status !== 200) continue;
+      await this.attempt(daemon, body, { control_context: { session_id } });
+      const answer =
+        session_id === kept
+          ? await request('PATCH', path, { body: { title: 'changed' } }).catch(() => undefined)
+          : await remove(`${path}?force=true&wait_ms=60000`).catch(() => undefined);
+      if (answer === undefined) continue;
+      expect([session_id, answer.status]).toEqual([session_id, 200]);
+      (session_id === kept ? this.kept : this.deleted).push(session_id);
     }
   }
 
@@ -252,7 +303,7 @@ test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (po
   const daemon = await startDaemon({ flags: FLAGS, env });
   const first = daemon.supervisorPid();
   await work.submit(daemon);
-  expect(work.acknowledged).toHaveLength(5);
+  expect(work.acknowledged).toHaveLength(7);
   await waitFor(died, { what: 'the death' });
   await waitGone(first);
   await work.submit(daemon);

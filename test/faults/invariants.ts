@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { cgroupDirs, subdirectories } from '../harness/cgroups.js';
@@ -90,6 +90,7 @@ export async function violations(daemon: Subject, { acknowledged, runs }: Eviden
       ...wrongItems(tasks, events),
       ...wrongCounters(tasks, new Map(counters.map((c) => [c.name, c.value]))),
       ...wrongQueues(db),
+      ...wrongSessions(db, daemon.dataDir),
       ...(await wrongLedger(daemon)),
     ];
   } finally {
@@ -268,6 +269,34 @@ function wrongQueues(db: Database.Database): string[] {
       `SELECT queue, lane, ${counted} AND lane IS NOT NULL GROUP BY queue, lane ORDER BY queue, lane`,
     ),
   ];
+}
+
+/** Each session has a workspace, and nothing else has; what is counted of its tasks is what there is. */
+function wrongSessions(db: Database.Database, dataDir: string): string[] {
+  const rows = db
+    .prepare<[], Record<string, unknown> & { session_id: string; removal: number }>(
+      `SELECT session_id, removal, submitted, success, failed, cancelled FROM sessions WHERE state <> 'evicted' ORDER BY session_id`,
+    )
+    .all();
+  const room = join(dataDir, 'sessions');
+  const problems = rows.flatMap(({ session_id, removal, ...counts }) => {
+    const there = db
+      .prepare(
+        `SELECT count(*) AS submitted, coalesce(sum(status = 'success'), 0) AS success, coalesce(sum(status = 'failed'), 0) AS failed,
+          coalesce(sum(status = 'cancelled'), 0) AS cancelled FROM tasks WHERE session_id = ?`,
+      )
+      .get(session_id);
+    return [
+      ...(existsSync(join(room, session_id, 'workspace')) ? [] : [`session ${session_id} has no workspace`]),
+      ...(removal === 1 ? [`session ${session_id} is to be deleted, and is there`] : []),
+      ...(JSON.stringify(counts) === JSON.stringify(there)
+        ? []
+        : [`session ${session_id} counts ${JSON.stringify(counts)}, and has ${JSON.stringify(there)}`]),
+    ];
+  });
+  const known = new Set(rows.map(({ session_id }) => session_id));
+  const orphans = readdirSync(room).filter((name) => !known.has(name));
+  return [...problems, ...orphans.map((name) => `directory ${name} belongs to no session`)];
 }
 
 async function wrongLedger(daemon: Subject): Promise<string[]> {

@@ -51,6 +51,7 @@ describe('a new database', () => {
       { id: 15, name: 'changes', n: 64, applied_at_ms: NOW },
       { id: 16, name: 'outbox', n: 64, applied_at_ms: NOW },
       { id: 17, name: 'queue-notify', n: 64, applied_at_ms: NOW },
+      { id: 18, name: 'sessions', n: 64, applied_at_ms: NOW },
     ]);
     const table = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'tasks'`).pluck().get();
     for (const cause of CAUSES) expect(table).toMatch(new RegExp(`cause IN [^)]*'${cause}'`));

@@ -19,6 +19,11 @@ import { putQueue } from './queue-put.js';
 import { queues } from './queues.js';
 import { request } from './request.js';
 import type { Route } from '../route.js';
+import { session } from './session.js';
+import { deleteSession } from './session-delete.js';
+import { editSession } from './session-edit.js';
+import { makeSession } from './session-make.js';
+import { sessions } from './sessions.js';
 import { status } from './status.js';
 import { submit } from './submit.js';
 import { taskEvents } from './task-events.js';
@@ -45,6 +50,11 @@ export const routes: readonly Route[] = [
   putQueue,
   deleteQueue,
   testNotify,
+  sessions,
+  makeSession,
+  session,
+  editSession,
+  deleteSession,
   gc,
   ...daemonViews,
   health,

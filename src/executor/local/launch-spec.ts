@@ -8,14 +8,7 @@ import type { CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
 import type { Attempt } from '../executor.js';
 import type { NamedResources } from '../../task/named-resource.js';
 import { resourceVariables } from './resource-variables.js';
-import {
-  directoryName,
-  tailName,
-  TASK_FILES,
-  taskPaths,
-  TASKS,
-  type TaskPaths,
-} from '../../task/task-paths.js';
+import { tailName, taskPaths, workspaceNames, type TaskPaths } from '../../task/task-paths.js';
 
 /** Settings for launching attempts on this machine. Paths are absolute. */
 export interface LaunchSettings {
@@ -78,12 +71,12 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
     disk:
       limits.disk_bytes === undefined
         ? undefined
-        : {
-            dir: `${settings.dataDir}/${TASKS}`,
-            names: [directoryName(task_id), TASK_FILES.workspace],
-            max_bytes: limits.disk_bytes,
-          },
+        : diskSpec(settings.dataDir, workspaceNames(task_id, request), limits.disk_bytes),
   };
+}
+
+function diskSpec(dataDir: string, [room, ...names]: [string, ...string[]], max_bytes: number) {
+  return { dir: `${dataDir}/${room}`, names, max_bytes };
 }
 
 function stream(paths: TaskPaths, attempt: number, name: 'stdout' | 'stderr', maxBytes: number) {

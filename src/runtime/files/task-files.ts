@@ -4,8 +4,10 @@ import { isErrno } from '../../files/errno.js';
 import { MountedError } from '../../files/kind.js';
 import { replaceFile } from '../../files/replace-file.js';
 import type { TaskRequest } from '../../task/request.js';
+import { sessionOf } from '../../task/session-of.js';
 import { lendScript, letThrough, type TaskOwner } from './task-owner.js';
 import { directoryName, logName, scriptName, tailName, TASK_FILES, TASKS } from '../../task/task-paths.js';
+import { restoreSessionFiles } from './session-files.js';
 import { moveToTrash } from './trash.js';
 import { makeWorkspace, restoreWorkspace } from './workspace.js';
 
@@ -27,7 +29,7 @@ export function createTaskFiles(
     const directory = makeAnew(dataDir, tasks, taskId);
     try {
       if (owner !== undefined) letThrough(directory, owner);
-      makeWorkspace(directory, request.sandbox.workspace_subdir, owner);
+      if (sessionOf(request) === undefined) makeWorkspace(directory, request.sandbox.workspace_subdir, owner);
       for (const file of filesOf(request, owner)) makeFile(directory, file);
     } catch (error) {
       remove(tasks, taskId);
@@ -70,7 +72,7 @@ export function restoreTaskFiles(
     try {
       if (owner === undefined && (directory.self().mode & 0o777) !== PRIVATE) directory.chmod(PRIVATE);
       letThrough(directory, owner);
-      trashed.push(...restoreWorkspace(dataDir, directory, request.sandbox.workspace_subdir, owner));
+      trashed.push(...restoreAnyWorkspace(dataDir, directory, request, owner));
       trashed.push(...makeWayForOutput(dataDir, directory, attempt));
       for (const { name, text, mode, prepare } of filesOf(request, owner))
         trashed.push(...replace(dataDir, directory, name, [text], { mode, prepare }));
@@ -79,6 +81,19 @@ export function restoreTaskFiles(
     }
   });
   return trashed;
+}
+
+function restoreAnyWorkspace(
+  dataDir: string,
+  directory: Directory,
+  request: TaskRequest,
+  owner: TaskOwner | undefined,
+): string[] {
+  const session = sessionOf(request);
+  const { workspace_subdir: subdir } = request.sandbox;
+  return session === undefined
+    ? restoreWorkspace(dataDir, directory, subdir, owner)
+    : restoreSessionFiles(dataDir, session, subdir, owner);
 }
 
 /**

@@ -48,7 +48,7 @@ export function restoreWorkspace(
   const found = taskDir.stat(TASK_FILES.workspace);
   const isSound = found?.isDirectory() === true && (owner === undefined || found.uid === owner.uid);
   if (isSound) {
-    if (owner === undefined) makeMissing(taskDir, [TASK_FILES.workspace, ...namesIn(subdir)]);
+    if (owner === undefined) makeMissing(taskDir, subdir);
     return [];
   }
   const trashed = found === undefined ? undefined : moveToTrash(dataDir, taskDir, TASK_FILES.workspace);
@@ -56,10 +56,15 @@ export function restoreWorkspace(
   return trashed === undefined ? [] : [trashed];
 }
 
-function makeMissing(from: Directory, names: readonly string[]): void {
+/**
+ * Makes a workspace and the subdirectory in it, as far as they are missing. Only for one that is the daemon's own user's.
+ * @param from the directory that it is in
+ * @throws a system error: ENOTDIR for a link or a file in the place of a directory
+ */
+export function makeMissing(from: Directory, subdir: string | undefined): void {
   let at = from;
   try {
-    for (const name of names) {
+    for (const name of [TASK_FILES.workspace, ...namesIn(subdir)]) {
       const next = openOrMake(at, name);
       if (at !== from) at.close();
       at = next;

@@ -1,6 +1,7 @@
 import type { Attempt, Executor, ExecutorEvents } from '../../executor/executor.js';
 import { backOffMs, retry } from '../../store/retry.js';
 import type { Outcome, Running } from '../../supervisor/wire/protocol.js';
+import { sessionOf } from '../../task/session-of.js';
 import type { Core } from '../core.js';
 import type { LiveTask, Turn } from '../live-tasks.js';
 import { CANCELLED, LOST } from './classify.js';
@@ -114,10 +115,11 @@ export class AttemptEvents implements ExecutorEvents {
 
   private async recordRecovered(task: LiveTask): Promise<void> {
     const { store, announcer, now } = this.core;
+    const { task_id, request } = task.record;
     const events = await store.commits.write(() =>
       // It may have ended since: no event may follow that of its end.
       task.ending === undefined
-        ? store.appendEvents(task.record.task_id, [{ event_type: 'recovered', timestamp_ms: now() }])
+        ? store.appendEvents(task_id, [{ event_type: 'recovered', timestamp_ms: now() }], sessionOf(request))
         : [],
     );
     announcer.events(events);

@@ -208,6 +208,7 @@ async function commitBare(core: EndingCore, task: LiveTask, ending: Ending): Pro
 function forget(core: EndingCore, task: LiveTask, events: TaskEvent[] = []): void {
   const { task_id } = task.record;
   core.schedule.release(task);
+  core.schedule.leaveSession(task);
   core.live.remove(task);
   core.announcer.events(events);
   core.announcer.ended(task_id);

@@ -6,13 +6,8 @@ export function keptOnly(
   { control_context: context, limits, policy }: TaskRequest,
   { profile }: Pick<Machine, 'profile'>,
 ): string[] {
-  const { session_id, control_plane_mode, expected_runtime_profile: expected } = context ?? {};
+  const { control_plane_mode, expected_runtime_profile: expected } = context ?? {};
   const sentences: [field: string, isGiven: boolean, what: string][] = [
-    [
-      'control_context.session_id',
-      session_id !== undefined,
-      'tasks share no workspace by it; execution.cwd names a common directory',
-    ],
     ['control_context.control_plane_mode', control_plane_mode !== undefined, 'it changes nothing here'],
     [
       'control_context.expected_runtime_profile',

@@ -19,6 +19,7 @@ import { checkNotify, type WebhookRules } from '../notify/check.js';
 import { planEvents, resolveTaskPlan, withDecisions } from './plan.js';
 import { requestHash } from './request-hash.js';
 import { keptOnly } from './kept-only.js';
+import { checkSession, enterSession } from './session.js';
 import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
 import { inTurns } from '../turns.js';
 
@@ -91,8 +92,9 @@ function validated({ rules }: Pick<SubmittingCore, 'rules'>, body: unknown): Val
 }
 
 /** The plan and the reservation, or the refusal, without accepting anything. */
-export function dryRun(core: FittingCore, body: unknown): PlannedTask {
+export function dryRun(core: FittingCore & Pick<Core, 'store'>, body: unknown): PlannedTask {
   const { request } = validated(core, body);
+  checkSession(core, request);
   const planned = resolveTaskPlan(core, request);
   checkFollowing(core, request);
   checkDemands(core, request);
@@ -174,6 +176,7 @@ function checkFollowing({ webhooks }: Pick<SubmittingCore, 'webhooks'>, { policy
 
 async function accept(core: SubmittingCore, intake: Intake, submission: Submission): Promise<string> {
   const { request } = submission;
+  checkSession(core, request);
   const planned = resolveTaskPlan(core, request);
   checkFollowing(core, request);
   const isMatched = checkDemands(core, request);
@@ -188,6 +191,7 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
   if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   const accepted = withDecisions(request, planned.plan, core.settings);
+  if (request.control_context?.session_id !== undefined) accepted.in_session = true;
   intake.inserting.add(taskId, request);
   try {
     return await insert(
@@ -278,6 +282,7 @@ async function insert(core: SubmittingCore, task: NewTask): Promise<string> {
     written = await core.store.commits.write(() => {
       const inserted = core.store.insertTask(task);
       if (!inserted.inserted) return inserted;
+      if (inserted.task.request.in_session === true) enterSession(core, inserted);
       createTaskFiles(dataDir, task_id, task.request, taskOwner);
       made.push(task_id);
       const dispatched = core.dispatcher.dispatchAtOnce(inserted.task);
@@ -293,7 +298,8 @@ async function insert(core: SubmittingCore, task: NewTask): Promise<string> {
   if (!written.inserted) return written.task_id;
   crashPoint('after_submit_commit');
   const { dispatched } = written;
-  const live = core.live.add(written.task, true);
+  // What there is of a session's workspace is looked at before each of its tasks starts.
+  const live = core.live.add(written.task, written.task.request.in_session !== true);
   if (dispatched !== undefined) core.live.update(live, dispatched.task);
   core.announcer.events([...written.events, ...(dispatched?.events ?? [])]);
   if (dispatched === undefined) {

@@ -2,7 +2,7 @@ import { attemptOf, type AdoptedAttempt, type Executor, type ProcessFacts } from
 import { claimOf, type LiveRecord, type RunningTask } from '../../store/records.js';
 import { cancelledWaiting, LOST } from '../lifecycle/classify.js';
 import type { Core } from '../core.js';
-import type { Stop } from '../live-tasks.js';
+import type { LiveTask, Stop } from '../live-tasks.js';
 import { planWaiting, type WaitingCore } from './plan-waiting.js';
 
 type RecoveringCore = WaitingCore & { executor: Executor };
@@ -25,20 +25,23 @@ export async function recover(core: RecoveringCore): Promise<Recovered> {
   return found;
 }
 
-/** Takes the live tasks of the database into memory: waiting ones into the queue, running ones into the ledger. */
+/**
+ * Takes the live tasks of the database into memory: running ones into the ledger, then waiting ones into the queue, so that none
+ * takes the turn in a session that another has.
+ */
 function loadLiveTasks(core: RecoveringCore): Recovered {
-  const found: Recovered = { waiting: 0, running: 0 };
+  const waiting: LiveTask[] = [];
+  let running = 0;
   for (const record of core.store.liveTasks()) {
     const task = core.live.add(record, false, stopOf(core, record));
-    if (record.status === 'accepted') {
-      found.waiting++;
-      core.dispatcher.enqueue(task);
-    } else {
-      found.running++;
+    if (record.status === 'accepted') waiting.push(task);
+    else {
+      running++;
       core.schedule.restore(record);
     }
   }
-  return found;
+  for (const task of waiting) core.dispatcher.enqueue(task);
+  return { waiting: waiting.length, running };
 }
 
 /** Why it is to end, as the row says. Of a kill and a timeout that are both recorded, the one whose event came first counts. */

@@ -15,6 +15,8 @@ export interface MaintenanceOptions {
   collector: Collector;
   /** Undefined when the policy has no limit on bytes. */
   diskUsage: DiskUsage | undefined;
+  /** Ends and evicts the sessions that are due. */
+  sessions: (signal: AbortSignal) => Promise<void>;
   wal: WalKeeper;
   /** Done once, before everything else. */
   repair: (signal: AbortSignal) => Promise<unknown>;
@@ -67,6 +69,7 @@ export class Maintenance {
       const { removed, bytes_freed, duration_ms } = await collector.pass(signal);
       if (removed > 0) this.options.log.debug({ removed, bytes_freed, duration_ms }, 'garbage collection');
     });
+    await this.#guard('cannot end sessions', () => this.options.sessions(signal));
     await this.#guard('cannot end idempotency keys', () => expireKeys(store, keyRetentionMs, signal));
     await this.#guard('cannot forget deletions', () => forgetDeletions(store, signal));
     await this.#guard('cannot empty the write-ahead log', () => wal.check());

@@ -1,45 +1,22 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canNameDirectory } from '../../task/ids.js';
 import { isTerminal } from '../../task/states.js';
 import { withDirectory } from '../../files/directory.js';
-import type { Core } from '../core.js';
-import type { FileThread } from './file-thread.js';
 import type { TaskDirState } from './inspect-task-dir.js';
-import type { InlineTexts } from '../output/inline-text.js';
 import { readOutput } from '../output/read-output.js';
 import { emptyOut } from './remove-tasks.js';
-import { Tally } from './tally.js';
+import { batchesOf } from './batches-of.js';
+import { nothingFound, type RepairCore, type Repairs } from './repairs.js';
+import { repairSessions } from './repair-sessions.js';
 import { inTaskDir, writeResult } from '../files/task-files.js';
 import { TASKS, TRASH } from '../../task/task-paths.js';
 import { pastAttempts } from '../views/attempts-view.js';
 import { encodeTask } from '../views/task-view.js';
 import { moveToTrash } from '../files/trash.js';
 
-/** How many directories or rows are checked in one go: about a millisecond of the event loop. */
+/** How many rows are checked in one go: about a millisecond of the event loop. */
 const BATCH = 128;
-/** How many names of each kind of finding are logged. */
-const NAMED = 20;
-
-/** What was found and repaired. */
-export interface Repairs {
-  /** Task directories looked at. */
-  directories: number;
-  /** Entries of `trash/` that an earlier daemon left there. */
-  trash: number;
-  /** Entries of `tasks/` without a row, which were moved to the trash. */
-  orphans: Tally;
-  /** Ended tasks whose directory is gone: they keep their status, their output is lost. */
-  without_directory: Tally;
-  /** `result.json` was missing or cut off, and was written again from the row. */
-  results: Tally;
-  /** Half-written files that were removed. */
-  temporary: Tally;
-}
-
-/** What a repair works with. */
-export type RepairCore = Omit<Core, 'announcer'> & { files: FileThread; inlineTexts: InlineTexts };
 
 /**
  * Compares files and rows after a start and repairs what a crash has left; when they disagree the row is right. Runs beside
@@ -47,20 +24,14 @@ export type RepairCore = Omit<Core, 'announcer'> & { files: FileThread; inlineTe
  * @param signal ends it early; the next start begins anew
  */
 export async function repairFiles(core: RepairCore, signal: AbortSignal): Promise<Repairs> {
-  const found: Repairs = {
-    directories: 0,
-    trash: 0,
-    orphans: new Tally(NAMED),
-    without_directory: new Tally(NAMED),
-    results: new Tally(NAMED),
-    temporary: new Tally(NAMED),
-  };
+  const found = nothingFound();
   const { dataDir } = core.settings;
   await emptyTrash(core, found, signal);
   for await (const names of batchesOf(path.join(dataDir, TASKS))) {
     if (signal.aborted) return found;
     await checkDirectories(core, names, found);
   }
+  await repairSessions(core, found, signal);
   let after = '';
   while (!signal.aborted) {
     const ids = core.store.taskIds(after, BATCH);
@@ -156,27 +127,15 @@ async function checkRows(core: RepairCore, taskIds: string[], found: Repairs): P
 }
 
 function report(core: RepairCore, found: Repairs): void {
-  const { orphans, without_directory, results, temporary } = found;
-  const wrong = Object.entries({ orphans, without_directory, results, temporary }).filter(
-    ([, { count }]) => count > 0,
-  );
+  const { orphans, without_directory, results, temporary, orphan_sessions, without_workspace } = found;
+  const wrong = Object.entries({
+    ...{ orphans, without_directory, results, temporary },
+    ...{ orphan_sessions, without_workspace },
+  }).filter(([, { count }]) => count > 0);
   if (wrong.length === 0) {
     core.log.debug({ directories: found.directories, trash: found.trash }, 'files and rows fit together');
     return;
   }
   const summary = wrong.map(([kind, { count, first }]) => [kind, { count, first }]);
   core.log.warn(Object.fromEntries(summary), 'files and rows did not fit together; put right what could be');
-}
-
-/** The names in a directory as they are on disk, in batches; none when there is no such directory. */
-async function* batchesOf(dir: string): AsyncGenerator<Buffer[]> {
-  let batch: Buffer[] = [];
-  const encoding = 'buffer' as BufferEncoding;
-  for await (const { name } of await fs.promises.opendir(dir, { encoding, bufferSize: BATCH })) {
-    batch.push(name as unknown as Buffer);
-    if (batch.length < BATCH) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }

@@ -1,5 +1,6 @@
 import type { Delay } from '../../ledger/scheduler.js';
 import type { Lack } from '../../ledger/ledger.js';
+import type { SessionWait } from '../../ledger/session-lines.js';
 import { claimOf, type TaskRecord, type WaitingTask } from '../../store/records.js';
 import { amountTexts } from '../../task/amounts.js';
 import { quoted, unmetDemand } from '../../task/demands.js';
@@ -36,6 +37,8 @@ export function waitingOf(core: WaitingCore, record: TaskRecord): Waiting | unde
   const since = due ?? timestamp(record.created_at_ms);
   const unmet = unmetDemand(record.request, settings.machine);
   if (unmet !== undefined) return { reason: 'demands', detail: unmet.detail, since };
+  const turn = record.request.in_session === true ? schedule.sessionWaitOf(task_id) : undefined;
+  if (turn !== undefined) return { reason: 'session_busy', detail: beforeIt(turn), since };
   const delay = schedule.delayOf(task_id);
   if (delay === undefined) return undefined;
   if (delay.reason === 'capacity' && delay.lack === undefined && executor.place === undefined)
@@ -59,6 +62,19 @@ function dueAt({ live, now }: WaitingCore, { task_id, updated_at_ms }: WaitingTa
 function betweenAttempts({ past_attempts, request }: WaitingTask): string {
   const { max_attempts = past_attempts + 1 } = request.policy.retry ?? {};
   return `attempt ${past_attempts} of ${max_attempts} has failed, and the next is not due yet`;
+}
+
+/** How many of the tasks that have their turn are named. */
+const TURNS_NAMED = 3;
+
+function beforeIt({ session, limit, turns, ahead }: SessionWait): string {
+  const once = limit === 1 ? 'one task at a time' : `${limit} tasks at a time`;
+  const named = turns.slice(0, TURNS_NAMED).map(quoted).join(', ');
+  const more = turns.length > TURNS_NAMED ? `, and ${turns.length - TURNS_NAMED} more` : '';
+  const has = turns.length === 1 ? 'has its turn' : 'have their turn';
+  const line =
+    ahead === 0 ? 'and it is next' : `and ${ahead} more ${ahead === 1 ? 'comes' : 'come'} before it`;
+  return `session ${quoted(session)} runs ${once}: ${named}${more} ${has}, ${line}`;
 }
 
 function inWords(record: TaskRecord, { reason, lack }: Delay): string {

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { ExecgoError } from '../../task/errors.js';
-import type { NewEvent } from '../../task/events.js';
+import type { NewEvent, TaskEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
 import { CHANGES, isLegal, type Change, type TaskStatus, type TerminalStatus } from '../../task/states.js';
 import type { CounterTable } from '../counters.js';
@@ -10,6 +10,7 @@ import { jsonOrNull } from '../database/json.js';
 import type { QueueEnds } from '../queue-ends.js';
 import type { DeletedRow as Whose, Tombstones } from '../tombstones.js';
 import { queueOf } from '../../task/request.js';
+import { endOf } from '../records.js';
 import type {
   Changed,
   Dispatch,
@@ -26,6 +27,8 @@ import type {
 } from '../records.js';
 import type { Outbox } from '../outbox.js';
 import type { RetentionClock } from '../retention-clock.js';
+import type { SessionTable } from '../session-table.js';
+import { sessionOf } from '../../task/session-of.js';
 import type { AttemptTable } from './attempt-table.js';
 import { isPinned } from './task-insert.js';
 import { ENDED_STATE, LIVE_STATE, readState, withState, type StateRow } from './task-row.js';
@@ -121,6 +124,7 @@ export class TaskChanges {
     private readonly attempts: AttemptTable,
     private readonly tombstones: Tombstones,
     private readonly outbox: Outbox,
+    private readonly sessions: SessionTable,
   ) {
     const step = (change: Change, set: string, guard?: string) => new Step(db, versions, change, set, guard);
     this.#plan = step('plan', 'execution_plan_json = @plan, reservation_json = @reservation', NOT_BEGUN);
@@ -314,6 +318,15 @@ export class TaskChanges {
   /** The task as its row says that it is now. */
   #told<T extends TaskRecord>(before: LiveRecord, row: StateRow, events: NewEvent[]): Changed<T> {
     const task = withState(before, readState(row)) as T;
-    return { task, events: this.events.append(before.task_id, events) };
+    const written = this.events.append(before.task_id, events);
+    if (before.request.in_session === true) this.#tellSession(task, written);
+    return { task, events: written };
+  }
+
+  #tellSession(task: TaskRecord, events: readonly TaskEvent[]): void {
+    const session = sessionOf(task.request);
+    const end = endOf(task)?.status;
+    if (session !== undefined)
+      this.sessions.changed(session, events.at(-1)?.seq ?? 0, task.updated_at_ms, end);
   }
 }

@@ -15,6 +15,7 @@ import { attempts } from './0014-attempts.js';
 import { changes } from './0015-changes.js';
 import { outbox } from './0016-outbox.js';
 import { queueNotify } from './0017-queue-notify.js';
+import { sessions } from './0018-sessions.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly Migration[] = [
   changes,
   outbox,
   queueNotify,
+  sessions,
 ];
