@@ -78,6 +78,15 @@ const ROOMS = {
     ...['files', 'task', 'store', 'ledger', 'executor', 'runtime'],
     ...['runtime/files', 'runtime/views', 'runtime/lifecycle', 'runtime/upkeep'],
   ],
+  'runtime/schedules': [
+    'files',
+    'task',
+    'store',
+    'executor',
+    'runtime',
+    'runtime/lifecycle',
+    'runtime/views',
+  ],
   'runtime/recovery': ['files', 'task', 'store/**', 'ledger', 'executor', 'runtime', 'runtime/lifecycle'],
   runtime: ['files', 'task', 'ledger', 'store/**', 'executor', 'runtime/**'],
   'api/routes': ['files', 'task', 'runtime', 'api'],
@@ -137,7 +146,7 @@ const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA =
-  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|edit|sessions|fields|retry-schema|notify-schema|notification-view|answers|examples)\\.ts$';
+  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|fields|retry-schema|notify-schema|notification-view|answers|examples)\\.ts$';
 /** Every file that the supervisor's process may load. */
 const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;
@@ -182,10 +191,10 @@ module.exports = {
     {
       name: 'client-loads-no-task',
       comment:
-        'client, command line and the settings it shows take types from task, which cost nothing at start-up, and ids',
+        'client, command line and the settings it shows take types from task, which cost nothing at start-up, ids, and how durations are written',
       severity: 'error',
       from: { path: '^src/(client|cli|settings)/' },
-      to: { path: '^src/task/', pathNot: '^src/task/task-id\\.ts$', ...AT_RUN_TIME },
+      to: { path: '^src/task/', pathNot: '^src/task/(task-id|duration)\\.ts$', ...AT_RUN_TIME },
     },
     {
       name: 'client-loads-no-settings',

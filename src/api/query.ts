@@ -96,3 +96,10 @@ export function queueOf(req: Request): string {
   if (typeof name !== 'string') throw new ExecgoError('not_found', `queue not found: ${String(name)}`);
   return name;
 }
+
+/** The name of a schedule in the path. @throws ExecgoError `not_found` when there is none */
+export function scheduleOf(req: Request): string {
+  const { name } = req.params;
+  if (typeof name !== 'string') throw new ExecgoError('not_found', `schedule not found: ${String(name)}`);
+  return name;
+}

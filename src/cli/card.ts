@@ -21,6 +21,7 @@ export function summaryLine(task: TaskView): string {
     plain(task.task_id),
     paintStatus(task.status),
     ending(task),
+    task.waiting === undefined ? '' : task.waiting.reason,
     task.paused === true ? 'paused' : '',
   ];
   if (task.duration_ms !== undefined) words.push(paint('dim', formatDuration(task.duration_ms)));

@@ -49,8 +49,13 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   edit: {
     summary: 'change a task that waits',
-    also: ['update', 'modify', 'change', 'alter', 'renice'],
+    also: ['update', 'modify', 'change', 'alter', 'renice', 'hold'],
     load: () => import('./commands/edit.js'),
+  },
+  release: {
+    summary: 'let tasks start that are held',
+    also: ['unhold'],
+    load: () => import('./commands/release.js'),
   },
   kill: {
     summary: 'cancel tasks',
@@ -113,6 +118,26 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'delete sessions, with their files',
     load: () => import('./commands/session-rm.js'),
   },
+  'schedule add': {
+    summary: 'submit a task again and again, at due times',
+    load: () => import('./commands/schedule-add.js'),
+  },
+  'schedule list': { summary: 'list the schedules', load: () => import('./commands/schedule-list.js') },
+  'schedule show': {
+    summary: 'show a schedule, its next and its last due times',
+    load: () => import('./commands/schedule-show.js'),
+  },
+  'schedule set': { summary: 'change a schedule', load: () => import('./commands/schedule-set.js') },
+  'schedule pause': {
+    summary: 'submit none of its tasks',
+    load: () => import('./commands/schedule-pause.js'),
+  },
+  'schedule resume': { summary: 'submit them again', load: () => import('./commands/schedule-resume.js') },
+  'schedule run': {
+    summary: 'submit its task now',
+    load: () => import('./commands/schedule-run.js'),
+  },
+  'schedule rm': { summary: 'delete a schedule', load: () => import('./commands/schedule-rm.js') },
   gc: {
     summary: 'remove ended tasks that are due',
     also: ['clean', 'cleanup', 'prune', 'purge', ...REMOVE],

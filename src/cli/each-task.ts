@@ -21,7 +21,7 @@ export function ownerOption(): Option {
 /** A command that asks one thing with each task. @returns its exit code */
 export async function turnTasks(
   argv: readonly string[],
-  what: 'pause' | 'resume',
+  what: 'pause' | 'resume' | 'release',
   summary: string,
   examples: string[],
 ): Promise<number> {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
 import { addLimitOptions, limitsOf } from './limit-options.js';
+import { addStartTimeOptions, type StartTimeOptions } from './start-time.js';
 import { collectPair, parseDuration, parseInteger, parseSize } from './units.js';
 
 /** What the flags say that a task has from its submit on, and that may be changed while it waits, beside its limits. */
-export interface EditableOptions {
+export interface EditableOptions extends StartTimeOptions {
   stdoutMax?: number;
   stderrMax?: number;
   stdoutKeep?: number;
@@ -19,7 +20,7 @@ export interface EditableOptions {
 
 /** Adds the flags of {@link EditableOptions} and those for limits. */
 export function addEditableOptions(command: Command): Command {
-  return addLimitOptions(command)
+  return addStartTimeOptions(addLimitOptions(command))
     .option('--stdout-max <size>', 'how much of its standard output a status shows', parseSize)
     .option('--stderr-max <size>', 'how much of its standard error a status shows', parseSize)
     .option('--stdout-keep <size>', 'how much of its standard output is kept, 64M without it', parseSize)

@@ -28,6 +28,10 @@ function hintFor(
   const about = new Map<string, unknown>(Object.entries(details ?? {}));
   // A change came too late: the message says all.
   if (about.has('status')) return undefined;
+  if (code === 'not_found' && about.has('schedule'))
+    return `${typedCommand('schedule list', [], { server })} shows the schedules there are`;
+  if (about.has('schedule'))
+    return `use another name, or change it: see ${typedCommand('schedule set', ['--help'], {})}`;
   if (code === 'not_found') {
     if (about.has('session_id'))
       return `${typedCommand('session list', [], { server })} shows the sessions there are`;

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
 import { addEditableOptions, givenLimits, group, type EditableOptions } from './editable-options.js';
 import { startDirectory, type StartDirectoryOptions } from './start-directory.js';
+import { startAtOf } from './start-time.js';
 import { readInput, readWhole } from './read-input.js';
 import { collectPair } from './units.js';
 import { addRetryOptions, retryPolicy, type RetryOptions } from './retry-options.js';
@@ -29,9 +30,14 @@ export interface RequestOptions extends StartDirectoryOptions, EditableOptions, 
 
 /** Adds the flags of {@link RequestOptions} and the command as positional arguments. */
 export function addRequestOptions(command: Command): Command {
+  return addTaskOptions(
+    command.argument('[command...]', 'the program and its arguments, after --').passThroughOptions(),
+  );
+}
+
+/** Adds all of them but the command. */
+export function addTaskOptions(command: Command): Command {
   command
-    .argument('[command...]', 'the program and its arguments, after --')
-    .passThroughOptions()
     .option('--script <file>', 'run this script instead of a command; - reads it from standard input')
     .option('--interpreter <words>', 'what runs the script, such as "python3 -u"; /bin/sh without it')
     .option('-C, --cwd <dir>', 'where the task starts; where this command is called without it')
@@ -39,6 +45,7 @@ export function addRequestOptions(command: Command): Command {
     .option('--id <id>', 'the task id; a random one without it')
     .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair);
   return addNotifyOptions(addRetryOptions(addEditableOptions(command)))
+    .option('--hold', 'do not start before "execgo release" lets it')
     .option('--session <id>', 'start in the workspace of this session, after its earlier tasks')
     .option('--tenant <name>', 'whose quota it counts against')
     .addOption(new Option('--owner <name>', 'who alone may cancel it').env('EXECGO_RUNTIME_OWNER'))
@@ -72,6 +79,8 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       priority: options.priority,
       retry: retryPolicy(options),
       notify: notifyPolicy(options),
+      start_at: startAtOf(options, Date.now()),
+      hold: options.hold,
     }),
     ...group('control_context', {
       tenant: options.tenant,

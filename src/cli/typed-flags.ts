@@ -37,6 +37,8 @@ export const REQUEST_FLAGS: Typed = {
   'policy.notify.webhook.url': '--notify',
   'policy.notify.webhook.secret_ref': '--notify-secret',
   'policy.notify': '--notify',
+  'policy.start_at': '--at',
+  'policy.hold': '--hold',
   'control_context.tenant': '--tenant',
   'control_context.owner': '--owner',
   'control_context.queue': '--queue',

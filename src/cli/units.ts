@@ -1,3 +1,4 @@
+export { formatDuration } from '../task/duration.js';
 import { UsageError } from './usage-error.js';
 
 /** The longest time that Node's timers accept, in milliseconds: 24 days. */
@@ -88,18 +89,6 @@ export function collectPair(text: string, previous: Record<string, string> = {})
   const at = text.indexOf('=');
   if (at < 1) throw new UsageError(`"${text}" is not KEY=VALUE`);
   return Object.fromEntries([...Object.entries(previous), [text.slice(0, at), text.slice(at + 1)]]);
-}
-
-/** Milliseconds for people: two units at most. */
-export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${String(Math.round(ms))}ms`;
-  if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 3600) return `${String(Math.floor(seconds / 60))}m${String(seconds % 60)}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 1440) return `${String(Math.floor(minutes / 60))}h${String(minutes % 60)}m`;
-  const hours = Math.floor(minutes / 60);
-  return `${String(Math.floor(hours / 24))}d${String(hours % 24)}h`;
 }
 
 /** An amount for people, in the unit that the help names for the value of its flag. */

@@ -4,7 +4,7 @@ import type { HeadTailView, OutputBytes, OutputStream } from '../task/output.js'
 import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { NotifyTestRequest } from '../task/notify-schema.js';
 import type { PlannedTask } from '../task/plan.js';
-import type { QueuePage, QueueQuery, QueueRuleRequest, QueueView } from '../task/queues.js';
+import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { TaskSubmission } from '../task/request.js';
 import type {
   Capabilities,
@@ -19,6 +19,7 @@ import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport } from './http.js';
 import { queuePath, taskPath } from './paths.js';
 import { Patience } from './retry.js';
+import { queuePath, RuleClient } from './rule-client.js';
 import { SessionClient } from './sessions.js';
 import type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
 
@@ -41,7 +42,7 @@ export interface ClientOptions {
  * usable answer comes, and the signal's reason when its `signal` aborts. What only the followers need is loaded by them,
  * so that a command that asks one question starts fast.
  */
-export class ExecgoClient {
+export class ExecgoClient extends RuleClient {
   readonly #http: HttpTransport;
   readonly #calls: Calls;
   readonly #reconnectMs: number;
@@ -50,8 +51,11 @@ export class ExecgoClient {
 
   /** @throws TypeError when `server` is not an address. */
   constructor(options: ClientOptions) {
-    this.#http = new HttpTransport(options.server);
-    this.#calls = new Calls(this.#http, options.requestTimeoutMs);
+    const http = new HttpTransport(options.server);
+    const calls = new Calls(http, options.requestTimeoutMs);
+    super(calls);
+    this.#http = http;
+    this.#calls = calls;
     this.#reconnectMs = options.reconnectMs ?? DEFAULT_RECONNECT_MS;
     this.sessions = new SessionClient(this.#calls);
   }
@@ -137,6 +141,11 @@ export class ExecgoClient {
   ): Promise<TaskView> {
     const { owner, signal } = options;
     return this.#calls.patch(taskPath(taskId), { signal, owner, body: changes });
+  }
+
+  /** Lets a task start that is held; one that waits for something else goes on doing so. @returns its status afterwards. */
+  async release(taskId: string, options: { owner?: string | undefined } = {}): Promise<TaskView> {
+    return this.#calls.post(`${taskPath(taskId)}/release`, { ...options, repeatable: false });
   }
 
   /** Cancels a task; one that is terminal already stays as it is. @returns its status after the request. */
@@ -326,17 +335,6 @@ export class ExecgoClient {
     const { signal, patient } = options;
     const ask = (): Promise<QueueView> => this.#calls.get(queuePath(name), { signal });
     return patient === true ? this.#patiently(ask, signal) : ask();
-  }
-
-  /** Sets the rule of a queue, in the place of the one that it has; resolves once it is durable and in force. */
-  async putQueue(name: string, rule: QueueRuleRequest, options: Abortable = {}): Promise<QueueView> {
-    const repeatable = (rule.if_version ?? undefined) === undefined;
-    return this.#calls.put(queuePath(name), { ...options, body: rule, repeatable });
-  }
-
-  /** Takes the rule of a queue away; its tasks stay. */
-  async deleteQueue(name: string, options: Abortable = {}): Promise<void> {
-    await this.#calls.delete(queuePath(name), options);
   }
 
   /** Sends a message to a webhook, once, to see whether one arrives; an answer says also that it has not. */

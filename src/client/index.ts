@@ -28,6 +28,14 @@ export type {
   SessionState,
   SessionView,
 } from '../task/sessions.js';
+export type {
+  ScheduleEdit,
+  SchedulePage,
+  ScheduleRequest,
+  ScheduleRun,
+  ScheduleSummary,
+  ScheduleView,
+} from '../task/schedules.js';
 export type { TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';
 export type { ErrorBody } from '../task/error-body.js';

@@ -7,13 +7,17 @@ import { Announcer } from '../runtime/announcer.js';
 import type { RuntimeSettings } from '../runtime/core.js';
 import { Ends } from '../runtime/lifecycle/complete.js';
 import { Dispatcher } from '../runtime/lifecycle/dispatch.js';
+import { newIntake } from '../runtime/lifecycle/submit.js';
 import { drained } from '../runtime/lifecycle/drain.js';
 import { LiveTasks } from '../runtime/live-tasks.js';
 import { TestMessages } from '../runtime/notify/test-message.js';
+import type { Clocks } from '../runtime/steady-clock.js';
 import { InlineTexts } from '../runtime/output/inline-text.js';
 import { recover } from '../runtime/recovery/recover.js';
 import { QueueRules } from '../runtime/queue-rules.js';
 import { Schedule, type SessionTask } from '../runtime/schedule.js';
+import { Schedules } from '../runtime/schedules/schedules.js';
+import { makeTaskId } from '../task/task-id.js';
 import { FileThread } from '../runtime/upkeep/file-thread.js';
 import type { Config } from './config.js';
 import { readBootId } from '../sandbox/process/process-identity.js';
@@ -71,15 +75,16 @@ export function createDaemon(options: DaemonOptions): Daemon {
       },
     })
     .part('announcer', { start: () => new Announcer() })
-    .part('live', {
-      start: ({ store }) => new LiveTasks({ now, steady, lasting: () => store.kept.clock.now() }),
+    .part('clocks', {
+      start: ({ store }): Clocks => ({ now, steady, lasting: () => store.kept.clock.now() }),
     })
+    .part('live', { start: ({ clocks }) => new LiveTasks(clocks) })
     .part('schedule', {
-      start: ({ host: { capacity }, settings: { machine }, store }) => {
+      start: ({ clocks, host: { capacity }, settings: { machine }, store }) => {
         const ledger = new Ledger({ capacity, quotas: config.tenantQuotas, resources: config.resources });
         const queue = new WaitingQueue({ ledger, starvationMs: config.starvationMs });
         const sessions = new SessionLines<SessionTask>((id) => store.sessions.concurrencyOf(id) ?? 1);
-        return new Schedule(ledger, queue, machine, steady, sessions);
+        return new Schedule(ledger, queue, machine, clocks, sessions);
       },
     })
     .part('rules', {
@@ -99,6 +104,11 @@ export function createDaemon(options: DaemonOptions): Daemon {
     })
     .part('recovered', { start: recover })
     .part('notifier', notifier)
+    .part('intake', { start: ({ now }) => newIntake(() => makeTaskId(now())) })
+    .part('schedules', {
+      start: (parts) => new Schedules(parts, parts.intake),
+      stop: (schedules) => schedules.close(),
+    })
     .part('safetyNet', {
       start: ({ dispatcher }) => setInterval(() => dispatcher.pump(), config.dispatchPollIntervalMs),
       stop: clearInterval,
@@ -106,6 +116,11 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('collector', collector)
     .part('http', { start: serveHttp, stop: (http) => http.stop() })
     .part('maintenance', maintenance)
+    .part('due', {
+      start: ({ schedules }) => {
+        schedules.start();
+      },
+    })
     .part('accepting', { start: ({ schedule }) => schedule, stop: stopAccepting });
   let starting: ReturnType<typeof life.start> | undefined;
   return {

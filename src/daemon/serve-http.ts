@@ -7,8 +7,7 @@ import type { Config } from './config.js';
 import type { Host } from './host.js';
 import { listenAddress, whereServed, whyNotListening } from './listen-address.js';
 import { maxConnections } from './open-files.js';
-import { newIntake } from '../runtime/lifecycle/submit.js';
-import { makeTaskId } from '../task/task-id.js';
+import type { Intake } from '../runtime/lifecycle/submit.js';
 import type { Collector } from '../runtime/upkeep/collector.js';
 import { configView, infoView, overrides } from '../runtime/views/config-view.js';
 import { createMetrics } from '../runtime/views/metrics.js';
@@ -21,6 +20,7 @@ export interface HttpParts extends RuntimeCore {
   config: Config;
   host: Host;
   collector: Collector;
+  intake: Intake;
   version: string;
   /** Unix time of the start in milliseconds. */
   startedAt: number;
@@ -46,7 +46,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
   let told = { ...config, maxConnections: maxConnections(config, log) };
   const connections = new Connections(told.maxConnections);
   const waiters = new Waiters(connections);
-  const intake = newIntake(() => makeTaskId(parts.now()));
+  const { intake } = parts;
   const service = new Runtime(parts, intake, collector, {
     info: () => infoView(told.runtimeId, version, startedAt, capabilities.platform),
     capabilities: () =>
@@ -57,7 +57,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
       counters: () => store.counters(),
       running: () => schedule.ledger.entries().length,
       paused: () => parts.live.paused,
-      waiting: () => schedule.queued + schedule.unmatched.size,
+      waiting: () => schedule.waiting,
       queues: () => queueFigures(parts),
       resources: () => resourceFigures(parts),
       collected: () => collector.totals,

@@ -71,6 +71,18 @@ export type CrashPoint =
   | 'before_session_forgotten'
   /** Before the client is answered. */
   | 'after_session_forgotten'
+  /** A schedule is made or changed. */
+  | 'before_schedule_commit'
+  /** Before it is in force, and before the client is answered. */
+  | 'after_schedule_commit'
+  | 'before_schedule_removal'
+  | 'after_schedule_removal'
+  /** A due time has come: it is written down, and the schedule goes on to the next. */
+  | 'before_due_commit'
+  | 'after_due_commit'
+  /** Inside the transaction that accepts the task of a due time. */
+  | 'before_due_submit_commit'
+  | 'after_due_submit_commit'
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 

@@ -1,5 +1,5 @@
 import type { LiveRecord, RunningTask, WaitingTask } from '../store/records.js';
-import { retryDelayMs } from '../task/retry.js';
+import { bounded, eligibleInMs } from './not-yet.js';
 import { QueueCounts } from './queue-counts.js';
 import { onSteadyClock, type Clocks } from './steady-clock.js';
 
@@ -9,10 +9,15 @@ export type Phase = Waiting | Launched | Started;
 export interface Waiting {
   name: 'waiting';
   record: WaitingTask;
-  /** From when on it may start, on the steady clock: when it was accepted, or when its next attempt is due. */
+  /** From when on it may start, on the steady clock. */
   mayStartAt: number;
-  /** Clears the timer of the back-off, and after that of `queue_timeout_ms`; undefined while none runs. */
-  cancelTimer: (() => void) | undefined;
+  /**
+   * Of tasks of the same priority in one queue the one with the lower number comes first; unique. Undefined while it may not start:
+   * then it comes behind all that could before it.
+   */
+  place: number | undefined;
+  /** Clears the timer of `queue_timeout_ms`; undefined while none runs. */
+  cancelQueueTimeout: (() => void) | undefined;
 }
 
 /** Given to a place, or about to be. */
@@ -177,7 +182,9 @@ export class LiveTasks {
     if (phase.name === 'waiting' && next.name === 'waiting') phase.record = next.record;
     else if (phase.name === 'started' && next.name === 'started') phase.record = next.record;
     else task.phase = next;
-    if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelTimer?.();
+    // One that waits again comes behind those that wait.
+    if (next.name === 'waiting' && phase.name !== 'waiting') next.place = undefined;
+    if (phase.name === 'waiting' && next.name !== 'waiting') phase.cancelQueueTimeout?.();
     this.enter(task);
   }
 
@@ -186,8 +193,14 @@ export class LiveTasks {
     return this.clocks.steady() - at;
   }
 
+  /** Takes note that a task that waits may start from now on. @param place see {@link Waiting} */
+  mayStart(phase: Waiting, place: number): void {
+    phase.mayStartAt = this.clocks.steady();
+    phase.place = place;
+  }
+
   remove(task: LiveTask): void {
-    if (task.phase.name === 'waiting') task.phase.cancelTimer?.();
+    if (task.phase.name === 'waiting') task.phase.cancelQueueTimeout?.();
     this.byId.delete(task.record.task_id);
     this.leave(task);
     this.counts.ended(task.record);
@@ -208,19 +221,29 @@ export class LiveTasks {
 
   private phaseOf(record: LiveRecord): Phase {
     if (record.status === 'accepted') {
-      return { name: 'waiting', record, mayStartAt: this.mayStartAt(record), cancelTimer: undefined };
+      const task = bounded(this.clocks, record);
+      const mayStartAt = this.mayStartAt(task);
+      return {
+        name: 'waiting',
+        record: task,
+        mayStartAt,
+        place: record.submit_seq,
+        cancelQueueTimeout: undefined,
+      };
     }
     if (record.process === undefined) return { name: 'launched', record };
     const startedAt = onSteadyClock(this.clocks, record.process.started_at_ms);
     return { name: 'started', record, startedAt };
   }
 
-  private mayStartAt({ created_at_ms, past_attempts, retry, request }: WaitingTask): number {
-    const { policy } = request;
-    if (retry === undefined) return onSteadyClock(this.clocks, created_at_ms);
-    const left = retry.due_ms - this.clocks.lasting();
-    // Never longer than the whole of it, whatever the row says.
-    const whole = policy.retry === undefined ? 0 : retryDelayMs(policy.retry, past_attempts);
-    return this.clocks.steady() + Math.min(left, whole);
+  private mayStartAt(record: WaitingTask): number {
+    const { created_at_ms, eligible_ms, request } = record;
+    const { start_at } = request.policy;
+    const eligibleAt =
+      eligible_ms === undefined
+        ? onSteadyClock(this.clocks, created_at_ms)
+        : this.clocks.steady() + eligibleInMs(this.clocks, record);
+    if (start_at === undefined) return eligibleAt;
+    return Math.max(eligibleAt, onSteadyClock(this.clocks, Date.parse(start_at)));
   }
 }

@@ -6,6 +6,7 @@ import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../t
 import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { NotifyTestAnswer } from '../task/notification-view.js';
+import type { SchedulePage, ScheduleView } from '../task/schedules.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
 import { checkOwner } from './lifecycle/check-owner.js';
@@ -27,6 +28,14 @@ import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queu
 import { waitForAttempt, waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
 import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import type { TestMessages } from './notify/test-message.js';
+import {
+  deleteSchedule,
+  editSchedule,
+  makeSchedule,
+  runSchedule,
+  type ScheduleCore,
+} from './schedules/change.js';
+import { schedulePage, scheduleView } from './schedules/schedule-view.js';
 import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
 import { deletedTask, eventView, taskSummary } from './views/task-view.js';
 import { waitingOf } from './views/waiting-view.js';
@@ -47,6 +56,7 @@ export type RuntimeCore = SubmittingCore &
   EditingCore &
   DeletingCore &
   RulingCore &
+  ScheduleCore &
   QueueCore &
   SessionsCore & { testMessages: TestMessages };
 
@@ -88,6 +98,10 @@ export class Runtime implements Service {
   async edit(taskId: string, body: unknown, owner: string | undefined): Promise<EncodedJson> {
     await editTask(this.core, this.intake, taskId, body, owner);
     return taskStatus(this.core, taskId);
+  }
+
+  release(taskId: string, owner: string | undefined): Promise<EncodedJson> {
+    return this.edit(taskId, { policy: { hold: false } }, owner);
   }
 
   async kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
@@ -215,6 +229,31 @@ export class Runtime implements Service {
 
   testNotify(body: unknown, signal: AbortSignal): Promise<NotifyTestAnswer> {
     return this.core.testMessages.send(body, signal);
+  }
+
+  schedules(query: QueueQuery): SchedulePage {
+    return schedulePage(this.core, query);
+  }
+
+  schedule(name: string): ScheduleView {
+    return scheduleView(this.core, name);
+  }
+
+  async makeSchedule(body: unknown): Promise<ScheduleView> {
+    return scheduleView(this.core, await makeSchedule(this.core, body));
+  }
+
+  async editSchedule(name: string, body: unknown, owner: string | undefined): Promise<ScheduleView> {
+    await editSchedule(this.core, name, body, owner);
+    return scheduleView(this.core, name);
+  }
+
+  deleteSchedule(name: string, owner: string | undefined): Promise<void> {
+    return deleteSchedule(this.core, name, owner);
+  }
+
+  runSchedule(name: string, owner: string | undefined): Promise<SubmitAnswer> {
+    return runSchedule(this.core, this.intake, name, owner);
   }
 
   gc(request: GcRequest): Promise<GcReport> {

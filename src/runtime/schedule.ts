@@ -8,12 +8,17 @@ import { ITEMS } from '../store/tasks/task-row.js';
 import { unmetDemand, type Machine } from '../task/demands.js';
 import { sessionOf } from '../task/session-of.js';
 import type { LiveTask, Waiting } from './live-tasks.js';
+import { hindranceOf, NotYet, type Hindrance, type Startable } from './not-yet.js';
+import type { Clocks } from './steady-clock.js';
+
+/** In the queue, among those that demand another machine, or among those that may not start yet. */
+export type Whereabouts = 'queue' | 'unmatched' | 'not_yet';
 
 /** A task that waits for its turn in its session. */
 export interface SessionTask {
   task_id: string;
   submit_seq: number;
-  phase: Pick<Waiting, 'record' | 'mayStartAt'>;
+  phase: Pick<Waiting, 'record' | 'mayStartAt' | 'place'>;
 }
 
 /** Which tasks wait, which of them is the next, and who holds what. It decides in memory; whoever asks commits it. */
@@ -24,37 +29,51 @@ export class Schedule {
   readonly unlaunched = new Set<LiveTask>();
   /** Waiting tasks that demand what this machine does not have: they are not in the queue. */
   readonly unmatched = new Set<string>();
-  /** Tasks whose next attempt is not due yet: they are not in the queue. */
-  readonly notDue = new Set<string>();
+  /** Waiting tasks that may not start yet, whatever room there is: they are not in the queue. */
+  readonly notYet = new NotYet();
 
-  /** @param steady milliseconds of a clock that is never set */
   constructor(
     readonly ledger: Ledger,
     private readonly queue: WaitingQueue,
     private readonly machine: Machine,
-    private readonly steady: () => number,
+    readonly clocks: Clocks,
     /** Whose turn it is in sessions. */
     private readonly sessions = new SessionLines<SessionTask>(() => 1),
   ) {}
 
-  /** How many tasks wait for room on this machine, or will when their next attempt is due, or when it is their turn in their session. */
+  /** How many tasks wait for room on this machine, or will when it is their turn in their session. */
   get queued(): number {
-    return this.queue.size + this.notDue.size + this.sessions.size;
+    return this.queue.size + this.sessions.size;
   }
 
-  /** Puts a task into the queue, or among those that demand another machine, or that are not due. */
-  add(phase: Pick<Waiting, 'record' | 'mayStartAt'>): void {
-    const { record, mayStartAt } = phase;
+  /** How many tasks wait, for whatever it is. */
+  get waiting(): number {
+    return this.queued + this.unmatched.size + this.notYet.size;
+  }
+
+  /** Why a task that is like this may not start yet; undefined when it may. */
+  hindranceOf(task: Startable): Hindrance | undefined {
+    return hindranceOf(this.clocks, task);
+  }
+
+  /** Where a task waits that is like this. */
+  whereWaits(task: Startable): Whereabouts {
+    if (this.hindranceOf(task) !== undefined) return 'not_yet';
+    return unmetDemand(task.request, this.machine) === undefined ? 'queue' : 'unmatched';
+  }
+
+  /** Puts a task that may start into the queue, or among those that demand another machine, or that wait for their turn. */
+  add(phase: SessionTask['phase']): void {
+    const { record, mayStartAt, place } = phase;
     const { task_id, request, submit_seq } = record;
-    if (mayStartAt > this.steady()) this.notDue.add(task_id);
-    else if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
+    if (unmetDemand(request, this.machine) !== undefined) this.unmatched.add(task_id);
     else if (this.hasTurn(phase))
       this.queue.add(
         // Not spread, as in withDecisions.
         Object.assign(claimOf(record), {
           task_id,
           priority: request.policy.priority,
-          submit_seq,
+          submit_seq: place ?? submit_seq,
           // Who has waited long for a turn has not waited long for room.
           accepted_at_ms:
             request.in_session === true
@@ -64,12 +83,21 @@ export class Schedule {
       );
   }
 
+  /** Sets a task aside that may not start yet. @returns why; undefined for one that may */
+  setAside(task: WaitingTask): Hindrance | undefined {
+    const hindrance = this.hindranceOf(task);
+    if (hindrance === undefined) return undefined;
+    const { task_id, submit_seq } = task;
+    this.notYet.add({ ...hindrance, task_id, submit_seq });
+    return hindrance;
+  }
+
   /** False for a task that waits from now on for its turn in its session. */
-  private hasTurn(phase: Pick<Waiting, 'record' | 'mayStartAt'>): boolean {
+  private hasTurn(phase: SessionTask['phase']): boolean {
     const { request, task_id, submit_seq } = phase.record;
     const session = sessionOf(request);
     return (
-      session === undefined || this.sessions.enter(session, { task_id, submit_seq, phase }, this.steady())
+      session === undefined || this.sessions.enter(session, { task_id, submit_seq, phase }, this.clocks.steady())
     );
   }
 
@@ -85,13 +113,13 @@ export class Schedule {
 
   /** To be called when more tasks of a session may run at once than before. */
   advanceSession(session: string): void {
-    for (const { phase } of this.sessions.advance(session, this.steady())) this.add(phase);
+    for (const { phase } of this.sessions.advance(session, this.clocks.steady())) this.add(phase);
   }
 
   /** Gives the turn that an ended task had in its session to the next. */
   leaveSession({ record }: LiveTask): void {
     if (record.request.in_session !== true) return;
-    for (const { phase } of this.sessions.leave(record.task_id, this.steady())) this.add(phase);
+    for (const { phase } of this.sessions.leave(record.task_id, this.clocks.steady())) this.add(phase);
   }
 
   /** Changes what holds of a queue. @param rule undefined: nothing */
@@ -107,7 +135,7 @@ export class Schedule {
   /** How long the task of a queue that was submitted first has waited for room, in milliseconds; undefined when none waits. */
   oldestWaitingMs(queue: string): number | undefined {
     const oldest = this.queue.oldestOf(queue);
-    return oldest && Math.max(0, Math.round(this.steady() - oldest.accepted_at_ms));
+    return oldest && Math.max(0, Math.round(this.clocks.steady() - oldest.accepted_at_ms));
   }
 
   /** True for a task that waits here: not for one that is about to start, to end or to be changed. */
@@ -115,7 +143,7 @@ export class Schedule {
     return (
       this.queue.has(taskId) ||
       this.unmatched.has(taskId) ||
-      this.notDue.has(taskId) ||
+      this.notYet.has(taskId) ||
       this.sessions.waits(taskId)
     );
   }
@@ -134,22 +162,22 @@ export class Schedule {
   withdraw(taskId: string): void {
     this.queue.remove(taskId);
     this.unmatched.delete(taskId);
-    this.notDue.delete(taskId);
+    this.notYet.delete(taskId);
     this.sessions.withdraw(taskId);
   }
 
   /** The task to start now, if any. To be claimed before the next is asked for. */
   next(): string | undefined {
-    return this.accepting ? this.queue.next(this.steady()) : undefined;
+    return this.accepting ? this.queue.next(this.clocks.steady()) : undefined;
   }
 
   /** True when a task that is not in the queue yet is the next to start. */
   isNext(task: WaitingTask): boolean {
-    if (!this.accepting || unmetDemand(task.request, this.machine) !== undefined) return false;
+    if (!this.accepting || this.whereWaits(task) !== 'queue') return false;
     // Its turn is given once it is written down.
     if (task.request.in_session === true) return false;
     const { priority } = task.request.policy;
-    return this.queue.startsAtOnce({ ...claimOf(task), priority }, this.steady());
+    return this.queue.startsAtOnce({ ...claimOf(task), priority }, this.clocks.steady());
   }
 
   /** Gives a task its share of the ledger, for which there is room; it waits no longer. @param atMs Unix time */
@@ -161,7 +189,7 @@ export class Schedule {
   /** Takes note of the share that a running task has had since before this daemon started. */
   restore(record: RunningTask): void {
     const session = sessionOf(record.request);
-    if (session !== undefined) this.sessions.hold(session, record.task_id, this.steady());
+    if (session !== undefined) this.sessions.hold(session, record.task_id, this.clocks.steady());
     const items = record.unreadable?.includes(ITEMS) === true ? 'unknown' : (record.items ?? {});
     this.ledger.restore(
       record.task_id,
@@ -178,7 +206,7 @@ export class Schedule {
     this.queue.remove(task_id);
     this.unlaunched.delete(task);
     this.unmatched.delete(task_id);
-    this.notDue.delete(task_id);
+    this.notYet.delete(task_id);
     this.sessions.withdraw(task_id);
   }
 }

@@ -5,6 +5,7 @@ import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { SessionService } from './session-service.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
+import type { SchedulePage, ScheduleView } from '../task/schedules.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
 import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
 
@@ -62,6 +63,8 @@ export interface Service {
    * @param owner value of `x-execgo-owner`
    */
   edit(taskId: string, body: unknown, owner: string | undefined): Promise<EncodedJson>;
+  /** Lets a task start that is held; in all else as {@link edit}. */
+  release(taskId: string, owner: string | undefined): Promise<EncodedJson>;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
   /**
    * Stops a running task, and its wall time. Answers when nothing of it runs any more, or after `wait_ms`; `conflict` for one
@@ -125,6 +128,21 @@ export interface Service {
   deleteQueue(name: string): Promise<void>;
   /** Sends a message of its own to see whether one arrives: see `task/notify-schema.ts`. Rejects when `signal` aborts. */
   testNotify(body: unknown, signal: AbortSignal): Promise<NotifyTestAnswer>;
+  /** The schedules by name. */
+  schedules(query: QueueQuery): SchedulePage;
+  /** A schedule as it is now, with its last runs and its next due times. */
+  schedule(name: string): ScheduleView;
+  /** Makes a schedule; durable and in force when this resolves. `conflict` when the name is taken. */
+  makeSchedule(body: unknown): Promise<ScheduleView>;
+  /**
+   * Changes a schedule by a merge patch. `conflict` when it has another version than the body names.
+   * @param owner value of `x-execgo-owner`
+   */
+  editSchedule(name: string, body: unknown, owner: string | undefined): Promise<ScheduleView>;
+  /** Deletes a schedule with its history; its tasks stay. @param owner value of `x-execgo-owner` */
+  deleteSchedule(name: string, owner: string | undefined): Promise<void>;
+  /** Submits the task of a schedule now. @param owner value of `x-execgo-owner` */
+  runSchedule(name: string, owner: string | undefined): Promise<SubmitAnswer>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
   gc(request: GcRequest): Promise<GcReport>;
   info(): RuntimeInfo;

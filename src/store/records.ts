@@ -49,16 +49,13 @@ interface AnyState {
 
 export interface WaitingState extends AnyState {
   status: 'accepted';
-  /** It waits for another attempt. */
-  retry?: RetryWait | undefined;
-}
-
-/** The wait for the next attempt. */
-export interface RetryWait {
-  /** When the last one had ended: Unix time. */
-  since_ms: number;
-  /** When the next one is due, on the retention clock. */
-  due_ms: number;
+  /** When the attempt before had ended: Unix time. Absent where there was none. */
+  failed_at_ms?: number | undefined;
+  /**
+   * When that is or was over which does not follow from the request and has kept it from starting: the back-off after an attempt, or a
+   * hold or a start time that was taken back. A time of the retention clock. Absent: there has been nothing since it was accepted.
+   */
+  eligible_ms?: number | undefined;
 }
 
 export interface RunningState extends AnyState {
@@ -197,6 +194,8 @@ export type InsertResult = ({ inserted: true } & Changed<WaitingTask>) | { inser
 export interface Edit extends Pick<NewTask, 'request' | 'plan' | 'reservation' | 'events'> {
   /** What was sent with the submit, with what the edit changes of it; null for a task of an earlier version. */
   sent_json: string | null;
+  /** See {@link WaitingState}. */
+  eligible_ms: number | undefined;
   at_ms: number;
 }
 
@@ -265,7 +264,7 @@ export interface Retry extends Pick<NewTask, 'request' | 'plan' | 'reservation' 
   /** The attempt that has failed. */
   ended: PastAttempt;
   /** When the next one is due, on the retention clock. */
-  due_ms: number;
+  eligible_ms: number;
   at_ms: number;
 }
 

@@ -12,7 +12,7 @@ export class Sequence implements TransactionMember {
   readonly #listeners = new Set<() => void>();
 
   /** @param key where `meta` keeps the last number */
-  constructor(db: Database.Database, key: 'last_launch_id' | 'last_version') {
+  constructor(db: Database.Database, key: 'last_launch_id' | 'last_version' | 'last_schedule_version') {
     this.#save = db.prepare(`UPDATE meta SET value = ? WHERE key = '${key}'`);
     const last = db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key);
     this.#last = this.#saved = typeof last === 'number' ? last : 0;

@@ -15,6 +15,7 @@ import { AttemptTable } from './tasks/attempt-table.js';
 import { ChangeList, type ChangesPage } from './tasks/change-list.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
 import { QueueEnds } from './queue-ends.js';
+import { ScheduleTable } from './schedule-table.js';
 import { QueueTable } from './queue-table.js';
 import { Meta, TASK_GROUP } from './database/meta.js';
 import type * as records from './records.js';
@@ -48,6 +49,7 @@ export class Store {
   readonly tombstones: Tombstones;
   /** The rules of queues. */
   readonly queues: QueueTable;
+  readonly schedules: ScheduleTable;
   /** How many ended tasks each queue has. */
   readonly queueEnds: QueueEnds;
   readonly sessions: SessionTable;
@@ -83,6 +85,8 @@ export class Store {
     this.kept = new KeptTasks(db, this.#counters, this.#meta, clocks);
     this.keys = new IdempotencyKeys(db, this.kept.clock);
     this.queues = new QueueTable(db);
+    const scheduleVersions = new Sequence(db, 'last_schedule_version');
+    this.schedules = new ScheduleTable(db, scheduleVersions);
     this.queueEnds = new QueueEnds(db);
     this.attempts = new AttemptTable(db);
     this.tombstones = new Tombstones(db, versions, this.#counters, this.kept.clock, clocks.wallMs);
@@ -104,7 +108,13 @@ export class Store {
     this.supervisors = new SupervisorTable(db);
     this.#list = new TaskList(db);
     this.#changesList = new ChangeList(this.#list, this.tombstones, versions);
-    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.#attemptIds, versions]);
+    this.commits = new GroupCommit(db, [
+      this.#events,
+      this.#counters,
+      this.#attemptIds,
+      versions,
+      scheduleVersions,
+    ]);
     this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
     const live = (status: string) =>
       `SELECT ${TASK_COLUMNS} FROM tasks INDEXED BY idx_tasks_status WHERE status = '${status}'`;

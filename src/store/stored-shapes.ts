@@ -73,6 +73,7 @@ export function isRequest(value: unknown): value is TaskRequest {
     Number.isSafeInteger(policy.priority) &&
     isAbsentOr(isRetryPolicy, policy.retry) &&
     isAbsentOr(areNotifies, policy.notify) &&
+    isAbsentOr(isTime, policy.start_at) &&
     isTextMap(metadata) &&
     isAbsentOr(isContext, context) &&
     (in_session === undefined || (isPlainObject(context) && isSessionId(context.session_id)))
@@ -113,6 +114,10 @@ export function areNotifies(value: unknown): value is Notify[] {
         isAbsentOr(isText, each.webhook.secret_ref),
     )
   );
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }
 
 function isExecution(value: unknown): boolean {

@@ -6,6 +6,7 @@ import * as plan from './plan.js';
 import * as queues from './queues.js';
 import * as runtime from './runtime-view.js';
 import * as sessions from './sessions.js';
+import * as schedules from './schedules.js';
 import * as view from './view.js';
 
 /**
@@ -29,6 +30,11 @@ export const answers = {
   SessionView: sessions.SessionView,
   SessionPage: sessions.SessionPage,
   SessionDeleteAnswer: sessions.SessionDeleteAnswer,
+  ScheduleRun: schedules.ScheduleRun,
+  ScheduleSummary: schedules.ScheduleSummary,
+  ScheduleView: schedules.ScheduleView,
+  SchedulePage: schedules.SchedulePage,
+  ScheduleDeleteAnswer: schedules.ScheduleDeleteAnswer,
   SubmitOrDryRunAnswer: z.union([view.SubmitAnswer, plan.PlannedTask]),
   BatchAnswer: z.array(view.BatchItem),
   Request: z.looseObject({}).describe('A submit body as it was sent'),

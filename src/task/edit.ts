@@ -18,7 +18,7 @@ const { Limits, Policy, ControlContext } = submissionParts;
 
 /** What a status shows by itself is changed at its place in the request. */
 const PLACES = new Map([
-  ...['priority', 'demands'].map((field): [string, string] => [field, `policy.${field}`]),
+  ...['priority', 'start_at', 'hold', 'demands'].map((field): [string, string] => [field, `policy.${field}`]),
   ...['queue', 'lane', 'labels'].map((field): [string, string] => [field, `control_context.${field}`]),
 ]);
 
@@ -33,7 +33,7 @@ const refusing = (places: ReadonlyMap<string, string>) => ({
 
 const part = <T extends z.core.$ZodLooseShape>(shape: T, places: ReadonlyMap<string, string> = new Map()) =>
   z.strictObject(shape, refusing(places));
-const { priority } = Policy.shape;
+const { priority, start_at, hold } = Policy.shape;
 const { queue, lane } = ControlContext.shape;
 
 /**
@@ -46,6 +46,8 @@ export const editSchema = part(
     limits: part({ ...Limits.shape, resources: resourcesEdit }).nullish(),
     policy: part({
       priority,
+      start_at,
+      hold,
       demands: part(demandsSchema.shape).nullish().describe('What this machine must be'),
     }).optional(),
     control_context: part({
@@ -110,6 +112,8 @@ function editableOf(request: TaskRequest): Map<string, unknown> {
   return new Map<string, unknown>([
     ...Object.entries(limits).map(([name, value]): [string, unknown] => [`limits.${name}`, value]),
     ['policy.priority', policy.priority],
+    ['policy.start_at', policy.start_at],
+    ['policy.hold', policy.hold === true],
     ['policy.demands', policy.demands],
     ['control_context.queue', queueOf(request)],
     ['control_context.lane', context?.lane],

@@ -1,5 +1,6 @@
 import type { Answer, AnswerName } from './answers.js';
 import type { QueueRuleRequest } from './queues.js';
+import type { ScheduleRequest } from './schedules.js';
 import type { TaskSubmission } from './request.js';
 import type { SessionEdit, SessionRequest } from './sessions.js';
 
@@ -9,6 +10,7 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
   QueueRuleRequest: QueueRuleRequest;
   SessionRequest: SessionRequest;
   SessionEdit: SessionEdit;
+  ScheduleRequest: ScheduleRequest;
 } = {
   SessionRequest: { session_id: 'refactor-42', tenant: 'ci', title: 'Refactor the parser', ttl_secs: 86_400 },
   SessionEdit: { title: 'Refactor the parser and the lexer', concurrency: 2, if_version: 1 },
@@ -36,6 +38,45 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     priority: 10,
     default_limits: { wall_time_ms: 3_600_000, memory_bytes: 8_589_934_592 },
     lanes: { nightly: { max_running: 1 } },
+  },
+  ScheduleRequest: {
+    name: 'nightly',
+    cron: '0 3 * * *',
+    timezone: 'Europe/Berlin',
+    task: {
+      execution: { kind: 'command', program: '/usr/local/bin/backup' },
+      limits: { wall_time_ms: 3_600_000 },
+    },
+    catch_up: 'last',
+  },
+  ScheduleView: {
+    name: 'nightly',
+    version: 7,
+    cron: '0 3 * * *',
+    timezone: 'Europe/Berlin',
+    task: {
+      execution: { kind: 'command', program: '/usr/local/bin/backup' },
+      limits: { wall_time_ms: 3_600_000 },
+    },
+    overlap: 'skip',
+    catch_up: 'last',
+    catch_up_max: 10,
+    grace_ms: 60_000,
+    jitter_ms: 0,
+    paused: false,
+    created_at: '2026-03-01T10:00:00.000Z',
+    updated_at: '2026-03-01T10:00:00.000Z',
+    next: ['2026-03-03T02:00:00.000Z', '2026-03-04T02:00:00.000Z'],
+    running: [],
+    runs: [
+      {
+        due_at: '2026-03-02T02:00:00.000Z',
+        at: '2026-03-02T02:00:00.004Z',
+        outcome: 'submitted',
+        task_id: 'nightly.20260302T020000Z',
+        status: 'success',
+      },
+    ],
   },
   TaskSubmission: {
     task_id: 'build-17',

@@ -175,9 +175,18 @@ export const demandsSchema = z.object({
   tags: optional(z.array(name)),
 });
 
+/** A moment, in UTC whatever zone it was given in. */
+export const instant = z.iso
+  .datetime({ offset: true, error: 'must be a time with its zone, such as 2027-03-01T18:00:00Z' })
+  .transform((s) => new Date(s).toISOString());
+
 const policySchema = z.object({
   capability_mode: optional(z.enum(CAPABILITY_MODES)),
   priority,
+  start_at: optional(instant).describe(
+    'It does not start before this time, and waits with `start_at` until then',
+  ),
+  hold: optional(z.boolean()).describe('It does not start until it is released'),
   demands: optional(demandsSchema).describe(
     'What this machine must be. The task waits until limits.queue_timeout_ms for one that is, or is refused where there is none',
   ),

@@ -39,10 +39,10 @@ export const Waiting = z.strictObject({
   reason: z
     .enum([
       ...['capacity', 'quota', 'queue_limit', 'queue_paused', 'session_busy'],
-      ...['no_runner', 'demands', 'retry_backoff'],
+      ...['no_runner', 'demands', 'held', 'retry_backoff', 'start_at'],
     ] as const)
     .describe(
-      'capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; session_busy: as many tasks of its session as may have their turn before it; no_runner: nothing is there that launches it; demands: this machine is not what the task demands; retry_backoff: an attempt has failed, and the next is not due yet',
+      'held: until it is released; start_at: its time has not come; capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; session_busy: as many tasks of its session as may have their turn before it; no_runner: nothing is there that launches it; demands: this machine is not what the task demands; retry_backoff: an attempt has failed, and the next is not due yet',
     ),
   detail: z.string().describe('The reason in words, with the numbers'),
   lack: Lack.optional().describe('The numbers; absent where there is enough of everything'),
@@ -51,7 +51,9 @@ export const Waiting = z.strictObject({
     .min(1)
     .optional()
     .describe('Its place among the tasks of its tenant in its queue, from 1 on; not in lists'),
-  until: time.optional().describe('retry_backoff: when the next attempt is due'),
+  until: time
+    .optional()
+    .describe('Before this it does not start, whatever else happens; absent where no time says so'),
   since: time.describe('When it began to wait: from then on this reason may have held'),
 });
 export type Waiting = z.output<typeof Waiting>;
@@ -122,6 +124,8 @@ export const TaskSummary = z.strictObject({
   resource_items: ResourceItems.optional().describe(
     'The items of named resources that it has for itself, or had; absent where it has none',
   ),
+  start_at: time.optional().describe('It was not to start before this time'),
+  held: z.literal(true).optional().describe('While it is accepted, and held until it is released'),
   session_id: z.string().optional(),
   labels: texts.optional(),
   metadata: texts.optional(),

@@ -27,6 +27,7 @@ import {
   type QueueRule,
   type QueueView,
 } from '../../src/task/queues.js';
+import type { SchedulePage, ScheduleView } from '../../src/task/schedules.js';
 import type { PlannedTask } from '../../src/task/plan.js';
 import { invalidInputFrom, validateSubmission } from '../../src/task/validate.js';
 import type {
@@ -166,9 +167,47 @@ export class FakeService implements Service {
     return this.#turn(id);
   }
 
+  async release(id: string, owner: string | undefined): Promise<EncodedJson> {
+    this.asked['release'] = [id, owner];
+    this.#task(id);
+    return this.#view(id);
+  }
+
   async resume(id: string, options: TurnOptions): Promise<EncodedJson> {
     this.asked['resume'] = [id, options];
     return this.#turn(id);
+  }
+
+  schedules(query: QueueQuery): SchedulePage {
+    this.asked['schedules'] = [query];
+    const { generated_at } = examples.QueueView!;
+    const { task: _task, ...summary } = this.schedule('nightly');
+    return { generated_at, schedules: [summary], next_cursor: 'next' };
+  }
+
+  schedule(name: string): ScheduleView {
+    if (name === 'nobody') throw new ExecgoError('not_found', `schedule not found: ${name}`);
+    return { ...examples.ScheduleView!, name };
+  }
+
+  makeSchedule(body: unknown): Promise<ScheduleView> {
+    this.asked['makeSchedule'] = [body];
+    return Promise.resolve(this.schedule('nightly'));
+  }
+
+  async editSchedule(name: string, body: unknown, owner: string | undefined): Promise<ScheduleView> {
+    this.asked['editSchedule'] = [name, body, owner];
+    return this.schedule(name);
+  }
+
+  async deleteSchedule(name: string, owner: string | undefined): Promise<void> {
+    this.asked['deleteSchedule'] = [name, owner];
+    this.schedule(name);
+  }
+
+  async runSchedule(name: string, owner: string | undefined): Promise<SubmitAnswer> {
+    this.asked['runSchedule'] = [name, owner];
+    return { task_id: this.schedule(name).name, handle_id: name, status: 'accepted' };
   }
 
   queues(query: QueueQuery): QueuePage {

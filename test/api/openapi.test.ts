@@ -11,6 +11,7 @@ import { examples } from '../../src/task/examples.js';
 import { QueueRuleRequest } from '../../src/task/queues.js';
 import { submitSchema } from '../../src/task/request.js';
 import { SessionEdit, SessionRequest } from '../../src/task/sessions.js';
+import { ScheduleRequest } from '../../src/task/schedules.js';
 import { tempDir } from '../harness/index.js';
 import { http } from '../harness/http.js';
 import { serve } from './serve.js';
@@ -21,6 +22,7 @@ const bodies = new Map<string, z.ZodType>([
   ['QueueRuleRequest', QueueRuleRequest],
   ['SessionRequest', SessionRequest],
   ['SessionEdit', SessionEdit],
+  ['ScheduleRequest', ScheduleRequest],
 ]);
 
 interface Layer {

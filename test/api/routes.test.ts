@@ -130,6 +130,49 @@ describe.each(['pause', 'resume'])('%s', (what) => {
   });
 });
 
+describe('schedules', () => {
+  test('pass on names, bodies and owners', async () => {
+    const { url, service } = await serve();
+    const api = http(url);
+    const me = { 'x-execgo-owner': 'me' };
+    expect((await api.post('/api/v1/schedules', { name: 'x' })).body.name).toBe('nightly');
+    expect((await api.get('/api/v1/schedules?limit=3&cursor=c')).body.next_cursor).toBe('next');
+    expect((await api.get('/api/v1/schedules/a%2Fb')).body.name).toBe('a/b');
+    await api.request('PATCH', '/api/v1/schedules/s', { body: { paused: true }, headers: me });
+    expect((await api.post('/api/v1/schedules/s/run', undefined, me)).body.task_id).toBe('s');
+    expect((await api.request('DELETE', '/api/v1/schedules/s', { headers: me })).body).toEqual({
+      ...{ name: 's', deleted: true },
+    });
+    expect(service.asked).toMatchObject({
+      makeSchedule: [{ name: 'x' }],
+      schedules: [{ limit: 3, cursor: 'c' }],
+      editSchedule: ['s', { paused: true }, 'me'],
+      runSchedule: ['s', 'me'],
+      deleteSchedule: ['s', 'me'],
+    });
+  });
+
+  test('answer what cannot be with 400, 404, 405 and 415', async () => {
+    const { url } = await serve();
+    const api = http(url);
+    expect((await api.get('/api/v1/schedules?limit=0')).status).toBe(400);
+    expect((await api.get('/api/v1/schedules/nobody')).status).toBe(404);
+    expect((await api.post('/api/v1/schedules/s', {})).status).toBe(405);
+    expect((await api.post('/api/v1/schedules', undefined)).status).toBe(415);
+  });
+});
+
+describe('release', () => {
+  test('needs no body, passes the owner on, and is only asked by POST', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    const answer = await http(url).post('/api/v1/tasks/a/release', undefined, { 'x-execgo-owner': 'me' });
+    expect([answer.status, service.asked['release']]).toEqual([200, ['a', 'me']]);
+    expect((await http(url).post('/api/v1/tasks/nobody/release')).status).toBe(404);
+    expect((await http(url).get('/api/v1/tasks/a/release')).status).toBe(405);
+  });
+});
+
 describe('kill', () => {
   test('needs neither body nor content type', async () => {
     const { url, service } = await serve();

@@ -580,24 +580,27 @@ describe('wait, kill, status, list', () => {
     ]);
   });
 
-  it.each(['pause', 'resume'])('%s tries every task, tells each failure, and exits 1', async (what) => {
-    const server = await serve((seen, res) => {
-      if (seen.url.includes('bad')) refuse(res, 409, 'conflict', 'task bad waits');
-      else json(res, taskView({ status: 'running', paused: true }));
-    });
-    const args = [what, '--owner', 'me', 'bad', 'good'];
-    const { code, stdout, stderr } = await execgo(args, { server: server.url });
-    expect([code, JSON.parse(stdout.toString()), stderr]).toMatchObject([
-      1,
-      { task_id: 't1', paused: true },
-      'execgo: task bad waits\n',
-    ]);
-    expect(server.seen.map((s) => [s.url, s.headers['x-execgo-owner']]).sort()).toEqual([
-      [`/api/v1/tasks/bad/${what}`, 'me'],
-      [`/api/v1/tasks/good/${what}`, 'me'],
-    ]);
-    expect((await execgo([what], { server: server.url })).code).toBe(2);
-  });
+  it.each(['pause', 'resume', 'release'])(
+    '%s tries every task, tells each failure, and exits 1',
+    async (what) => {
+      const server = await serve((seen, res) => {
+        if (seen.url.includes('bad')) refuse(res, 409, 'conflict', 'task bad waits');
+        else json(res, taskView({ status: 'running', paused: true }));
+      });
+      const args = [what, '--owner', 'me', 'bad', 'good'];
+      const { code, stdout, stderr } = await execgo(args, { server: server.url });
+      expect([code, JSON.parse(stdout.toString()), stderr]).toMatchObject([
+        1,
+        { task_id: 't1', paused: true },
+        'execgo: task bad waits\n',
+      ]);
+      expect(server.seen.map((s) => [s.url, s.headers['x-execgo-owner']]).sort()).toEqual([
+        [`/api/v1/tasks/bad/${what}`, 'me'],
+        [`/api/v1/tasks/good/${what}`, 'me'],
+      ]);
+      expect((await execgo([what], { server: server.url })).code).toBe(2);
+    },
+  );
 
   it('kill --wait answers the end', async () => {
     const server = await serve((seen, res) => {

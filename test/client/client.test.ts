@@ -58,6 +58,7 @@ describe('requests', () => {
     await client.kill('t1', { owner: 'me', signal: 2, graceMs: 10, waitMs: 20 });
     await client.pause('t1', { owner: 'me' });
     await client.resume('t1');
+    await client.release('t1', { owner: 'me' });
     await client.list({ status: ['running', 'accepted'], label: 'a=b', limit: 3 });
     await client.list({
       order: 'finished',
@@ -78,6 +79,12 @@ describe('requests', () => {
     await client.sessions.get('a b');
     await client.sessions.edit('s', { title: 't' }, { tenant: 'acme', owner: 'me' });
     await client.sessions.delete('s', { force: true, waitMs: 5 });
+    await client.schedules({ limit: 2, cursor: 'c' });
+    await client.schedule('a b');
+    await client.makeSchedule({ name: 's', cron: '0 3 * * *', task: REQUEST });
+    await client.editSchedule('s', { paused: true }, { owner: 'me' });
+    await client.deleteSchedule('s', { owner: 'me' });
+    await client.runSchedule('s');
     for (const name of ['info', 'capabilities', 'config', 'resources', 'health', 'ready', 'metrics'] as const)
       await client[name]();
     expect(server.seen.map((s) => `${s.method} ${s.url}`)).toEqual([
@@ -88,6 +95,7 @@ describe('requests', () => {
       'POST /api/v1/tasks/t1/kill?signal=2&grace_ms=10&wait_ms=20',
       'POST /api/v1/tasks/t1/pause',
       'POST /api/v1/tasks/t1/resume',
+      'POST /api/v1/tasks/t1/release',
       'GET /api/v1/tasks?status=running%2Caccepted&label=a%3Db&limit=3',
       'GET /api/v1/tasks?order=finished&finished_after=2026-03-01T00%3A00%3A00Z&fields=status%2Ccause',
       'GET /api/v1/tasks?changed_after=7&tenant=t&wait_ms=5',
@@ -104,6 +112,12 @@ describe('requests', () => {
       'GET /api/v1/sessions/a%20b',
       'PATCH /api/v1/sessions/s?tenant=acme',
       'DELETE /api/v1/sessions/s?force=true&wait_ms=5',
+      'GET /api/v1/schedules?limit=2&cursor=c',
+      'GET /api/v1/schedules/a%20b',
+      'POST /api/v1/schedules',
+      'PATCH /api/v1/schedules/s',
+      'DELETE /api/v1/schedules/s',
+      'POST /api/v1/schedules/s/run',
       'GET /api/v1/runtime/info',
       'GET /api/v1/runtime/capabilities',
       'GET /api/v1/runtime/config',

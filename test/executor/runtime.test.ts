@@ -314,8 +314,8 @@ function check(played: Played): void {
   }
   expect(core.schedule.ledger.entries()).toEqual([]);
   expect(core.schedule.ledger.reserved().task_slots).toBe(0);
-  const { queued, unlaunched, unmatched, notDue } = core.schedule;
-  expect([queued, unlaunched.size, unmatched.size, notDue.size]).toEqual([0, 0, 0, 0]);
+  const { queued, unlaunched, unmatched, notYet } = core.schedule;
+  expect([queued, unlaunched.size, unmatched.size, notYet.size]).toEqual([0, 0, 0, 0]);
   const retries = Object.values(core.store.counters().retries).reduce((sum, n) => sum + n, 0);
   expect(retries).toBe(played.ids.reduce((sum, id) => sum + played.row(id).past_attempts, 0));
 }

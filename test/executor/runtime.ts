@@ -17,6 +17,7 @@ import { InlineTexts } from '../../src/runtime/output/inline-text.js';
 import { recover } from '../../src/runtime/recovery/recover.js';
 import type { RuntimeCore } from '../../src/runtime/runtime.js';
 import { QueueRules } from '../../src/runtime/queue-rules.js';
+import { Schedules } from '../../src/runtime/schedules/schedules.js';
 import { Schedule } from '../../src/runtime/schedule.js';
 import { FileThread } from '../../src/runtime/upkeep/file-thread.js';
 import { openStore } from '../../src/store/open.js';
@@ -36,14 +37,15 @@ export interface RuntimeUnderTest {
  * Starts it in the order in which a daemon does.
  * @param dataDir with its subdirectories; what an earlier one has left there is taken over
  * @param taskSlots how many tasks run at once
+ * @param now Unix time in milliseconds
  */
 export async function startRuntime(
   dataDir: string,
   taskSlots: number,
   open: (events: ExecutorEvents) => Executor,
+  now: () => number = Date.now,
 ): Promise<RuntimeUnderTest> {
   const log = pino({ enabled: false });
-  const now = Date.now;
   const steady = () => performance.timeOrigin + performance.now();
   const settings: RuntimeSettings = {
     dataDir,
@@ -64,14 +66,15 @@ export async function startRuntime(
   const inlineTexts = new InlineTexts();
   const ledger = new Ledger({ capacity: { task_slots: taskSlots }, quotas: new Map() });
   const queue = new WaitingQueue({ ledger, starvationMs: 60_000 });
+  const clocks = { now, steady, lasting: () => store.kept.clock.now() };
   const schedule = new Schedule(
     ledger,
     queue,
     settings.machine,
-    steady,
+    clocks,
     new SessionLines((id) => store.sessions.concurrencyOf(id) ?? 1),
   );
-  const live = new LiveTasks({ now, steady, lasting: () => store.kept.clock.now() });
+  const live = new LiveTasks(clocks);
   const rules = new QueueRules(store.queues.all(), schedule, log);
   const webhooks = { allowed: new AllowList([]), secrets: new Secrets(undefined) };
   const base = {
@@ -95,13 +98,17 @@ export async function startRuntime(
   };
   const ends = new Ends(base);
   const dispatcher = new Dispatcher({ ...base, ends }, open);
-  const core = { ...base, ends, dispatcher, executor: dispatcher.executor };
-  await recover(core);
+  const parts = { ...base, ends, dispatcher, executor: dispatcher.executor };
+  await recover(parts);
+  const intake = newIntake(randomUUID);
+  const schedules = new Schedules(parts, intake);
+  const core = { ...parts, schedules };
   return {
     core,
-    intake: newIntake(randomUUID),
+    intake,
     leave: async () => {
       schedule.accepting = false;
+      await schedules.close();
       await core.executor.close(false);
       store.close();
       await inlineTexts.close();

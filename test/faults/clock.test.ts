@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { ScheduleView } from '../../src/task/schedules.js';
 import type { TaskView } from '../../src/task/view.js';
 import {
   command,
@@ -122,6 +123,63 @@ for (const [first, then] of [
     expect((await eventTypes(daemon, across)).slice(-2)).toEqual(['resource_released', 'finished']);
     expect(await waitForEnd(daemon, waiting)).toMatchObject({ status: 'success' });
   });
+
+test('a start time is one of the wall clock, wherever that is set to', async () => {
+  const clock = settableClock();
+  const daemon = await startDaemon({ env: clock.env, flags: ['--max-running-tasks', '1'] });
+  const start_at = new Date(Date.now() + 2 * DAY_MS).toISOString();
+  const timed = await submit(daemon, command('/bin/true', [], { policy: { start_at } }));
+  const held = await submit(daemon, command('/bin/true', [], { policy: { hold: true } }));
+  for (const day of [1, -1]) {
+    clock.set(day);
+    // The clock is looked at once a second, and a task that comes meanwhile starts as ever.
+    await submitAndWait(daemon, command('sleep', ['1.5']));
+    expect(await status(daemon, timed)).toMatchObject({
+      status: 'accepted',
+      waiting: { reason: 'start_at' },
+    });
+  }
+  clock.set(3);
+  expect(await waitForEnd(daemon, timed)).toMatchObject({ status: 'success' });
+  expect(await status(daemon, held)).toMatchObject({ waiting: { reason: 'held' } });
+  // One that was submitted in the future of a clock that was set back has no start time, and waits for nothing.
+  clock.set(-3);
+  expect(await submitAndWait(daemon, command('/bin/true'))).toMatchObject({ status: 'success' });
+});
+
+test('a clock that is set repeats no due time of a schedule, and leaves out those that it passes', async () => {
+  const clock = settableClock();
+  const daemon = await startDaemon({ env: clock.env });
+  const path = '/api/v1/schedules/daily';
+  const shown = async () => (await http(daemon.url).get<ScheduleView>(path)).body;
+  const made = await http(daemon.url).post('/api/v1/schedules', {
+    ...{ name: 'daily', cron: '0 12 * * *', catch_up: 'last', task: command('/bin/true') },
+  });
+  const [first = ''] = made.body.next;
+  const until = async (count: number) => {
+    await waitFor(async () => (await shown()).runs.length === count, { what: `${count} runs` });
+    return (await shown()).runs;
+  };
+  clock.set(1);
+  expect(await until(1)).toMatchObject([{ due_at: first, outcome: 'submitted' }]);
+  // The next one is where it was: a day further, by a clock that has to come there first.
+  const { next } = await shown();
+  for (const day of [-1, 0, 1]) {
+    clock.set(day);
+    await submitAndWait(daemon, command('sleep', ['1.5']));
+    expect(await shown()).toMatchObject({ next, runs: [{ due_at: first }] });
+  }
+  clock.set(4);
+  const runs = await until(3);
+  expect(runs.map(({ outcome, count }) => [outcome, count])).toEqual([
+    ['submitted', undefined],
+    ['missed', 2],
+    ['submitted', undefined],
+  ]);
+  expect(runs.map(({ due_at }) => days(Date.parse(due_at) - Date.parse(first)))).toEqual([3, 2, 0]);
+  await daemon.restart();
+  expect((await shown()).runs).toHaveLength(3);
+});
 
 test('a restart on a clock that was set back gives nobody more than the limit', async () => {
   const clock = settableClock();

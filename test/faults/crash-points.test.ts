@@ -66,6 +66,14 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_eviction: true,
   before_session_forgotten: true,
   after_session_forgotten: true,
+  before_schedule_commit: true,
+  after_schedule_commit: true,
+  before_schedule_removal: true,
+  after_schedule_removal: true,
+  before_due_commit: true,
+  after_due_commit: true,
+  before_due_submit_commit: true,
+  after_due_submit_commit: true,
   before_supervisor_removal: true,
   after_supervisor_removal: true,
 };
@@ -90,8 +98,8 @@ const AFTER_A_DEATH: readonly string[] = [
 
 /**
  * Submits one that succeeds, of whose end somebody is told, one that fails and is tried again, one that takes too long, one that is paused, resumed and killed,
- * and one that waits for what the killed one holds and is changed meanwhile; makes a session with a task, and deletes another
- * while it has one. A daemon that dies answers nobody: what was not
+ * one that waits for what the killed one holds and is changed meanwhile, and one that is held and released; makes a session with a task,
+ * and deletes another while it has one. A daemon that dies answers nobody: what was not
  * acknowledged may have happened or not, and is asked for under the id it was sent with.
  */
 class Workload {
@@ -105,6 +113,7 @@ class Workload {
   private readonly kept: string[] = [];
   private readonly deleted: string[] = [];
   private readonly doomed: string[] = [];
+  private readonly held: string[] = [];
   private sent = 0;
   /** Answers that the last rule of the queue may be: it was acknowledged, or may have been written without an answer. */
   private bounds: (number | undefined)[] = [undefined];
@@ -121,6 +130,8 @@ class Workload {
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
     await this.edit(daemon, await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU));
+    this.held.push(await this.attempt(daemon, 'echo held', { policy: { hold: true } }));
+    await this.release(daemon, this.held.at(-1)!).catch(() => undefined);
     if (this.acknowledged.includes(id)) {
       // An earlier one may still hold what it needs.
       if (this.endless.length === 1) await this.started(daemon, id);
@@ -151,6 +162,12 @@ class Workload {
         expect([200, 404]).toContain(
           (await http(daemon.url).delete(`/api/v1/sessions/${id}?force=true`)).status,
         );
+    // The same holds of a release; who is late is told so.
+    for (const id of this.held)
+      if (this.acknowledged.includes(id)) {
+        expect([200, 409]).toContain((await this.release(daemon, id)).status);
+        expect(await waitForEnd(daemon, id)).toMatchObject({ status: 'success' });
+      }
     for (const id of this.acknowledged) await waitForEnd(daemon, id);
     // At least once, under one id, and never of an end that there was not.
     for (const id of this.told.filter((each) => this.acknowledged.includes(each)))
@@ -252,6 +269,10 @@ class Workload {
     else expect([undefined, 404, 409]).toContain(answer?.status);
   }
 
+  private release(daemon: Daemon, id: string) {
+    return http(daemon.url).post(`/api/v1/tasks/${id}/release`);
+  }
+
   private kill(daemon: Daemon, id: string) {
     return http(daemon.url).post(`/api/v1/tasks/${id}/kill`);
   }
@@ -276,26 +297,32 @@ function once(point: string): { env: Record<string, string>; died: () => boolean
   return { env: { EXECGO_SUPERVISOR_CRASH_AT: `${point}@${armed}` }, died: () => !existsSync(armed) };
 }
 
-test.each(Object.keys(DAEMON_POINTS))('the daemon dies at %s', async (point) => {
-  const work = new Workload(await startReceiver());
-  const crash = { EXECGO_DAEMON_CRASH_AT: point };
-  let daemon: Daemon;
-  if (AT_START.includes(point)) {
-    daemon = await startDaemon({ flags: FLAGS });
-    // It is idle: its supervisor goes with it, and the next start begins another.
-    await daemon.stop();
-    await waitGone(daemon.supervisorPid());
-    await expect(daemon.restart({ env: crash })).rejects.toThrow(/SIGKILL/);
-  } else {
-    const supervisor = AFTER_A_DEATH.includes(point) ? once('before_began').env : {};
-    daemon = await startDaemon({ flags: FLAGS, env: { ...crash, ...supervisor } });
+/** Those of schedules are tried in schedule-crashes.test.ts. */
+const isOfSchedule = (point: string) => /_(schedule|due)_/.test(point);
+
+test.each(Object.keys(DAEMON_POINTS).filter((point) => !isOfSchedule(point)))(
+  'the daemon dies at %s',
+  async (point) => {
+    const work = new Workload(await startReceiver());
+    const crash = { EXECGO_DAEMON_CRASH_AT: point };
+    let daemon: Daemon;
+    if (AT_START.includes(point)) {
+      daemon = await startDaemon({ flags: FLAGS });
+      // It is idle: its supervisor goes with it, and the next start begins another.
+      await daemon.stop();
+      await waitGone(daemon.supervisorPid());
+      await expect(daemon.restart({ env: crash })).rejects.toThrow(/SIGKILL/);
+    } else {
+      const supervisor = AFTER_A_DEATH.includes(point) ? once('before_began').env : {};
+      daemon = await startDaemon({ flags: FLAGS, env: { ...crash, ...supervisor } });
+      await work.submit(daemon);
+      expect(await daemon.exited()).toEqual({ code: null, signal: 'SIGKILL' });
+    }
+    await daemon.restart({ env: {} });
     await work.submit(daemon);
-    expect(await daemon.exited()).toEqual({ code: null, signal: 'SIGKILL' });
-  }
-  await daemon.restart({ env: {} });
-  await work.submit(daemon);
-  await work.expectSound(daemon);
-});
+    await work.expectSound(daemon);
+  },
+);
 
 test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (point) => {
   const work = new Workload(await startReceiver());
@@ -303,7 +330,7 @@ test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (po
   const daemon = await startDaemon({ flags: FLAGS, env });
   const first = daemon.supervisorPid();
   await work.submit(daemon);
-  expect(work.acknowledged).toHaveLength(7);
+  expect(work.acknowledged).toHaveLength(8);
   await waitFor(died, { what: 'the death' });
   await waitGone(first);
   await work.submit(daemon);

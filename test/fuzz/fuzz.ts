@@ -77,9 +77,18 @@ export async function fuzz({ seed, requests }: FuzzOptions): Promise<FuzzResult>
   return { seed, requests: next, seconds, answers, memoryBefore, memoryAfter, fdsBefore, fdsAfter, problems };
 }
 
-/** Kills what still waits or runs, whoever owns it. */
+/** Deletes the schedules, and kills what still waits or runs, whoever owns it. */
 async function endAll({ url }: Daemon): Promise<void> {
   const api = client(url);
+  const { schedules } = (await api.get('/api/v1/schedules?limit=200')).body;
+  for (const { name, task } of schedules as {
+    name: string;
+    task: { control_context?: { owner?: string } };
+  }[]) {
+    const owner = task.control_context?.owner;
+    const headers: Record<string, string> = owner === undefined ? {} : { 'x-execgo-owner': owner };
+    await api.request('DELETE', `/api/v1/schedules/${name}`, { headers });
+  }
   const { tasks } = (await api.get('/api/v1/tasks?status=accepted,running&limit=1000')).body;
   for (const { task_id, owner } of tasks as { task_id: string; owner?: string }[])
     await api.post(

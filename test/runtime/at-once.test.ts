@@ -74,7 +74,7 @@ test('what a starving task needs is not taken', async () => {
   core.schedule.ledger.reserve('other', claim, 0);
   const late = { task_id: 'late', submit_seq: -1, reservation: { task_slots: 2 } };
   const record = { ...late, request: submitSchema.parse({ ...request('late'), policy: { priority: -1 } }) };
-  core.schedule.add({ record: record as WaitingTask, mayStartAt: 0 });
+  core.schedule.add({ record: record as WaitingTask, mayStartAt: 0, place: -1 });
   expect(await send('young', { policy: { priority: 100 } })).toBe('accepted');
   core.schedule.withdraw('late');
   expect(await send('younger')).toBe('accepted');

@@ -41,7 +41,7 @@ function retryOf(store: Store, more: Partial<Retry> = {}): Retry {
       error: { code: 'exit_nonzero', message: 'task exited with code 3' },
       warnings: ['stdout: 2 of 3 bytes are kept'],
     },
-    ...{ request, plan: plan!, reservation: reservation!, due_ms: 1000, at_ms: NOW + 51 },
+    ...{ request, plan: plan!, reservation: reservation!, eligible_ms: 1000, at_ms: NOW + 51 },
     events: events('resource_released', 'attempt_failed', 'retry_scheduled'),
     ...more,
   };
@@ -223,7 +223,8 @@ describe('another attempt', () => {
     expect(row).toMatchObject({
       status: 'accepted',
       past_attempts: 1,
-      retry: { since_ms: NOW + 51, due_ms: 1000 },
+      failed_at_ms: NOW + 51,
+      eligible_ms: 1000,
     });
     expect(store.attempts.ofTask('t')).toEqual([retry.ended]);
     expect(store.attempts.one('t', 1)).toEqual(retry.ended);
@@ -232,7 +233,7 @@ describe('another attempt', () => {
 
     const second = (await dispatch(store, 't'))!;
     expect(second).toBeGreaterThan(first);
-    expect(store.task('t')).not.toHaveProperty('retry');
+    for (const gone of ['failed_at_ms', 'eligible_ms']) expect(store.task('t')).not.toHaveProperty(gone);
     // What is told of the first attempt from here on changes nothing.
     const old = running(store, 't', first);
     const before = JSON.stringify(store.task('t'));

@@ -17,7 +17,14 @@ import { queue } from './queue.js';
 import { deleteQueue } from './queue-delete.js';
 import { putQueue } from './queue-put.js';
 import { queues } from './queues.js';
+import { release } from './release.js';
 import { request } from './request.js';
+import { deleteSchedule } from './schedule-delete.js';
+import { editSchedule } from './schedule-edit.js';
+import { makeSchedule } from './schedule-make.js';
+import { runSchedule } from './schedule-run.js';
+import { schedule } from './schedule.js';
+import { schedules } from './schedules.js';
 import type { Route } from '../route.js';
 import { session } from './session.js';
 import { deleteSession } from './session-delete.js';
@@ -40,6 +47,7 @@ export const routes: readonly Route[] = [
   kill,
   pause,
   resume,
+  release,
   request,
   taskEvents,
   output,
@@ -55,6 +63,12 @@ export const routes: readonly Route[] = [
   session,
   editSession,
   deleteSession,
+  schedules,
+  makeSchedule,
+  schedule,
+  editSchedule,
+  deleteSchedule,
+  runSchedule,
   gc,
   ...daemonViews,
   health,

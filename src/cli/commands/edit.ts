@@ -3,6 +3,7 @@ import { clientCommand, connect, parse } from '../command.js';
 import { eachTask, ownerOption } from '../each-task.js';
 import { addEditableOptions, givenLimits, group, type EditableOptions } from '../editable-options.js';
 import { EXIT } from '../exit-codes.js';
+import { startAtOf } from '../start-time.js';
 import { readWhole } from '../read-input.js';
 import { parseCount } from '../units.js';
 import { UsageError } from '../usage-error.js';
@@ -23,11 +24,14 @@ export async function main(argv: readonly string[]): Promise<number> {
       'Changes a task that waits: what the flags name. All else stays, also where a flag says what holds without it.',
       [
         'execgo edit my-task --priority 10',
+        'execgo edit my-task --at "tomorrow 8:00"',
         'execgo edit my-task --memory 2G --label urgent=yes --if-version 48',
         `execgo edit my-task --json '{"limits":{"memory_bytes":null},"policy":{"demands":{"tags":["gpu"]}}}'`,
       ],
     ).argument('<id>', 'the task'),
   )
+    .option('--hold', 'do not start it before it is released')
+    .option('--no-hold', 'release it, as "execgo release" does')
     .addOption(ownerOption())
     .option('--if-version <n>', 'only if the task has this version, which a status shows', parseCount)
     .option('--json <changes>', 'all changes as JSON, instead of the flags above; null takes back')
@@ -60,7 +64,7 @@ function changesOf(options: Options): TaskEdit {
   const { priority, queue, lane, label: labels, metadata } = options;
   const changes: TaskEdit = {
     ...group('limits', givenLimits(options)),
-    ...group('policy', { priority }),
+    ...group('policy', { priority, start_at: startAtOf(options, Date.now()), hold: options.hold }),
     ...group('control_context', { queue, lane, labels }),
     ...(metadata === undefined ? {} : { metadata }),
   };

@@ -46,7 +46,8 @@ export function explanation(
   return [
     `${paint('bold', plain(task.task_id))} has waited for ${waitsFor}: ${paint('yellow', reason)}`,
     plain(detail),
-    ...(until === undefined
+    // Of all others the detail says it.
+    ...(until === undefined || reason !== 'retry_backoff'
       ? []
       : [
           `the next attempt is due in ${formatDuration(Math.max(0, Date.parse(until) - now))}, at ${plain(until)}`,

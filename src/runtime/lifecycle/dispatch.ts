@@ -19,6 +19,7 @@ import { emptyOutSoon } from '../upkeep/remove-tasks.js';
 import type { Schedule } from '../schedule.js';
 import type { FileThread } from '../upkeep/file-thread.js';
 import { messageOf } from '../../files/errno.js';
+import { Admission } from './admission.js';
 
 type StartingCore = Core & { schedule: Schedule; ends: Ends; files: FileThread };
 
@@ -38,6 +39,7 @@ export async function changesOf(task: LiveTask): Promise<void> {
 /** Starts tasks: commits that they run, and gives their attempts to the executor. */
 export class Dispatcher {
   readonly executor: Executor;
+  private readonly admission: Admission;
 
   /** @param newToken makes random tokens */
   constructor(
@@ -46,6 +48,7 @@ export class Dispatcher {
     private readonly newToken: () => string = randomUUID,
   ) {
     this.executor = open(new AttemptEvents(core, this));
+    this.admission = new Admission(core, this);
     core.announcer.onAnyEnd(() => {
       this.pump();
     });
@@ -114,40 +117,27 @@ export class Dispatcher {
   }
 
   /**
-   * Puts a task that is committed as `accepted` into the queue, or among those that demand another machine, or that are not
-   * due, until they are.
+   * Puts a task that is committed as `accepted` where it waits: into the queue, among those that demand another machine, or among
+   * those that may not start yet.
    */
   enqueue(task: LiveTask): void {
     const { phase } = task;
     if (phase.name !== 'waiting') return;
-    const { live, schedule } = this.core;
-    const { task_id, request } = phase.record;
-    schedule.add(phase);
-    if (phase.cancelTimer !== undefined) return;
-    const arm = (leftMs: number, passed: () => void) => {
-      const deadline = new Deadline(leftMs, () => {
-        phase.cancelTimer = undefined;
-        passed();
-      }).unref();
-      phase.cancelTimer = () => deadline.cancel();
-    };
-    const sinceMs = live.sinceMs(phase.mayStartAt);
-    const limit = request.limits.queue_timeout_ms;
-    if (schedule.notDue.has(task_id)) arm(-sinceMs, () => this.becomeDue(task));
-    else if (limit !== undefined) arm(limit - sinceMs, () => void this.expire(task));
+    if (!this.admission.mayStart(phase)) return;
+    this.core.schedule.add(phase);
+    const limit = phase.record.request.limits.queue_timeout_ms;
+    if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
+    const leftMs = limit - this.core.live.sinceMs(phase.mayStartAt);
+    const deadline = new Deadline(leftMs, () => void this.expire(task)).unref();
+    phase.cancelQueueTimeout = () => deadline.cancel();
   }
 
-  /** Enters a task whose next attempt is due. Whoever has taken it out, to end or to change it, does that instead. */
-  private becomeDue(task: LiveTask): void {
-    if (this.core.schedule.notDue.has(task.record.task_id)) this.requeue(task);
-  }
-
-  /** Gives a task that waits the place that it has now; what it may wait counts from the beginning all the same. */
+  /** Lets a task that waits do so where it belongs now; what it may wait counts from when it could start, all the same. */
   requeue(task: LiveTask): void {
     const { phase } = task;
     if (phase.name !== 'waiting') return;
-    phase.cancelTimer?.();
-    phase.cancelTimer = undefined;
+    phase.cancelQueueTimeout?.();
+    phase.cancelQueueTimeout = undefined;
     this.core.schedule.withdraw(phase.record.task_id);
     this.enqueue(task);
     this.pump();

@@ -8,7 +8,6 @@ import {
   type ValidatedEdit,
 } from '../../task/edit.js';
 import { ExecgoError } from '../../task/errors.js';
-import { unmetDemand } from '../../task/demands.js';
 import { mergePatch } from '../../task/merge-patch.js';
 import { withDefaultLimits } from '../../task/queues.js';
 import { queueOf } from '../../task/request.js';
@@ -109,12 +108,18 @@ function editOf(
     const defaults = core.rules.of(queueOf(edited))?.rule.default_limits ?? {};
     return withDefaultLimits(edited, {}, takenBack(defaults, patch));
   });
-  const isMatched = checkDemands(core, asked);
+  checkDemands(core, asked);
   checkFits(core, asked, planned);
-  checkRoomToWait(core, intake, asked, isMatched, {
-    queue: queueOf(record.request),
-    isMatched: unmetDemand(record.request, core.settings.machine) === undefined,
-  });
+  const eligible_ms = eligibleMs(core, record);
+  checkRoomToWait(
+    core,
+    intake,
+    { ...record, request: asked, eligible_ms },
+    {
+      queue: queueOf(record.request),
+      where: core.schedule.whereWaits(record),
+    },
+  );
   const request = withDecisions(asked, planned.plan, core.settings);
   const fields = changedFields(record.request, request);
   if (fields.length === 0) return undefined;
@@ -131,12 +136,22 @@ function editOf(
     ...planned,
     request,
     sent_json,
+    eligible_ms,
     at_ms,
     events: [
       { event_type: 'edited', timestamp_ms: at_ms, data: { fields } },
       ...(isPlannedAnew ? planEvents(planned.plan, at_ms) : []),
     ],
   };
+}
+
+/** See {@link WaitingTask}: an edit may end what its request says, and leaves a back-off as it is. */
+function eligibleMs(
+  { schedule, store }: EditingCore,
+  { task_id, eligible_ms }: WaitingTask,
+): number | undefined {
+  if (!schedule.notYet.has(task_id)) return eligible_ms;
+  return Math.max(store.kept.clock.now(), eligible_ms ?? -Infinity);
 }
 
 /** JSON with a merge patch; null where there is none, or what somebody has put there is none. */
@@ -154,6 +169,8 @@ async function commit(core: EditingCore, task: LiveTask, record: WaitingTask, ed
   schedule.withdraw(record.task_id);
   const edited = await store.commits.write(() => {
     const changed = store.markEdited(record, edit);
+    // The next daemon goes on counting from here.
+    if (edit.eligible_ms !== record.eligible_ms) store.kept.saveClock();
     crashPoint('before_edit_commit');
     return changed;
   });

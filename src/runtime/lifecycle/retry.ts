@@ -59,7 +59,7 @@ function nextAttempt(
     request: memory === undefined ? record.request : withDecisions(asked, planned.plan, core.settings),
     ended,
     at_ms,
-    due_ms: core.store.kept.clock.now() + delay,
+    eligible_ms: core.store.kept.clock.now() + delay,
     events: [
       ...failedEvents(record, ended, at_ms),
       {

@@ -12,7 +12,8 @@ import { crashPoint } from '../../executor/crash-point.js';
 import { checkFits } from './check-fits.js';
 import type { Dispatcher } from './dispatch.js';
 import type { QueueRules } from '../queue-rules.js';
-import type { Schedule } from '../schedule.js';
+import type { Startable } from '../not-yet.js';
+import type { Schedule, Whereabouts } from '../schedule.js';
 import { Inserting } from './inserting.js';
 import { asStorageError } from '../storage-error.js';
 import { checkNotify, type WebhookRules } from '../notify/check.js';
@@ -53,7 +54,11 @@ interface Submission {
   sent: unknown;
   /** Only with an idempotency key. */
   hash?: RequestHash;
+  along?: Along | undefined;
 }
+
+/** What else is written in the transaction that accepts a task. What it throws refuses the task. */
+export type Along = (taskId: string) => void;
 
 /** How many tasks one batch may hold. */
 const BATCH_MAX = 1000;
@@ -61,19 +66,25 @@ const BATCH_MAX = 1000;
 /**
  * Accepts a task: validate → plan → capacity → tenant quota → queue length → write. A request that is refused at any step
  * leaves nothing behind. Returns once the row is durable and the task can be read.
+ * @param along not called for a replay of an idempotency key
  * @throws ExecgoError with the code of the step that refused
  */
-export async function submit(core: SubmittingCore, intake: Intake, body: unknown): Promise<SubmitAnswer> {
+export async function submit(
+  core: SubmittingCore,
+  intake: Intake,
+  body: unknown,
+  along?: Along,
+): Promise<SubmitAnswer> {
   const { request, warnings } = validated(core, body);
   warnings.push(...keptOnly(request, core.settings.machine));
   const key = request.control_context?.idempotency_key;
   const task_id =
     key === undefined
-      ? await accept(core, intake, { request, sent: body })
-      : await acceptOnce(core, intake, key, { request, sent: body, hash: requestHash(body) });
-  const unmet = core.schedule.unmatched.has(task_id)
-    ? unmetDemand(request, core.settings.machine)
-    : undefined;
+      ? await accept(core, intake, { request, sent: body, along })
+      : await acceptOnce(core, intake, key, { request, sent: body, hash: requestHash(body), along });
+  const { unmatched, notYet } = core.schedule;
+  const waits = unmatched.has(task_id) || notYet.has(task_id);
+  const unmet = waits ? unmetDemand(request, core.settings.machine) : undefined;
   if (unmet !== undefined)
     warnings.push(`the task waits for a daemon that meets its demands: ${unmet.detail}`);
   return {
@@ -153,14 +164,10 @@ async function acceptOnce(
   }
 }
 
-/**
- * @returns false for a task that has to wait for a daemon on a machine that meets its demands
- * @throws ExecgoError `unsupported_capability` when this machine does not meet them, and nothing would ever end the wait
- */
-export function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest): boolean {
+/** @throws ExecgoError `unsupported_capability` when this machine does not meet the demands, and nothing would ever end the wait */
+export function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest): void {
   const unmet = unmetDemand(request, core.settings.machine);
-  if (unmet === undefined) return true;
-  if (request.limits.queue_timeout_ms !== undefined) return false;
+  if (unmet === undefined || request.limits.queue_timeout_ms !== undefined) return;
   const { detail, ...facts } = unmet;
   throw new ExecgoError(
     'unsupported_capability',
@@ -179,7 +186,7 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
   checkSession(core, request);
   const planned = resolveTaskPlan(core, request);
   checkFollowing(core, request);
-  const isMatched = checkDemands(core, request);
+  checkDemands(core, request);
   checkFits(core, request, planned);
   const taskId = request.task_id ?? intake.newId();
   if (!core.schedule.accepting)
@@ -187,7 +194,7 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
       'unavailable',
       'the daemon is stopping and accepts no tasks; submit again in a moment',
     );
-  checkRoomToWait(core, intake, request, isMatched);
+  checkRoomToWait(core, intake, { request, past_attempts: 0 });
   if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   const accepted = withDecisions(request, planned.plan, core.settings);
@@ -202,6 +209,7 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
         { ...submission, request: Object.assign(accepted, { task_id: taskId }) },
         planned,
       ),
+      submission.along,
     );
   } catch (error) {
     throw asStorageError(error);
@@ -217,17 +225,20 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
 export function checkRoomToWait(
   core: Pick<SubmittingCore, 'settings' | 'schedule' | 'live' | 'rules'>,
   { inserting }: Intake,
-  request: TaskRequest,
-  isMatched: boolean,
-  from?: { queue: string; isMatched: boolean },
+  task: Startable,
+  from?: { queue: string; where: Whereabouts },
 ): void {
   const { live, rules, schedule, settings } = core;
+  const { request } = task;
   const { maxQueuedTasks, maxQueuedPerTenant } = settings;
   const full = (message: string, details: object) =>
     new ExecgoError('resource_limit_exceeded', message, details);
-  // Tasks that demand another machine have a limit of their own, so that they keep nobody else out.
-  const ahead = isMatched ? schedule.queued : schedule.unmatched.size;
-  if (from?.isMatched !== isMatched && ahead + inserting.size >= maxQueuedTasks)
+  // Tasks that demand another machine, and those that may not start yet, have limits of their own, so that they keep nobody else
+  // out. What was accepted for later is let in when its time has come.
+  const where = schedule.whereWaits(task);
+  const ahead = { queue: schedule.queued, unmatched: schedule.unmatched.size, not_yet: schedule.notYet.size };
+  const isNew = from?.where !== where && from?.where !== 'not_yet';
+  if (isNew && ahead[where] + inserting.size >= maxQueuedTasks)
     throw full('queue is full', { bound: 'max_queued_tasks', limit: maxQueuedTasks });
   const tenant = request.control_context?.tenant;
   const ofTenant = live.counts.waitingOf(tenant) + inserting.ofTenant(tenant);
@@ -273,7 +284,7 @@ function newTask(
  * Writes the task down, and enters it into the queue. One that is the next to start is written as running in the same
  * transaction, and given to its place before its client is answered.
  */
-async function insert(core: SubmittingCore, task: NewTask): Promise<string> {
+async function insert(core: SubmittingCore, task: NewTask, along: Along | undefined): Promise<string> {
   const { dataDir, taskOwner } = core.settings;
   const { task_id } = task;
   const made: string[] = [];
@@ -285,6 +296,7 @@ async function insert(core: SubmittingCore, task: NewTask): Promise<string> {
       if (inserted.task.request.in_session === true) enterSession(core, inserted);
       createTaskFiles(dataDir, task_id, task.request, taskOwner);
       made.push(task_id);
+      along?.(task_id);
       const dispatched = core.dispatcher.dispatchAtOnce(inserted.task);
       crashPoint('before_submit_commit');
       return { ...inserted, dispatched };

@@ -3,6 +3,7 @@ import { claimOf, type LiveRecord, type RunningTask } from '../../store/records.
 import { cancelledWaiting, LOST } from '../lifecycle/classify.js';
 import type { Core } from '../core.js';
 import type { LiveTask, Stop } from '../live-tasks.js';
+import { restorePlaces } from './places.js';
 import { planWaiting, type WaitingCore } from './plan-waiting.js';
 
 type RecoveringCore = WaitingCore & { executor: Executor };
@@ -40,6 +41,7 @@ function loadLiveTasks(core: RecoveringCore): Recovered {
       core.schedule.restore(record);
     }
   }
+  restorePlaces(core.live);
   for (const task of waiting) core.dispatcher.enqueue(task);
   return { waiting: waiting.length, running };
 }

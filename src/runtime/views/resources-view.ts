@@ -27,7 +27,7 @@ export function resourcesView(
       items: Object.keys(entry.items).length === 0 ? undefined : entry.items,
       reserved_at: timestamp(entry.reserved_at_ms),
     })),
-    accepted_waiting_tasks: schedule.queued + schedule.unmatched.size,
+    accepted_waiting_tasks: schedule.waiting,
     tenants: ledger.tenantUse(),
   };
 }

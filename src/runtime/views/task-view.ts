@@ -186,6 +186,8 @@ function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSumma
     lane: context?.lane,
     priority: policy.priority,
     resource_items: t.status === 'accepted' ? undefined : t.items,
+    start_at: policy.start_at,
+    held: t.status === 'accepted' && policy.hold === true ? true : undefined,
     session_id: context?.session_id,
     command: shownCommand(execution),
   };

@@ -3,9 +3,11 @@ import type { Lack } from '../../ledger/ledger.js';
 import type { SessionWait } from '../../ledger/session-lines.js';
 import { claimOf, type TaskRecord, type WaitingTask } from '../../store/records.js';
 import { amountTexts } from '../../task/amounts.js';
+import { formatDuration } from '../../task/duration.js';
 import { quoted, unmetDemand } from '../../task/demands.js';
 import type { Waiting } from '../../task/view.js';
 import type { Core } from '../core.js';
+import type { Hindrance } from '../not-yet.js';
 import type { Schedule } from '../schedule.js';
 import { timestamp } from './timestamp.js';
 
@@ -23,18 +25,13 @@ const NO_PLACE = 'there is room for it, and nothing that launches it: a supervis
  * however many tasks wait.
  */
 export function waitingOf(core: WaitingCore, record: TaskRecord): Waiting | undefined {
-  const { settings, schedule, executor } = core;
+  const { settings, schedule, executor, live } = core;
   if (record.status !== 'accepted') return undefined;
-  const { task_id, retry } = record;
-  const due = retry === undefined ? undefined : timestamp(dueAt(core, record));
-  if (retry !== undefined && schedule.notDue.has(task_id))
-    return {
-      reason: 'retry_backoff',
-      detail: betweenAttempts(record),
-      until: due,
-      since: timestamp(retry.since_ms),
-    };
-  const since = due ?? timestamp(record.created_at_ms);
+  const { task_id } = record;
+  const phase = live.get(task_id)?.phase;
+  const hindrance = schedule.notYet.reasonOf(task_id);
+  if (hindrance !== undefined && phase?.name === 'waiting') return notYet(core, phase.record, hindrance);
+  const since = timestamp(mayStartSinceMs(core, record));
   const unmet = unmetDemand(record.request, settings.machine);
   if (unmet !== undefined) return { reason: 'demands', detail: unmet.detail, since };
   const turn = record.request.in_session === true ? schedule.sessionWaitOf(task_id) : undefined;
@@ -53,10 +50,34 @@ export function waitingWithPosition(core: WaitingCore, record: TaskRecord): Wait
   return waiting === undefined || ahead === undefined ? waiting : { ...waiting, position: ahead + 1 };
 }
 
-/** When its next attempt is or was due, by the clock as it is now: Unix time. */
-function dueAt({ live, now }: WaitingCore, { task_id, updated_at_ms }: WaitingTask): number {
+/** Since when it may start, by the clock as it is now: Unix time. */
+function mayStartSinceMs({ live, now }: WaitingCore, record: WaitingTask): number {
+  const { task_id, created_at_ms, eligible_ms, request } = record;
   const phase = live.get(task_id)?.phase;
-  return phase?.name === 'waiting' ? Math.round(now() - live.sinceMs(phase.mayStartAt)) : updated_at_ms;
+  const isLate = eligible_ms !== undefined || request.policy.start_at !== undefined;
+  if (!isLate || phase?.name !== 'waiting') return created_at_ms;
+  return Math.max(created_at_ms, Math.round(now() - live.sinceMs(phase.mayStartAt)));
+}
+
+/** Between two attempts it waits since the last one has ended. */
+function notYet({ schedule, now }: WaitingCore, record: WaitingTask, { reason }: Hindrance): Waiting {
+  const since = timestamp(record.failed_at_ms ?? record.created_at_ms);
+  const { request } = record;
+  const released = { ...request, policy: { ...request.policy, hold: false } };
+  const timed = schedule.hindranceOf({ ...record, request: released });
+  const nowMs = now();
+  const untilMs = timed?.until && nowMs + (timed.until.atMs - schedule.clocks[timed.until.clock]());
+  const until = untilMs === undefined ? undefined : timestamp(untilMs);
+  const before =
+    untilMs === undefined
+      ? ''
+      : `before ${timestamp(untilMs)}, which is in ${formatDuration(untilMs - nowMs)}`;
+  const details = {
+    held: `is held until it is released${until === undefined ? '' : `, and does not start ${before}`}`,
+    start_at: `does not start ${before}`,
+    retry_backoff: betweenAttempts(record),
+  };
+  return { reason, detail: details[reason], until, since };
 }
 
 function betweenAttempts({ past_attempts, request }: WaitingTask): string {

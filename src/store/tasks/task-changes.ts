@@ -39,8 +39,8 @@ const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnatio
 /** What is to end does not stand still any more. */
 const GOES_ON = 'paused_at_ms = NULL';
 
-/** What only a task has that waits for another attempt. */
-const NO_RETRY = 'waits_since_ms = NULL, retry_due_ms = NULL';
+/** What only a task has that waits. */
+const WAITS_NO_MORE = 'eligible_ms = NULL';
 
 const NOT_BEGUN = 'started_at_ms IS NULL';
 
@@ -131,12 +131,12 @@ export class TaskChanges {
     this.#edit = step(
       'edit',
       `priority = @priority, queue = @queue, lane = @lane, pinned = @pinned, request_json = @request, sent_json = @sent,
-      execution_plan_json = @plan, reservation_json = @reservation, updated_at_ms = @at_ms`,
+      execution_plan_json = @plan, reservation_json = @reservation, eligible_ms = @eligible_ms, updated_at_ms = @at_ms`,
       'version = @from_version',
     );
     this.#dispatch = step(
       'dispatch',
-      `reserved_at_ms = @at_ms, released_at_ms = NULL, items_json = @items, ${NO_RETRY}, ${LAUNCH}`,
+      `reserved_at_ms = @at_ms, released_at_ms = NULL, items_json = @items, ${WAITS_NO_MORE}, ${LAUNCH}`,
     );
     this.#relaunch = step('relaunch', LAUNCH, NOT_BEGUN);
     this.#start = step(
@@ -163,7 +163,7 @@ export class TaskChanges {
     );
     this.#retry = step(
       'retry',
-      `${GOES_ON}, past_attempts = past_attempts + 1, waits_since_ms = @at_ms, retry_due_ms = @due_ms, updated_at_ms = @at_ms,
+      `${GOES_ON}, past_attempts = past_attempts + 1, eligible_ms = @eligible_ms, updated_at_ms = @at_ms,
       request_json = coalesce(@request, request_json), execution_plan_json = @plan, reservation_json = @reservation,
       launch_id = NULL, launch_token = NULL, incarnation = NULL, shim_pid = NULL, started_at_ms = NULL,
       pid = NULL, pgid = NULL, start_ticks = NULL, items_json = NULL, timeout_triggered = 0, released_at_ms = @at_ms`,
@@ -171,7 +171,7 @@ export class TaskChanges {
     );
     this.#end = step(
       'end',
-      `${GOES_ON}, ${NO_RETRY}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
+      `${GOES_ON}, ${WAITS_NO_MORE}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
       started_at_ms = coalesce(started_at_ms, @started_at_ms), pid = coalesce(pid, @pid), pgid = coalesce(pgid, @pid),
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
       usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes, warnings_json = @warnings_json,
@@ -202,6 +202,7 @@ export class TaskChanges {
       sent: edit.sent_json,
       plan: JSON.stringify(plan),
       reservation: JSON.stringify(reservation),
+      eligible_ms: edit.eligible_ms ?? null,
       at_ms: edit.at_ms,
     };
     return this.#changed(this.#edit, { ...task, request, plan, reservation }, values, edit.events);

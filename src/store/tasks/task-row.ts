@@ -6,14 +6,7 @@ import type { Usage } from '../../task/view.js';
 import { isPlainObject } from '../../task/plain-object.js';
 import { jsonOrNull, parseJson } from '../database/json.js';
 import { legacyRequest, type LegacyRequest } from './legacy-request.js';
-import type {
-  AttemptRecord,
-  ProcessRecord,
-  RetryWait,
-  TaskFacts,
-  TaskRecord,
-  TaskState,
-} from '../records.js';
+import type { AttemptRecord, ProcessRecord, TaskFacts, TaskRecord, TaskState } from '../records.js';
 import { RowReader } from '../row-reader.js';
 import {
   isError,
@@ -29,7 +22,7 @@ const LIVE_COLUMNS = [
   ...['status', 'version', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
   ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
   ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms', 'items_json'],
-  ...['past_attempts', 'waits_since_ms', 'retry_due_ms'],
+  ...['past_attempts', 'eligible_ms'],
 ];
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
@@ -105,8 +98,10 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
   const kill_requested_at_ms = row.kill_requested === 1 ? (killed ?? 0) : undefined;
   const past_attempts = reader.whole('past_attempts', row['past_attempts'], 0) ?? 0;
   if (status === 'accepted') {
-    const retry = readRetry(row, reader);
-    return { status, version, past_attempts, updated_at_ms, kill_requested_at_ms, retry };
+    const eligible_ms = reader.whole('eligible_ms', row['eligible_ms']) ?? undefined;
+    const failed_at_ms =
+      past_attempts > 0 ? (reader.time('released_at_ms', row.released_at_ms) ?? undefined) : undefined;
+    return { status, version, past_attempts, updated_at_ms, kill_requested_at_ms, failed_at_ms, eligible_ms };
   }
   const attempt = readAttempt(row, reader);
   const process = readProcess(row, reader);
@@ -164,6 +159,7 @@ function readRest(row: StateRow, reader: RowReader): void {
   reader.time('released_at_ms', row.released_at_ms);
   reader.time('paused_at_ms', row.paused_at_ms);
   readItems(row, reader);
+  reader.whole('eligible_ms', row['eligible_ms']);
   if (row.status !== 'accepted' && row.status !== 'running') return;
   readAttempt(row, reader);
   readProcess(row, reader);
@@ -173,12 +169,6 @@ function readRest(row: StateRow, reader: RowReader): void {
 
 function readItems(row: StateRow, reader: RowReader): ResourceItems | undefined {
   return reader.json(ITEMS, row.items_json, isItems) ?? undefined;
-}
-
-function readRetry(row: StateRow, reader: RowReader): RetryWait | undefined {
-  const since_ms = reader.time('waits_since_ms', row['waits_since_ms']);
-  const due_ms = reader.whole('retry_due_ms', row['retry_due_ms']);
-  return since_ms === null || due_ms === null ? undefined : { since_ms, due_ms };
 }
 
 function readAttempt(row: StateRow, reader: RowReader): AttemptRecord {

@@ -16,6 +16,8 @@ import { changes } from './0015-changes.js';
 import { outbox } from './0016-outbox.js';
 import { queueNotify } from './0017-queue-notify.js';
 import { sessions } from './0018-sessions.js';
+import { eligible } from './0019-eligible.js';
+import { schedules } from './0020-schedules.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -38,4 +40,6 @@ export const MIGRATIONS: readonly Migration[] = [
   outbox,
   queueNotify,
   sessions,
+  eligible,
+  schedules,
 ];
