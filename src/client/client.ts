@@ -19,7 +19,7 @@ import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport } from './http.js';
 import { queuePath, taskPath } from './paths.js';
 import { Patience } from './retry.js';
-import { queuePath, RuleClient } from './rule-client.js';
+import { RuleClient } from './rule-client.js';
 import { SessionClient } from './sessions.js';
 import type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
 

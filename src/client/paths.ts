@@ -17,3 +17,9 @@ export function sessionPath(sessionId: string): string {
   if (sessionId === '') throw new TypeError('a session id must not be empty');
   return `/api/v1/sessions/${encodeURIComponent(sessionId)}`;
 }
+
+/** @throws TypeError for an empty name, which would name the list of all schedules; URIError for half a surrogate pair */
+export function schedulePath(name: string): string {
+  if (name === '') throw new TypeError('the name of a schedule must not be empty');
+  return `/api/v1/schedules/${encodeURIComponent(name)}`;
+}

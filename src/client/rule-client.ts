@@ -2,6 +2,7 @@ import type { QueueQuery, QueueRuleRequest, QueueView } from '../task/queues.js'
 import type { ScheduleEdit, SchedulePage, ScheduleRequest, ScheduleView } from '../task/schedules.js';
 import type { SubmitAnswer } from '../task/view.js';
 import type { Abortable, Calls } from './calls.js';
+import { queuePath, schedulePath } from './paths.js';
 
 /** What a client says of queues, and what it asks of schedules; each method throws as those of `ExecgoClient` do. */
 export class RuleClient {
@@ -62,16 +63,4 @@ export class RuleClient {
   ): Promise<SubmitAnswer> {
     return this.#calls.post(`${schedulePath(name)}/run`, { ...options, repeatable: false });
   }
-}
-
-/** @throws TypeError for an empty name, which would name the list of all schedules; URIError for half a surrogate pair */
-function schedulePath(name: string): string {
-  if (name === '') throw new TypeError('the name of a schedule must not be empty');
-  return `/api/v1/schedules/${encodeURIComponent(name)}`;
-}
-
-/** @throws TypeError for an empty name, which would name the list of all queues; URIError for half a surrogate pair */
-export function queuePath(name: string): string {
-  if (name === '') throw new TypeError('the name of a queue must not be empty');
-  return `/api/v1/queues/${encodeURIComponent(name)}`;
 }

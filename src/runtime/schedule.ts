@@ -97,7 +97,8 @@ export class Schedule {
     const { request, task_id, submit_seq } = phase.record;
     const session = sessionOf(request);
     return (
-      session === undefined || this.sessions.enter(session, { task_id, submit_seq, phase }, this.clocks.steady())
+      session === undefined ||
+      this.sessions.enter(session, { task_id, submit_seq, phase }, this.clocks.steady())
     );
   }
 
