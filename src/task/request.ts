@@ -176,7 +176,7 @@ export const demandsSchema = z.object({
 });
 
 /** A moment, in UTC whatever zone it was given in. */
-export const instant = z.iso
+const instant = z.iso
   .datetime({ offset: true, error: 'must be a time with its zone, such as 2027-03-01T18:00:00Z' })
   .transform((s) => new Date(s).toISOString());
 
