@@ -52,9 +52,10 @@ test('fields that steer nothing are named, and no others', () => {
     keptOnly(request({ control_context }), MACHINE).map((text) => text.split(' ', 1)[0]);
   expect(named(undefined)).toEqual([]);
   const quiet = { tenant: 't', owner: 'o', labels: { a: 'b' }, requires_resource_reservation: true };
-  expect(named({ ...quiet, queue: 'default', expected_runtime_profile: 'build' })).toEqual([]);
+  expect(named({ ...quiet, queue: 'default', session_id: 's', expected_runtime_profile: 'build' })).toEqual(
+    [],
+  );
   const loud = {
-    session_id: 's',
     control_plane_mode: 'm',
     expected_runtime_profile: 'x',
   };
