@@ -36,6 +36,8 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
     ['attempts', attempts(task)],
+    ['retry of', task.retry_of === undefined ? undefined : plain(task.retry_of)],
+    ['run again', task.retried_as === undefined ? undefined : `as ${plain(task.retried_as)}`],
     ['paused', at(task.paused_at, now)],
     ['waiting', waiting(task.waiting)],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
@@ -44,6 +46,7 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['tenant', task.tenant === undefined ? undefined : plain(task.tenant)],
     ['owner', task.owner === undefined ? undefined : plain(task.owner)],
     ['labels', labels(task.labels)],
+    ['after', after(task.after)],
     ['limits', limitsText(task.limits)],
     ['resources', items(task.resource_items)],
     ['queue', `${plain(task.queue)}, priority ${String(task.priority)}`],
@@ -101,6 +104,16 @@ function waiting(why: TaskView['waiting']): string | undefined {
   if (why === undefined) return undefined;
   const place = why.position === undefined ? '' : paint('dim', ` (number ${String(why.position)})`);
   return `${paint('yellow', `${why.reason}: ${plain(why.detail)}`)}${place}`;
+}
+
+/** How many of the tasks that one starts after are named. */
+const AFTER_SHOWN = 5;
+
+function after(conditions: TaskView['after']): string | undefined {
+  if (conditions === undefined) return undefined;
+  const shown = conditions.slice(0, AFTER_SHOWN).map(({ task_id, when }) => `${plain(task_id)} (${when})`);
+  const more = conditions.length - shown.length;
+  return [...shown, ...(more > 0 ? [`${String(more)} more`] : [])].join(', ');
 }
 
 function killing(task: TaskView): string {

@@ -62,6 +62,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     also: ['stop', 'cancel', 'abort', 'terminate', 'scancel', ...REMOVE],
     load: () => import('./commands/kill.js'),
   },
+  retry: {
+    summary: 'run tasks that have ended again',
+    also: ['rerun', 'restart', 'requeue', 'resubmit', 'redo'],
+    load: () => import('./commands/retry.js'),
+  },
   pause: {
     summary: 'stop running tasks for a while',
     also: ['suspend', 'freeze'],
@@ -100,6 +105,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/queue-drain.js'),
   },
   'queue rm': { summary: 'take away what holds of it', load: () => import('./commands/queue-rm.js') },
+  'group list': { summary: 'list the groups of tasks', load: () => import('./commands/group-list.js') },
+  'group show': { summary: 'show a group', load: () => import('./commands/group-show.js') },
   'notify test': {
     summary: 'send a message to a webhook, to see whether one arrives',
     load: () => import('./commands/notify-test.js'),

@@ -12,6 +12,9 @@ export interface EditableOptions extends StartTimeOptions {
   stderrKeep?: number;
   queueTimeout?: number;
   priority?: number;
+  after?: string[];
+  afterAny?: string[];
+  afterFailure?: string[];
   queue?: string;
   lane?: string;
   label?: Record<string, string>;
@@ -27,10 +30,30 @@ export function addEditableOptions(command: Command): Command {
     .option('--stderr-keep <size>', 'how much of its standard error is kept, 64M without it', parseSize)
     .option('--queue-timeout <duration>', 'fail the task when it waits longer than this', parseDuration)
     .option('--priority <n>', 'tasks with a greater one start first; 0 without it', parseInteger)
+    .option('--after <ids>', 'start when these tasks, separated by commas, have succeeded', taskIds)
+    .option('--after-any <ids>', 'start when these have ended, however they did', taskIds)
+    .option('--after-failure <ids>', 'start when these have failed or were cancelled', taskIds)
     .option('--queue <name>', 'where it waits; "execgo queue" says what holds of it')
     .option('--lane <name>', 'a part of the queue, which may have a bound of its own')
     .option('--label <key=value>', 'a label to list by; repeatable', collectPair)
     .option('--metadata <key=value>', 'something to remember with the task; repeatable', collectPair);
+}
+
+/** Several of the same flag add up. */
+function taskIds(text: string, before: string[] | undefined): string[] {
+  const ids = text.split(',').map((id) => id.trim());
+  return [...(before ?? []), ...ids.filter((id) => id !== '')];
+}
+
+/** The tasks to start after; undefined when no flag names any, an empty list when one names none. */
+export function givenAfter({ after, afterAny, afterFailure }: EditableOptions) {
+  const given = [
+    ['success', after],
+    ['end', afterAny],
+    ['failure', afterFailure],
+  ] as const;
+  if (given.every(([, ids]) => ids === undefined)) return undefined;
+  return given.flatMap(([when, ids = []]) => ids.map((task_id) => ({ task_id, when })));
 }
 
 /** The limits that were given, under their names in a request; undefined for the others. */

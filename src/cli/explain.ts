@@ -8,6 +8,7 @@ const HINTS: Readonly<Record<string, string>> = {
   resource_limit_exceeded:
     'try again when tasks have ended, or start the daemon with a larger --max-queued-tasks',
   conflict: 'use another id or key, or none',
+  concurrency_conflict: 'try again when one of them has ended, or let it wait with --on-conflict wait',
   insufficient_storage: "make room on the daemon's disk",
 };
 
@@ -32,6 +33,10 @@ function hintFor(
     return `${typedCommand('schedule list', [], { server })} shows the schedules there are`;
   if (about.has('schedule'))
     return `use another name, or change it: see ${typedCommand('schedule set', ['--help'], {})}`;
+  if (code === 'not_found' && about.has('group'))
+    return `${typedCommand('group list', [], { server })} shows the groups there are; --tenant those of a tenant`;
+  if (about.has('max_failures'))
+    return `${typedCommand('retry', ['--failed', '--group', String(about.get('group'))], { server })} lets it go on, or a larger --max-failures`;
   if (code === 'not_found') {
     if (about.has('session_id'))
       return `${typedCommand('session list', [], { server })} shows the sessions there are`;

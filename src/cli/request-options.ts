@@ -1,10 +1,16 @@
 import { Option, type Command } from 'commander';
 import type { TaskSubmission } from '../client/index.js';
-import { addEditableOptions, givenLimits, group, type EditableOptions } from './editable-options.js';
+import {
+  addEditableOptions,
+  givenAfter,
+  givenLimits,
+  group,
+  type EditableOptions,
+} from './editable-options.js';
 import { startDirectory, type StartDirectoryOptions } from './start-directory.js';
 import { startAtOf } from './start-time.js';
 import { readInput, readWhole } from './read-input.js';
-import { collectPair } from './units.js';
+import { collectPair, parseInteger } from './units.js';
 import { addRetryOptions, retryPolicy, type RetryOptions } from './retry-options.js';
 import { addNotifyOptions, notifyPolicy, type NotifyOptions } from './notify-options.js';
 import { UsageError } from './usage-error.js';
@@ -24,6 +30,11 @@ export interface RequestOptions extends StartDirectoryOptions, EditableOptions, 
   tenant?: string;
   owner?: string;
   idempotencyKey?: string;
+  group?: string;
+  maxFailures?: number;
+  concurrencyKey?: string;
+  concurrencyLimit?: number;
+  onConflict?: 'wait' | 'replace_waiting' | 'cancel_running' | 'reject';
   sandbox?: 'process' | 'linux_sandbox';
   strict?: boolean;
 }
@@ -49,6 +60,18 @@ export function addTaskOptions(command: Command): Command {
     .option('--session <id>', 'start in the workspace of this session, after its earlier tasks')
     .option('--tenant <name>', 'whose quota it counts against')
     .addOption(new Option('--owner <name>', 'who alone may cancel it').env('EXECGO_RUNTIME_OWNER'))
+    .option('--group <name>', 'tasks that are counted, waited for and ended together')
+    .option('--max-failures <n>', 'stop the rest of the group when so many of it have failed', parseInteger)
+    .option('--concurrency-key <key>', 'of the tasks with the same one only so many run at once')
+    .option('--concurrency-limit <n>', 'how many; 1 without it', parseInteger)
+    .addOption(
+      new Option('--on-conflict <what>', 'what becomes of it, or of others, when so many run').choices([
+        'wait',
+        'replace_waiting',
+        'cancel_running',
+        'reject',
+      ]),
+    )
     .option('--idempotency-key <key>', 'the same key and request never make a second task')
     .addOption(new Option('--sandbox <profile>', 'isolation').choices(['process', 'linux_sandbox']))
     .option('--workspace-subdir <path>', 'start in this directory of its own')
@@ -81,6 +104,9 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       notify: notifyPolicy(options),
       start_at: startAtOf(options, Date.now()),
       hold: options.hold,
+      after: givenAfter(options),
+      concurrency: concurrency(options),
+      max_failures: options.maxFailures,
     }),
     ...group('control_context', {
       tenant: options.tenant,
@@ -90,9 +116,22 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       queue: options.queue,
       lane: options.lane,
       session_id: options.session,
+      group: options.group,
     }),
     metadata: options.metadata,
   };
+}
+
+/** @throws UsageError for flags that say nothing without a key */
+function concurrency({
+  concurrencyKey: key,
+  concurrencyLimit: limit,
+  onConflict: on_conflict,
+}: RequestOptions) {
+  if (key !== undefined) return { key, limit, on_conflict };
+  if (limit !== undefined || on_conflict !== undefined)
+    throw new UsageError('--concurrency-limit and --on-conflict go with --concurrency-key');
+  return undefined;
 }
 
 /** Flags that are allowed beside a whole request, because they do not describe the task. */

@@ -39,10 +39,16 @@ export const REQUEST_FLAGS: Typed = {
   'policy.notify': '--notify',
   'policy.start_at': '--at',
   'policy.hold': '--hold',
+  'policy.after': '--after',
+  'policy.concurrency.key': '--concurrency-key',
+  'policy.concurrency.limit': '--concurrency-limit',
+  'policy.concurrency.on_conflict': '--on-conflict',
   'control_context.tenant': '--tenant',
   'control_context.owner': '--owner',
   'control_context.queue': '--queue',
   'control_context.lane': '--lane',
+  'control_context.group': '--group',
+  'policy.max_failures': '--max-failures',
   'control_context.session_id': '--session',
   'control_context.labels': '--label',
   'control_context.idempotency_key': '--idempotency-key',
@@ -110,7 +116,9 @@ function inWords(at: string, problem: string, typed: Typed): string {
   const known = Object.keys(typed).find((name) => field === name || field.startsWith(`${name}.`));
   if (known === undefined) return `${field}: ${problem}`;
   // Behind the name of a map is the key of what is wrong in it; the index in a list says nothing to a person.
-  const key = field.slice(known.length + 1).replace(/^\d+$/, '');
+  const rest = field.slice(known.length + 1).replace(/^\d+$/, '');
+  // Each of a list of ids is typed without a name.
+  const key = known === 'policy.after' ? '' : rest;
   const isRequired = problem.startsWith('is required');
   const said = (isRequired ? own(EMPTY, known) : undefined) ?? problem;
   const unit = /\d$/.test(said) ? (/_(ms|bytes)$/.exec(known)?.[1] ?? '') : '';

@@ -4,8 +4,9 @@ import type { HeadTailView, OutputBytes, OutputStream } from '../task/output.js'
 import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { NotifyTestRequest } from '../task/notify-schema.js';
 import type { PlannedTask } from '../task/plan.js';
+import type { RetryAnswer } from '../task/rerun.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
-import type { TaskSubmission } from '../task/request.js';
+import type { BatchSubmission, TaskSubmission } from '../task/request.js';
 import type {
   Capabilities,
   GcReport,
@@ -17,14 +18,12 @@ import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskSummary, Task
 import { Calls, type Abortable } from './calls.js';
 import { ExecgoTimeoutError } from './errors.js';
 import { HttpTransport } from './http.js';
+import { GroupClient } from './group-client.js';
 import { queuePath, taskPath } from './paths.js';
-import { Patience } from './retry.js';
-import { RuleClient } from './rule-client.js';
+import { MAX_LONG_POLL_MS, patiently, until } from './retry.js';
 import { SessionClient } from './sessions.js';
 import type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
 
-/** The longest that the daemon holds a status request, in milliseconds. */
-const MAX_LONG_POLL_MS = 60_000;
 /** How long a restarting daemon is waited for, in milliseconds. */
 const DEFAULT_RECONNECT_MS = 60_000;
 
@@ -42,7 +41,7 @@ export interface ClientOptions {
  * usable answer comes, and the signal's reason when its `signal` aborts. What only the followers need is loaded by them,
  * so that a command that asks one question starts fast.
  */
-export class ExecgoClient extends RuleClient {
+export class ExecgoClient extends GroupClient {
   readonly #http: HttpTransport;
   readonly #calls: Calls;
   readonly #reconnectMs: number;
@@ -53,10 +52,11 @@ export class ExecgoClient extends RuleClient {
   constructor(options: ClientOptions) {
     const http = new HttpTransport(options.server);
     const calls = new Calls(http, options.requestTimeoutMs);
-    super(calls);
+    const reconnectMs = options.reconnectMs ?? DEFAULT_RECONNECT_MS;
+    super(calls, reconnectMs);
     this.#http = http;
     this.#calls = calls;
-    this.#reconnectMs = options.reconnectMs ?? DEFAULT_RECONNECT_MS;
+    this.#reconnectMs = reconnectMs;
     this.sessions = new SessionClient(this.#calls);
   }
 
@@ -71,8 +71,11 @@ export class ExecgoClient extends RuleClient {
     return this.#calls.post('/api/v1/tasks', { ...options, body: request, repeatable });
   }
 
-  /** Up to 1,000 tasks in few transactions, with an answer for each, in order. */
-  async submitBatch(requests: TaskSubmission[], options: Abortable = {}): Promise<BatchItem[]> {
+  /**
+   * Up to 1,000 tasks in few transactions, with an answer for each, in order. One may start after others of the batch: it names their
+   * `ref` in `policy.after`.
+   */
+  async submitBatch(requests: BatchSubmission[], options: Abortable = {}): Promise<BatchItem[]> {
     const body = { tasks: requests };
     return this.#calls.post('/api/v1/tasks/batch', { ...options, body, repeatable: false });
   }
@@ -95,7 +98,7 @@ export class ExecgoClient extends RuleClient {
     const { waitMs, signal, patient } = options;
     const ask = (): Promise<TaskView> =>
       this.#calls.get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal });
-    return patient === true ? this.#patiently(ask, signal) : ask();
+    return patient === true ? patiently(this.#reconnectMs, ask, signal) : ask();
   }
 
   /** What was sent when the task was submitted. */
@@ -111,22 +114,13 @@ export class ExecgoClient extends RuleClient {
     taskId: string,
     options: Abortable & { timeoutMs?: number | undefined } = {},
   ): Promise<TaskView> {
-    const { timeoutMs, signal } = options;
-    const end = performance.now() + (timeoutMs ?? Infinity);
-    const patience = new Patience(this.#reconnectMs);
-    for (;;) {
-      const left = end - performance.now();
-      try {
-        const waitMs = Math.ceil(Math.min(Math.max(left, 0), MAX_LONG_POLL_MS));
-        const view = await this.status(taskId, { waitMs, signal });
-        if (view.status !== 'accepted' && view.status !== 'running') return view;
-        patience.progressed();
-      } catch (error) {
-        if (left <= 0) throw error;
-        await patience.afterFailure(error, signal);
-      }
-      if (timeoutMs !== undefined && left <= 0) throw new ExecgoTimeoutError(taskId, timeoutMs);
-    }
+    return until(
+      this.#reconnectMs,
+      (waitMs, signal) => this.status(taskId, { waitMs, signal }),
+      ({ status }) => status !== 'accepted' && status !== 'running',
+      options,
+      (timeoutMs) => new ExecgoTimeoutError(taskId, timeoutMs),
+    );
   }
 
   /**
@@ -157,6 +151,18 @@ export class ExecgoClient extends RuleClient {
       waitMs,
       repeatable: true,
     });
+  }
+
+  /**
+   * Runs a task that has ended again, as a new one with the same request: once, however often it is asked, unless `again` says
+   * that another is wanted.
+   */
+  async retry(
+    taskId: string,
+    options: Abortable & { owner?: string | undefined; again?: boolean | undefined } = {},
+  ): Promise<RetryAnswer> {
+    const { again = false, ...call } = options;
+    return this.#calls.post(`${taskPath(taskId)}/retry`, { ...call, query: { again }, repeatable: !again });
   }
 
   /**
@@ -205,7 +211,7 @@ export class ExecgoClient extends RuleClient {
     const { after, follow, signal, ...filter } = options;
     const { changes } = await import('./changes.js');
     const ask = (query: Parameters<ExecgoClient['changesPage']>[0]) =>
-      this.#patiently(() => this.changesPage({ ...filter, ...query }, { signal }), signal);
+      patiently(this.#reconnectMs, () => this.changesPage({ ...filter, ...query }, { signal }), signal);
     yield* changes(ask, { after, follow });
   }
 
@@ -334,7 +340,7 @@ export class ExecgoClient extends RuleClient {
   async queue(name: string, options: Abortable & { patient?: boolean | undefined } = {}): Promise<QueueView> {
     const { signal, patient } = options;
     const ask = (): Promise<QueueView> => this.#calls.get(queuePath(name), { signal });
-    return patient === true ? this.#patiently(ask, signal) : ask();
+    return patient === true ? patiently(this.#reconnectMs, ask, signal) : ask();
   }
 
   /** Sends a message to a webhook, once, to see whether one arrives; an answer says also that it has not. */
@@ -396,16 +402,5 @@ export class ExecgoClient extends RuleClient {
   /** Prometheus text 0.0.4. */
   metrics(options: Abortable = {}): Promise<string> {
     return this.#calls.text('/metrics', options);
-  }
-
-  async #patiently<T>(ask: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const patience = new Patience(this.#reconnectMs);
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        await patience.afterFailure(error, signal);
-      }
-    }
   }
 }

@@ -38,8 +38,9 @@ export class ExecgoTimeoutError extends Error {
     readonly taskId: string,
     /** What was waited for, in milliseconds. */
     readonly timeoutMs: number,
+    what: 'task' | 'group' = 'task',
   ) {
-    super(`task ${taskId} did not end within ${String(timeoutMs)} ms; it goes on`);
+    super(`${what} ${taskId} did not end within ${String(timeoutMs)} ms; it goes on`);
   }
 }
 

@@ -8,9 +8,11 @@ export type { GcReport } from '../task/runtime-view.js';
 export type { Cause } from '../task/causes.js';
 export type { TaskEdit } from '../task/edit.js';
 export type { GcRequest } from '../task/gc.js';
+export type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../task/groups.js';
 export type { NotificationView, NotifyTestAnswer } from '../task/notification-view.js';
 export type { NotifyTestRequest } from '../task/notify-schema.js';
 export type { PlannedTask } from '../task/plan.js';
+export type { GroupRetryAnswer, GroupRetryItem, GroupRetryQuery, RetryAnswer } from '../task/rerun.js';
 export type {
   NextTask,
   QueuePage,
@@ -36,7 +38,7 @@ export type {
   ScheduleSummary,
   ScheduleView,
 } from '../task/schedules.js';
-export type { TaskSubmission } from '../task/request.js';
+export type { BatchSubmission, TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';
 export type { ErrorBody } from '../task/error-body.js';
 export type {

@@ -12,6 +12,12 @@ export function queuePath(name: string): string {
   return `/api/v1/queues/${encodeURIComponent(name)}`;
 }
 
+/** @throws TypeError for an empty name, which would name the list of all groups; URIError for half a surrogate pair */
+export function groupPath(name: string): string {
+  if (name === '') throw new TypeError('the name of a group must not be empty');
+  return `/api/v1/groups/${encodeURIComponent(name)}`;
+}
+
 /** @throws TypeError for an empty id, which would name the list of all sessions. */
 export function sessionPath(sessionId: string): string {
   if (sessionId === '') throw new TypeError('a session id must not be empty');

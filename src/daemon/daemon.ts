@@ -6,7 +6,10 @@ import { SessionLines } from '../ledger/session-lines.js';
 import { Announcer } from '../runtime/announcer.js';
 import type { RuntimeSettings } from '../runtime/core.js';
 import { Ends } from '../runtime/lifecycle/complete.js';
+import { Conflicts } from '../runtime/lifecycle/conflicts.js';
+import { Dependants } from '../runtime/lifecycle/dependants.js';
 import { Dispatcher } from '../runtime/lifecycle/dispatch.js';
+import { Groups } from '../runtime/lifecycle/groups.js';
 import { newIntake } from '../runtime/lifecycle/submit.js';
 import { drained } from '../runtime/lifecycle/drain.js';
 import { LiveTasks } from '../runtime/live-tasks.js';
@@ -98,10 +101,13 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('dispatcher', {
       start: (parts) => new Dispatcher(parts, (events) => openExecutor(parts, events)),
     })
+    .part('dependants', { start: (parts) => new Dependants(parts) })
     .part('executor', {
       start: ({ dispatcher }) => dispatcher.executor,
       stop: (executor, { live }) => executor.close(isIdle(live)),
     })
+    .part('groups', { start: (parts) => new Groups(parts) })
+    .part('conflicts', { start: (parts) => new Conflicts(parts) })
     .part('recovered', { start: recover })
     .part('notifier', notifier)
     .part('intake', { start: ({ now }) => newIntake(() => makeTaskId(now())) })

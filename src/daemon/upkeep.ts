@@ -35,6 +35,7 @@ export const maintenance: Part<Kept, Maintenance> = {
       wal: new WalKeeper(store, log),
       repair: (signal) => repairFiles(parts, signal),
       keyRetentionMs: config.idempotencyRetentionSecs * 1000,
+      endRetentionMs: config.rememberEndsSecs * 1000,
       log,
       intervalMs: config.gcIntervalMs,
     });

@@ -41,6 +41,12 @@ export type CrashPoint =
   | 'before_retry_commit'
   /** Before the supervisor is told, and before the back-off begins. */
   | 'after_retry_commit'
+  /** What follows from an end for the tasks after it. */
+  | 'before_dependants_commit'
+  | 'after_dependants_commit'
+  /** Another task comes in the place of one that has ended. */
+  | 'before_rerun_commit'
+  | 'after_rerun_commit'
   | 'before_relaunch_commit'
   | 'after_relaunch_commit'
   /** The rule of a queue. */

@@ -261,18 +261,22 @@ export class Flow {
 }
 
 function newGroup(key: string, task: WaitingTask): Group {
-  const { tenant, queue, lane, priority, reservation } = task;
+  const { tenant, queue, lane, priority, reservation, concurrency } = task;
   const tasks = new Ordered<WaitingTask>((a, b) => a.submit_seq < b.submit_seq);
-  return { key, tenant, queue, lane, priority, reservation, tasks, oldest: task, refusal: undefined };
+  return {
+    ...{ key, tenant, queue, lane, priority, reservation, concurrency },
+    ...{ tasks, oldest: task, refusal: undefined },
+  };
 }
 
 function comesBefore(a: WaitingTask, b: WaitingTask): boolean {
   return a.priority === b.priority ? a.submit_seq < b.submit_seq : a.priority > b.priority;
 }
 
-function groupKey({ lane, priority, reservation }: WaitingTask): string {
-  const amounts = RESOURCE_KEYS.map((key) => reservation[key] ?? 0);
-  return JSON.stringify([lane ?? null, priority, ...amounts, reservation.resources]);
+function groupKey({ lane, priority, reservation, concurrency }: WaitingTask): string {
+  const { key = null, limit = null } = concurrency ?? {};
+  const amounts = RESOURCE_KEYS.map((each) => reservation[each] ?? 0);
+  return JSON.stringify([lane ?? null, priority, key, limit, ...amounts, reservation.resources]);
 }
 
 function advance(at: Cursor, heap: TinyQueue<Cursor>): void {

@@ -1,6 +1,7 @@
 import type { NamedResources } from '../task/named-resource.js';
 import { amountOf, type ResourceItems, type ResourceKey, type Resources } from '../task/resources.js';
 import { Budget } from './budget.js';
+import { ConcurrencyLimits, type ConcurrencyClaim } from './concurrency-limits.js';
 import { ItemPool } from './item-pool.js';
 import { QueueLimits, type QueuePlace, type QueueRule } from './queue-limits.js';
 
@@ -22,7 +23,7 @@ export interface Refusal {
 
 /** Of what there is too little for a claim now. */
 export interface Lack {
-  of: 'machine' | 'tenant' | 'queue' | 'lane';
+  of: 'machine' | 'tenant' | 'queue' | 'lane' | 'concurrency';
   resource: ResourceKey;
   requested: number;
   /** What is left, at least 0, of `limit`. */
@@ -34,6 +35,8 @@ export interface Lack {
 export interface Claim extends QueuePlace {
   tenant: string | undefined;
   reservation: Resources;
+  /** Absent: it has no key. */
+  concurrency?: ConcurrencyClaim | undefined;
 }
 
 /** One task's share of the ledger. */
@@ -68,6 +71,7 @@ export class Ledger {
   readonly #machine: Budget;
   readonly #tenants = new Map<string, Budget>();
   readonly #queues = new QueueLimits();
+  readonly #keys = new ConcurrencyLimits();
   readonly #entries = new Map<string, LedgerEntry>();
   /** What a task takes of what this machine has, where that is not what it reserves: see {@link ItemPool.shareOf}. */
   readonly #ofMachine = new Map<string, Resources>();
@@ -151,9 +155,23 @@ export class Ledger {
   }
 
   /** The bounds of a claim beside those of the machine. */
-  boundsOf({ tenant, ...place }: Claim): Budget[] {
-    const quota = this.#tenantBudget(tenant);
-    return [...(quota === undefined ? [] : [quota]), ...this.#queues.budgetsOf(place)];
+  boundsOf(claim: Claim): Budget[] {
+    const quota = this.#tenantBudget(claim.tenant);
+    const ofKey = this.#keys.budgetOf(claim);
+    return [
+      ...(quota === undefined ? [] : [quota]),
+      ...this.#queues.budgetsOf(claim),
+      ...(ofKey === undefined ? [] : [ofKey]),
+    ];
+  }
+
+  /** To be told of each task that comes to wait, so that what bounds it stays the same until it is told that it does not. */
+  waits(claim: Claim): void {
+    this.#keys.enter(claim);
+  }
+
+  waitsNoMore(claim: Claim): void {
+    this.#keys.leave(claim);
   }
 
   /** What a claim does not fit into now; undefined when it fits. It will not fit before there is room in that. */
@@ -172,15 +190,14 @@ export class Ledger {
     const refusal = this.refusal(claim);
     if (refusal === undefined) return undefined;
     const { budget, resource, requested } = refusal;
-    const [ofQueue] = this.#queues.budgetsOf(claim);
-    const of =
-      budget === this.#machine
-        ? 'machine'
-        : budget === this.#tenantBudget(claim.tenant)
-          ? 'tenant'
-          : budget === ofQueue
-            ? 'queue'
-            : 'lane';
+    const [ofQueue, ofLane] = this.#queues.budgetsOf(claim);
+    const whose = new Map<Budget | undefined, Lack['of']>([
+      [ofLane, 'lane'],
+      [ofQueue, 'queue'],
+      [this.#tenantBudget(claim.tenant), 'tenant'],
+      [this.#machine, 'machine'],
+    ]);
+    const of = whose.get(budget) ?? 'concurrency';
     const free = Math.max(0, budget.free(resource));
     return { of, resource, requested, free, limit: budget.limit(resource) };
   }
@@ -226,12 +243,13 @@ export class Ledger {
   }
 
   #enter(taskId: string, claim: Claim, atMs: number, items: ResourceItems): void {
-    const { tenant, queue, lane } = claim;
+    const { tenant, queue, lane, concurrency } = claim;
     const reservation = { ...claim.reservation };
-    const place = { task_id: taskId, tenant, queue, lane };
+    const place = { task_id: taskId, tenant, queue, lane, concurrency };
     this.#entries.set(taskId, { ...place, reservation, reserved_at_ms: atMs, items });
     this.#machine.add(this.#ofMachine.get(taskId) ?? reservation);
     this.#queues.started(claim);
+    this.#keys.started(claim);
     if (tenant !== undefined) {
       let budget = this.#tenants.get(tenant);
       if (budget === undefined) this.#tenants.set(tenant, (budget = new Budget({})));
@@ -250,6 +268,7 @@ export class Ledger {
     this.#machine.subtract(this.#ofMachine.get(taskId) ?? entry.reservation);
     this.#ofMachine.delete(taskId);
     this.#queues.ended(entry);
+    this.#keys.ended(entry);
     const budget = this.#tenantBudget(entry.tenant);
     budget?.subtract(entry.reservation);
     if (entry.tenant !== undefined && !this.#quotas.has(entry.tenant) && budget?.isUnused === true)

@@ -7,12 +7,18 @@ import { Refusals } from './refusals.js';
 
 /** Why a waiting task does not start now. */
 export interface Delay {
-  reason: 'capacity' | 'quota' | 'queue_limit' | 'queue_paused';
+  reason: 'capacity' | 'quota' | 'queue_limit' | 'queue_paused' | 'concurrency';
   /** Absent where there is enough for it, and others come first. */
   lack?: Lack | undefined;
 }
 
-const REASONS = { machine: 'capacity', tenant: 'quota', queue: 'queue_limit', lane: 'queue_limit' } as const;
+const REASONS = {
+  machine: 'capacity',
+  tenant: 'quota',
+  queue: 'queue_limit',
+  lane: 'queue_limit',
+  concurrency: 'concurrency',
+} as const;
 
 /**
  * Tasks that wait.
@@ -24,7 +30,7 @@ const REASONS = { machine: 'capacity', tenant: 'quota', queue: 'queue_limit', la
  * A task that has waited longer than `starvationMs` comes before all others of its tenant in its queue whatever their priority,
  * the oldest first, and its queue's low priority does not count any more. If the machine has no room for it when it has its
  * turn, what it needs is held: another task, of whomever has his turn later, starts only when it fits into the rest. If its tenant's
- * quota or its queue has no room, only that is held, which concerns no other.
+ * quota, its queue or its key has no room, only that is held, which concerns no other.
  */
 export class WaitingQueue {
   readonly #ledger: Ledger;
@@ -56,6 +62,7 @@ export class WaitingQueue {
     const { queue, tenant } = task;
     const found = this.#flows.get(queue)?.get(tenant);
     const flow = found ?? new Flow(task, this.#ledger, this.#starvationMs);
+    this.#ledger.waits(task);
     const group = flow.add(task);
     this.#tasks.set(task.task_id, { task, flow, group });
     const refusal = this.#ledger.refusal(task);
@@ -74,6 +81,7 @@ export class WaitingQueue {
     const { task, flow, group } = found;
     this.#tasks.delete(taskId);
     flow.remove(task, group);
+    this.#ledger.waitsNoMore(task);
     if (flow.oldest !== undefined) return true;
     const ofQueue = this.#flows.get(task.queue);
     ofQueue?.delete(task.tenant);

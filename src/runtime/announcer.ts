@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { TaskEvent } from '../task/events.js';
+import type { LiveTask } from './live-tasks.js';
 
 /** Tells waiting requests, after a commit, that something happened. Keeps no history: they read the store. */
 export class Announcer {
@@ -31,6 +32,22 @@ export class Announcer {
   /** @returns a promise of the end of the task's attempt, whether another follows or not; rejects when `signal` aborts. */
   attemptEnd(taskId: string, signal: AbortSignal): Promise<unknown> {
     return once(this.emitter, `attempt:${taskId}`, { signal });
+  }
+
+  /** To be called after the commit that made a task of a group terminal. @param group as `task-sets.ts` names it */
+  memberEnded(group: string, task: LiveTask): void {
+    this.emitter.emit(`group:${group}`);
+    this.emitter.emit('group', task);
+  }
+
+  /** Calls back after the end of every task of a group. */
+  onMemberEnd(listener: (task: LiveTask) => void): void {
+    this.emitter.on('group', listener);
+  }
+
+  /** @returns a promise of the next end in that group; rejects when `signal` aborts. */
+  memberEnd(group: string, signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, `group:${group}`, { signal });
   }
 
   /** Calls back after every end, when its share of the ledger is free. */

@@ -1,6 +1,8 @@
 import type { LiveRecord, RunningTask, WaitingTask } from '../store/records.js';
+import { CountByKey } from './count-by-key.js';
 import { bounded, eligibleInMs } from './not-yet.js';
 import { QueueCounts } from './queue-counts.js';
+import { concurrencyOf, groupOf, TaskSets } from './task-sets.js';
 import { onSteadyClock, type Clocks } from './steady-clock.js';
 
 /** What is committed of a task that is not terminal, and what its status has in memory beside the row. */
@@ -35,8 +37,8 @@ interface Started {
 
 /** What is being committed of a task: whoever wants to change the task waits for that. */
 export type UnderWay =
-  /** Settles when the launch, or the edit, is committed or has failed. */
-  | { what: 'launch' | 'edit'; settled: Promise<void> }
+  /** Settles when the launch, the edit, or that it may start, is committed or has failed. */
+  | { what: 'launch' | 'edit' | 'release'; settled: Promise<void> }
   /**
    * The end of its attempt: of the task, or of what another attempt follows. Resolves with true once it is committed; with false when the store was closed before, and the next daemon has to.
    */
@@ -143,6 +145,11 @@ export class LiveTasks {
 
   /** How many of each queue there are. */
   readonly counts: QueueCounts;
+  /** Those that have a concurrency key, and those that are about to come. */
+  readonly concurrency = new TaskSets(concurrencyOf);
+  /** Those that have a group. */
+  readonly groups = new TaskSets(groupOf);
+  private readonly runningByGroup = new CountByKey<string>();
 
   constructor(private readonly clocks: Clocks) {
     this.counts = new QueueCounts(clocks.steady);
@@ -152,6 +159,8 @@ export class LiveTasks {
   add(record: LiveRecord, filesChecked: boolean, stop?: Stop): LiveTask {
     const task = new LiveTask(this.phaseOf(record), filesChecked, stop);
     this.byId.set(record.task_id, task);
+    this.concurrency.add(record.task_id, record.request);
+    this.groups.add(record.task_id, record.request);
     this.enter(task);
     return task;
   }
@@ -202,12 +211,21 @@ export class LiveTasks {
   remove(task: LiveTask): void {
     if (task.phase.name === 'waiting') task.phase.cancelQueueTimeout?.();
     this.byId.delete(task.record.task_id);
+    this.concurrency.delete(task.record.task_id, task.record.request);
+    this.groups.delete(task.record.task_id, task.record.request);
     this.leave(task);
     this.counts.ended(task.record);
   }
 
+  /** How many tasks of a group run. @param group as {@link TaskSets} names it */
+  runningOf(group: string): number {
+    return this.runningByGroup.of(group);
+  }
+
   private enter(task: LiveTask): void {
     this.counts.enter(task.record);
+    const group = groupOf(task.record.request);
+    if (group !== undefined && task.record.status === 'running') this.runningByGroup.add(group);
     if (task.launchId !== null) this.attempts.set(task.launchId, task);
     if (task.record.status === 'running' && task.record.paused_at_ms !== undefined)
       this.pausedTasks.add(task);
@@ -215,6 +233,8 @@ export class LiveTasks {
 
   private leave(task: LiveTask): void {
     this.counts.leave(task.record);
+    const group = groupOf(task.record.request);
+    if (group !== undefined && task.record.status === 'running') this.runningByGroup.delete(group);
     if (task.launchId !== null) this.attempts.delete(task.launchId);
     this.pausedTasks.delete(task);
   }

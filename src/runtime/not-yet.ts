@@ -4,11 +4,14 @@ import { retryDelayMs } from '../task/retry.js';
 import type { Clocks } from './steady-clock.js';
 
 /** What of a waiting task says whether it may start; of one that is being submitted there is only its request. */
-export type Startable = Pick<WaitingTask, 'request' | 'eligible_ms' | 'past_attempts'>;
+export type Startable = Pick<WaitingTask, 'request' | 'eligible_ms' | 'past_attempts'> & {
+  /** It starts after others that have not all ended as they must. */
+  awaits?: boolean | undefined;
+};
 
 /** Why a waiting task may not start yet, whatever room there is. */
 export interface Hindrance {
-  reason: 'held' | 'retry_backoff' | 'start_at';
+  reason: 'held' | 'dependency' | 'retry_backoff' | 'start_at';
   /** What ends it: a time of the wall clock, or of the one that nobody sets; absent where only somebody's doing does. */
   until?: { clock: TimedBy; atMs: number } | undefined;
 }
@@ -17,15 +20,18 @@ export interface Hindrance {
 export type TimedBy = 'now' | 'lasting';
 
 const HELD: Hindrance = { reason: 'held' };
+const DEPENDENCY: Hindrance = { reason: 'dependency' };
 
 /**
  * The one place that says whether a waiting task may start; undefined: it may, once there is room. Of several reasons it is the one
- * that lasts longest, as far as is known: one that somebody has to end before one that time ends, of two times the later one. When
+ * that lasts longest, as far as is known: one that somebody has to end first, then one that
+ * other tasks end, of two times the later one. When
  * that is over the task is asked about anew.
  */
 export function hindranceOf(clocks: Clocks, task: Startable): Hindrance | undefined {
   const { hold, start_at } = task.request.policy;
   if (hold === true) return HELD;
+  if (task.awaits === true) return DEPENDENCY;
   if (task.eligible_ms === undefined && start_at === undefined) return undefined;
   const backOff = eligibleInMs(clocks, task);
   const startMs = start_at === undefined ? -Infinity : Date.parse(start_at);

@@ -1,9 +1,11 @@
 import { ExecgoError } from '../task/errors.js';
 import { endOf, shownAttempt } from '../store/records.js';
 import type { GcRequest } from '../task/gc.js';
+import type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../task/groups.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
+import type { GroupRetryAnswer, GroupRetryQuery, RetryAnswer } from '../task/rerun.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { SchedulePage, ScheduleView } from '../task/schedules.js';
@@ -15,18 +17,22 @@ import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
 import { editTask, type EditingCore } from './lifecycle/edit.js';
 import { killTask, type KillingCore } from './lifecycle/kill.js';
 import { pauseTask, resumeTask } from './lifecycle/pause.js';
+import { retryTask } from './lifecycle/rerun.js';
+import { retryGroup } from './lifecycle/rerun-group.js';
 import { GrowthWatch } from './output/follow.js';
 import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
 import { sourceOf } from './output/read-output.js';
-import type { EncodedJson, KillOptions, OutputWatch, Service, TurnOptions } from './service.js';
+import type { EncodedJson, KillOptions, OutputWatch, RetryOptions, Service, TurnOptions } from './service.js';
 import type { SessionService } from './session-service.js';
 import { Sessions, type SessionsCore } from './sessions/sessions.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
+import { waitForGroup } from './lifecycle/groups.js';
 import { waitForAttempt, waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
-import { dryRun, submit, submitBatch, type Intake, type SubmittingCore } from './lifecycle/submit.js';
+import { submitBatch } from './lifecycle/batch.js';
+import { dryRun, submit, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import type { TestMessages } from './notify/test-message.js';
 import {
   deleteSchedule,
@@ -36,6 +42,7 @@ import {
   type ScheduleCore,
 } from './schedules/change.js';
 import { schedulePage, scheduleView } from './schedules/schedule-view.js';
+import { groupPage, groupView, type GroupCore } from './views/group-view.js';
 import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
 import { deletedTask, eventView, taskSummary } from './views/task-view.js';
 import { waitingOf } from './views/waiting-view.js';
@@ -57,6 +64,7 @@ export type RuntimeCore = SubmittingCore &
   DeletingCore &
   RulingCore &
   ScheduleCore &
+  GroupCore &
   QueueCore &
   SessionsCore & { testMessages: TestMessages };
 
@@ -110,6 +118,10 @@ export class Runtime implements Service {
     const task = this.core.live.get(taskId);
     if (task !== undefined) await killTask(this.core, task, how);
     return this.status(taskId, wait_ms ?? 0, signal);
+  }
+
+  retry(taskId: string, options: RetryOptions): Promise<RetryAnswer> {
+    return retryTask(this.core, this.intake, taskId, options);
   }
 
   async pause(taskId: string, { owner, wait_ms }: TurnOptions, signal: AbortSignal): Promise<EncodedJson> {
@@ -254,6 +266,35 @@ export class Runtime implements Service {
 
   runSchedule(name: string, owner: string | undefined): Promise<SubmitAnswer> {
     return runSchedule(this.core, this.intake, name, owner);
+  }
+
+  groups(query: GroupQuery): GroupPage {
+    return groupPage(this.core, query);
+  }
+
+  async group(
+    tenant: string | undefined,
+    group: string,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<GroupView> {
+    await waitForGroup(this.core, { tenant, group }, waitMs, signal);
+    return groupView(this.core, { tenant, group });
+  }
+
+  async killGroup(
+    tenant: string | undefined,
+    group: string,
+    { owner, wait_ms, ...how }: KillOptions,
+    signal: AbortSignal,
+  ): Promise<GroupKillAnswer> {
+    groupView(this.core, { tenant, group });
+    const done = await this.core.groups.kill({ tenant, group }, how, owner);
+    return { ...(await this.group(tenant, group, wait_ms ?? 0, signal)), ...done };
+  }
+
+  retryGroup(name: string, query: GroupRetryQuery, owner: string | undefined): Promise<GroupRetryAnswer> {
+    return retryGroup(this.core, this.intake, name, query, owner);
   }
 
   gc(request: GcRequest): Promise<GcReport> {

@@ -1,3 +1,4 @@
+import { Dependencies } from '../ledger/dependencies.js';
 import type { WaitingTask as QueuedTask } from '../ledger/flow.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { QueueRule } from '../ledger/queue-limits.js';
@@ -31,6 +32,8 @@ export class Schedule {
   readonly unmatched = new Set<string>();
   /** Waiting tasks that may not start yet, whatever room there is: they are not in the queue. */
   readonly notYet = new NotYet();
+  /** What tasks wait for of each other. */
+  readonly dependencies = new Dependencies();
 
   constructor(
     readonly ledger: Ledger,
@@ -52,8 +55,9 @@ export class Schedule {
   }
 
   /** Why a task that is like this may not start yet; undefined when it may. */
-  hindranceOf(task: Startable): Hindrance | undefined {
-    return hindranceOf(this.clocks, task);
+  hindranceOf(task: Startable & { task_id?: string }): Hindrance | undefined {
+    const { task_id, awaits = task_id !== undefined && this.dependencies.isOpen(task_id) } = task;
+    return hindranceOf(this.clocks, awaits ? { ...task, awaits } : task);
   }
 
   /** Where a task waits that is like this. */
@@ -209,5 +213,6 @@ export class Schedule {
     this.unmatched.delete(task_id);
     this.notYet.delete(task_id);
     this.sessions.withdraw(task_id);
+    this.dependencies.delete(task_id);
   }
 }

@@ -1,8 +1,10 @@
 import type { GcRequest } from '../task/gc.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
+import type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../task/groups.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
 import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { PlannedTask } from '../task/plan.js';
+import type { GroupRetryAnswer, GroupRetryQuery, RetryAnswer } from '../task/rerun.js';
 import type { SessionService } from './session-service.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { SchedulePage, ScheduleView } from '../task/schedules.js';
@@ -29,6 +31,14 @@ export interface TurnOptions {
   owner: string | undefined;
   /** How long the answer waits until that is done. */
   wait_ms: number;
+}
+
+/** How a task is run again. */
+export interface RetryOptions {
+  /** Value of `x-execgo-owner`. */
+  owner: string | undefined;
+  /** Also when another has come in its place before. */
+  again: boolean;
 }
 
 /** Follows one stream of a task. */
@@ -66,6 +76,8 @@ export interface Service {
   /** Lets a task start that is held; in all else as {@link edit}. */
   release(taskId: string, owner: string | undefined): Promise<EncodedJson>;
   kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson>;
+  /** Submits a task that has ended once more; `conflict` while it has not. */
+  retry(taskId: string, options: RetryOptions): Promise<RetryAnswer>;
   /**
    * Stops a running task, and its wall time. Answers when nothing of it runs any more, or after `wait_ms`; `conflict` for one
    * that does not run or is being ended.
@@ -143,6 +155,19 @@ export interface Service {
   deleteSchedule(name: string, owner: string | undefined): Promise<void>;
   /** Submits the task of a schedule now. @param owner value of `x-execgo-owner` */
   runSchedule(name: string, owner: string | undefined): Promise<SubmitAnswer>;
+  /** Groups of a tenant, by name. */
+  groups(query: GroupQuery): GroupPage;
+  /** A group as it is now, with `waitMs` when all of it has ended, or then; `not_found` when it has no task. */
+  group(tenant: string | undefined, name: string, waitMs: number, signal: AbortSignal): Promise<GroupView>;
+  /** Kills the tasks of a group that wait or run. */
+  killGroup(
+    tenant: string | undefined,
+    name: string,
+    options: KillOptions,
+    signal: AbortSignal,
+  ): Promise<GroupKillAnswer>;
+  /** Runs again what of a group did not succeed. @param owner value of `x-execgo-owner` */
+  retryGroup(name: string, query: GroupRetryQuery, owner: string | undefined): Promise<GroupRetryAnswer>;
   /** Removes ended tasks that are due, or says which would be; see {@link GcRequest}. */
   gc(request: GcRequest): Promise<GcReport>;
   info(): RuntimeInfo;

@@ -2,6 +2,7 @@ import type { NamedResources } from '../task/named-resource.js';
 import type { Resources } from '../task/resources.js';
 import type { AllowList } from '../webhook/allow-list.js';
 import { DATA_DIR, LISTEN_ADDR } from './defaults.js';
+import { RETENTION_SETTINGS } from './retention-settings.js';
 import { SESSION_SETTINGS } from './session-settings.js';
 import type { Setting } from './setting.js';
 import { WEBHOOK_SETTINGS } from './webhook-settings.js';
@@ -97,42 +98,8 @@ export const SETTINGS = {
     help: 'how much of each output stream is kept',
     more: ' from its start',
   },
-  resultRetentionSecs: {
-    flag: '--result-retention-secs <n>',
-    kind: 'count',
-    default: 604_800,
-    help: 'how long ended tasks are kept',
-  },
-  idempotencyRetentionSecs: {
-    flag: '--idempotency-retention-secs <n>',
-    kind: 'count',
-    min: 1,
-    default: 2_592_000,
-    help: 'how long idempotency keys are kept',
-  },
-  retainMaxTasks: {
-    flag: '--retain-max-tasks <n>',
-    kind: 'count',
-    default: 0,
-    otherwise: 'no bound',
-    help: 'how many ended tasks are kept',
-  },
-  retainMaxBytes: {
-    flag: '--retain-max-bytes <n>',
-    kind: 'count',
-    default: 0,
-    otherwise: 'no bound',
-    help: 'disk space that ended tasks may take',
-  },
+  ...RETENTION_SETTINGS,
   ...SESSION_SETTINGS,
-  gcIntervalMs: {
-    flag: '--gc-interval-ms <n>',
-    kind: 'count',
-    min: 1,
-    default: 1000,
-    help: 'how often tasks to be removed are looked for',
-    more: ', and what else is due',
-  },
   dispatchPollIntervalMs: {
     flag: '--dispatch-poll-interval-ms <n>',
     kind: 'count',

@@ -5,6 +5,7 @@ import type { ExecutionPlan } from '../task/plan.js';
 import { queueOf, type TaskRequest } from '../task/request.js';
 import type { ResourceItems, Resources } from '../task/resources.js';
 import type { TerminalStatus } from '../task/states.js';
+import type { Condition } from '../task/dependencies.js';
 import type { Usage } from '../task/view.js';
 
 /**
@@ -27,6 +28,8 @@ export interface TaskFacts {
   submit_seq: number;
   /** As accepted; for a row of the older runtime made from the columns that it has. */
   request: TaskRequest;
+  /** The task that it repeats. */
+  retry_of?: string | undefined;
   /** Why the `request` of a row of the older runtime is not what was asked for: our rules do not allow that. */
   request_problem?: string | undefined;
   /** Names of values in the row that could not be read, and are empty here; absent when there are none. */
@@ -95,6 +98,8 @@ export interface EndedState extends AnyState {
   warnings: string[];
   /** How many messages its end has caused. */
   notices: number;
+  /** The last task that repeats it. */
+  retried_as?: string | undefined;
 }
 
 export type TaskState = WaitingState | RunningState | EndedState;
@@ -119,6 +124,7 @@ export function claimOf({ request, reservation }: Pick<TaskFacts, 'request' | 'r
     queue: queueOf(request),
     lane: request.control_context?.lane,
     reservation: shareOf({ reservation }),
+    concurrency: request.policy.concurrency,
   };
 }
 
@@ -181,6 +187,8 @@ export interface NewTask {
   plan: ExecutionPlan;
   reservation: Resources;
   created_at_ms: number;
+  /** The task that it repeats. */
+  retry_of?: string | undefined;
   /** Required with `control_context.idempotency_key`. */
   request_hash?: RequestHash | undefined;
   /** At least the `submitted` event, which comes first. */
@@ -197,6 +205,8 @@ export interface Edit extends Pick<NewTask, 'request' | 'plan' | 'reservation' |
   /** See {@link WaitingState}. */
   eligible_ms: number | undefined;
   at_ms: number;
+  /** What of `policy.after` does not hold yet. Absent: as before. */
+  open?: readonly Condition[] | undefined;
 }
 
 /** One attempt to run a task. */

@@ -14,6 +14,9 @@ import { Outbox } from './outbox.js';
 import { AttemptTable } from './tasks/attempt-table.js';
 import { ChangeList, type ChangesPage } from './tasks/change-list.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
+import { RerunTable } from './tasks/rerun-table.js';
+import { DependencyTable } from './dependency-table.js';
+import { GroupTable } from './group-table.js';
 import { QueueEnds } from './queue-ends.js';
 import { ScheduleTable } from './schedule-table.js';
 import { QueueTable } from './queue-table.js';
@@ -53,6 +56,12 @@ export class Store {
   /** How many ended tasks each queue has. */
   readonly queueEnds: QueueEnds;
   readonly sessions: SessionTable;
+  /** What tasks wait for of each other. */
+  readonly dependencies: DependencyTable;
+  /** How many tasks of each group there are. */
+  readonly groups: GroupTable;
+  /** Which task is run again by which. */
+  readonly reruns: RerunTable;
   readonly #db: Database.Database;
   readonly #now: () => number;
   readonly #events: EventLog;
@@ -92,12 +101,17 @@ export class Store {
     this.tombstones = new Tombstones(db, versions, this.#counters, this.kept.clock, clocks.wallMs);
     this.outbox = new Outbox(db, this.#counters);
     this.sessions = new SessionTable(db, this.kept.clock);
-    this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions, this.#plans);
+    this.dependencies = new DependencyTable(db, this.kept.clock);
+    const groups = (this.groups = new GroupTable(db));
+    this.reruns = new RerunTable(db, this.#events, groups, versions);
+    this.#insert = new TaskInsert(db, this.#events, this.keys, this.#counters, versions, this.#plans, groups);
     this.#changes = new TaskChanges(
       db,
       this.#events,
       this.#counters,
       this.queueEnds,
+      this.dependencies,
+      this.groups,
       this.kept.clock,
       versions,
       this.attempts,
@@ -169,6 +183,15 @@ export class Store {
     edit: records.Edit,
   ): records.Changed<records.WaitingTask> | undefined {
     return this.#changes.edit(task, edit);
+  }
+
+  /** All that a waiting task has waited for is there. Undefined: it was before, or the task does not wait. */
+  markEligible(
+    task: records.WaitingTask,
+    atMs: number,
+    event: NewEvent,
+  ): records.Changed<records.WaitingTask> | undefined {
+    return this.#changes.release(task, atMs, event);
   }
 
   /** `accepted → running`, with its reservation. Undefined: somebody else was first. */
@@ -266,7 +289,10 @@ export class Store {
     this.#changes.warn(taskId, warnings);
   }
 
-  /** Deletes a terminal task with its events; its idempotency key stays. False: unknown, or not terminal. */
+  /**
+   * Deletes a terminal task with its events; its idempotency key stays. False: unknown, not terminal, or others that wait for it
+   * are still to be told.
+   */
   deleteTask(taskId: string): boolean {
     return this.#changes.delete(taskId);
   }

@@ -1,9 +1,10 @@
+import { CONDITIONS, type Condition } from '../task/dependencies.js';
 import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
 import { isTaskId } from '../task/ids.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { Notify } from '../task/notify.js';
-import type { TaskRequest } from '../task/request.js';
+import { ON_CONFLICT, type TaskRequest } from '../task/request.js';
 import { RESOURCE_KEYS, type ResourceItems, type Resources } from '../task/resources.js';
 import { isPlainObject } from '../task/plain-object.js';
 
@@ -74,6 +75,8 @@ export function isRequest(value: unknown): value is TaskRequest {
     isAbsentOr(isRetryPolicy, policy.retry) &&
     isAbsentOr(areNotifies, policy.notify) &&
     isAbsentOr(isTime, policy.start_at) &&
+    isAbsentOr(isAfter, policy.after) &&
+    isAbsentOr(isConcurrency, policy.concurrency) &&
     isTextMap(metadata) &&
     isAbsentOr(isContext, context) &&
     (in_session === undefined || (isPlainObject(context) && isSessionId(context.session_id)))
@@ -129,6 +132,21 @@ function isExecution(value: unknown): boolean {
     isTexts(args) &&
     isAbsentOr(isTexts, interpreter) &&
     isTextMap(env)
+  );
+}
+
+function isConcurrency(value: unknown): boolean {
+  const words: readonly unknown[] = ON_CONFLICT;
+  return (
+    isPlainObject(value) && isText(value.key) && isAmount(value.limit) && words.includes(value.on_conflict)
+  );
+}
+
+function isAfter(value: unknown): value is Condition[] {
+  const words: readonly unknown[] = CONDITIONS;
+  return (
+    Array.isArray(value) &&
+    value.every((each) => isPlainObject(each) && isText(each.task_id) && words.includes(each.when))
   );
 }
 

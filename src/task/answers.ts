@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import * as error from './error-body.js';
+import * as groups from './groups.js';
 import * as notification from './notification-view.js';
 import * as output from './output.js';
 import * as plan from './plan.js';
 import * as queues from './queues.js';
+import * as rerun from './rerun.js';
 import * as runtime from './runtime-view.js';
 import * as sessions from './sessions.js';
 import * as schedules from './schedules.js';
@@ -35,6 +37,11 @@ export const answers = {
   ScheduleView: schedules.ScheduleView,
   SchedulePage: schedules.SchedulePage,
   ScheduleDeleteAnswer: schedules.ScheduleDeleteAnswer,
+  GroupFailure: groups.GroupFailure,
+  GroupView: groups.GroupView,
+  GroupPage: groups.GroupPage,
+  GroupKillAnswer: groups.GroupKillAnswer,
+  ...rerun,
   SubmitOrDryRunAnswer: z.union([view.SubmitAnswer, plan.PlannedTask]),
   BatchAnswer: z.array(view.BatchItem),
   Request: z.looseObject({}).describe('A submit body as it was sent'),

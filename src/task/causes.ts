@@ -14,11 +14,12 @@ export const CAUSES = [
   'sandbox',
   'queue_timeout',
   'lost',
+  'dependency',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
 /** How an end is judged: what follows from its status. */
 export type Verdict =
   | { status: 'success'; cause: 'exit'; error?: undefined }
-  | { status: 'failed'; cause: Exclude<Cause, 'cancelled'>; error: ErrorBody }
-  | { status: 'cancelled'; cause: 'cancelled'; error: ErrorBody };
+  | { status: 'failed'; cause: Exclude<Cause, 'cancelled' | 'dependency'>; error: ErrorBody }
+  | { status: 'cancelled'; cause: 'cancelled' | 'dependency'; error: ErrorBody };

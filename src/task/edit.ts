@@ -18,7 +18,10 @@ const { Limits, Policy, ControlContext } = submissionParts;
 
 /** What a status shows by itself is changed at its place in the request. */
 const PLACES = new Map([
-  ...['priority', 'start_at', 'hold', 'demands'].map((field): [string, string] => [field, `policy.${field}`]),
+  ...['priority', 'start_at', 'hold', 'demands', 'after'].map((field): [string, string] => [
+    field,
+    `policy.${field}`,
+  ]),
   ...['queue', 'lane', 'labels'].map((field): [string, string] => [field, `control_context.${field}`]),
 ]);
 
@@ -33,7 +36,7 @@ const refusing = (places: ReadonlyMap<string, string>) => ({
 
 const part = <T extends z.core.$ZodLooseShape>(shape: T, places: ReadonlyMap<string, string> = new Map()) =>
   z.strictObject(shape, refusing(places));
-const { priority, start_at, hold } = Policy.shape;
+const { priority, start_at, hold, after } = Policy.shape;
 const { queue, lane } = ControlContext.shape;
 
 /**
@@ -49,6 +52,7 @@ export const editSchema = part(
       start_at,
       hold,
       demands: part(demandsSchema.shape).nullish().describe('What this machine must be'),
+      after: after.describe('In the place of all that it waits for'),
     }).optional(),
     control_context: part({
       queue,
@@ -115,6 +119,7 @@ function editableOf(request: TaskRequest): Map<string, unknown> {
     ['policy.start_at', policy.start_at],
     ['policy.hold', policy.hold === true],
     ['policy.demands', policy.demands],
+    ['policy.after', policy.after ?? []],
     ['control_context.queue', queueOf(request)],
     ['control_context.lane', context?.lane],
     ['control_context.labels', context?.labels ?? {}],

@@ -12,6 +12,7 @@ export const ERROR_STATUS = {
   request_timeout: 408,
   conflict: 409,
   gone: 410,
+  concurrency_conflict: 409,
   session_ended: 409,
   session_evicted: 409,
   payload_too_large: 413,
@@ -27,6 +28,7 @@ export const ERROR_STATUS = {
   disk_limit_exceeded: 500,
   exit_nonzero: 500,
   signal: 500,
+  dependency_failed: 500,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

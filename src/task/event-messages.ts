@@ -18,6 +18,7 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
   planned: 'it is decided what will be enforced, and how',
   degraded: 'not all that was asked for can be enforced here',
   edited: 'task changed while it waits',
+  eligible: 'other tasks keep this one from starting no more',
   resource_reserved: 'resources reserved',
   resource_released: 'resources released',
   started: 'task started',
@@ -30,6 +31,8 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
   finished: 'task succeeded',
   failed: 'task failed',
   cancelled: 'task cancelled',
+  group_done: 'this was the last task of its group',
+  retried: 'task run again',
   recovered: 'task found running after a restart of the daemon',
 };
 
@@ -64,9 +67,13 @@ function detailOf(type: EventType, data: unknown): string | undefined {
       return isPlainObject(data) ? textsOf(data['fallback_reasons']) : undefined;
     case 'edited':
       return isPlainObject(data) ? textsOf(data['fields'], ', ') : undefined;
+    case 'group_done':
+      return isPlainObject(data) ? groupOf(data) : undefined;
     case 'resource_reserved':
     case 'resource_released':
       return amountsOf(eventData({ event_type: type, data }));
+    case 'retried':
+      return isPlainObject(data) && typeof data['task_id'] === 'string' ? `as ${data['task_id']}` : undefined;
     case 'retry_scheduled':
       return isPlainObject(data) ? nextAttempt(data) : undefined;
     case 'started':
@@ -80,6 +87,10 @@ function nextAttempt({ attempt, delay_ms, memory_bytes }: Record<string, unknown
   if (typeof attempt !== 'number' || typeof delay_ms !== 'number') return undefined;
   const raised = typeof memory_bytes === 'number' ? ` with ${memory_bytes} bytes of memory` : '';
   return `number ${attempt}${raised}, in ${delay_ms} ms`;
+}
+
+function groupOf({ group, success, failed, cancelled }: Record<string, unknown>): string {
+  return `${String(group)}, of which ${String(success)} succeeded, ${String(failed)} failed and ${String(cancelled)} were cancelled`;
 }
 
 function textsOf(value: unknown, between = '; '): string | undefined {

@@ -4,6 +4,7 @@ export const EVENT_TYPES = [
   'planned',
   'degraded',
   'edited',
+  'eligible',
   'resource_reserved',
   'resource_released',
   'started',
@@ -16,6 +17,8 @@ export const EVENT_TYPES = [
   'finished',
   'failed',
   'cancelled',
+  'group_done',
+  'retried',
   'recovered',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
@@ -45,6 +48,7 @@ export const CLIENT_EVENT_WORD: Readonly<Record<EventType, string>> = {
   planned: 'task_progressed',
   degraded: 'task_progressed',
   edited: 'task_progressed',
+  eligible: 'task_progressed',
   resource_reserved: 'task_progressed',
   resource_released: 'task_progressed',
   started: 'task_started',
@@ -57,5 +61,7 @@ export const CLIENT_EVENT_WORD: Readonly<Record<EventType, string>> = {
   finished: 'task_succeeded',
   failed: 'task_failed',
   cancelled: 'task_cancelled',
+  group_done: 'task_progressed',
+  retried: 'task_progressed',
   recovered: 'task_progressed',
 };

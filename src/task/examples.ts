@@ -1,4 +1,5 @@
 import type { Answer, AnswerName } from './answers.js';
+import { groupExamples } from './group-examples.js';
 import type { QueueRuleRequest } from './queues.js';
 import type { ScheduleRequest } from './schedules.js';
 import type { TaskSubmission } from './request.js';
@@ -267,6 +268,7 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     next: [{ task_id: 'build-18', tenant: 'ci', priority: 0, created_at: '2026-03-01T10:00:00.679Z' }],
   },
   QueueDeleteAnswer: { queue: 'gpu', deleted: true },
+  ...groupExamples,
   DeleteAnswer: { task_id: 'build-17', deleted: true },
   RuntimeInfo: {
     runtime_id: 'worker-1',

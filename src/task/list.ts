@@ -17,6 +17,7 @@ export interface TaskFilter {
   queue?: string | undefined;
   lane?: string | undefined;
   session_id?: string | undefined;
+  group?: string | undefined;
   /** `key` or `key=value`. */
   label?: string | undefined;
   /** Part of the task id or of the command. */

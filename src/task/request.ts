@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Limit } from '../sandbox/limits/limit.js';
 import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
+import { afterSchema, batchAfterSchema, refName } from './dependencies.js';
 import { optional, orElse, positive, section, wholeNumber } from './fields.js';
 import { isTaskId } from './ids.js';
 import { isResourceName, NAME_RULE } from './named-resource.js';
@@ -180,6 +181,17 @@ const instant = z.iso
   .datetime({ offset: true, error: 'must be a time with its zone, such as 2027-03-01T18:00:00Z' })
   .transform((s) => new Date(s).toISOString());
 
+/** What becomes of a task that comes while as many with its key run as it allows. */
+export const ON_CONFLICT = ['wait', 'replace_waiting', 'cancel_running', 'reject'] as const;
+
+const concurrencySchema = z.strictObject({
+  key: queueName.describe('A name that tasks of the same tenant share'),
+  limit: orElse(positive, () => 1).describe('How many of them may run at once; 1 by default'),
+  on_conflict: orElse(z.enum(ON_CONFLICT), () => 'wait' as const).describe(
+    'wait, by default; replace_waiting: older ones that wait are cancelled; cancel_running: so are as many of those that run as are too many; reject: it is refused with concurrency_conflict',
+  ),
+});
+
 const policySchema = z.object({
   capability_mode: optional(z.enum(CAPABILITY_MODES)),
   priority,
@@ -192,6 +204,15 @@ const policySchema = z.object({
   ),
   retry: optional(retrySchema).describe('When it is tried again after an attempt that failed'),
   notify: optional(notifySchema).describe('Who is told when it has ended'),
+  max_failures: optional(positive).describe(
+    'When so many tasks of its group have failed, the rest of it is killed; the last task that says it counts',
+  ),
+  concurrency: optional(concurrencySchema).describe(
+    'How many tasks with the same key and tenant may run beside each other, and what becomes of one too many',
+  ),
+  after: optional(afterSchema).describe(
+    'It starts when all of these hold; when one cannot hold any more it ends as cancelled, with cause dependency',
+  ),
 });
 
 const controlContextSchema = z.object({
@@ -209,6 +230,7 @@ const controlContextSchema = z.object({
   queue: orElse(queueName, () => DEFAULT_QUEUE).describe(
     'Where it waits: tenants and their queues share room evenly, and a queue may have a rule',
   ),
+  group: optional(queueName).describe('Tasks of a tenant that are counted, waited for and ended together'),
   lane: optional(queueName).describe('A part of its queue, which may have a bound of its own'),
   session_id: optional(name).describe(
     'The session whose workspace it shares: tasks of one run in their order, one at a time if the session does not say more',
@@ -224,26 +246,36 @@ export const submissionParts = {
   ControlContext: controlContextSchema,
 };
 
+const submission = z.object({
+  task_id: optional(
+    z.string().refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."'),
+  ),
+  execution: executionSchema,
+  limits: section(limitsSchema),
+  sandbox: section(sandboxSchema),
+  policy: section(policySchema),
+  control_context: optional(controlContextSchema),
+  metadata: orElse(z.record(z.string(), z.string()), () => ({})),
+});
+
 /** A submit body. Unknown fields pass, and are named in `warnings` (see `validate.ts`). */
-export const submitSchema = z
-  .object({
-    task_id: optional(
-      z.string().refine(isTaskId, 'must be 1 to 128 letters, digits, "-", "_" or ".", and not "." or ".."'),
-    ),
-    execution: executionSchema,
-    limits: section(limitsSchema),
-    sandbox: section(sandboxSchema),
-    policy: section(policySchema),
-    control_context: optional(controlContextSchema),
-    metadata: orElse(z.record(z.string(), z.string()), () => ({})),
-  })
-  .superRefine(({ execution, sandbox }, ctx) => {
+export const submitSchema = submission.superRefine(
+  ({ execution, sandbox, policy, control_context: context }, ctx) => {
+    if (policy.max_failures !== undefined && context?.group === undefined)
+      issues(ctx)('policy.max_failures', 'goes with control_context.group, whose tasks it counts');
     if (execution.cwd !== undefined && sandbox.workspace_subdir !== undefined)
       issues(ctx)(
         'execution.cwd',
         'cannot be given together with sandbox.workspace_subdir: a task starts in one directory',
       );
-  });
+  },
+);
+
+/** An item of a batch as it is sent. */
+export const batchSchema = submission.extend({
+  ref: optional(refName),
+  policy: section(policySchema.extend({ after: optional(batchAfterSchema) })),
+});
 
 /** A request as validated: defaults filled in, `null` gone, unknown fields gone. */
 export type TaskRequest = z.output<typeof submitSchema> & {
@@ -252,6 +284,8 @@ export type TaskRequest = z.output<typeof submitSchema> & {
 };
 /** What a client may send. */
 export type TaskSubmission = z.input<typeof submitSchema>;
+/** What a client may send as an item of a batch. */
+export type BatchSubmission = z.input<typeof batchSchema>;
 export type Execution = TaskRequest['execution'];
 export type CapabilityMode = (typeof CAPABILITY_MODES)[number];
 

@@ -108,6 +108,7 @@ export const RuntimeResources = z.strictObject({
       tenant: z.string().optional(),
       queue: z.string(),
       lane: z.string().optional(),
+      concurrency_key: z.string().optional(),
       status: z.enum(TASK_STATUSES),
       reservation: Resources,
       items: ResourceItems.optional().describe(

@@ -13,6 +13,8 @@ export const CHANGES = {
   plan: { accepted: ['accepted'], running: ['running'] },
   /** Another request, in part, and the plan for it. */
   edit: { accepted: ['accepted'] },
+  /** All that it has waited for is there: it may start. */
+  release: { accepted: ['accepted'] },
   dispatch: { accepted: ['running'] },
   /** Another attempt in the place of one that never began. */
   relaunch: { running: ['running'] },

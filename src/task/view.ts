@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { CAUSES } from './causes.js';
+import { CONDITIONS } from './dependencies.js';
 import { ErrorBody } from './error-body.js';
 import { NotificationView } from './notification-view.js';
 import { CLIENT_EVENT_WORD, EVENT_TYPES } from './events.js';
 import { ExecutionPlan, ResourceItems, Resources } from './plan.js';
-import { submissionParts } from './request.js';
+import { ON_CONFLICT, submissionParts } from './request.js';
 import { RESOURCE_KEYS } from './resources.js';
 import { count, namedFields, sentences, texts, time } from './schema.js';
 import { TASK_STATUSES } from './states.js';
@@ -27,25 +28,52 @@ export type Usage = z.output<typeof Usage>;
 
 /** Of what there is too little now. @public in the specification */
 export const Lack = z.strictObject({
-  of: z.enum(['machine', 'tenant', 'queue', 'lane']).describe('Whose bound it is'),
+  of: z.enum(['machine', 'tenant', 'queue', 'lane', 'concurrency']).describe('Whose bound it is'),
   resource: z.union([z.enum(RESOURCE_KEYS), z.templateLiteral(['resources.', z.string()])]),
   requested: count,
   free: count.describe('What is left of limit'),
   limit: count,
 });
 
+/** One of the tasks after which another starts. @public in the specification */
+export const After = z.strictObject({
+  task_id: z.string(),
+  when: z.enum(CONDITIONS).describe('What must become of it'),
+});
+
+/** One of them that has not ended as it must. @public in the specification */
+export const AwaitedTask = z.strictObject({
+  ...After.shape,
+  status: z
+    .enum(TASK_STATUSES)
+    .optional()
+    .describe('How it is; absent in the moment in which what it waits for is settled'),
+});
+
+/** How many tasks with the same key may run beside each other. @public in the specification */
+export const Concurrency = z.strictObject({
+  key: z.string(),
+  limit: count,
+  on_conflict: z.enum(ON_CONFLICT),
+});
+
 /** Why a task that is accepted does not start. */
 export const Waiting = z.strictObject({
   reason: z
     .enum([
-      ...['capacity', 'quota', 'queue_limit', 'queue_paused', 'session_busy'],
-      ...['no_runner', 'demands', 'held', 'retry_backoff', 'start_at'],
+      ...['capacity', 'quota', 'queue_limit', 'queue_paused', 'session_busy', 'concurrency'],
+      ...['no_runner', 'demands', 'held', 'dependency', 'retry_backoff', 'start_at'],
     ] as const)
     .describe(
-      'held: until it is released; start_at: its time has not come; capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; session_busy: as many tasks of its session as may have their turn before it; no_runner: nothing is there that launches it; demands: this machine is not what the task demands; retry_backoff: an attempt has failed, and the next is not due yet',
+      'held: until it is released; dependency: it starts after other tasks, which have not all ended as they must; concurrency: as many tasks with its key run as it allows; start_at: its time has not come; capacity: the machine has no room for it, or others come first; quota: its tenant has none left; queue_limit: its queue or lane runs as many as it may; queue_paused: its queue is paused; session_busy: as many tasks of its session as may have their turn before it; no_runner: nothing is there that launches it; demands: this machine is not what the task demands; retry_backoff: an attempt has failed, and the next is not due yet',
     ),
   detail: z.string().describe('The reason in words, with the numbers'),
   lack: Lack.optional().describe('The numbers; absent where there is enough of everything'),
+  after: z
+    .array(AwaitedTask)
+    .optional()
+    .describe('The tasks that it waits for, with reason dependency: the first of them where there are many'),
+  after_count: count.optional().describe('How many it waits for, with reason dependency'),
   position: z
     .int()
     .min(1)
@@ -127,6 +155,12 @@ export const TaskSummary = z.strictObject({
   start_at: time.optional().describe('It was not to start before this time'),
   held: z.literal(true).optional().describe('While it is accepted, and held until it is released'),
   session_id: z.string().optional(),
+  group: z.string().optional(),
+  retry_of: z.string().optional().describe('The task that it repeats'),
+  retried_as: z.string().optional().describe('The last task that repeats it'),
+  concurrency: Concurrency.optional().describe(
+    'What it shares with others of its tenant, as it was asked for',
+  ),
   labels: texts.optional(),
   metadata: texts.optional(),
   command: z
@@ -140,6 +174,7 @@ export const TaskView = z.strictObject({
   ...TaskSummary.shape,
   cwd: z.string().describe('The directory that it starts in, as it sees it'),
   limits: TaskLimits,
+  after: z.array(After).optional().describe('The tasks that it starts after, as it was asked for'),
   shim_pid: z.int().optional().describe("The supervisor's pid"),
   pid: z.int().optional(),
   pgid: z.int().optional(),

@@ -4,6 +4,7 @@ import type {
   EncodedJson,
   KillOptions,
   OutputWatch,
+  RetryOptions,
   Service,
   TurnOptions,
 } from '../../src/runtime/service.js';
@@ -11,7 +12,9 @@ import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../../sr
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../../src/task/runtime-view.js';
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
 import type { GcRequest } from '../../src/task/gc.js';
+import type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../../src/task/groups.js';
 import type { ChangesQuery, ListQuery } from '../../src/task/list.js';
+import type { GroupRetryAnswer, GroupRetryQuery, RetryAnswer } from '../../src/task/rerun.js';
 import { loadConfig } from '../../src/daemon/config.js';
 import { configView } from '../../src/runtime/views/config-view.js';
 import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
@@ -208,6 +211,35 @@ export class FakeService implements Service {
   async runSchedule(name: string, owner: string | undefined): Promise<SubmitAnswer> {
     this.asked['runSchedule'] = [name, owner];
     return { task_id: this.schedule(name).name, handle_id: name, status: 'accepted' };
+  }
+
+  groups(query: GroupQuery): GroupPage {
+    this.asked['groups'] = [query];
+    return { generated_at: examples.GroupView!.generated_at, groups: [examples.GroupView!] };
+  }
+
+  group(tenant: string | undefined, group: string, waitMs: number): Promise<GroupView> {
+    this.asked['group'] = [tenant, group, waitMs];
+    if (group === 'none')
+      return Promise.reject(new ExecgoError('not_found', `group not found: ${group}`, { group }));
+    return Promise.resolve({ ...examples.GroupView!, group });
+  }
+
+  async killGroup(tenant: string | undefined, group: string, options: KillOptions): Promise<GroupKillAnswer> {
+    const view = await this.group(tenant, group, 0);
+    this.asked['killGroup'] = [tenant, group, options];
+    return { ...view, killed: 2, refused: 0 };
+  }
+
+  retry(id: string, options: RetryOptions): Promise<RetryAnswer> {
+    this.asked['retry'] = [id, options];
+    this.#task(id);
+    return Promise.resolve(examples.RetryAnswer!);
+  }
+
+  retryGroup(name: string, query: GroupRetryQuery, owner: string | undefined): Promise<GroupRetryAnswer> {
+    this.asked['retryGroup'] = [name, query, owner];
+    return Promise.resolve({ tasks: [examples.RetryAnswer!], next_cursor: 'next' });
   }
 
   queues(query: QueueQuery): QueuePage {

@@ -85,6 +85,12 @@ describe('requests', () => {
     await client.editSchedule('s', { paused: true }, { owner: 'me' });
     await client.deleteSchedule('s', { owner: 'me' });
     await client.runSchedule('s');
+    await client.groups({ tenant: 't', limit: 2 });
+    await client.group('a/b', { tenant: 't', waitMs: 5 });
+    await client.killGroup('g', { tenant: 't', owner: 'me', signal: 2, graceMs: 10, waitMs: 20 });
+    await client.retry('t1', { owner: 'me' });
+    await client.retry('t1', { again: true });
+    await client.retryGroup('g', { tenant: 't', cancelled: true, limit: 2, cursor: 'c', owner: 'me' });
     for (const name of ['info', 'capabilities', 'config', 'resources', 'health', 'ready', 'metrics'] as const)
       await client[name]();
     expect(server.seen.map((s) => `${s.method} ${s.url}`)).toEqual([
@@ -118,6 +124,12 @@ describe('requests', () => {
       'PATCH /api/v1/schedules/s',
       'DELETE /api/v1/schedules/s',
       'POST /api/v1/schedules/s/run',
+      'GET /api/v1/groups?tenant=t&limit=2',
+      'GET /api/v1/groups/a%2Fb?tenant=t&wait_ms=5',
+      'POST /api/v1/groups/g/kill?tenant=t&signal=2&grace_ms=10&wait_ms=20',
+      'POST /api/v1/tasks/t1/retry?again=false',
+      'POST /api/v1/tasks/t1/retry?again=true',
+      'POST /api/v1/groups/g/retry?tenant=t&cancelled=true&limit=2&cursor=c',
       'GET /api/v1/runtime/info',
       'GET /api/v1/runtime/capabilities',
       'GET /api/v1/runtime/config',

@@ -17,6 +17,7 @@ test('the config tells what each flag was set to', async () => {
     flags: [
       ...['--listen-socket-mode', '660', '--max-connections', '99999999', '--max-body-bytes', '40000000'],
       ...['--output-keep-bytes', '1000', '--default-wall-time-ms', '0', '--idempotency-retention-secs', '60'],
+      ...['--remember-ends-secs', '61'],
       ...[
         '--allow-rootfs',
         images,
@@ -54,6 +55,7 @@ test('the config tells what each flag was set to', async () => {
     output_keep_bytes: 1000,
     default_wall_time_ms: 0,
     idempotency_retention_secs: 60,
+    remember_ends_secs: 61,
     starvation_ms: 7,
     retain_max_tasks: 8,
     profile: 'big',

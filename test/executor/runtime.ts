@@ -7,7 +7,10 @@ import { SessionLines } from '../../src/ledger/session-lines.js';
 import { Announcer } from '../../src/runtime/announcer.js';
 import type { RuntimeSettings } from '../../src/runtime/core.js';
 import { Ends } from '../../src/runtime/lifecycle/complete.js';
+import { Conflicts } from '../../src/runtime/lifecycle/conflicts.js';
+import { Dependants } from '../../src/runtime/lifecycle/dependants.js';
 import { Dispatcher } from '../../src/runtime/lifecycle/dispatch.js';
+import { Groups } from '../../src/runtime/lifecycle/groups.js';
 import { newIntake, type Intake } from '../../src/runtime/lifecycle/submit.js';
 import { LiveTasks } from '../../src/runtime/live-tasks.js';
 import { Notices } from '../../src/runtime/notify/notices.js';
@@ -98,11 +101,13 @@ export async function startRuntime(
   };
   const ends = new Ends(base);
   const dispatcher = new Dispatcher({ ...base, ends }, open);
-  const parts = { ...base, ends, dispatcher, executor: dispatcher.executor };
-  await recover(parts);
+  const dependants = new Dependants({ ...base, ends, dispatcher });
+  const parts = { ...base, ends, dispatcher, dependants, executor: dispatcher.executor };
+  const grouped = { ...parts, groups: new Groups(parts) };
+  await recover({ ...grouped, conflicts: new Conflicts(grouped) });
   const intake = newIntake(randomUUID);
-  const schedules = new Schedules(parts, intake);
-  const core = { ...parts, schedules };
+  const schedules = new Schedules(grouped, intake);
+  const core = { ...grouped, schedules };
   return {
     core,
     intake,

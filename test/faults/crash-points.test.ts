@@ -45,6 +45,10 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_end_commit: true,
   before_retry_commit: true,
   after_retry_commit: true,
+  before_dependants_commit: true,
+  after_dependants_commit: true,
+  before_rerun_commit: true,
+  after_rerun_commit: true,
   before_relaunch_commit: true,
   after_relaunch_commit: true,
   before_queue_commit: true,
@@ -98,9 +102,10 @@ const AFTER_A_DEATH: readonly string[] = [
 
 /**
  * Submits one that succeeds, of whose end somebody is told, one that fails and is tried again, one that takes too long, one that is paused, resumed and killed,
- * one that waits for what the killed one holds and is changed meanwhile, and one that is held and released; makes a session with a task,
- * and deletes another while it has one. A daemon that dies answers nobody: what was not
- * acknowledged may have happened or not, and is asked for under the id it was sent with.
+ * one that waits for what the killed one holds and is changed meanwhile, one that is held and released, and tasks after the first,
+ * after the one that is tried again and after the killed one; makes a session with a task, and deletes another while it has one;
+ * and runs one task again. A daemon that dies answers nobody: what was not acknowledged may have happened or not, and is asked for
+ * under the id it was sent with.
  */
 class Workload {
   readonly acknowledged: string[] = [];
@@ -114,6 +119,10 @@ class Workload {
   private readonly deleted: string[] = [];
   private readonly doomed: string[] = [];
   private readonly held: string[] = [];
+  /** Tasks, and those that they start after. */
+  private readonly dependants = new Map<string, string>();
+  /** Tasks that are to be run again. */
+  private readonly again: string[] = [];
   private sent = 0;
   /** Answers that the last rule of the queue may be: it was acknowledged, or may have been written without an answer. */
   private bounds: (number | undefined)[] = [undefined];
@@ -123,12 +132,19 @@ class Workload {
 
   async submit(daemon: Daemon): Promise<void> {
     const notify = [{ webhook: { url: this.receiver.url } }];
-    const quick = { limits: { resources: { gpu: 1 } }, policy: { notify } };
-    this.told.push(await this.attempt(daemon, 'echo quick', quick));
-    await this.attempt(daemon, 'exit $((EXECGO_ATTEMPT % 2))', TWICE);
+    const quick = await this.attempt(daemon, 'echo quick', {
+      limits: { resources: { gpu: 1 } },
+      policy: { notify },
+    });
+    this.told.push(quick);
+    const twice = await this.attempt(daemon, 'exit $((EXECGO_ATTEMPT % 2))', TWICE);
     await this.attempt(daemon, 'exec sleep 600', { limits: { wall_time_ms: 300 } });
     const id = await this.attempt(daemon, 'exec sleep 600', MOST_OF_CPU);
     this.endless.push(id);
+    await this.follow(daemon, quick);
+    await this.follow(daemon, twice);
+    const follower = await this.follow(daemon, id);
+    if (follower !== undefined) await this.follow(daemon, follower);
     await this.edit(daemon, await this.attempt(daemon, 'echo quick too; exit 1', MOST_OF_CPU));
     this.held.push(await this.attempt(daemon, 'echo held', { policy: { hold: true } }));
     await this.release(daemon, this.held.at(-1)!).catch(() => undefined);
@@ -141,6 +157,7 @@ class Workload {
           .post(`/api/v1/tasks/${id}/${what}`)
           .catch(() => undefined);
     }
+    await this.rerun(daemon, twice);
     await this.rule(daemon, ++this.sent);
     await this.rule(daemon, undefined);
     await this.rule(daemon, ++this.sent);
@@ -187,6 +204,17 @@ class Workload {
     }
     for (const id of this.deleted)
       expect([id, (await http(daemon.url).get(`/api/v1/sessions/${id}`)).status]).toEqual([id, 404]);
+    for (const [id, first] of this.dependants) {
+      if (!this.acknowledged.includes(id)) continue;
+      const [after, { status: how }] = [await waitForEnd(daemon, id), await waitForEnd(daemon, first)];
+      if (how === 'success') expect(after.status).toBe('success');
+      else expect(after).toMatchObject({ status: 'cancelled', cause: 'dependency' });
+    }
+    for (const id of this.again) {
+      const { task_id } = (await this.retry(daemon, id)).body;
+      expect((await this.retry(daemon, id)).body).toMatchObject({ task_id, created: false });
+      expect(await waitForEnd(daemon, task_id)).toMatchObject({ retry_of: id });
+    }
     for (const id of this.edited) expect(await waitForEnd(daemon, id)).toMatchObject({ priority: 1 });
     await settled(daemon);
     expect(await violations(daemon, this)).toEqual([]);
@@ -237,7 +265,7 @@ class Workload {
   /** @returns the id that the task has, if there is one */
   private async attempt(daemon: Daemon, body: string, more: object = {}): Promise<string> {
     const task_id = `task-${++this.sent}`;
-    const request = countedTask(this.runs, body, { task_id, ...more });
+    const request = countedTask(this.runs, body, { task_id, control_context: { group: 'all' }, ...more });
     const answer = await http(daemon.url)
       .post('/api/v1/tasks', request)
       .catch(() => undefined);
@@ -260,6 +288,14 @@ class Workload {
     await waitFor(async () => !(await waits()), { what: 'its start' });
   }
 
+  /** A task after another one, which is known for certain. @returns its id, as {@link attempt} does */
+  private async follow(daemon: Daemon, first: string): Promise<string | undefined> {
+    if (!this.acknowledged.includes(first)) return undefined;
+    const id = await this.attempt(daemon, 'echo after', { policy: { after: [{ task_id: first }] } });
+    this.dependants.set(id, first);
+    return id;
+  }
+
   /** It may have been too late: the task may wait no longer when it has been found again. */
   private async edit(daemon: Daemon, id: string): Promise<void> {
     const answer = await http(daemon.url)
@@ -271,6 +307,24 @@ class Workload {
 
   private release(daemon: Daemon, id: string) {
     return http(daemon.url).post(`/api/v1/tasks/${id}/release`);
+  }
+
+  /** Once it has ended. Whether that was heard is asked in the end. */
+  private async rerun(daemon: Daemon, id: string): Promise<void> {
+    if (!this.acknowledged.includes(id)) return;
+    const ended = await http(daemon.url)
+      .get(`/api/v1/tasks/${id}?wait_ms=20000`)
+      .catch(() => undefined);
+    if (ended?.body.finished_at === undefined) return;
+    this.again.push(id);
+    const answer = await this.retry(daemon, id).catch(() => undefined);
+    if (answer === undefined) return;
+    expect(answer.status).toBe(200);
+    this.acknowledged.push(answer.body.task_id);
+  }
+
+  private retry(daemon: Daemon, id: string) {
+    return http(daemon.url).post(`/api/v1/tasks/${id}/retry`);
   }
 
   private kill(daemon: Daemon, id: string) {
@@ -330,7 +384,7 @@ test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (po
   const daemon = await startDaemon({ flags: FLAGS, env });
   const first = daemon.supervisorPid();
   await work.submit(daemon);
-  expect(work.acknowledged).toHaveLength(8);
+  expect(work.acknowledged).toHaveLength(13);
   await waitFor(died, { what: 'the death' });
   await waitGone(first);
   await work.submit(daemon);

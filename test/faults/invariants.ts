@@ -91,6 +91,8 @@ export async function violations(daemon: Subject, { acknowledged, runs }: Eviden
       ...wrongCounters(tasks, new Map(counters.map((c) => [c.name, c.value]))),
       ...wrongQueues(db),
       ...wrongSessions(db, daemon.dataDir),
+      ...wrongGroups(db),
+      ...wrongReruns(db),
       ...(await wrongLedger(daemon)),
     ];
   } finally {
@@ -179,7 +181,10 @@ function wrongRow(
   };
   const count = (type: string) => types.filter((t) => t === type).length;
   check(types.slice(0, 3).join(' ') === 'submitted accepted planned', 'it does not begin as it must');
-  check(types.at(-1) === END_EVENT[status], 'its last event is not its end');
+  check(
+    types.findLast((t) => t !== 'group_done' && t !== 'retried') === END_EVENT[status],
+    'its last event is not its end',
+  );
   check(Object.values(END_EVENT).reduce((n, type) => n + count(type), 0) === 1, 'it does not end once');
   for (const type of ONCE) check(count(type) <= launches(task), `${type} more than once`);
   check(count('kill_requested') <= 1, 'kill_requested more than once');
@@ -297,6 +302,36 @@ function wrongSessions(db: Database.Database, dataDir: string): string[] {
   const known = new Set(rows.map(({ session_id }) => session_id));
   const orphans = readdirSync(room).filter((name) => !known.has(name));
   return [...problems, ...orphans.map((name) => `directory ${name} belongs to no session`)];
+}
+
+/** Counts of tasks that are kept by group, against the tasks. */
+function wrongGroups(db: Database.Database): string[] {
+  const kept = db
+    .prepare(
+      'SELECT tenant, name, live, success, failed, cancelled, retried FROM groups ORDER BY tenant, name',
+    )
+    .all();
+  const there = db
+    .prepare(
+      `SELECT coalesce(tenant, '') AS tenant, group_name AS name, sum(status IN ('accepted', 'running')) AS live,
+        sum(status = 'success' AND retried_as IS NULL) AS success, sum(status = 'failed' AND retried_as IS NULL) AS failed,
+        sum(status = 'cancelled' AND retried_as IS NULL) AS cancelled, sum(retried_as IS NOT NULL) AS retried
+      FROM tasks WHERE group_name IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2`,
+    )
+    .all();
+  return JSON.stringify(kept) === JSON.stringify(there)
+    ? []
+    : [`groups are not as kept: ${JSON.stringify({ kept, there })}`];
+}
+
+/** Who repeats whom, by both of them. */
+function wrongReruns(db: Database.Database): string[] {
+  const told = (sql: string) => JSON.stringify(db.prepare(`${sql} IS NOT NULL ORDER BY 1, 2`).raw().all());
+  const [old, fresh] = [
+    told('SELECT task_id, retried_as FROM tasks WHERE retried_as'),
+    told('SELECT retry_of, task_id FROM tasks WHERE retry_of'),
+  ];
+  return old === fresh ? [] : [`${old} were run again, and there are ${fresh}`];
 }
 
 async function wrongLedger(daemon: Subject): Promise<string[]> {

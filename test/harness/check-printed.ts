@@ -34,9 +34,13 @@ function printedBy([command = '', ...args]: readonly string[]): AnswerName | und
   if (has('-h', '--help')) return undefined;
   switch (command) {
     case 'status':
-    case 'wait':
-    case 'kill':
       return 'TaskView';
+    case 'wait':
+      return has('--group') ? 'GroupView' : 'TaskView';
+    case 'kill':
+      return has('--group') ? 'GroupKillAnswer' : 'TaskView';
+    case 'group':
+      return flags[0] === 'show' ? 'GroupView' : 'GroupPage';
     case 'list':
       return 'TaskListAnswer';
     case 'events':

@@ -86,6 +86,13 @@ class Model {
         limit: ofLane === undefined ? {} : { task_slots: ofLane },
         counts: (other) => other.queue === task.queue && other.lane === task.lane,
       },
+      {
+        limit: task.concurrency === undefined ? {} : { task_slots: task.concurrency.limit },
+        counts: (other) =>
+          other.tenant === task.tenant &&
+          other.concurrency !== undefined &&
+          other.concurrency.key === task.concurrency?.key,
+      },
     ];
   }
 
@@ -110,11 +117,12 @@ class Model {
     const slots = { task_slots: 1 };
     const machine = new Budget({});
     const held = new Map<string, Budget>();
-    const ownOf = ({ tenant, queue, lane }: WaitingTask) =>
+    const ownOf = ({ tenant, queue, lane, concurrency }: WaitingTask) =>
       [
         tenant === undefined ? undefined : `t ${tenant}`,
         `q ${queue}`,
         lane === undefined ? undefined : `l ${queue} ${lane}`,
+        concurrency && `c ${JSON.stringify([tenant ?? null, concurrency])}`,
       ].map((key) => {
         const budget = (key === undefined ? undefined : held.get(key)) ?? new Budget({});
         if (key !== undefined) held.set(key, budget);
@@ -128,7 +136,7 @@ class Model {
       this.bounds(task).every(({ limit }) =>
         KEYS.every((key) => (amountOf(task.reservation, key) ?? 0) <= (amountOf(limit, key) ?? Infinity)),
       );
-    const kind = (t: WaitingTask) => JSON.stringify([t.lane, t.priority, t.reservation]);
+    const kind = (t: WaitingTask) => JSON.stringify([t.lane, t.priority, t.reservation, t.concurrency]);
     for (const flow of this.flows(starves)) {
       const passed = new Set<string>();
       const byAge = [...flow].sort((x, y) => x.submit_seq - y.submit_seq);
@@ -232,6 +240,9 @@ const step = fc.record({
   queue: fc.constantFrom('q', 'q', 'r', 's'),
   lane: fc.constantFrom(undefined, 'l', 'm'),
   priority: fc.integer({ min: 0, max: 2 }),
+  concurrency: fc.constantFrom(
+    ...[undefined, undefined, { key: 'k', limit: 1 }, { key: 'k', limit: 2 }, { key: 'l', limit: 1 }],
+  ),
   memory_bytes: fc.option(fc.integer({ min: 1, max: 13 }), { nil: undefined }),
   pids: fc.option(fc.integer({ min: 1, max: 7 }), { nil: undefined }),
   gpu: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),

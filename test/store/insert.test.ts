@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { expireKeys } from '../../src/runtime/upkeep/expire-keys.js';
+import { expireKeys } from '../../src/runtime/upkeep/expire.js';
 import { openStore } from '../../src/store/open.js';
 import { tempDir } from '../harness/temp-dir.js';
 import {

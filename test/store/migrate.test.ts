@@ -54,6 +54,9 @@ describe('a new database', () => {
       { id: 18, name: 'sessions', n: 64, applied_at_ms: NOW },
       { id: 19, name: 'eligible', n: 64, applied_at_ms: NOW },
       { id: 20, name: 'schedules', n: 64, applied_at_ms: NOW },
+      { id: 21, name: 'dependencies', n: 64, applied_at_ms: NOW },
+      { id: 22, name: 'groups', n: 64, applied_at_ms: NOW },
+      { id: 23, name: 'reruns', n: 64, applied_at_ms: NOW },
     ]);
     const table = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'tasks'`).pluck().get();
     for (const cause of CAUSES) expect(table).toMatch(new RegExp(`cause IN [^)]*'${cause}'`));

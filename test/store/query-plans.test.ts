@@ -26,6 +26,8 @@ async function plans(): Promise<Map<string, string>> {
     { tenant: 't' },
     { tenant: 't', status: ['failed'] },
     { session_id: 's', owner: 'o' },
+    { group: 'g' },
+    { group: 'g', tenant: 't', status: ['failed'] },
     { text: 'x' },
     { label: 'a=b' },
     { created_after: 1, created_before: 2 },

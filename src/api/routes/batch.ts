@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { submitSchema } from '../../task/request.js';
+import { batchSchema } from '../../task/request.js';
 import { readJson } from '../body.js';
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
@@ -15,7 +15,7 @@ export const batch: Route = {
   path: '/api/v1/tasks/batch',
   doc: {
     summary: 'Submit up to 1,000 tasks in few transactions; an answer per item, in order',
-    body: { BatchSubmission: z.object({ tasks: z.array(submitSchema).max(BATCH_MAX_TASKS) }) },
+    body: { BatchSubmission: z.object({ tasks: z.array(batchSchema).max(BATCH_MAX_TASKS) }) },
     answers: { 'application/json': 'BatchAnswer' },
     errors: [
       'invalid_input',

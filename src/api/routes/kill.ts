@@ -10,7 +10,8 @@ const SIGNAL_MAX = 64;
 /** The longest time to let a task end after the first signal, in milliseconds: a day. */
 const GRACE_MAX_MS = 86_400_000;
 
-const query = z.object({
+/** How a kill is done. */
+export const killQuery = z.object({
   signal: wholeNumber({
     description: 'Number of the first signal; 15 (TERM) by default.',
     min: 1,
@@ -30,14 +31,14 @@ export const kill: Route = {
   path: '/api/v1/tasks/:id/kill',
   doc: {
     summary: 'Cancel a task; answers its status',
-    query,
+    query: killQuery,
     headers: OWNER_HEADER,
     answers: { 'application/json': 'TaskView' },
     errors: ['invalid_input', 'permission_denied', 'not_found'],
   },
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
-    const { signal: first, grace_ms, wait_ms } = parseQuery(query, req);
+    const { signal: first, grace_ms, wait_ms } = parseQuery(killQuery, req);
     const owner = ownerOf(req);
     const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
       ctx.service.kill(taskId, { owner, signal: first, grace_ms, wait_ms: wait }, signal),

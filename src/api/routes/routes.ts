@@ -13,12 +13,14 @@ import { openapi } from './openapi.js';
 import { output } from './output.js';
 import { outputStream } from './output-stream.js';
 import { pause, resume } from './pause.js';
+import { group, groups, killGroup, retryGroup } from './groups.js';
 import { queue } from './queue.js';
 import { deleteQueue } from './queue-delete.js';
 import { putQueue } from './queue-put.js';
 import { queues } from './queues.js';
 import { release } from './release.js';
 import { request } from './request.js';
+import { retry } from './retry.js';
 import { deleteSchedule } from './schedule-delete.js';
 import { editSchedule } from './schedule-edit.js';
 import { makeSchedule } from './schedule-make.js';
@@ -45,6 +47,7 @@ export const routes: readonly Route[] = [
   edit,
   deleteTask,
   kill,
+  retry,
   pause,
   resume,
   release,
@@ -57,6 +60,10 @@ export const routes: readonly Route[] = [
   queue,
   putQueue,
   deleteQueue,
+  groups,
+  group,
+  killGroup,
+  retryGroup,
   testNotify,
   sessions,
   makeSession,

@@ -27,6 +27,7 @@ export const submit: Route = {
       'insufficient_resources',
       'not_found',
       'conflict',
+      'concurrency_conflict',
       'session_ended',
       'session_evicted',
       'payload_too_large',

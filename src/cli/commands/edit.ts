@@ -1,7 +1,13 @@
 import { ExecgoApiError, type TaskEdit } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { eachTask, ownerOption } from '../each-task.js';
-import { addEditableOptions, givenLimits, group, type EditableOptions } from '../editable-options.js';
+import {
+  addEditableOptions,
+  givenAfter,
+  givenLimits,
+  group,
+  type EditableOptions,
+} from '../editable-options.js';
 import { EXIT } from '../exit-codes.js';
 import { startAtOf } from '../start-time.js';
 import { readWhole } from '../read-input.js';
@@ -64,7 +70,12 @@ function changesOf(options: Options): TaskEdit {
   const { priority, queue, lane, label: labels, metadata } = options;
   const changes: TaskEdit = {
     ...group('limits', givenLimits(options)),
-    ...group('policy', { priority, start_at: startAtOf(options, Date.now()), hold: options.hold }),
+    ...group('policy', {
+      priority,
+      start_at: startAtOf(options, Date.now()),
+      hold: options.hold,
+      after: givenAfter(options),
+    }),
     ...group('control_context', { queue, lane, labels }),
     ...(metadata === undefined ? {} : { metadata }),
   };

@@ -38,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** @param reservations all that there are. @param now Unix time in milliseconds */
 export function explanation(
   task: TaskView,
-  { reason, detail, lack, position, since, until }: Waiting,
+  { reason, detail, lack, after, after_count, position, since, until }: Waiting,
   reservations: readonly Holder[],
   now: number,
 ): string[] {
@@ -53,8 +53,16 @@ export function explanation(
           `the next attempt is due in ${formatDuration(Math.max(0, Date.parse(until) - now))}, at ${plain(until)}`,
         ]),
     ...(lack === undefined ? [] : holdersLine(task, lack, reservations)),
+    ...(after ?? []).map(
+      ({ task_id, when, status }) => `  ${plain(task_id)} is ${status ?? 'over'}; its ${when} is waited for`,
+    ),
+    ...moreLine((after_count ?? 0) - (after?.length ?? 0)),
     ...(position === undefined ? [] : [place(task, position)]),
   ];
+}
+
+function moreLine(more: number): string[] {
+  return more > 0 ? [`  and ${String(more)} more`] : [];
 }
 
 function holdersLine(task: TaskView, lack: Lack, reservations: readonly Holder[]): string[] {
@@ -90,6 +98,8 @@ function counts(task: TaskView, { of }: Lack, other: Holder): boolean {
       return other.queue === task.queue;
     case 'lane':
       return other.queue === task.queue && other.lane === task.lane;
+    case 'concurrency':
+      return other.tenant === task.tenant && other.concurrency_key === task.concurrency?.key;
   }
 }
 

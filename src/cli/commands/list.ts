@@ -55,8 +55,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** What was typed for the parameters of the API. */
 const FLAGS = {
   ...{ status: '--status', cause: '--cause', tenant: '--tenant', owner: '--owner', queue: '--queue' },
-  ...{ lane: '--lane', session_id: '--session', label: '--label', text: '--text', cursor: '--cursor' },
-  ...{ order: '--order', reverse: '--reverse', fields: '--fields', changed_after: '--changed-after' },
+  ...{ lane: '--lane', session_id: '--session', group: '--group', label: '--label', text: '--text' },
+  ...{ cursor: '--cursor', order: '--order', reverse: '--reverse', fields: '--fields' },
+  ...{ changed_after: '--changed-after' },
   ...{ created_after: '--created-after', created_before: '--created-before' },
   ...{ finished_after: '--finished-after', finished_before: '--finished-before' },
 };
@@ -85,6 +86,7 @@ function listCommand(): Command {
     .option('--queue <name>', 'the queue')
     .option('--lane <name>', 'the lane of the queue')
     .option('--session <id>', 'the session')
+    .option('--group <name>', 'the group')
     .option('--label <key[=value]>', 'a label, with this value or with any')
     .option('--text <text>', 'part of the id or of the command')
     .option('--created-after <time>', 'submitted then or later: a time, a day, or how long ago', parseTime)

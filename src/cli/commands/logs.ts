@@ -2,16 +2,20 @@ import { Option } from 'commander';
 import type { ExecgoClient, HeadTailView, OutputStream } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { addGroupOptions, groupInstead, type GroupOptions } from '../group-options.js';
 import { noteOmitted, streamOutput } from '../stream-output.js';
 import { findTail } from '../tail-offset.js';
+import { plain } from '../terminal.js';
 import { parseCount } from '../units.js';
 import { UsageError } from '../usage-error.js';
 import { write } from '../write.js';
 
+/** Tasks per request. */
+const PAGE = 200;
 /** Bytes per request. */
 const RANGE_BYTES = 1_048_576;
 
-interface Options {
+interface Options extends GroupOptions {
   server: string;
   follow?: boolean;
   stream: OutputStream | 'both';
@@ -22,14 +26,16 @@ interface Options {
 
 /** `execgo logs`: writes a task's output byte for byte, its standard output to ours and its standard error to ours. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const command = clientCommand('logs', "Shows a task's output: exact bytes, each stream to its own.", [
-    'execgo logs my-task',
-    'execgo logs -f --tail 20 my-task',
-    'execgo logs --stream stderr my-task | less',
-    'execgo logs --head-tail my-task',
-    'execgo logs --attempt 1 my-task',
-  ])
-    .argument('<id>', 'the task')
+  const command = addGroupOptions(
+    clientCommand('logs', "Shows a task's output: exact bytes, each stream to its own.", [
+      'execgo logs my-task',
+      'execgo logs -f --tail 20 my-task',
+      'execgo logs --stream stderr my-task | less',
+      'execgo logs --head-tail my-task',
+      'execgo logs --attempt 1 my-task',
+      'execgo logs --group nightly --tail 5',
+    ]).argument('[id]', 'the task'),
+  )
     .option('-f, --follow', 'go on as output comes, until the task has ended')
     .addOption(new Option('--stream <stream>', 'which').choices(['stdout', 'stderr', 'both']).default('both'))
     .option('--attempt <n>', 'of which attempt, from 1; the last one without it', parseCount)
@@ -39,9 +45,27 @@ export async function main(argv: readonly string[]): Promise<number> {
   const options = command.opts<Options>();
   if (options.headTail === true && (options.follow === true || options.tail !== undefined))
     throw new UsageError('--head-tail goes with neither -f nor --tail');
+  const group = groupInstead(options, command.args);
+  if (group !== undefined && options.follow === true)
+    throw new UsageError('-f follows one task, not --group');
   const client = connect(options);
-  await show(client, command.args[0] ?? '', options);
+  if (group === undefined) await show(client, command.args[0] ?? '', options);
+  else await showGroup(client, group, options);
   return EXIT.ok;
+}
+
+/** The output of each task of a group under its name, in the order in which they were submitted. */
+async function showGroup(client: ExecgoClient, group: string, options: Options): Promise<void> {
+  const { tenant } = options;
+  await client.group(group, { tenant });
+  let gap = '';
+  // No tenant is none in particular for a list.
+  for await (const task of client.listAll({ group, tenant, order: 'oldest', limit: PAGE })) {
+    if (task.tenant !== tenant) continue;
+    await write(process.stdout, `${gap}==> ${plain(task.task_id)} <==\n`);
+    await show(client, task.task_id, options);
+    gap = '\n';
+  }
 }
 
 /** A stream of one attempt. */

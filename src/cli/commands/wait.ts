@@ -1,12 +1,14 @@
 import { Option } from 'commander';
-import { ExecgoTimeoutError } from '../../client/index.js';
+import { ExecgoTimeoutError, type ExecgoClient, type GroupView } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { printStatuses } from '../each-task.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
+import { addGroupOptions, groupInstead, groupLines, type GroupOptions } from '../group-options.js';
+import { isTerminal } from '../terminal.js';
 import { parseCount } from '../units.js';
-import { note } from '../write.js';
+import { note, printJson, printLines } from '../write.js';
 
-interface Options {
+interface Options extends GroupOptions {
   server: string;
   timeoutMs?: number;
   exitZero?: boolean;
@@ -15,15 +17,17 @@ interface Options {
 
 /** `execgo wait`: returns once all the tasks have ended, with the exit code of the first of them that did not succeed. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const command = clientCommand(
-    'wait',
-    'Waits until tasks have ended. Exits with 0 when all succeeded, else with the code of the first that did not.',
-    [
-      'execgo wait build && execgo submit -- ./deploy.sh',
-      'execgo wait --exit-zero --timeout-ms 60000 build test; execgo status test',
-    ],
+  const command = addGroupOptions(
+    clientCommand(
+      'wait',
+      'Waits until tasks have ended. Exits with 0 when all succeeded, else with the code of the first that did not.',
+      [
+        'execgo wait build && execgo submit -- ./deploy.sh',
+        'execgo wait --exit-zero --timeout-ms 60000 build test; execgo status test',
+        'execgo wait --group nightly',
+      ],
+    ).argument('[id...]', 'the tasks'),
   )
-    .argument('<id...>', 'the tasks')
     .option('--timeout-ms <n>', 'exit 124 when they have not ended after so many milliseconds', parseCount)
     .option('--exit-zero', 'exit with 0 when they have ended, however they did')
     .addOption(new Option('--poll-interval-ms <n>', 'accepted and not needed').hideHelp())
@@ -32,7 +36,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   const options = command.opts<Options>();
   const client = connect(options);
   const { timeoutMs } = options;
+  const group = groupInstead(options, command.args);
   try {
+    if (group !== undefined) return await waitForGroup(client, group, options);
     const views = await Promise.all(
       command.args.map(async (id) => {
         // Waiting goes on while a daemon restarts, so first report an unknown task, or a daemon that is not there at all.
@@ -49,4 +55,19 @@ export async function main(argv: readonly string[]): Promise<number> {
     await note(error.message);
     return EXIT.timeout;
   }
+}
+
+async function waitForGroup(client: ExecgoClient, group: string, options: Options): Promise<number> {
+  const { tenant, timeoutMs } = options;
+  await client.group(group, { tenant });
+  const view = await client.waitGroup(group, { tenant, timeoutMs });
+  if (options.json === true || !isTerminal()) await printJson(view);
+  else await printLines(groupLines(view));
+  return options.exitZero === true ? EXIT.ok : exitCodeOfGroup(view);
+}
+
+/** That of the task that failed first. */
+function exitCodeOfGroup({ counts, failures: [first] }: GroupView): number {
+  if (first !== undefined) return exitCodeOf({ ...first, status: 'failed' });
+  return counts.failed + counts.cancelled === 0 ? EXIT.ok : EXIT.none;
 }

@@ -1,15 +1,19 @@
 import type { Outcome } from '../../supervisor/wire/protocol.js';
+import { quoted } from '../../task/demands.js';
 import type { Verdict } from '../../task/causes.js';
 import type { TaskRecord } from '../../store/records.js';
 import type { ErrorBody } from '../../task/error-body.js';
 import { bodyOf, type ExecgoError } from '../../task/errors.js';
 import type { ExecutionPlan } from '../../task/plan.js';
+import type { Condition } from '../../task/dependencies.js';
 import type { TaskRequest } from '../../task/request.js';
+import type { TerminalStatus } from '../../task/states.js';
 
 /** Which came first, a kill request or a passed deadline, if any. */
 type FirstStop = 'timeout' | 'kill' | undefined;
 
 type Failed = Extract<Verdict, { status: 'failed' }>;
+type Cancelled = Extract<Verdict, { status: 'cancelled' }>;
 
 const failed = (cause: Failed['cause'], code: ErrorBody['code'], message: string): Failed => ({
   status: 'failed',
@@ -25,23 +29,57 @@ export const CANCELLED: Verdict = {
 };
 
 /** A task that was killed before it ran. */
-const CANCELLED_WAITING: Verdict = {
+const CANCELLED_WAITING: Cancelled = {
   status: 'cancelled',
   cause: 'cancelled',
   error: { code: 'cancelled', message: 'task cancelled before execution' },
 };
 
 /** A task that was killed while it waited for another attempt. */
-const CANCELLED_BETWEEN: Verdict = {
+const CANCELLED_BETWEEN: Cancelled = {
   status: 'cancelled',
   cause: 'cancelled',
   error: { code: 'cancelled', message: 'task cancelled before its next attempt' },
 };
 
 /** A task that was killed while it waited. */
-export function cancelledWaiting({ past_attempts }: Pick<TaskRecord, 'past_attempts'>): Verdict {
+export function cancelledWaiting({ past_attempts }: Pick<TaskRecord, 'past_attempts'>): Cancelled {
   return past_attempts === 0 ? CANCELLED_WAITING : CANCELLED_BETWEEN;
 }
+
+/** A task that waited, and in whose place another one with its concurrency key has come. */
+export function replacedBy(task: Pick<TaskRecord, 'past_attempts'>, by: TaskRecord): Verdict {
+  const { error, ...cancelled } = cancelledWaiting(task);
+  const key = quoted(by.request.policy.concurrency?.key ?? '');
+  return {
+    ...cancelled,
+    error: {
+      ...error,
+      message: `${error.message}: task ${by.task_id} with concurrency key ${key} has come in its place`,
+      details: { replaced_by: by.task_id },
+    },
+  };
+}
+
+/** A task that waited for another one which has not ended as it must. @param status undefined: nobody knows how it ended */
+export function dependencyFailed({
+  task_id,
+  when,
+  status,
+}: Condition & { status: TerminalStatus | undefined }): Verdict {
+  const how = status === undefined ? 'is not known any more' : ENDED[status];
+  return {
+    status: 'cancelled',
+    cause: 'dependency',
+    error: {
+      code: 'dependency_failed',
+      message: `dependency failed: task ${task_id} ${how}, and this one starts only after its ${when}`,
+      details: { task_id, when, status },
+    },
+  };
+}
+
+const ENDED = { success: 'has succeeded', failed: 'has failed', cancelled: 'was cancelled' } as const;
 
 /** A task whose end nobody saw. */
 export const LOST: Verdict = failed('lost', 'internal', 'recovery_lost');

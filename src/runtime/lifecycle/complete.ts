@@ -27,6 +27,7 @@ import { writeResult } from '../files/task-files.js';
 import { encodeTask, type EncodedOutput } from '../views/task-view.js';
 import { retry } from '../../store/retry.js';
 import type { Schedule } from '../schedule.js';
+import { groupOf } from '../task-sets.js';
 import { sequelOf } from './retry.js';
 import type { FileThread } from '../upkeep/file-thread.js';
 import type { InlineTexts } from '../output/inline-text.js';
@@ -78,6 +79,27 @@ export class Ends {
   withVerdict(task: LiveTask, verdict: Verdict, onDelay?: () => void): Promise<boolean> {
     return commitVerdict(this.core, task, verdict, onDelay);
   }
+
+  /**
+   * Writes down the end of a task that has never been launched, in the transaction of its caller, who has made sure that nobody
+   * else ends it.
+   * @returns to be called once that is committed
+   */
+  inTransaction(task: LiveTask, verdict: Verdict): () => void {
+    const { core } = this;
+    const ending = { verdict, finished_at_ms: core.now(), duration_ms: 0 };
+    const before = recordWhatWasNotYet(core, task, undefined);
+    const { events, spoilt } = writeEnd(
+      core,
+      before,
+      taskEnd(task.record, ending, NO_OUTPUT, core.now()),
+      NO_OUTPUT,
+    );
+    return () => {
+      forget(core, task, events);
+      if (spoilt.length > 0) emptyOutSoon(core, spoilt);
+    };
+  }
 }
 
 function commitVerdict(
@@ -95,6 +117,13 @@ function commitVerdict(
     onDelay,
   });
 }
+
+const EMPTY_TEXT = Buffer.from('""');
+/** Of a task that was never launched. */
+const NO_OUTPUT: EncodedOutput = {
+  ...{ stdout: EMPTY_TEXT, stderr: EMPTY_TEXT, stdout_bytes: 0, stderr_bytes: 0 },
+  ...{ stdout_truncated: false, stderr_truncated: false, problems: [] },
+};
 
 /** Of several ends the first counts; the others wait for it. */
 function commitEnd(core: EndingCore, task: LiveTask, ending: Ending): Promise<boolean> {
@@ -136,27 +165,36 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
   const end = taskEnd(record, ending, output, core.now());
   const sequel = isOfAttempt(ending) ? sequelOf(core, record, end, startOf(record, ending.outcome)) : {};
   if (sequel.problem !== undefined) end.warnings = [...(end.warnings ?? []), sequel.problem];
-  let spoilt: string[] = [];
-  const { retried, events } = await core.store.commits.write(() => {
+  let retried: Changed<WaitingTask> | undefined;
+  const { events, spoilt } = await core.store.commits.write(() => {
     const before = recordWhatWasNotYet(core, task, ending.outcome);
-    const retried = markRetry(core, task, before.task, sequel.retry);
-    if (retried !== undefined)
-      return { retried: retried.task, events: [...before.events, ...retried.events] };
-    const ended = finish(core, before.task, end);
-    if (ended === undefined) return { events: [] };
-    crashPoint('before_result_written');
-    spoilt = writeResultCopy(core, ended.task, output);
-    crashPoint('after_result_written');
-    return { events: [...before.events, ...ended.events] };
+    retried = markRetry(core, task, before.task, sequel.retry);
+    if (retried !== undefined) return { events: [...before.events, ...retried.events], spoilt: [] };
+    return writeEnd(core, before, end, output);
   });
   if (retried !== undefined) {
     crashPoint('after_retry_commit');
-    goBack(core, task, retried, events);
+    goBack(core, task, retried.task, events);
     return;
   }
   crashPoint('after_end_commit');
   forget(core, task, events);
   emptyOutSoon(core, spoilt);
+}
+
+/** In the transaction of its caller. @returns its events; and what was in the place of `result.json`, now in the trash */
+function writeEnd(
+  core: EndingCore,
+  before: Changed<LiveRecord>,
+  end: TaskEnd,
+  output: EncodedOutput,
+): { events: TaskEvent[]; spoilt: string[] } {
+  const ended = finish(core, before.task, end);
+  if (ended === undefined) return { events: [], spoilt: [] };
+  crashPoint('before_result_written');
+  const spoilt = writeResultCopy(core, ended.task, output);
+  crashPoint('after_result_written');
+  return { events: [...before.events, ...ended.events], spoilt };
 }
 
 /** False for an end of a task that could not run at all: what this daemon refuses to run it refuses again. */
@@ -212,6 +250,8 @@ function forget(core: EndingCore, task: LiveTask, events: TaskEvent[] = []): voi
   core.live.remove(task);
   core.announcer.events(events);
   core.announcer.ended(task_id);
+  const group = groupOf(task.record.request);
+  if (group !== undefined) core.announcer.memberEnded(group, task);
 }
 
 /**

@@ -3,13 +3,17 @@ import { isTerminal } from '../../task/states.js';
 import { errnoOf, messageOf } from '../../files/errno.js';
 import { checkOwner } from './check-owner.js';
 import type { Core } from '../core.js';
+import type { Dependants } from './dependants.js';
 import { asStorageError } from '../storage-error.js';
 import type { FileThread } from '../upkeep/file-thread.js';
 import { emptyOutSoon, removeRows } from '../upkeep/remove-tasks.js';
 import { taskRecord } from '../status.js';
 
 /** What a delete works with. */
-export type DeletingCore = Pick<Core, 'live' | 'store' | 'log' | 'settings'> & { files: FileThread };
+export type DeletingCore = Pick<Core, 'live' | 'store' | 'log' | 'settings'> & {
+  files: FileThread;
+  dependants: Dependants;
+};
 
 /**
  * Deletes a terminal task: its directory is renamed into `trash/`, then its row is deleted. The files are removed afterwards
@@ -31,10 +35,17 @@ export async function deleteTask(
       'conflict',
       `task ${taskId} is ${status}; kill it and wait for its end before deleting it`,
     );
+  await core.dependants.told(taskId);
   const { store, files, log, settings } = core;
   const { removed, failed } = await removeRows({ dataDir: settings.dataDir, store }, [taskId]);
   if (failed[0] !== undefined) throw notRemoved(taskId, asStorageError(failed[0].error));
-  if (removed[0] === undefined) throw taskNotFound(taskId);
+  if (removed[0] === undefined) {
+    if (!store.has(taskId)) throw taskNotFound(taskId);
+    throw new ExecgoError(
+      'conflict',
+      `task ${taskId} stays until the tasks after it have been told how it ended; delete it again in a moment`,
+    );
+  }
   if (removed[0].trashed !== undefined) emptyOutSoon({ files, log }, [removed[0].trashed]);
 }
 

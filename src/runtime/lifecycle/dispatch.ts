@@ -40,6 +40,7 @@ export async function changesOf(task: LiveTask): Promise<void> {
 export class Dispatcher {
   readonly executor: Executor;
   private readonly admission: Admission;
+  #queued: (task: LiveTask) => void = () => undefined;
 
   /** @param newToken makes random tokens */
   constructor(
@@ -116,6 +117,11 @@ export class Dispatcher {
     });
   }
 
+  /** Sets the one that is told of each task that comes to wait. */
+  onQueued(listener: (task: LiveTask) => void): void {
+    this.#queued = listener;
+  }
+
   /**
    * Puts a task that is committed as `accepted` where it waits: into the queue, among those that demand another machine, or among
    * those that may not start yet.
@@ -125,6 +131,7 @@ export class Dispatcher {
     if (phase.name !== 'waiting') return;
     if (!this.admission.mayStart(phase)) return;
     this.core.schedule.add(phase);
+    this.#queued(task);
     const limit = phase.record.request.limits.queue_timeout_ms;
     if (limit === undefined || phase.cancelQueueTimeout !== undefined) return;
     const leftMs = limit - this.core.live.sinceMs(phase.mayStartAt);

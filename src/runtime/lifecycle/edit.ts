@@ -10,7 +10,8 @@ import {
 import { ExecgoError } from '../../task/errors.js';
 import { mergePatch } from '../../task/merge-patch.js';
 import { withDefaultLimits } from '../../task/queues.js';
-import { queueOf } from '../../task/request.js';
+import type { Condition } from '../../task/dependencies.js';
+import { queueOf, type TaskRequest } from '../../task/request.js';
 import type { Core } from '../core.js';
 import type { LiveTask } from '../live-tasks.js';
 import type { QueueRules } from '../queue-rules.js';
@@ -19,12 +20,18 @@ import { taskRecord } from '../status.js';
 import { asStorageError } from '../storage-error.js';
 import { checkFits } from './check-fits.js';
 import { checkOwner } from './check-owner.js';
+import type { Dependants } from './dependants.js';
 import { changeOf, type Dispatcher } from './dispatch.js';
 import { planEdited, planEvents, withDecisions } from './plan.js';
 import { checkDemands, checkRoomToWait, type Intake } from './submit.js';
 
 /** What an edit works with. */
-export type EditingCore = Core & { schedule: Schedule; dispatcher: Dispatcher; rules: QueueRules };
+export type EditingCore = Core & {
+  schedule: Schedule;
+  dispatcher: Dispatcher;
+  dependants: Dependants;
+  rules: QueueRules;
+};
 
 /** What a request may be long, in bytes of its JSON: the limit for the body of a submit. Many edits could make it longer. */
 const REQUEST_MAX_BYTES = 2_097_152;
@@ -110,18 +117,26 @@ function editOf(
   });
   checkDemands(core, asked);
   checkFits(core, asked, planned);
+  const request = withDecisions(asked, planned.plan, core.settings);
+  const fields = changedFields(record.request, request);
+  const afterBefore = waitingAfter(core, record);
+  const open = fields.includes('policy.after') ? openAfter(core, record, request) : undefined;
+  if (open !== undefined && record.past_attempts > 0)
+    throw new ExecgoError(
+      'conflict',
+      `task ${record.task_id} has run once: policy.after says after what its first attempt starts`,
+      { attempts: record.past_attempts },
+    );
   const eligible_ms = eligibleMs(core, record);
   checkRoomToWait(
     core,
     intake,
-    { ...record, request: asked, eligible_ms },
+    { ...record, request: asked, eligible_ms, awaits: (open ?? afterBefore).length > 0 },
     {
       queue: queueOf(record.request),
       where: core.schedule.whereWaits(record),
     },
   );
-  const request = withDecisions(asked, planned.plan, core.settings);
-  const fields = changedFields(record.request, request);
   if (fields.length === 0) return undefined;
   const sent_json = patched(core.store.sentRequest(record.task_id), patch);
   if (Buffer.byteLength(sent_json ?? JSON.stringify(request)) > REQUEST_MAX_BYTES)
@@ -138,6 +153,7 @@ function editOf(
     sent_json,
     eligible_ms,
     at_ms,
+    open,
     events: [
       { event_type: 'edited', timestamp_ms: at_ms, data: { fields } },
       ...(isPlannedAnew ? planEvents(planned.plan, at_ms) : []),
@@ -154,6 +170,21 @@ function eligibleMs(
   return Math.max(store.kept.clock.now(), eligible_ms ?? -Infinity);
 }
 
+/** What it waits for now. */
+function waitingAfter({ schedule }: EditingCore, { task_id }: WaitingTask): Condition[] {
+  return schedule.dependencies.openOf(task_id);
+}
+
+/**
+ * What it will wait for. A condition that it has already, and that holds, is not asked again: how that task ended may have been
+ * forgotten.
+ */
+function openAfter(core: EditingCore, record: WaitingTask, request: TaskRequest): Condition[] {
+  const open = new Set(waitingAfter(core, record).map(({ task_id }) => task_id));
+  const settled = (record.request.policy.after ?? []).filter(({ task_id }) => !open.has(task_id));
+  return core.dependants.openOf(record.task_id, request.policy.after, settled);
+}
+
 /** JSON with a merge patch; null where there is none, or what somebody has put there is none. */
 function patched(json: string | undefined, patch: ValidatedEdit['patch']): string | null {
   try {
@@ -167,15 +198,18 @@ async function commit(core: EditingCore, task: LiveTask, record: WaitingTask, ed
   const { schedule, store, live, announcer } = core;
   // Nobody may start it by what it was.
   schedule.withdraw(record.task_id);
-  const edited = await store.commits.write(() => {
-    const changed = store.markEdited(record, edit);
+  const { edited, open } = await store.commits.write(() => {
+    // One of those that it is to start after may have ended since.
+    const open = edit.open && openAfter(core, record, edit.request);
+    const edited = store.markEdited(record, { ...edit, open });
     // The next daemon goes on counting from here.
     if (edit.eligible_ms !== record.eligible_ms) store.kept.saveClock();
     crashPoint('before_edit_commit');
-    return changed;
+    return { edited, open };
   });
   crashPoint('after_edit_commit');
   if (edited === undefined) throw new Error(`task ${record.task_id} is no longer waiting`);
+  if (open !== undefined) core.dependants.entered(record.task_id, open);
   // `request.json` is made again before it starts.
   task.filesChecked = false;
   live.update(task, edited.task);

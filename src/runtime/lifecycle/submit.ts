@@ -1,15 +1,19 @@
 import type { Changed, InsertResult, NewTask, RequestHash, RunningTask } from '../../store/records.js';
 import { quoted, unmetDemand } from '../../task/demands.js';
-import { bodyOf, ExecgoError, invalidInput } from '../../task/errors.js';
+import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
+import type { Condition } from '../../task/dependencies.js';
 import { withDefaultLimits } from '../../task/queues.js';
 import { queueOf, type TaskRequest } from '../../task/request.js';
 import { validateSubmission, type ValidatedSubmission } from '../../task/validate.js';
-import type { SubmitAnswer, BatchItem } from '../../task/view.js';
+import type { SubmitAnswer } from '../../task/view.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { checkFits } from './check-fits.js';
+import { checkConflict } from './conflicts.js';
+import { checkGroup, type Groups } from './groups.js';
+import type { Dependants } from './dependants.js';
 import type { Dispatcher } from './dispatch.js';
 import type { QueueRules } from '../queue-rules.js';
 import type { Startable } from '../not-yet.js';
@@ -22,16 +26,16 @@ import { requestHash } from './request-hash.js';
 import { keptOnly } from './kept-only.js';
 import { checkSession, enterSession } from './session.js';
 import { createTaskFiles, removeTaskFiles } from '../files/task-files.js';
-import { inTurns } from '../turns.js';
 
 /** What a submit works with. */
 export type SubmittingCore = Core & {
   schedule: Schedule;
   dispatcher: Dispatcher;
+  dependants: Dependants;
+  groups: Groups;
   rules: QueueRules;
   webhooks: WebhookRules;
 };
-type FittingCore = Pick<SubmittingCore, 'settings' | 'schedule' | 'rules' | 'webhooks'>;
 
 /** What submits know of each other. */
 export interface Intake {
@@ -54,14 +58,20 @@ interface Submission {
   sent: unknown;
   /** Only with an idempotency key. */
   hash?: RequestHash;
-  along?: Along | undefined;
+  part?: Part | undefined;
 }
 
-/** What else is written in the transaction that accepts a task. What it throws refuses the task. */
-export type Along = (taskId: string) => void;
-
-/** How many tasks one batch may hold. */
-const BATCH_MAX = 1000;
+/** What a submit is part of: a batch, a due time of a schedule, or running a task again. */
+export interface Part {
+  /** As it was sent, with the names of other items: what tells it apart under an idempotency key. */
+  sent?: unknown;
+  /** The task that it repeats. */
+  retry_of?: string;
+  /** Called in the transaction of its insert, not for a replay of an idempotency key: what it throws refuses the task. */
+  check: (taskId: string) => void;
+  /** Called in that transaction when all is written. */
+  inserted?: () => void;
+}
 
 /**
  * Accepts a task: validate → plan → capacity → tenant quota → queue length → write. A request that is refused at any step
@@ -73,15 +83,20 @@ export async function submit(
   core: SubmittingCore,
   intake: Intake,
   body: unknown,
-  along?: Along,
+  part?: Part,
 ): Promise<SubmitAnswer> {
   const { request, warnings } = validated(core, body);
   warnings.push(...keptOnly(request, core.settings.machine));
   const key = request.control_context?.idempotency_key;
   const task_id =
     key === undefined
-      ? await accept(core, intake, { request, sent: body, along })
-      : await acceptOnce(core, intake, key, { request, sent: body, hash: requestHash(body), along });
+      ? await accept(core, intake, { request, sent: body, part })
+      : await acceptOnce(core, intake, key, {
+          request,
+          sent: body,
+          hash: requestHash(part?.sent ?? body),
+          part,
+        });
   const { unmatched, notYet } = core.schedule;
   const waits = unmatched.has(task_id) || notYet.has(task_id);
   const unmet = waits ? unmetDemand(request, core.settings.machine) : undefined;
@@ -103,40 +118,17 @@ function validated({ rules }: Pick<SubmittingCore, 'rules'>, body: unknown): Val
 }
 
 /** The plan and the reservation, or the refusal, without accepting anything. */
-export function dryRun(core: FittingCore & Pick<Core, 'store'>, body: unknown): PlannedTask {
+export function dryRun(core: SubmittingCore, body: unknown): PlannedTask {
   const { request } = validated(core, body);
   checkSession(core, request);
   const planned = resolveTaskPlan(core, request);
   checkFollowing(core, request);
   checkDemands(core, request);
   checkFits(core, request, planned);
+  checkConflict(core.live, request);
+  checkGroup(core, request);
+  core.dependants.openOf(request.task_id, request.policy.after);
   return planned;
-}
-
-/**
- * Accepts many tasks, which share transactions and their fsyncs; each has an answer, in order. A refused item does not
- * affect others. A large batch takes several turns of the event loop, so that other requests need not wait for all of it.
- * @throws ExecgoError `invalid_input` when the body is not `{tasks: [...]}` with 1 to 1,000 items
- */
-export async function submitBatch(core: SubmittingCore, intake: Intake, body: unknown): Promise<BatchItem[]> {
-  const tasks: unknown =
-    typeof body === 'object' && body !== null && 'tasks' in body ? body.tasks : undefined;
-  if (!Array.isArray(tasks)) throw invalidInput('tasks: must be an array of task submissions');
-  if (tasks.length === 0 || tasks.length > BATCH_MAX)
-    throw invalidInput(`tasks: must have 1 to ${BATCH_MAX} items, not ${tasks.length}`);
-  const answers = await inTurns(tasks, (item: unknown) =>
-    submit(core, intake, item).catch((e: unknown) => refused(core, item, e)),
-  );
-  return Promise.all(answers);
-}
-
-function refused(core: Pick<Core, 'log'>, item: unknown, error: unknown): BatchItem {
-  const task_id = typeof item === 'object' && item !== null && 'task_id' in item ? item.task_id : undefined;
-  if (!(error instanceof ExecgoError)) core.log.error({ err: error }, 'a submit failed');
-  return {
-    ...(typeof task_id === 'string' ? { task_id } : {}),
-    error: bodyOf(error),
-  };
 }
 
 /**
@@ -194,12 +186,17 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
       'unavailable',
       'the daemon is stopping and accepts no tasks; submit again in a moment',
     );
-  checkRoomToWait(core, intake, { request, past_attempts: 0 });
+  const awaits = core.dependants.mustWait(request.policy.after);
+  checkRoomToWait(core, intake, { request, past_attempts: 0, awaits });
   if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
+  checkConflict(core.live, request);
+  // Whoever runs a task again knows what has failed.
+  if (submission.part?.retry_of === undefined) checkGroup(core, request);
   const accepted = withDecisions(request, planned.plan, core.settings);
   if (request.control_context?.session_id !== undefined) accepted.in_session = true;
   intake.inserting.add(taskId, request);
+  core.live.concurrency.add(taskId, request);
   try {
     return await insert(
       core,
@@ -209,12 +206,13 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
         { ...submission, request: Object.assign(accepted, { task_id: taskId }) },
         planned,
       ),
-      submission.along,
+      submission.part,
     );
   } catch (error) {
     throw asStorageError(error);
   } finally {
     intake.inserting.delete(taskId);
+    if (core.live.get(taskId) === undefined) core.live.concurrency.delete(taskId, request);
   }
 }
 
@@ -258,7 +256,7 @@ export function checkRoomToWait(
 function newTask(
   core: Pick<Core, 'now'>,
   task_id: string,
-  { request, sent, hash }: Submission,
+  { request, sent, hash, part }: Submission,
   { plan: resolved, reservation }: PlannedTask,
 ): NewTask {
   const at = core.now();
@@ -275,6 +273,7 @@ function newTask(
     plan: resolved,
     reservation,
     created_at_ms: at,
+    retry_of: part?.retry_of,
     request_hash: hash,
     events,
   };
@@ -284,20 +283,25 @@ function newTask(
  * Writes the task down, and enters it into the queue. One that is the next to start is written as running in the same
  * transaction, and given to its place before its client is answered.
  */
-async function insert(core: SubmittingCore, task: NewTask, along: Along | undefined): Promise<string> {
+async function insert(core: SubmittingCore, task: NewTask, part: Part | undefined): Promise<string> {
   const { dataDir, taskOwner } = core.settings;
   const { task_id } = task;
   const made: string[] = [];
+  const { after } = task.request.policy;
+  let open: Condition[] = [];
   let written: InsertResult & { dispatched?: Changed<RunningTask> | undefined };
   try {
     written = await core.store.commits.write(() => {
       const inserted = core.store.insertTask(task);
       if (!inserted.inserted) return inserted;
+      part?.check(task_id);
+      open = core.dependants.openOf(task_id, after);
+      if (open.length > 0) core.store.dependencies.set(task_id, open);
       if (inserted.task.request.in_session === true) enterSession(core, inserted);
       createTaskFiles(dataDir, task_id, task.request, taskOwner);
       made.push(task_id);
-      along?.(task_id);
-      const dispatched = core.dispatcher.dispatchAtOnce(inserted.task);
+      const dispatched = open.length > 0 ? undefined : core.dispatcher.dispatchAtOnce(inserted.task);
+      part?.inserted?.();
       crashPoint('before_submit_commit');
       return { ...inserted, dispatched };
     });
@@ -315,11 +319,13 @@ async function insert(core: SubmittingCore, task: NewTask, along: Along | undefi
   if (dispatched !== undefined) core.live.update(live, dispatched.task);
   core.announcer.events([...written.events, ...(dispatched?.events ?? [])]);
   if (dispatched === undefined) {
+    if (open.length > 0) core.dependants.entered(task_id, open);
     core.dispatcher.enqueue(live);
-    core.dispatcher.pump();
+    if (open.length === 0) core.dispatcher.pump();
   } else {
     core.dispatcher.tell(live);
     crashPoint('after_submit_launch');
   }
+  core.groups.look(task.request);
   return task_id;
 }

@@ -2,11 +2,19 @@ import { attemptOf, type AdoptedAttempt, type Executor, type ProcessFacts } from
 import { claimOf, type LiveRecord, type RunningTask } from '../../store/records.js';
 import { cancelledWaiting, LOST } from '../lifecycle/classify.js';
 import type { Core } from '../core.js';
+import type { Conflicts } from '../lifecycle/conflicts.js';
+import type { Dependants } from '../lifecycle/dependants.js';
+import type { Groups } from '../lifecycle/groups.js';
 import type { LiveTask, Stop } from '../live-tasks.js';
 import { restorePlaces } from './places.js';
 import { planWaiting, type WaitingCore } from './plan-waiting.js';
 
-type RecoveringCore = WaitingCore & { executor: Executor };
+type RecoveringCore = WaitingCore & {
+  executor: Executor;
+  dependants: Dependants;
+  conflicts: Conflicts;
+  groups: Groups;
+};
 
 /** What the daemon found in the database when it started. */
 interface Recovered {
@@ -22,6 +30,9 @@ export async function recover(core: RecoveringCore): Promise<Recovered> {
   await endHopeless(core);
   tellUnmatched(core);
   await core.executor.start(adopted);
+  core.dependants.resume();
+  core.conflicts.start();
+  core.groups.start();
   core.dispatcher.pump();
   return found;
 }
@@ -41,6 +52,7 @@ function loadLiveTasks(core: RecoveringCore): Recovered {
       core.schedule.restore(record);
     }
   }
+  core.dependants.load();
   restorePlaces(core.live);
   for (const task of waiting) core.dispatcher.enqueue(task);
   return { waiting: waiting.length, running };

@@ -146,8 +146,10 @@ export async function runSchedule(
   checkScheduleOwner(task, owner);
   const dueMs = core.now();
   const body = bodyOfDue(task, { name, task_id: intake.newId(), dueMs });
-  const answer = await submit(core, intake, body, (taskId) => {
-    core.store.schedules.addManual(entry.stored.schedule_id, taskId, dueMs);
+  const answer = await submit(core, intake, body, {
+    check: (taskId) => {
+      core.store.schedules.addManual(entry.stored.schedule_id, taskId, dueMs);
+    },
   });
   core.schedules.started(entry, answer.task_id);
   return answer;

@@ -204,13 +204,15 @@ export class Schedules {
         this.core,
         this.intake,
         bodyOfDue(JSON.parse(task) as TaskSubmission, { name, task_id, dueMs: run.due_ms }),
-        () => {
-          if (!store.schedules.settle(run.run_id, 'submitted', { task_id }, now()))
-            throw new ExecgoError(
-              'conflict',
-              `this due time of schedule ${name} was submitted, or is not to be any more`,
-            );
-          crashPoint('before_due_submit_commit');
+        {
+          check: () => {
+            if (!store.schedules.settle(run.run_id, 'submitted', { task_id }, now()))
+              throw new ExecgoError(
+                'conflict',
+                `this due time of schedule ${name} was submitted, or is not to be any more`,
+              );
+            crashPoint('before_due_submit_commit');
+          },
         },
       );
       crashPoint('after_due_submit_commit');

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Store } from '../../store/store.js';
 import type { Collector } from './collector.js';
 import type { DiskUsage } from './disk-usage.js';
-import { expireKeys } from './expire-keys.js';
+import { expireEnds, expireKeys } from './expire.js';
 import { forgetDeletions } from './forget-deletions.js';
 import { Deadline } from '../../task/deadline.js';
 import type { WalKeeper } from './wal-keeper.js';
@@ -22,6 +22,8 @@ export interface MaintenanceOptions {
   repair: (signal: AbortSignal) => Promise<unknown>;
   /** Age at which idempotency keys expire. */
   keyRetentionMs: number;
+  /** How long it is remembered how removed tasks ended. */
+  endRetentionMs: number;
   log: Logger;
   intervalMs: number;
 }
@@ -63,7 +65,7 @@ export class Maintenance {
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const { store, collector, diskUsage, wal, keyRetentionMs } = this.options;
+    const { store, collector, diskUsage, wal, keyRetentionMs, endRetentionMs } = this.options;
     await this.#guard('cannot measure ended tasks', () => diskUsage?.update(signal));
     await this.#guard('garbage collection failed', async () => {
       const { removed, bytes_freed, duration_ms } = await collector.pass(signal);
@@ -72,6 +74,7 @@ export class Maintenance {
     await this.#guard('cannot end sessions', () => this.options.sessions(signal));
     await this.#guard('cannot end idempotency keys', () => expireKeys(store, keyRetentionMs, signal));
     await this.#guard('cannot forget deletions', () => forgetDeletions(store, signal));
+    await this.#guard('cannot forget how tasks ended', () => expireEnds(store, endRetentionMs, signal));
     await this.#guard('cannot empty the write-ahead log', () => wal.check());
     if (performance.now() - this.#savedAt > SAVE_CLOCK_MS)
       await this.#guard('cannot save the retention clock', () => this.#saveClock());

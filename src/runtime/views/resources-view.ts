@@ -22,6 +22,7 @@ export function resourcesView(
       tenant: entry.tenant,
       queue: entry.queue,
       lane: entry.lane,
+      concurrency_key: entry.concurrency?.key,
       status: live.get(entry.task_id)?.record.status ?? 'running',
       reservation: entry.reservation,
       items: Object.keys(entry.items).length === 0 ? undefined : entry.items,

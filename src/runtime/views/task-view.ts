@@ -76,6 +76,7 @@ function taskView(
     warnings: warnings.length > 0 ? warnings : undefined,
     cwd: startDirectory(t, paths.workspace_dir),
     limits: t.request.limits,
+    after: afterOf(t),
     usage: runsFor === undefined ? ended?.usage : { ...liveUsage, duration_ms: runsFor },
     ...attemptsView(t, past),
     notifications,
@@ -90,6 +91,10 @@ function taskView(
       script_path: paths.script_path,
     },
   });
+}
+
+function afterOf({ request: { policy } }: TaskRecord): TaskView['after'] {
+  return policy.after !== undefined && policy.after.length > 0 ? policy.after : undefined;
 }
 
 /** In words, which parts of a row are not shown as they are stored. */
@@ -189,6 +194,10 @@ function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSumma
     start_at: policy.start_at,
     held: t.status === 'accepted' && policy.hold === true ? true : undefined,
     session_id: context?.session_id,
+    group: context?.group,
+    retry_of: t.retry_of,
+    retried_as: ended?.retried_as,
+    concurrency: policy.concurrency,
     command: shownCommand(execution),
   };
 }

@@ -43,6 +43,23 @@ export function waitingOf(core: WaitingCore, record: TaskRecord): Waiting | unde
   return { reason: delay.reason, detail: inWords(record, delay), lack: delay.lack, since };
 }
 
+/** How many of the tasks that one waits for are shown, and are named in words. */
+const AFTER_SHOWN = 20;
+const AFTER_NAMED = 3;
+
+function afterOthers({ schedule, live }: WaitingCore, { task_id }: TaskRecord, since: string): Waiting {
+  const after_count = schedule.dependencies.countOf(task_id);
+  const after = schedule.dependencies
+    .openOf(task_id, AFTER_SHOWN)
+    .map((each) => ({ ...each, status: live.get(each.task_id)?.record.status }));
+  const named = after.slice(0, AFTER_NAMED).map((each) => `the ${each.when} of ${quoted(each.task_id)}`);
+  const more = after_count - named.length;
+  const words = [...named, ...(more > 0 ? [`${more} more`] : [])];
+  const last = words.pop() ?? '';
+  const all = words.length === 0 ? last : `${words.join(', ')} and ${last}`;
+  return { reason: 'dependency', detail: `starts after ${all}`, after, after_count, since };
+}
+
 /** As {@link waitingOf}, with the position: for one task. */
 export function waitingWithPosition(core: WaitingCore, record: TaskRecord): Waiting | undefined {
   const waiting = waitingOf(core, record);
@@ -60,8 +77,10 @@ function mayStartSinceMs({ live, now }: WaitingCore, record: WaitingTask): numbe
 }
 
 /** Between two attempts it waits since the last one has ended. */
-function notYet({ schedule, now }: WaitingCore, record: WaitingTask, { reason }: Hindrance): Waiting {
+function notYet(core: WaitingCore, record: WaitingTask, { reason }: Hindrance): Waiting {
   const since = timestamp(record.failed_at_ms ?? record.created_at_ms);
+  if (reason === 'dependency') return afterOthers(core, record, since);
+  const { schedule, now } = core;
   const { request } = record;
   const released = { ...request, policy: { ...request.policy, hold: false } };
   const timed = schedule.hindranceOf({ ...record, request: released });
@@ -99,10 +118,12 @@ function beforeIt({ session, limit, turns, ahead }: SessionWait): string {
 }
 
 function inWords(record: TaskRecord, { reason, lack }: Delay): string {
-  const { tenant = '', queue, lane = '' } = claimOf(record);
+  const { tenant = '', queue, lane = '', concurrency } = claimOf(record);
   if (reason === 'queue_paused') return `queue ${quoted(queue)} is paused`;
   if (lack === undefined) return 'there is room for it, and others have their turn before it';
   if (lack.of === 'queue') return `queue ${quoted(queue)} ${asManyAsItMay(lack)}`;
+  if (lack.of === 'concurrency')
+    return `as many tasks with concurrency key ${quoted(concurrency?.key ?? '')} run as it allows: ${lack.limit}`;
   if (lack.of === 'lane') return `lane ${quoted(lane)} of queue ${quoted(queue)} ${asManyAsItMay(lack)}`;
   const { requested, left } = amountTexts(lack.resource, lack);
   const whose = lack.of === 'tenant' ? ` that tenant ${quoted(tenant)} may have` : '';

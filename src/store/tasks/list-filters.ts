@@ -34,6 +34,7 @@ export function filtersOf(query: Omit<TaskFilter, 'status' | 'tenant' | 'session
     const value = query[column];
     if (value !== undefined) filters.push(equal(column, value));
   }
+  if (query.group !== undefined) filters.push(equal('group_name', query.group));
   if (query.label !== undefined) filters.push(hasLabel(query.label));
   if (query.text !== undefined && query.text !== '')
     filters.push({

@@ -70,7 +70,12 @@ function bySubmission(
   statuses: ListQuery['status'] & {},
   status: Condition[],
 ): { arms: Arm[]; rest: Condition[] } {
-  const { session_id, tenant } = query;
+  const { session_id, tenant, group } = query;
+  if (group !== undefined)
+    return {
+      arms: [indexed('group', 'group_name', group)],
+      rest: [...status, ...given(query, 'tenant'), ...given(query, 'session_id')],
+    };
   if (session_id !== undefined)
     return {
       arms: [indexed('session', 'session_id', session_id)],

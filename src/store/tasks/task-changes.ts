@@ -1,12 +1,13 @@
 import type Database from 'better-sqlite3';
-import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent, TaskEvent } from '../../task/events.js';
 import type { PlannedTask } from '../../task/plan.js';
-import { CHANGES, isLegal, type Change, type TaskStatus, type TerminalStatus } from '../../task/states.js';
+import type { Change, TerminalStatus } from '../../task/states.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
 import type { Sequence } from '../sequence.js';
 import { jsonOrNull } from '../database/json.js';
+import type { DependencyTable } from '../dependency-table.js';
+import type { GroupTable } from '../group-table.js';
 import type { QueueEnds } from '../queue-ends.js';
 import type { DeletedRow as Whose, Tombstones } from '../tombstones.js';
 import { queueOf } from '../../task/request.js';
@@ -31,7 +32,8 @@ import type { SessionTable } from '../session-table.js';
 import { sessionOf } from '../../task/session-of.js';
 import type { AttemptTable } from './attempt-table.js';
 import { isPinned } from './task-insert.js';
-import { ENDED_STATE, LIVE_STATE, readState, withState, type StateRow } from './task-row.js';
+import { Step, type Place } from './step.js';
+import { readState, withState, type StateRow } from './task-row.js';
 
 const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnation = @incarnation,
   shim_pid = @shim_pid, updated_at_ms = @at_ms`;
@@ -43,57 +45,16 @@ const GOES_ON = 'paused_at_ms = NULL';
 const WAITS_NO_MORE = 'eligible_ms = NULL';
 
 const NOT_BEGUN = 'started_at_ms IS NULL';
+const AWAITS_NONE = 'NOT EXISTS (SELECT 1 FROM dependencies WHERE task_id = tasks.task_id)';
 
-/** Where a task counts. An older database may hold anything there. */
-interface Place {
-  queue: unknown;
-  lane: unknown;
-}
-type ChangedRow = StateRow & Place & { pinned: number };
 type DeletedRow = Place &
   Whose & {
     status: TerminalStatus;
     pinned: number;
     disk_bytes: number | null;
     notices: number;
+    retried_as: unknown;
   };
-
-/** Makes one named change of a task: see {@link CHANGES}. */
-class Step {
-  readonly #update: Database.Statement<[Record<string, unknown>], ChangedRow>;
-
-  /**
-   * @param set what it sets beside the status
-   * @param guard what must hold beside the status and the attempt that it starts from
-   */
-  constructor(
-    db: Database.Database,
-    private readonly versions: Sequence,
-    private readonly change: Change,
-    set: string,
-    guard = 'TRUE',
-  ) {
-    const moves = Object.entries(CHANGES[change]).some(
-      ([from, to]: [string, string[]]) => !to.includes(from),
-    );
-    this.#update = db.prepare(`UPDATE tasks SET ${moves ? 'status = @to, ' : ''}version = @version, ${set}
-      WHERE task_id = @task_id AND status = @from AND launch_id IS @from_launch AND ${guard}
-      RETURNING ${change === 'end' ? `${ENDED_STATE}, queue, lane` : LIVE_STATE}, pinned`);
-  }
-
-  /**
-   * @returns the row as it is now; undefined when it is not any more as `task` says: then nothing is written
-   * @throws ExecgoError `internal` for a change that the table does not have
-   */
-  make(task: LiveRecord, to: TaskStatus, values: Record<string, unknown>): ChangedRow | undefined {
-    const { task_id, status } = task;
-    if (!isLegal(this.change, status, to))
-      throw new ExecgoError('internal', `no ${this.change} takes a task from ${status} to ${to}`);
-    const from_launch = task.status === 'running' ? task.attempt.launch_id : null;
-    const version = this.versions.next();
-    return this.#update.get(Object.assign({ task_id, from: status, from_launch, to, version }, values));
-  }
-}
 
 /**
  * Every change of a task's state. Each UPDATE repeats the state that it starts from; if no row changed, somebody else was
@@ -102,6 +63,7 @@ class Step {
 export class TaskChanges {
   readonly #plan: Step;
   readonly #edit: Step;
+  readonly #release: Step;
   readonly #dispatch: Step;
   readonly #relaunch: Step;
   readonly #start: Step;
@@ -119,6 +81,8 @@ export class TaskChanges {
     private readonly events: EventLog,
     private readonly counters: CounterTable,
     private readonly queueEnds: QueueEnds,
+    private readonly dependencies: DependencyTable,
+    private readonly groups: GroupTable,
     private readonly clock: RetentionClock,
     versions: Sequence,
     private readonly attempts: AttemptTable,
@@ -134,6 +98,7 @@ export class TaskChanges {
       execution_plan_json = @plan, reservation_json = @reservation, eligible_ms = @eligible_ms, updated_at_ms = @at_ms`,
       'version = @from_version',
     );
+    this.#release = step('release', 'eligible_ms = @eligible_ms, updated_at_ms = @at_ms', AWAITS_NONE);
     this.#dispatch = step(
       'dispatch',
       `reserved_at_ms = @at_ms, released_at_ms = NULL, items_json = @items, ${WAITS_NO_MORE}, ${LAUNCH}`,
@@ -179,7 +144,9 @@ export class TaskChanges {
     );
     this.#warn = db.prepare('UPDATE tasks SET warnings_json = ? WHERE task_id = ?');
     this.#delete = db.prepare(
-      "DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled') RETURNING status, pinned, disk_bytes, queue, lane, tenant, owner, session_id, notices",
+      `DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled')
+      AND NOT EXISTS (SELECT 1 FROM dependencies WHERE after_id = tasks.task_id)
+      RETURNING status, pinned, disk_bytes, queue, lane, tenant, owner, session_id, notices, group_name, retried_as`,
     );
   }
 
@@ -205,7 +172,14 @@ export class TaskChanges {
       eligible_ms: edit.eligible_ms ?? null,
       at_ms: edit.at_ms,
     };
-    return this.#changed(this.#edit, { ...task, request, plan, reservation }, values, edit.events);
+    const changed = this.#changed(this.#edit, { ...task, request, plan, reservation }, values, edit.events);
+    if (changed !== undefined && edit.open !== undefined) this.dependencies.set(task.task_id, edit.open);
+    return changed;
+  }
+
+  /** Other tasks keep it from starting no more. */
+  release(task: WaitingTask, atMs: number, event: NewEvent): Changed<WaitingTask> | undefined {
+    return this.#changed(this.#release, task, { at_ms: atMs, eligible_ms: this.clock.now() }, [event]);
   }
 
   /** `accepted → running`, with the reservation. */
@@ -287,20 +261,23 @@ export class TaskChanges {
     if (row.pinned === 0) this.counters.kept();
     if (end.error !== undefined) this.counters.error(end.error.code);
     if (task.status === 'running') this.counters.duration(end.duration_ms);
-    return this.#told<EndedTask>(task, row, end.events);
+    else if (task.request.policy.after !== undefined) this.dependencies.clear(task.task_id);
+    return this.#told<EndedTask>(task, row, [...end.events, ...this.groups.ended(row, end)]);
   }
 
   warn(taskId: string, warnings: readonly string[]): void {
     this.#warn.run(JSON.stringify(warnings), taskId);
   }
 
-  /** Deletes a terminal task and its events. */
+  /** Deletes a terminal task and its events, unless others are still to be told how it ended. */
   delete(taskId: string): boolean {
     const deleted = this.#delete.get(taskId);
     if (deleted === undefined) return false;
     this.tombstones.add(taskId, deleted);
     this.queueEnds.deleted(deleted.queue, deleted.lane, deleted.status);
     if (deleted.notices > 0) this.outbox.forget(taskId);
+    this.dependencies.remember(taskId, deleted.status);
+    this.groups.deleted(deleted, deleted.retried_as === null ? deleted.status : 'retried');
     if (deleted.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);
     return true;
   }

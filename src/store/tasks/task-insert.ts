@@ -3,6 +3,7 @@ import { ExecgoError } from '../../task/errors.js';
 import { queueOf, type TaskRequest } from '../../task/request.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
+import type { GroupTable } from '../group-table.js';
 import type { Sequence } from '../sequence.js';
 import type { IdempotencyKeys } from '../idempotency.js';
 import type { InsertResult, NewTask, WaitingTask } from '../records.js';
@@ -20,7 +21,19 @@ const OLD_TEXTS = [
 const OLD_NUMBERS = ['stdout_max_bytes', 'stderr_max_bytes'];
 
 const COLUMNS = [
-  ...['submit_seq', 'task_id', 'status', 'priority', 'queue', 'lane', 'tenant', 'owner', 'session_id'],
+  ...[
+    'submit_seq',
+    'task_id',
+    'status',
+    'priority',
+    'queue',
+    'lane',
+    'tenant',
+    'owner',
+    'session_id',
+    'group_name',
+    'retry_of',
+  ],
   ...['version', 'created_at_ms', 'updated_at_ms'],
   ...['reservation_json', 'execution_plan_json', 'request_json', 'pinned', 'sent_json'],
 ];
@@ -39,6 +52,7 @@ export class TaskInsert {
     private readonly counters: CounterTable,
     private readonly versions: Sequence,
     private readonly plans: SharedPlans,
+    private readonly groups: GroupTable,
   ) {
     const columns = [...COLUMNS, ...OLD_TEXTS, ...OLD_NUMBERS];
     const values = [...COLUMNS.map(() => '?'), ...OLD_TEXTS.map(() => "''"), ...OLD_NUMBERS.map(() => '0')];
@@ -54,6 +68,9 @@ export class TaskInsert {
     const planText = JSON.stringify(task.plan);
     this.#insertRow(task, submitSeq, version, planText);
     this.counters.entered('accepted');
+    const { tenant, owner, group } = task.request.control_context ?? {};
+    const { max_failures } = task.request.policy;
+    if (group !== undefined) this.groups.entered({ tenant, group }, { max_failures, owner });
     const events = this.events.append(task.task_id, task.events);
     const plan = this.plans.of(planText, task.plan);
     return { inserted: true, task: waitingTask({ ...task, plan }, submitSeq, version), events };
@@ -70,6 +87,8 @@ export class TaskInsert {
           context?.tenant ?? null,
           context?.owner ?? null,
           context?.session_id ?? null,
+          context?.group ?? null,
+          task.retry_of ?? null,
         ],
         ...[version, created_at_ms, created_at_ms],
         ...[JSON.stringify(task.reservation), planText, task.request_json],
@@ -88,11 +107,12 @@ export function isPinned(metadata: TaskRequest['metadata']): boolean {
 }
 
 function waitingTask(task: NewTask, submit_seq: number, version: number): WaitingTask {
-  const { task_id, request, plan, reservation, created_at_ms } = task;
+  const { task_id, request, retry_of, plan, reservation, created_at_ms } = task;
   return {
     task_id,
     submit_seq,
     request,
+    retry_of,
     plan,
     reservation,
     created_at_ms,

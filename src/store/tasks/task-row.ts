@@ -27,7 +27,7 @@ const LIVE_COLUMNS = [
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
   ...['cause', 'finished_at_ms', 'duration_ms', 'exit_code', 'exit_signal', 'stdout_bytes', 'stderr_bytes'],
-  ...['error_code', 'error_json', 'usage_json', 'warnings_json', 'notices'],
+  ...['error_code', 'error_json', 'usage_json', 'warnings_json', 'notices', 'retried_as'],
 ];
 
 /** What {@link readState} needs of a row that is not terminal, and of one that is, for what an UPDATE returns. */
@@ -40,7 +40,8 @@ export const ITEMS = 'resource_items';
 /** The columns that a {@link TaskRow} is made of, for a SELECT. */
 export const TASK_COLUMNS = [
   ...STATE_COLUMNS,
-  ...['task_id', 'submit_seq', 'created_at_ms', 'reservation_json', 'execution_plan_json', 'request_json'],
+  ...['task_id', 'submit_seq', 'created_at_ms', 'retry_of', 'reservation_json', 'execution_plan_json'],
+  'request_json',
   // The request's parts are read only for rows of the older runtime; ours have them all in request_json.
   ...['limits_json', 'sandbox_json', 'metadata_json', 'control_context_json', 'execution_json'].map(
     (c) => `CASE WHEN request_json IS NULL THEN ${c} END AS ${c}`,
@@ -68,23 +69,33 @@ export function toRecord(row: TaskRow): TaskRecord {
   const { request, request_problem } = readRequest(row, reader);
   const reservation = reader.json('reservation', row.reservation_json, isReservation);
   const created_at_ms = reader.time('created_at_ms', row.created_at_ms) ?? 0;
+  const retry_of = reader.text('retry_of', row['retry_of']) ?? undefined;
   const state = readState(row, reader);
   readRest(row, reader);
   const { task_id, submit_seq } = row;
   const unreadable = reader.unreadable.length === 0 ? undefined : reader.unreadable;
   return withState(
-    { task_id, submit_seq, request, request_problem, unreadable, plan, reservation, created_at_ms },
+    { task_id, submit_seq, request, retry_of, request_problem, unreadable, plan, reservation, created_at_ms },
     state,
   );
 }
 
 /** The record of a task whose state has changed. */
 export function withState(task: TaskFacts, state: TaskState): TaskRecord {
-  const { task_id, submit_seq, request, request_problem, unreadable, plan, reservation, created_at_ms } =
-    task;
+  const {
+    task_id,
+    submit_seq,
+    request,
+    retry_of,
+    request_problem,
+    unreadable,
+    plan,
+    reservation,
+    created_at_ms,
+  } = task;
   // Every record is made here, member by member: objects that are made by spreads are several times as slow, to make and to use.
   return Object.assign(
-    { task_id, submit_seq, request, request_problem, unreadable, plan, reservation, created_at_ms },
+    { task_id, submit_seq, request, retry_of, request_problem, unreadable, plan, reservation, created_at_ms },
     state,
   );
 }
@@ -150,6 +161,7 @@ function readEnd(row: StateRow, reader: RowReader) {
     stderr_bytes: reader.whole('stderr_bytes', row.stderr_bytes, 0) ?? undefined,
     warnings: reader.json('warnings', row.warnings_json, isTexts) ?? [],
     notices: reader.whole('notices', row['notices'], 0) ?? 0,
+    retried_as: reader.text('retried_as', row['retried_as']) ?? undefined,
   };
 }
 

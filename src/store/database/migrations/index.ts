@@ -18,6 +18,9 @@ import { queueNotify } from './0017-queue-notify.js';
 import { sessions } from './0018-sessions.js';
 import { eligible } from './0019-eligible.js';
 import { schedules } from './0020-schedules.js';
+import { dependencies } from './0021-dependencies.js';
+import { groups } from './0022-groups.js';
+import { reruns } from './0023-reruns.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -42,4 +45,7 @@ export const MIGRATIONS: readonly Migration[] = [
   sessions,
   eligible,
   schedules,
+  dependencies,
+  groups,
+  reruns,
 ];
