@@ -58,6 +58,7 @@ const ROOMS = {
     'runtime/views',
     'runtime/output',
   ],
+  'runtime/follow-ups': ['task', 'store', 'executor', 'webhook', 'runtime', 'runtime/notify'],
   'runtime/notify': ['files', 'task', 'webhook', 'store', 'executor', 'runtime', 'runtime/views'],
   'runtime/lifecycle': [
     'files',
@@ -73,6 +74,7 @@ const ROOMS = {
     'runtime/output',
     'runtime/upkeep',
     'runtime/notify',
+    'runtime/follow-ups',
   ],
   'runtime/sessions': [
     ...['files', 'task', 'store', 'ledger', 'executor', 'runtime'],
@@ -146,7 +148,7 @@ const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA =
-  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|groups|dependencies|rerun|fields|retry-schema|notify-schema|notification-view|answers|group-examples|examples)\\.ts$';
+  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|groups|dependencies|rerun|fields|retry-schema|notify-schema|notification-view|follow-up-view|answers|group-examples|examples)\\.ts$';
 /** Every file that the supervisor's process may load. */
 const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;

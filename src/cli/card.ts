@@ -1,4 +1,4 @@
-import type { TaskView } from '../client/index.js';
+import type { TaskNode, TaskSummary, TaskView } from '../client/index.js';
 import { limitsText } from './limits-text.js';
 import { signalName } from './signal-name.js';
 import { paint, paintStatus, plain } from './terminal.js';
@@ -16,7 +16,7 @@ export function ending(task: {
 }
 
 /** A task on one line. */
-export function summaryLine(task: TaskView): string {
+export function summaryLine(task: TaskSummary): string {
   const words = [
     plain(task.task_id),
     paintStatus(task.status),
@@ -26,6 +26,20 @@ export function summaryLine(task: TaskView): string {
   ];
   if (task.duration_ms !== undefined) words.push(paint('dim', formatDuration(task.duration_ms)));
   return words.filter((word) => word !== '').join('  ');
+}
+
+/** A task and what is below it, a line each, indented. */
+export function taskTree(task: TaskView): string[] {
+  return [summaryLine(task), ...branches(task, '  ')];
+}
+
+type Branch = Pick<TaskNode, 'children' | 'more_children'>;
+
+function branches({ children = [], more_children }: Branch, indent: string): string[] {
+  const lines = children.flatMap((child) => [indent + summaryLine(child), ...branches(child, `${indent}  `)]);
+  return more_children === true
+    ? [...lines, `${indent}${paint('dim', 'further children are not shown')}`]
+    : lines;
 }
 
 /** The status of a task for people, line by line. @param now Unix time in milliseconds */
@@ -44,6 +58,7 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['command', plain(task.command)],
     ['directory', plain(task.cwd)],
     ['tenant', task.tenant === undefined ? undefined : plain(task.tenant)],
+    ['parent', task.parent_task_id === undefined ? undefined : plain(task.parent_task_id)],
     ['owner', task.owner === undefined ? undefined : plain(task.owner)],
     ['labels', labels(task.labels)],
     ['after', after(task.after)],
@@ -55,6 +70,7 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['finished', at(task.finished_at, now)],
     ['duration', task.duration_ms === undefined ? undefined : formatDuration(task.duration_ms)],
     ['told', told(task.notifications)],
+    ['next', followedBy(task.follow_ups)],
     ['pid', task.pid === undefined ? undefined : String(task.pid)],
     ['CPU', cpu(usage)],
     ['memory', memory(usage)],
@@ -73,6 +89,15 @@ function attempts({ attempt, attempts: ended = [], status }: TaskView): string |
   if (isFirst) return undefined;
   const words = ended.map((each) => `${String(each.attempt)}: ${ending(each)}`);
   return [...words, ...(status === 'running' ? [`${String(attempt)}: running`] : [])].join(', ');
+}
+
+function followedBy(tasks: TaskView['follow_ups']): string | undefined {
+  const words = (tasks ?? []).map(({ state, task_id, error }) => {
+    if (task_id !== undefined) return plain(task_id);
+    const why = error === undefined ? '' : `: ${plain(error.message)}`;
+    return `${state === 'refused' ? paint('red', state) : paint('yellow', state)}${why}`;
+  });
+  return words.length === 0 ? undefined : words.join(', ');
 }
 
 /** What has become of the messages about its end. */

@@ -28,7 +28,7 @@ function hintFor(
 ): string | undefined {
   const about = new Map<string, unknown>(Object.entries(details ?? {}));
   // A change came too late: the message says all.
-  if (about.has('status')) return undefined;
+  if (about.has('status') || about.has('parent_task_id')) return undefined;
   if (code === 'not_found' && about.has('schedule'))
     return `${typedCommand('schedule list', [], { server })} shows the schedules there are`;
   if (about.has('schedule'))

@@ -14,7 +14,7 @@ export interface NotifyOptions {
 /** Adds the flags of {@link NotifyOptions}. @param what whose end is told, in words */
 export function addNotifyOptions(command: Command, what = 'it'): Command {
   return command
-    .option('--notify <url>', `send a message there when ${what} has ended; repeatable`, collect)
+    .option('--notify <url>', `send a message there when ${what} has ended; repeatable`, collectText)
     .option(
       '--notify-on <words>',
       'only at an end with one of these statuses or causes, such as failed,oom; without it at any',
@@ -41,11 +41,13 @@ export function notifyPolicy(options: NotifyOptions): NotifyList | undefined {
   }));
 }
 
-function collect(url: string, previous: string[] = []): string[] {
-  return [...previous, url];
+/** Of a flag that may be given several times. */
+export function collectText(text: string, previous: string[] = []): string[] {
+  return [...previous, text];
 }
 
-function words(text: string): string[] {
+/** Words with commas between them. */
+export function words(text: string): string[] {
   return text
     .split(',')
     .map((word) => word.trim())

@@ -12,8 +12,10 @@ import { startAtOf } from './start-time.js';
 import { readInput, readWhole } from './read-input.js';
 import { collectPair, parseInteger } from './units.js';
 import { addRetryOptions, retryPolicy, type RetryOptions } from './retry-options.js';
-import { addNotifyOptions, notifyPolicy, type NotifyOptions } from './notify-options.js';
+import { addNotifyOptions, collectText, notifyPolicy, words, type NotifyOptions } from './notify-options.js';
 import { UsageError } from './usage-error.js';
+
+type OnEndList = NonNullable<NonNullable<TaskSubmission['policy']>['on_end']>;
 
 /** No limit on wall time. */
 const NO_WALL_TIME = 0;
@@ -27,6 +29,7 @@ export interface RequestOptions extends StartDirectoryOptions, EditableOptions, 
   script?: string;
   interpreter?: string;
   session?: string;
+  parent?: string;
   tenant?: string;
   owner?: string;
   idempotencyKey?: string;
@@ -35,6 +38,8 @@ export interface RequestOptions extends StartDirectoryOptions, EditableOptions, 
   concurrencyKey?: string;
   concurrencyLimit?: number;
   onConflict?: 'wait' | 'replace_waiting' | 'cancel_running' | 'reject';
+  onEnd?: string[];
+  onEndWhen?: string[];
   sandbox?: 'process' | 'linux_sandbox';
   strict?: boolean;
 }
@@ -58,6 +63,17 @@ export function addTaskOptions(command: Command): Command {
   return addNotifyOptions(addRetryOptions(addEditableOptions(command)))
     .option('--hold', 'do not start before "execgo release" lets it')
     .option('--session <id>', 'start in the workspace of this session, after its earlier tasks')
+    .option(
+      '--on-end <file>',
+      'submit the request in this file when it has ended, exactly once; repeatable',
+      collectText,
+    )
+    .option(
+      '--on-end-when <words>',
+      'only at an end with one of these statuses or causes; without it at any',
+      words,
+    )
+    .option('--parent <id>', 'the task whose child it is, such as "$EXECGO_TASK_ID" inside of one')
     .option('--tenant <name>', 'whose quota it counts against')
     .addOption(new Option('--owner <name>', 'who alone may cancel it').env('EXECGO_RUNTIME_OWNER'))
     .option('--group <name>', 'tasks that are counted, waited for and ended together')
@@ -107,6 +123,7 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       after: givenAfter(options),
       concurrency: concurrency(options),
       max_failures: options.maxFailures,
+      on_end: followUps(options),
     }),
     ...group('control_context', {
       tenant: options.tenant,
@@ -117,6 +134,7 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       lane: options.lane,
       session_id: options.session,
       group: options.group,
+      parent_task_id: options.parent,
     }),
     metadata: options.metadata,
   };
@@ -153,6 +171,17 @@ function wholeRequest(options: RequestOptions, words: readonly string[]): TaskSu
       '--json and --file hold the whole request: give no command and no flags of a task beside them',
     );
   return readWhole(options) as TaskSubmission;
+}
+
+/** @throws UsageError for a file that holds no request */
+function followUps({ onEnd, onEndWhen }: RequestOptions): OnEndList | undefined {
+  if (onEnd === undefined && onEndWhen === undefined) return undefined;
+  if (onEnd === undefined)
+    throw new UsageError('--on-end-when goes with --on-end, which says what is submitted');
+  return onEnd.map((file) => ({
+    when: onEndWhen as OnEndList[number]['when'],
+    submit: readWhole({ file }) as OnEndList[number]['submit'],
+  }));
 }
 
 function execution(options: RequestOptions, words: readonly string[]): TaskSubmission['execution'] {

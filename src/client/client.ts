@@ -89,15 +89,20 @@ export class ExecgoClient extends GroupClient {
   /**
    * How a task is.
    * @param options.waitMs answer as soon as the task is terminal, or after this many milliseconds (at most 60,000)
+   * @param options.tree with its children, and theirs
    * @param options.patient bear a daemon that is out of reach, as {@link wait} does
    */
   async status(
     taskId: string,
-    options: Abortable & { waitMs?: number | undefined; patient?: boolean | undefined } = {},
+    options: Abortable & {
+      waitMs?: number | undefined;
+      tree?: boolean | undefined;
+      patient?: boolean | undefined;
+    } = {},
   ): Promise<TaskView> {
-    const { waitMs, signal, patient } = options;
+    const { waitMs, signal, patient, tree } = options;
     const ask = (): Promise<TaskView> =>
-      this.#calls.get(taskPath(taskId), { query: { wait_ms: waitMs }, waitMs, signal });
+      this.#calls.get(taskPath(taskId), { query: { wait_ms: waitMs, tree }, waitMs, signal });
     return patient === true ? patiently(this.#reconnectMs, ask, signal) : ask();
   }
 
@@ -144,9 +149,9 @@ export class ExecgoClient extends GroupClient {
 
   /** Cancels a task; one that is terminal already stays as it is. @returns its status after the request. */
   async kill(taskId: string, options: KillOptions = {}): Promise<TaskView> {
-    const { owner, signal, graceMs, waitMs } = options;
+    const { owner, signal, graceMs, waitMs, children } = options;
     return this.#calls.post(`${taskPath(taskId)}/kill`, {
-      query: { signal, grace_ms: graceMs, wait_ms: waitMs },
+      query: { signal, grace_ms: graceMs, wait_ms: waitMs, children },
       owner,
       waitMs,
       repeatable: true,

@@ -9,6 +9,7 @@ export type { Cause } from '../task/causes.js';
 export type { TaskEdit } from '../task/edit.js';
 export type { GcRequest } from '../task/gc.js';
 export type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../task/groups.js';
+export type { FollowUpView } from '../task/follow-up-view.js';
 export type { NotificationView, NotifyTestAnswer } from '../task/notification-view.js';
 export type { NotifyTestRequest } from '../task/notify-schema.js';
 export type { PlannedTask } from '../task/plan.js';
@@ -48,6 +49,7 @@ export type {
   EventView,
   SubmitAnswer,
   TaskPage,
+  TaskNode,
   TaskSummary,
   TaskView,
 } from '../task/view.js';

@@ -58,4 +58,6 @@ export interface KillOptions {
   graceMs?: number | undefined;
   /** Answer when the task is terminal, or after this many milliseconds; at once by default. */
   waitMs?: number | undefined;
+  /** Kill all below it, too: its children, and theirs. */
+  children?: boolean | undefined;
 }

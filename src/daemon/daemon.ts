@@ -31,6 +31,7 @@ import { Lifecycle } from './lifecycle.js';
 import { serveHttp } from './serve-http.js';
 import { collector, maintenance } from './upkeep.js';
 import { notices, notifier, sender, webhooks } from './notify.js';
+import { followUps } from './follow-ups.js';
 import { freeAddress } from './listen-address.js';
 
 export interface DaemonOptions {
@@ -120,6 +121,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
       stop: clearInterval,
     })
     .part('collector', collector)
+    .part('followUps', followUps)
     .part('http', { start: serveHttp, stop: (http) => http.stop() })
     .part('maintenance', maintenance)
     .part('due', {

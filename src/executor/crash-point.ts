@@ -55,6 +55,14 @@ export type CrashPoint =
   | 'after_queue_commit'
   | 'before_queue_removal'
   | 'after_queue_removal'
+  /** Nothing may become a child of the task any more. */
+  | 'before_family_kill_commit'
+  /** Before it, or any of its children, is killed. */
+  | 'after_family_kill_commit'
+  /** A task that follows another: the end is committed. */
+  | 'before_follow_up'
+  /** It is accepted. */
+  | 'after_follow_up_commit'
   /** A message about an end. */
   | 'before_notice_sent'
   /** It is answered, and not written down. */

@@ -15,6 +15,7 @@ import { checkOwner } from './lifecycle/check-owner.js';
 import type { Collector } from './upkeep/collector.js';
 import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
 import { editTask, type EditingCore } from './lifecycle/edit.js';
+import { killFamily } from './lifecycle/kill-family.js';
 import { killTask, type KillingCore } from './lifecycle/kill.js';
 import { pauseTask, resumeTask } from './lifecycle/pause.js';
 import { retryTask } from './lifecycle/rerun.js';
@@ -24,9 +25,17 @@ import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
 import { sourceOf } from './output/read-output.js';
-import type { EncodedJson, KillOptions, OutputWatch, RetryOptions, Service, TurnOptions } from './service.js';
 import type { SessionService } from './session-service.js';
 import { Sessions, type SessionsCore } from './sessions/sessions.js';
+import type {
+  EncodedJson,
+  KillOptions,
+  OutputWatch,
+  RetryOptions,
+  Service,
+  StatusOptions,
+  TurnOptions,
+} from './service.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
 import { waitForGroup } from './lifecycle/groups.js';
@@ -93,9 +102,9 @@ export class Runtime implements Service {
     return submitBatch(this.core, this.intake, body);
   }
 
-  async status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson> {
-    await waitForEnd(this.core, taskId, waitMs, signal);
-    return taskStatus(this.core, taskId);
+  async status(taskId: string, { wait_ms, tree }: StatusOptions, signal: AbortSignal): Promise<EncodedJson> {
+    await waitForEnd(this.core, taskId, wait_ms, signal);
+    return taskStatus(this.core, taskId, tree);
   }
 
   request(taskId: string): EncodedJson {
@@ -113,11 +122,12 @@ export class Runtime implements Service {
   }
 
   async kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
-    const { owner, wait_ms, ...how } = options;
+    const { owner, wait_ms = 0, children, ...how } = options;
     checkOwner(taskRecord(this.core, taskId), owner);
     const task = this.core.live.get(taskId);
-    if (task !== undefined) await killTask(this.core, task, how);
-    return this.status(taskId, wait_ms ?? 0, signal);
+    if (children === true) await killFamily(this.core, taskId, how);
+    else if (task !== undefined) await killTask(this.core, task, how);
+    return this.status(taskId, { wait_ms }, signal);
   }
 
   retry(taskId: string, options: RetryOptions): Promise<RetryAnswer> {

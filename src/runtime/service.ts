@@ -14,6 +14,13 @@ import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '
 /** JSON that is already encoded, as pieces to be written one after another. */
 export type EncodedJson = Buffer[];
 
+export interface StatusOptions {
+  /** Answer when the task is terminal, or after this long. 0 answers at once. */
+  wait_ms: number;
+  /** With what is below the task. */
+  tree?: boolean | undefined;
+}
+
 export interface KillOptions {
   /** Value of `x-execgo-owner`. */
   owner?: string | undefined;
@@ -23,6 +30,8 @@ export interface KillOptions {
   grace_ms?: number | undefined;
   /** Answer when the task is terminal, or after this long. 0 answers at once. */
   wait_ms?: number | undefined;
+  /** Kills all below it, too. */
+  children?: boolean | undefined;
 }
 
 /** How to pause or resume. */
@@ -64,7 +73,7 @@ export interface Service {
   /** Up to 1,000 items `{tasks: [...]}`, in few transactions, an answer per item, in order. */
   submitBatch(body: unknown): Promise<BatchItem[]>;
   /** The status object; with `wait_ms` as soon as it is terminal, or then as it is. Rejects when `signal` aborts. */
-  status(taskId: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson>;
+  status(taskId: string, options: StatusOptions, signal: AbortSignal): Promise<EncodedJson>;
   /** The submit body as it was sent; for a task of an earlier version, as that version accepted it. */
   request(taskId: string): EncodedJson;
   /**

@@ -7,7 +7,9 @@ import type { InlineTexts } from './output/inline-text.js';
 import { readOutput } from './output/read-output.js';
 import type { EncodedJson } from './service.js';
 import { pastAttempts } from './views/attempts-view.js';
+import { followUpsView } from './views/follow-ups-view.js';
 import { notificationsView } from './views/notifications-view.js';
+import { treeBelow } from './views/tree-view.js';
 import { encodeTask } from './views/task-view.js';
 import { waitingWithPosition, type WaitingCore } from './views/waiting-view.js';
 
@@ -28,8 +30,10 @@ export function taskRecord(core: Tasks, taskId: string): TaskRecord {
   return record;
 }
 
-/** The status object, encoded. */
-export async function taskStatus(core: StatusCore, taskId: string): Promise<EncodedJson> {
+/** The status object, encoded. @param withTree with what is below the task */
+export async function taskStatus(core: StatusCore, taskId: string, withTree = false): Promise<EncodedJson> {
+  taskRecord(core, taskId);
+  const tree = withTree ? await treeBelow(core, taskId) : undefined;
   const record = taskRecord(core, taskId);
   const before = withStop(core, record);
   const liveUsage = await readUsage(core, before);
@@ -38,6 +42,8 @@ export async function taskStatus(core: StatusCore, taskId: string): Promise<Enco
     liveUsage,
     waiting: waitingWithPosition(core, before),
     past: pastAttempts(core.store, before),
+    tree,
+    followUps: followUpsView(core.store, before),
     notifications: notificationsView(core.store, before, core.now()),
   });
 }

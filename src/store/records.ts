@@ -100,6 +100,8 @@ export interface EndedState extends AnyState {
   notices: number;
   /** The last task that repeats it. */
   retried_as?: string | undefined;
+  /** How many tasks were to follow it. */
+  follow_ups: number;
 }
 
 export type TaskState = WaitingState | RunningState | EndedState;
@@ -248,6 +250,8 @@ export type TaskEnd = Verdict & {
   released_at_ms?: number | undefined;
   /** How many messages it causes, which the caller writes. */
   notices?: number | undefined;
+  /** How many tasks are to follow it, which the caller writes. */
+  follow_ups?: number | undefined;
   events: NewEvent[];
 };
 

@@ -10,8 +10,8 @@ import { emptyLogAside } from './database/empty-log-aside.js';
 import { EventLog } from './event-log.js';
 import { GroupCommit } from './database/group-commit.js';
 import { IdempotencyKeys } from './idempotency.js';
-import { Outbox } from './outbox.js';
 import { AttemptTable } from './tasks/attempt-table.js';
+import { Family } from './family.js';
 import { ChangeList, type ChangesPage } from './tasks/change-list.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
 import { RerunTable } from './tasks/rerun-table.js';
@@ -24,6 +24,7 @@ import { Meta, TASK_GROUP } from './database/meta.js';
 import type * as records from './records.js';
 import type { ClockSources } from './retention-clock.js';
 import { SessionTable } from './session-table.js';
+import { Sequels } from './sequels.js';
 import { Sequence } from './sequence.js';
 import { sqliteCode, storageError } from './database/sqlite-error.js';
 import { SupervisorTable } from './supervisor-table.js';
@@ -45,8 +46,10 @@ export class Store {
   readonly keys: IdempotencyKeys;
   /** Attempts that were not the last of their task. */
   readonly attempts: AttemptTable;
-  /** Messages about ends. */
-  readonly outbox: Outbox;
+  /** Parents and children. */
+  readonly family: Family;
+  /** What ends have caused. */
+  readonly sequels: Sequels;
   readonly supervisors: SupervisorTable;
   /** Which tasks were deleted. */
   readonly tombstones: Tombstones;
@@ -99,7 +102,8 @@ export class Store {
     this.queueEnds = new QueueEnds(db);
     this.attempts = new AttemptTable(db);
     this.tombstones = new Tombstones(db, versions, this.#counters, this.kept.clock, clocks.wallMs);
-    this.outbox = new Outbox(db, this.#counters);
+    this.family = new Family(db);
+    this.sequels = new Sequels(db, this.#counters);
     this.sessions = new SessionTable(db, this.kept.clock);
     this.dependencies = new DependencyTable(db, this.kept.clock);
     const groups = (this.groups = new GroupTable(db));
@@ -116,7 +120,7 @@ export class Store {
       versions,
       this.attempts,
       this.tombstones,
-      this.outbox,
+      this.sequels,
       this.sessions,
     );
     this.supervisors = new SupervisorTable(db);

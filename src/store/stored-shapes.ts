@@ -77,6 +77,7 @@ export function isRequest(value: unknown): value is TaskRequest {
     isAbsentOr(isTime, policy.start_at) &&
     isAbsentOr(isAfter, policy.after) &&
     isAbsentOr(isConcurrency, policy.concurrency) &&
+    isAbsentOr(areFollowUps, policy.on_end) &&
     isTextMap(metadata) &&
     isAbsentOr(isContext, context) &&
     (in_session === undefined || (isPlainObject(context) && isSessionId(context.session_id)))
@@ -121,6 +122,13 @@ export function areNotifies(value: unknown): value is Notify[] {
 
 function isTime(value: unknown): boolean {
   return typeof value === 'string' && !Number.isNaN(Date.parse(value));
+}
+
+function areFollowUps(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((each) => isPlainObject(each) && isAbsentOr(isTexts, each.when) && isPlainObject(each.submit))
+  );
 }
 
 function isExecution(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import * as error from './error-body.js';
 import * as groups from './groups.js';
+import { FollowUpView } from './follow-up-view.js';
 import * as notification from './notification-view.js';
 import * as output from './output.js';
 import * as plan from './plan.js';
@@ -19,6 +20,7 @@ export const answers = {
   ...error,
   ...plan,
   ...view,
+  FollowUpView,
   NotificationView: notification.NotificationView,
   NotifyTestAnswer: notification.NotifyTestAnswer,
   ...output,

@@ -18,6 +18,8 @@ export interface TaskFilter {
   lane?: string | undefined;
   session_id?: string | undefined;
   group?: string | undefined;
+  /** Id of the task whose children they are. */
+  parent?: string | undefined;
   /** `key` or `key=value`. */
   label?: string | undefined;
   /** Part of the task id or of the command. */

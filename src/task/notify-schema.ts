@@ -4,7 +4,7 @@ import { isTaskId } from './ids.js';
 import { END_WORDS, NOTIFY_MAX, receiverOf, type EndWord } from './notify.js';
 
 /** At which ends something is done. */
-const endWords = optional(
+export const endWords = optional(
   z.array(z.enum(END_WORDS as [EndWord, ...EndWord[]])).min(1, 'must name a status or a cause'),
 ).describe('Only at an end with one of these statuses or causes; without it at any');
 

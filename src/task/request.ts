@@ -2,10 +2,11 @@ import { z } from 'zod';
 import type { Limit } from '../sandbox/limits/limit.js';
 import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { afterSchema, batchAfterSchema, refName } from './dependencies.js';
-import { optional, orElse, positive, section, wholeNumber } from './fields.js';
+import { hasNoField, optional, orElse, positive, section, wholeNumber } from './fields.js';
 import { isTaskId } from './ids.js';
 import { isResourceName, NAME_RULE } from './named-resource.js';
-import { notifySchema } from './notify-schema.js';
+import { endWords, notifySchema } from './notify-schema.js';
+import { CHAIN_MAX, chainLength, FOLLOW_UPS_MAX, type FollowUpBody } from './on-end.js';
 import { retrySchema } from './retry-schema.js';
 
 /** A default that existing clients rely on, in bytes. */
@@ -180,6 +181,25 @@ export const demandsSchema = z.object({
 const instant = z.iso
   .datetime({ offset: true, error: 'must be a time with its zone, such as 2027-03-01T18:00:00Z' })
   .transform((s) => new Date(s).toISOString());
+/** Kept as it was sent: what it leaves open is decided when it is submitted. */
+const followUpBody: z.ZodType<FollowUpBody, FollowUpBody> = z
+  .record(z.string(), z.unknown())
+  .superRefine((body, ctx) => {
+    if (chainLength(body) > CHAIN_MAX) {
+      ctx.addIssue({
+        code: 'custom',
+        message: `must be followed by at most ${CHAIN_MAX - 1} others, one after another`,
+      });
+      return;
+    }
+    for (const { path, message } of submitSchema.safeParse(body).error?.issues ?? [])
+      ctx.addIssue({ code: 'custom', path: [...path], message });
+  })
+  .meta({ description: 'A submit body', allOf: [{ $ref: '#/components/schemas/TaskSubmission' }] });
+
+const onEndSchema = z
+  .array(z.strictObject({ when: endWords, submit: followUpBody }, hasNoField))
+  .max(FOLLOW_UPS_MAX, `must have at most ${FOLLOW_UPS_MAX} entries`);
 
 /** What becomes of a task that comes while as many with its key run as it allows. */
 export const ON_CONFLICT = ['wait', 'replace_waiting', 'cancel_running', 'reject'] as const;
@@ -203,6 +223,7 @@ const policySchema = z.object({
     'What this machine must be. The task waits until limits.queue_timeout_ms for one that is, or is refused where there is none',
   ),
   retry: optional(retrySchema).describe('When it is tried again after an attempt that failed'),
+  on_end: optional(onEndSchema).describe('What is submitted when it has ended, each exactly once'),
   notify: optional(notifySchema).describe('Who is told when it has ended'),
   max_failures: optional(positive).describe(
     'When so many tasks of its group have failed, the rest of it is killed; the last task that says it counts',
@@ -234,6 +255,9 @@ const controlContextSchema = z.object({
   lane: optional(queueName).describe('A part of its queue, which may have a bound of its own'),
   session_id: optional(name).describe(
     'The session whose workspace it shares: tasks of one run in their order, one at a time if the session does not say more',
+  ),
+  parent_task_id: optional(name).describe(
+    'The task of the same tenant whose child this is: it can be shown and killed with it',
   ),
 });
 

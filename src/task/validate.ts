@@ -20,7 +20,7 @@ export function validateSubmission(body: unknown): ValidatedSubmission {
   checkShape(body);
   const parsed = submitSchema.safeParse(body);
   if (!parsed.success) throw invalidInputFrom(parsed.error);
-  const unknown = unknownFields(body);
+  const unknown = unknownInChain(body);
   const warnings = unknown.slice(0, LISTED_MAX).map((field) => `unknown field ${field} was ignored`);
   if (unknown.length > LISTED_MAX)
     warnings.push(`${unknown.length - LISTED_MAX} more unknown fields were ignored`);
@@ -54,6 +54,15 @@ interface JsonShape {
 /** The alternative of a nullable schema that lists properties, if there is one. */
 function objectShape(shape: JsonShape): Record<string, JsonShape> | undefined {
   return shape.properties ?? shape.anyOf?.map(objectShape).find((p) => p !== undefined);
+}
+
+/** Those of the tasks that follow it, too. */
+function unknownInChain(body: unknown, prefix = ''): string[] {
+  const next = (body as { policy?: { on_end?: { submit: unknown }[] | null } | null }).policy?.on_end ?? [];
+  return [
+    ...unknownFields(body, SHAPE, prefix),
+    ...next.flatMap(({ submit }, i) => unknownInChain(submit, `${prefix}policy.on_end.${i}.submit.`)),
+  ];
 }
 
 function unknownFields(body: unknown, shape: JsonShape = SHAPE, prefix = ''): string[] {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CAUSES } from './causes.js';
 import { CONDITIONS } from './dependencies.js';
 import { ErrorBody } from './error-body.js';
+import { FollowUpView } from './follow-up-view.js';
 import { NotificationView } from './notification-view.js';
 import { CLIENT_EVENT_WORD, EVENT_TYPES } from './events.js';
 import { ExecutionPlan, ResourceItems, Resources } from './plan.js';
@@ -161,6 +162,7 @@ export const TaskSummary = z.strictObject({
   concurrency: Concurrency.optional().describe(
     'What it shares with others of its tenant, as it was asked for',
   ),
+  parent_task_id: z.string().optional(),
   labels: texts.optional(),
   metadata: texts.optional(),
   command: z
@@ -168,6 +170,19 @@ export const TaskSummary = z.strictObject({
     .describe("Program and arguments, or the script's first line, for people: a long one is cut"),
 });
 export type TaskSummary = z.output<typeof TaskSummary>;
+
+/** A task below another, with what is below it. */
+export interface TaskNode extends TaskSummary {
+  children?: TaskNode[] | undefined;
+  more_children?: true | undefined;
+}
+export const TaskNode: z.ZodType<TaskNode> = z.lazy(() =>
+  z.strictObject({
+    ...TaskSummary.shape,
+    children: z.array(TaskNode).optional(),
+    more_children: z.literal(true).optional().describe('It has further children, which are not shown'),
+  }),
+);
 
 /** The status object, also what `result.json` holds. */
 export const TaskView = z.strictObject({
@@ -195,6 +210,12 @@ export const TaskView = z.strictObject({
     'Of all attempts that have ended, where there were several: sums, and of peaks the greatest',
   ),
   attempts: z.array(AttemptView).optional().describe('The attempts that have ended, in their order'),
+  children: z.array(TaskNode).optional().describe('With tree=true: its children, with theirs'),
+  more_children: z.literal(true).optional().describe('With tree=true: it has further children'),
+  follow_ups: z
+    .array(FollowUpView)
+    .optional()
+    .describe('The tasks that were to follow it; absent where there are none, and in result.json'),
   notifications: z
     .array(NotificationView)
     .optional()

@@ -1,9 +1,10 @@
-import dns from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Receiver } from '../task/notify.js';
 import type { AllowList } from './allow-list.js';
+import type { Lookups } from './lookups.js';
 
 /** What there is to send. */
 interface Post {
@@ -19,7 +20,7 @@ export interface PostOptions {
   timeoutMs: number;
   /** Aborts when the daemon stops. */
   signal: AbortSignal;
-  lookup?: typeof dns.lookup;
+  lookups: Lookups;
 }
 
 /** What a receiver has answered. */
@@ -47,6 +48,7 @@ export async function post(
   if (isIP(receiver.host) === 0 ? !allowed.allows(receiver) : !allowed.mayConnect(receiver, receiver.host))
     throw new PostError(notAllowed(receiver));
   signal.throwIfAborted();
+  const found: AddressFound = { isThere: isIP(receiver.host) !== 0 };
   const over = new AbortController();
   const abort = () => {
     over.abort();
@@ -65,7 +67,7 @@ export async function post(
         },
         // One that is kept may be closed by the other side at the moment when it is used again.
         agent: false,
-        lookup: checkedLookup(receiver, options),
+        lookup: checkedLookup(receiver, options, found, over.signal),
         signal: over.signal,
       });
       request.on('response', (answer: IncomingMessage) => {
@@ -79,7 +81,12 @@ export async function post(
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (over.signal.aborted) throw new PostError(`no answer within ${timeoutMs} ms`);
+    if (over.signal.aborted)
+      throw new PostError(
+        found.isThere
+          ? `no answer within ${timeoutMs} ms`
+          : `the name of the host was not looked up within ${timeoutMs} ms`,
+      );
     throw error instanceof PostError ? error : new PostError(inWords(error));
   } finally {
     clearTimeout(timer);
@@ -94,26 +101,34 @@ export function notAllowed({ host, port }: Receiver): string {
 }
 
 /** Looks a name up for a connection, and gives only addresses to which it may be made: nothing is looked up a second time. */
-function checkedLookup(receiver: Receiver, { allowed, lookup = dns.lookup }: PostOptions): LookupFunction {
+function checkedLookup(
+  receiver: Receiver,
+  { allowed, lookups }: PostOptions,
+  found: AddressFound,
+  signal: AbortSignal,
+): LookupFunction {
   return (hostname, options, done) => {
-    lookup(hostname, { ...options, all: true }, (error, found) => {
-      if (error !== null) {
-        done(error, []);
-        return;
-      }
-      const good = found.filter(({ address }) => allowed.mayConnect(receiver, address));
+    const give = (addresses: LookupAddress[]) => {
+      found.isThere = true;
+      const good = addresses.filter(({ address }) => allowed.mayConnect(receiver, address));
       const [first] = good;
-      if (first === undefined) {
+      if (first === undefined)
         done(
           new PostError(`${hostname} leads to an address that is not public, and not allowed by itself`),
           [],
         );
-        return;
-      }
-      if (options.all === true) done(null, good);
+      else if (options.all === true) done(null, good);
       else done(null, first.address, first.family);
+    };
+    lookups.find(hostname, signal).then(give, (error: unknown) => {
+      done(error instanceof Error ? error : new Error(String(error)), []);
     });
   };
+}
+
+/** Whether the name has been looked up. */
+interface AddressFound {
+  isThere: boolean;
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -7,6 +7,7 @@ import type {
   RetryOptions,
   Service,
   TurnOptions,
+  StatusOptions,
 } from '../../src/runtime/service.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../../src/task/output.js';
 import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../../src/task/runtime-view.js';
@@ -136,7 +137,7 @@ export class FakeService implements Service {
     );
   }
 
-  async status(id: string, waitMs: number, signal: AbortSignal): Promise<EncodedJson> {
+  async status(id: string, { wait_ms: waitMs }: StatusOptions, signal: AbortSignal): Promise<EncodedJson> {
     this.asked['status'] = [id, waitMs];
     this.#fail();
     this.#task(id);

@@ -81,6 +81,7 @@ test('the specification is whole', async () => {
       in: 'query',
       schema: expect.objectContaining({ type: 'integer', minimum: 0 }),
     }),
+    expect.objectContaining({ name: 'tree', in: 'query' }),
   ]);
   expect(body.components.schemas.TaskView.required).toContain('stdout_truncated');
 });

@@ -334,7 +334,7 @@ test('a test message tells whether it has arrived, also at the command line', as
   });
   expect(await cli('--secret', 'other', receiver.url)).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('the daemon has no secret "other"'),
+    stderr: expect.stringContaining('--secret: the daemon has no secret "other"'),
   });
   expect(await cli('example.com')).toMatchObject({
     code: 1,
@@ -464,4 +464,22 @@ test('what a queue is to tell is checked as that of a task, also at the command 
     code: 2,
     stderr: expect.stringContaining('--notify-on goes with --notify'),
   });
+});
+
+test('the tasks of a schedule tell of their ends, and whom is checked as it is made', async () => {
+  const receiver = await startReceiver();
+  const daemon = await daemonFor(receiver);
+  const schedule = (name: string, url: string) =>
+    http(daemon.url).post('/api/v1/schedules', {
+      ...{ name, interval_ms: 86_400_000 },
+      task: command('true', [], notify(url)),
+    });
+  expect((await schedule('good', receiver.url)).status).toBe(200);
+  expect((await schedule('bad', 'https://example.com')).body.error).toMatchObject({
+    code: 'permission_denied',
+    message: expect.stringContaining('example.com:443 is not among those'),
+  });
+  const run = await http(daemon.url).post('/api/v1/schedules/good/run');
+  expect(run.status, run.text).toBe(200);
+  expect(await settled(daemon, run.body.task_id as string)).toMatchObject([{ state: 'delivered' }]);
 });

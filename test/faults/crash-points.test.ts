@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CrashPoint as DaemonPoint } from '../../src/executor/crash-point.js';
 import type { NotificationView } from '../../src/task/notification-view.js';
-import type { TaskView } from '../../src/task/view.js';
+import type { TaskPage, TaskView } from '../../src/task/view.js';
 import type { CrashPoint as SupervisorPoint } from '../../src/supervisor/crash-point.js';
 import {
   type Daemon,
@@ -55,6 +55,10 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_queue_commit: true,
   before_queue_removal: true,
   after_queue_removal: true,
+  before_family_kill_commit: true,
+  after_family_kill_commit: true,
+  before_follow_up: true,
+  after_follow_up_commit: true,
   before_notice_sent: true,
   after_notice_sent: true,
   before_notice_commit: true,
@@ -123,6 +127,7 @@ class Workload {
   private readonly dependants = new Map<string, string>();
   /** Tasks that are to be run again. */
   private readonly again: string[] = [];
+  private readonly families: { parent: string; below: string | undefined; isAnswered: boolean }[] = [];
   private sent = 0;
   /** Answers that the last rule of the queue may be: it was acknowledged, or may have been written without an answer. */
   private bounds: (number | undefined)[] = [undefined];
@@ -134,7 +139,7 @@ class Workload {
     const notify = [{ webhook: { url: this.receiver.url } }];
     const quick = await this.attempt(daemon, 'echo quick', {
       limits: { resources: { gpu: 1 } },
-      policy: { notify },
+      policy: { notify, on_end: [{ submit: countedTask(this.runs, 'true') }] },
     });
     this.told.push(quick);
     const twice = await this.attempt(daemon, 'exit $((EXECGO_ATTEMPT % 2))', TWICE);
@@ -158,6 +163,7 @@ class Workload {
           .catch(() => undefined);
     }
     await this.rerun(daemon, twice);
+    await this.family(daemon);
     await this.rule(daemon, ++this.sent);
     await this.rule(daemon, undefined);
     await this.rule(daemon, ++this.sent);
@@ -185,7 +191,17 @@ class Workload {
         expect([200, 409]).toContain((await this.release(daemon, id)).status);
         expect(await waitForEnd(daemon, id)).toMatchObject({ status: 'success' });
       }
+    await this.expectSoundFamilies(daemon);
     for (const id of this.acknowledged) await waitForEnd(daemon, id);
+    // Exactly once, whatever the daemon was doing.
+    for (const id of this.told.filter((each) => this.acknowledged.includes(each))) {
+      const next = await waitFor(async () => (await this.task(daemon, id)).follow_ups?.[0]?.task_id, {
+        what: `what follows ${id}`,
+      });
+      await waitForEnd(daemon, next);
+      const { body } = await http(daemon.url).get<TaskPage>(`/api/v1/tasks?parent=${id}`);
+      expect(body.tasks.map(({ task_id }) => task_id)).toEqual([next]);
+    }
     // At least once, under one id, and never of an end that there was not.
     for (const id of this.told.filter((each) => this.acknowledged.includes(each)))
       await waitFor(async () => (await this.notifications(daemon, id))[0]?.state === 'delivered', {
@@ -220,10 +236,46 @@ class Workload {
     expect(await violations(daemon, this)).toEqual([]);
   }
 
-  private async notifications(daemon: Daemon, id: string): Promise<NotificationView[]> {
+  /** Two, one below the other, that are killed together. */
+  private async family(daemon: Daemon): Promise<void> {
+    // The slots are needed for others: they wait.
+    const context = { control_context: { queue: 'family' } };
+    await http(daemon.url)
+      .put('/api/v1/queues/family', { paused: true })
+      .catch(() => undefined);
+    const parent = await this.attempt(daemon, 'true', context);
+    const known = this.acknowledged.includes(parent);
+    const child = { control_context: { ...context.control_context, parent_task_id: parent } };
+    const below = known ? await this.attempt(daemon, 'true', child) : undefined;
+    const kill = () => http(daemon.url).post(`/api/v1/tasks/${parent}/kill?children=true`);
+    const killed = below === undefined ? undefined : await kill().catch(() => undefined);
+    this.families.push({ parent, below, isAnswered: killed?.status === 200 });
+  }
+
+  /** A kill that was never answered may not have been heard; but it is never heard by one of the two alone. */
+  private async expectSoundFamilies(daemon: Daemon): Promise<void> {
+    for (const { parent, below, isAnswered } of this.families) {
+      if (!this.acknowledged.includes(parent)) continue;
+      const ended = async (id: string) => {
+        const { status } = (await http(daemon.url).get<TaskView>(`/api/v1/tasks/${id}`)).body;
+        return status !== 'accepted';
+      };
+      const isChild = below !== undefined && this.acknowledged.includes(below);
+      if (isAnswered || (isChild && (await ended(parent)))) {
+        if (isChild) expect((await waitForEnd(daemon, below)).cause).toBe('cancelled');
+        expect((await waitForEnd(daemon, parent)).cause).toBe('cancelled');
+      } else await http(daemon.url).post(`/api/v1/tasks/${parent}/kill?children=true`);
+    }
+  }
+
+  private async task(daemon: Daemon, id: string): Promise<TaskView> {
     const { status, body } = await http(daemon.url).get<TaskView>(`/api/v1/tasks/${id}`);
     expect(status).toBe(200);
-    return body.notifications ?? [];
+    return body;
+  }
+
+  private async notifications(daemon: Daemon, id: string): Promise<NotificationView[]> {
+    return (await this.task(daemon, id)).notifications ?? [];
   }
 
   /** Sets the rule of a queue without tasks, or deletes it where there is one. */

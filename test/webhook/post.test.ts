@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { receiverOf, type Receiver as Target } from '../../src/task/notify.js';
 import { AllowList } from '../../src/webhook/allow-list.js';
+import { Lookups } from '../../src/webhook/lookups.js';
 import { post, type PostOptions } from '../../src/webhook/post.js';
 import { startReceiver } from '../harness/receiver.js';
 
@@ -12,7 +13,7 @@ function send(url: string, allowed: string[], options: Partial<PostOptions> = {}
   const receiver = receiverOf(url) as Target;
   return post(
     { url, receiver, headers: { 'webhook-id': 'id' }, body: '{}' },
-    { allowed: new AllowList(allowed), timeoutMs: 30_000, signal: NEVER, ...options },
+    { allowed: new AllowList(allowed), timeoutMs: 30_000, signal: NEVER, lookups: new Lookups(), ...options },
   );
 }
 
@@ -26,47 +27,47 @@ function names(...answers: string[][]) {
       found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
   }) as unknown as typeof dns.lookup;
-  return { asked, lookup };
+  return { asked, lookups: new Lookups({ lookup }) };
 }
 
 test('a name that leads to this machine is not connected to', async () => {
   const receiver = await startReceiver();
   const { port } = new URL(receiver.url);
   const url = `http://hooks.example.com:${port}/`;
-  const { lookup } = names(['127.0.0.1']);
-  await expect(send(url, ['hooks.example.com'], { lookup })).rejects.toThrow(
+  const { lookups } = names(['127.0.0.1']);
+  await expect(send(url, ['hooks.example.com'], { lookups })).rejects.toThrow(
     'hooks.example.com leads to an address that is not public',
   );
   expect(receiver.received).toHaveLength(0);
   // Where the address is allowed, it is.
-  expect(await send(url, ['hooks.example.com', receiver.host], { lookup })).toMatchObject({ status: 204 });
+  expect(await send(url, ['hooks.example.com', receiver.host], { lookups })).toMatchObject({ status: 204 });
 });
 
 test('a name is looked up once for a connection: it cannot be one address when it is checked and another when it is used', async () => {
   const receiver = await startReceiver();
   const { port } = new URL(receiver.url);
-  const { asked, lookup } = names(['127.0.0.1'], ['10.0.0.1']);
-  await send(`http://hooks.example.com:${port}/`, ['hooks.example.com', '127.0.0.1'], { lookup });
+  const { asked, lookups } = names(['127.0.0.1'], ['10.0.0.1']);
+  await send(`http://hooks.example.com:${port}/`, ['hooks.example.com', '127.0.0.1'], { lookups });
   expect(asked.times).toBe(1);
 });
 
 test('of several addresses only those are used that are allowed', async () => {
   const receiver = await startReceiver();
   const { port } = new URL(receiver.url);
-  const { lookup } = names(['10.0.0.1', '127.0.0.1']);
+  const { lookups } = names(['10.0.0.1', '127.0.0.1']);
   const url = `http://hooks.example.com:${port}/`;
-  expect(await send(url, ['hooks.example.com', '127.0.0.1'], { lookup })).toMatchObject({ status: 204 });
+  expect(await send(url, ['hooks.example.com', '127.0.0.1'], { lookups })).toMatchObject({ status: 204 });
 });
 
 test('who is not allowed is not looked up', async () => {
-  const { asked, lookup } = names(['127.0.0.1']);
-  await expect(send('http://other.example.com/', ['hooks.example.com'], { lookup })).rejects.toThrow(
+  const { asked, lookups } = names(['127.0.0.1']);
+  await expect(send('http://other.example.com/', ['hooks.example.com'], { lookups })).rejects.toThrow(
     'other.example.com:80 is not among those to whom this daemon may send; its operator allows them with --webhook-allow',
   );
-  await expect(send('http://127.0.0.1:9/', ['hooks.example.com'], { lookup })).rejects.toThrow(
+  await expect(send('http://127.0.0.1:9/', ['hooks.example.com'], { lookups })).rejects.toThrow(
     '127.0.0.1:9 is not',
   );
-  await expect(send('http://[::1]:9/', ['127.0.0.1'], { lookup })).rejects.toThrow('[::1]:9 is not');
+  await expect(send('http://[::1]:9/', ['127.0.0.1'], { lookups })).rejects.toThrow('[::1]:9 is not');
   expect(asked.times).toBe(0);
 });
 
@@ -120,7 +121,7 @@ test('what goes wrong is said in words', async () => {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   await expect(send(url, ['127.0.0.1'])).rejects.toThrow('the connection was refused');
   const nobody = names([]);
-  await expect(send('http://a.example/', ['a.example'], { lookup: nobody.lookup })).rejects.toThrow(
+  await expect(send('http://a.example/', ['a.example'], { lookups: nobody.lookups })).rejects.toThrow(
     'leads to an address',
   );
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { OWNER_HEADER, ownerOf } from '../owner-header.js';
-import { parseQuery, taskIdOf, waitMs, wholeNumber } from '../query.js';
+import { oneOf, parseQuery, taskIdOf, waitMs, wholeNumber } from '../query.js';
 import { sendEncoded } from '../respond.js';
 import type { Route } from '../route.js';
 
@@ -25,23 +25,34 @@ export const killQuery = z.object({
   wait_ms: waitMs,
 });
 
+const query = killQuery.extend({
+  children: oneOf(
+    ['true', 'false'],
+    'Kill its children, too, and theirs, whether it has ended or not.',
+  ).optional(),
+});
+
 /** Cancels a task. A body is not read: existing clients send neither one nor a content type. */
 export const kill: Route = {
   method: 'post',
   path: '/api/v1/tasks/:id/kill',
   doc: {
     summary: 'Cancel a task; answers its status',
-    query: killQuery,
+    query,
     headers: OWNER_HEADER,
     answers: { 'application/json': 'TaskView' },
     errors: ['invalid_input', 'permission_denied', 'not_found'],
   },
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
-    const { signal: first, grace_ms, wait_ms } = parseQuery(killQuery, req);
+    const { signal: first, grace_ms, wait_ms, children } = parseQuery(query, req);
     const owner = ownerOf(req);
     const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
-      ctx.service.kill(taskId, { owner, signal: first, grace_ms, wait_ms: wait }, signal),
+      ctx.service.kill(
+        taskId,
+        { owner, signal: first, grace_ms, wait_ms: wait, children: children === 'true' ? true : undefined },
+        signal,
+      ),
     );
     if (view !== undefined) sendEncoded(res, view);
   },

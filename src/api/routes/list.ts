@@ -41,6 +41,7 @@ const query = z.object({
   lane: word('Exact lane.').optional(),
   session_id: word('Exact session.').optional(),
   group: word('Exact group.').optional(),
+  parent: word('Exact id of the task whose children they are.').optional(),
   label: word('key, or key=value.').optional(),
   text: word('Part of the task id or of the command.').optional(),
   created_after: time('Submitted at this time or later'),

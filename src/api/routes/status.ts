@@ -1,9 +1,12 @@
 import { z } from 'zod';
-import { parseQuery, taskIdOf, waitMs } from '../query.js';
+import { oneOf, parseQuery, taskIdOf, waitMs } from '../query.js';
 import { sendEncoded } from '../respond.js';
 import type { Route } from '../route.js';
 
-const query = z.object({ wait_ms: waitMs });
+const query = z.object({
+  wait_ms: waitMs,
+  tree: oneOf(['true', 'false'], 'With its children, and theirs.').optional(),
+});
 
 /** Answers the status of a task, at once or when it has ended. */
 export const status: Route = {
@@ -17,9 +20,9 @@ export const status: Route = {
   },
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
-    const { wait_ms } = parseQuery(query, req);
+    const { wait_ms, tree } = parseQuery(query, req);
     const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
-      ctx.service.status(taskId, wait, signal),
+      ctx.service.status(taskId, { wait_ms: wait, tree: tree === 'true' }, signal),
     );
     if (view !== undefined) sendEncoded(res, view);
   },

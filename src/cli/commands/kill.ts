@@ -15,6 +15,7 @@ interface Options extends GroupOptions {
   signal?: number;
   grace?: number;
   wait?: boolean;
+  children?: boolean;
   json?: boolean;
 }
 
@@ -30,6 +31,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addOption(ownerOption())
     .option('--signal <signal>', 'the first signal, by name or number; TERM without it', parseSignal)
     .option('--grace <duration>', "from the first signal to KILL; the daemon's own without it", parseDuration)
+    .option('--children', 'kill their children, too, and theirs, whether they have ended or not')
     .option('--wait', 'return when the tasks have ended')
     .option('--json', 'print JSON on a terminal, too');
   refuseSignalFlags(argv);
@@ -39,8 +41,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   const client = connect(options);
   if (group !== undefined) return killGroup(client, group, options);
   const kill = async (id: string): Promise<TaskView> => {
-    const { owner, signal, grace: graceMs } = options;
-    const view = await client.kill(id, { owner: owner === '' ? undefined : owner, signal, graceMs });
+    const { owner, signal, grace: graceMs, children } = options;
+    const view = await client.kill(id, {
+      owner: owner === '' ? undefined : owner,
+      signal,
+      graceMs,
+      children,
+    });
     return options.wait === true ? client.wait(id) : view;
   };
   return eachTask(command.args, options.json === true, kill, inFlags);

@@ -1,3 +1,4 @@
+import { ExecgoApiError } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { isTerminal, plain } from '../terminal.js';
@@ -19,7 +20,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (!parse(command, argv)) return EXIT.ok;
   const options = command.opts<{ server: string; secret?: string; json?: boolean }>();
   const url = command.args[0] ?? '';
-  const answer = await connect(options).testNotify({ url, secret_ref: options.secret });
+  const answer = await connect(options)
+    .testNotify({ url, secret_ref: options.secret })
+    .catch(async (error: unknown) => {
+      if (!(error instanceof ExecgoApiError)) throw error;
+      const { inFlags } = await import('../typed-flags.js');
+      throw inFlags(error, { 'webhook.url': 'the URL', 'webhook.secret_ref': '--secret' });
+    });
   if (options.json === true || !isTerminal()) await printJson(answer);
   else if (answer.delivered)
     await printLines([

@@ -1,5 +1,6 @@
 import type { Changed, EndedTask, LiveRecord, TaskEnd } from '../../store/records.js';
 import type { Store } from '../../store/store.js';
+import { followUpsOf, writeFollowUps } from '../follow-ups/asked.js';
 import type { Notices } from '../notify/notices.js';
 
 /** What an end is written down with. */
@@ -18,9 +19,13 @@ export function finish(
   end: TaskEnd,
 ): Changed<EndedTask> | undefined {
   const asked = notices.of(task, end);
-  if (asked.length === 0) return store.finish(task, end);
+  const following = followUpsOf(task, end);
+  if (asked.length === 0 && following.length === 0) return store.finish(task, end);
   end.notices = asked.length;
+  end.follow_ups = following.length;
   const ended = store.finish(task, end);
-  if (ended !== undefined) notices.write(asked, ended.task);
+  if (ended === undefined) return undefined;
+  if (asked.length > 0) notices.write(asked, ended.task);
+  writeFollowUps(store, following, task);
   return ended;
 }

@@ -10,6 +10,8 @@ import { validateSubmission, type ValidatedSubmission } from '../../task/validat
 import type { SubmitAnswer } from '../../task/view.js';
 import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
+import { checkFollowUps } from '../follow-ups/check.js';
+import { checkParent } from './check-parent.js';
 import { checkFits } from './check-fits.js';
 import { checkConflict } from './conflicts.js';
 import { checkGroup, type Groups } from './groups.js';
@@ -122,6 +124,7 @@ export function dryRun(core: SubmittingCore, body: unknown): PlannedTask {
   const { request } = validated(core, body);
   checkSession(core, request);
   const planned = resolveTaskPlan(core, request);
+  checkParent(core, request);
   checkFollowing(core, request);
   checkDemands(core, request);
   checkFits(core, request, planned);
@@ -169,14 +172,19 @@ export function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest)
 }
 
 /** What is to follow its end. @throws ExecgoError when that could not be done as things are now */
-function checkFollowing({ webhooks }: Pick<SubmittingCore, 'webhooks'>, { policy }: TaskRequest): void {
+function checkFollowing(
+  { webhooks }: Pick<SubmittingCore, 'webhooks'>,
+  { policy, control_context: context }: TaskRequest,
+): void {
   if (policy.notify !== undefined) checkNotify(webhooks, 'policy.notify', policy.notify);
+  if (policy.on_end !== undefined) checkFollowUps(webhooks, context?.tenant, policy.on_end);
 }
 
 async function accept(core: SubmittingCore, intake: Intake, submission: Submission): Promise<string> {
   const { request } = submission;
   checkSession(core, request);
   const planned = resolveTaskPlan(core, request);
+  checkParent(core, request);
   checkFollowing(core, request);
   checkDemands(core, request);
   checkFits(core, request, planned);
@@ -294,6 +302,8 @@ async function insert(core: SubmittingCore, task: NewTask, part: Part | undefine
     written = await core.store.commits.write(() => {
       const inserted = core.store.insertTask(task);
       if (!inserted.inserted) return inserted;
+      // Its parent may have been killed with its children meanwhile.
+      checkParent(core, task.request);
       part?.check(task_id);
       open = core.dependants.openOf(task_id, after);
       if (open.length > 0) core.store.dependencies.set(task_id, open);

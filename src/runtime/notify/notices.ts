@@ -56,7 +56,7 @@ export class Notices {
     for (const { source, webhook } of all) {
       const receiver = receiverOf(webhook.url);
       const host = typeof receiver === 'string' ? '' : receiver.host;
-      this.store.outbox.insert({
+      this.store.sequels.outbox.insert({
         webhook_id: this.#newId(),
         task_id: task.task_id,
         source,

@@ -61,7 +61,7 @@ export class Notifier {
     announcer.onAnyEnd(() => {
       this.#lookAtFresh();
     });
-    for (const host of store.outbox.hosts()) this.#pump(host);
+    for (const host of store.sequels.outbox.hosts()) this.#pump(host);
     this.#lookAtFresh();
     this.#sweep = setInterval(() => void this.#giveUpExpired(), SWEEP_MS).unref();
     void this.#giveUpExpired();
@@ -93,7 +93,7 @@ export class Notifier {
     host.timer = undefined;
     this.#held.delete(name);
     const now = store.kept.clock.now();
-    for (const { id, due_ms } of store.outbox.queue(name, host.running.size + AT_ONCE.toHost + 1)) {
+    for (const { id, due_ms } of store.sequels.outbox.queue(name, host.running.size + AT_ONCE.toHost + 1)) {
       if (host.running.has(id)) continue;
       if (due_ms > now) {
         host.timer = new Deadline(due_ms - now, () => {
@@ -126,7 +126,7 @@ export class Notifier {
   async #deliver(id: number): Promise<void> {
     const { store, sender, log } = this.core;
     const { signal } = this.#stop;
-    const notice = store.outbox.pending(id);
+    const notice = store.sequels.outbox.pending(id);
     if (notice === undefined) return;
     const { webhook_id, task_id, body, url, secret_ref } = notice;
     crashPoint('before_notice_sent');
@@ -155,8 +155,11 @@ export class Notifier {
     await store.commits.write(() => {
       const attempt = { http_status, error };
       if (delivered || isLast)
-        store.outbox.settle(id, delivered ? 'delivered' : 'given_up', attempt, { tried: true, at_ms: now() });
-      else store.outbox.putOff(id, attempt, due);
+        store.sequels.outbox.settle(id, delivered ? 'delivered' : 'given_up', attempt, {
+          tried: true,
+          at_ms: now(),
+        });
+      else store.sequels.outbox.putOff(id, attempt, due);
       crashPoint('before_notice_commit');
     });
     crashPoint('after_notice_commit');
@@ -170,14 +173,16 @@ export class Notifier {
   async #giveUpExpired(): Promise<void> {
     const { store, log, now } = this.core;
     const running = new Set([...this.#hosts.values()].flatMap((host) => [...host.running]));
-    const ids = store.outbox.expired(store.kept.clock.now(), SWEEP_ROWS).filter((id) => !running.has(id));
+    const ids = store.sequels.outbox
+      .expired(store.kept.clock.now(), SWEEP_ROWS)
+      .filter((id) => !running.has(id));
     if (ids.length === 0 || this.#stop.signal.aborted) return;
     const error = `it was older than ${this.options.maxAgeMs / 1000} s before it could be sent`;
     try {
       const given = await store.commits.write(
         () =>
           ids.filter((id) =>
-            store.outbox.settle(
+            store.sequels.outbox.settle(
               id,
               'given_up',
               { http_status: undefined, error },

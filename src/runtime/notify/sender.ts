@@ -1,6 +1,7 @@
 import { backOff } from './back-off.js';
 import { receiverOf, type Webhook } from '../../task/notify.js';
 import type { AllowList } from '../../webhook/allow-list.js';
+import { Lookups } from '../../webhook/lookups.js';
 import { post, PostError, type PostAnswer } from '../../webhook/post.js';
 import { SecretError, type Secrets } from '../../webhook/secrets.js';
 import { signedHeaders, type Message } from '../../webhook/signature.js';
@@ -27,6 +28,8 @@ interface SenderOptions {
 
 /** Sends messages: signs them, and judges the answers. */
 export class Sender {
+  readonly #lookups = new Lookups();
+
   constructor(private readonly options: SenderOptions) {}
 
   /** @throws the signal's reason when that aborts, and nothing else */
@@ -38,7 +41,10 @@ export class Sender {
       const keys = secret_ref === undefined ? [] : secrets.keys(secret_ref);
       const headers = signedHeaders(message, keys, now());
       return judge(
-        await post({ url, receiver, headers, body: message.body }, { allowed, timeoutMs, signal }),
+        await post(
+          { url, receiver, headers, body: message.body },
+          { allowed, timeoutMs, signal, lookups: this.#lookups },
+        ),
         now(),
       );
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Dependants } from '../lifecycle/dependants.js';
 import type { Groups } from '../lifecycle/groups.js';
 import type { LiveTask, Stop } from '../live-tasks.js';
 import { restorePlaces } from './places.js';
+import { killLeftFamilies } from '../lifecycle/kill-family.js';
 import { planWaiting, type WaitingCore } from './plan-waiting.js';
 
 type RecoveringCore = WaitingCore & {
@@ -33,6 +34,7 @@ export async function recover(core: RecoveringCore): Promise<Recovered> {
   core.dependants.resume();
   core.conflicts.start();
   core.groups.start();
+  killLeftFamilies(core);
   core.dispatcher.pump();
   return found;
 }

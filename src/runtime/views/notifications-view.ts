@@ -7,7 +7,7 @@ import { optionalTime, timestamp } from './timestamp.js';
 
 /** The messages that the end of a task has caused; undefined where there are none. */
 export function notificationsView(
-  { outbox, kept }: Pick<Store, 'outbox' | 'kept'>,
+  { sequels, kept }: Pick<Store, 'sequels' | 'kept'>,
   task: TaskRecord,
   nowMs: number,
 ): NotificationView[] | undefined {
@@ -15,7 +15,7 @@ export function notificationsView(
   if (notices === 0) return undefined;
   // From the clock that nobody sets to the one that people read.
   const ahead = nowMs - kept.clock.now();
-  return outbox.ofTask(task.task_id).map((notice) => view(notice, ahead, nowMs));
+  return sequels.outbox.ofTask(task.task_id).map((notice) => view(notice, ahead, nowMs));
 }
 
 function view(notice: Notice, ahead: number, nowMs: number): NotificationView {

@@ -12,7 +12,16 @@ import type { Tombstone } from '../../store/tombstones.js';
 import { taskPaths } from '../../task/task-paths.js';
 import { attemptsView } from './attempts-view.js';
 import { optionalTime, timestamp } from './timestamp.js';
-import type { DeletedTask, EventView, TaskSummary, TaskView, Usage, Waiting } from '../../task/view.js';
+import type {
+  DeletedTask,
+  EventView,
+  TaskNode,
+  TaskSummary,
+  TaskView,
+  Usage,
+  Waiting,
+} from '../../task/view.js';
+import type { FollowUpView } from '../../task/follow-up-view.js';
 import type { NotificationView } from '../../task/notification-view.js';
 
 /** The texts of a status object, each encoded as a JSON string, and the exact byte counts that go with them. */
@@ -39,6 +48,10 @@ interface ViewOptions {
   waiting?: Waiting | undefined;
   /** The attempts before the one in the row. */
   past?: readonly PastAttempt[] | undefined;
+  /** What is below it. */
+  tree?: Pick<TaskNode, 'children' | 'more_children'> | undefined;
+  /** What has become of the tasks that were to follow it. */
+  followUps?: FollowUpView[] | undefined;
   /** What has become of the messages about its end. */
   notifications?: NotificationView[] | undefined;
 }
@@ -51,7 +64,7 @@ function taskView(
   output: EncodedOutput,
   nowMs: number,
   dataDir: string,
-  { liveUsage, waiting, past = [], notifications }: ViewOptions,
+  { liveUsage, waiting, past = [], notifications, tree, followUps }: ViewOptions,
 ): ViewWithoutTexts {
   const paths = taskPaths(dataDir, t.task_id, t.request, shownAttempt(t));
   const ended = endOf(t);
@@ -80,6 +93,9 @@ function taskView(
     usage: runsFor === undefined ? ended?.usage : { ...liveUsage, duration_ms: runsFor },
     ...attemptsView(t, past),
     notifications,
+    follow_ups: followUps,
+    children: tree?.children,
+    more_children: tree?.more_children,
     execution_plan: t.plan ?? undefined,
     reservation: t.reservation ?? undefined,
     artifacts: {
@@ -198,6 +214,7 @@ function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSumma
     retry_of: t.retry_of,
     retried_as: ended?.retried_as,
     concurrency: policy.concurrency,
+    parent_task_id: context?.parent_task_id,
     command: shownCommand(execution),
   };
 }

@@ -70,7 +70,12 @@ function bySubmission(
   statuses: ListQuery['status'] & {},
   status: Condition[],
 ): { arms: Arm[]; rest: Condition[] } {
-  const { session_id, tenant, group } = query;
+  const { session_id, tenant, group, parent } = query;
+  const ofOne = (name: string, column: string, value: string) => ({
+    arms: [indexed(name, column, value)],
+    rest: [...status, ...given(query, 'tenant'), ...given(query, 'session_id')],
+  });
+  if (parent !== undefined) return ofOne('parent', 'parent_task_id', parent);
   if (group !== undefined)
     return {
       arms: [indexed('group', 'group_name', group)],

@@ -26,7 +26,7 @@ import type {
   TaskRecord,
   WaitingTask,
 } from '../records.js';
-import type { Outbox } from '../outbox.js';
+import type { Caused, Sequels } from '../sequels.js';
 import type { RetentionClock } from '../retention-clock.js';
 import type { SessionTable } from '../session-table.js';
 import { sessionOf } from '../../task/session-of.js';
@@ -48,11 +48,11 @@ const NOT_BEGUN = 'started_at_ms IS NULL';
 const AWAITS_NONE = 'NOT EXISTS (SELECT 1 FROM dependencies WHERE task_id = tasks.task_id)';
 
 type DeletedRow = Place &
-  Whose & {
+  Whose &
+  Caused & {
     status: TerminalStatus;
     pinned: number;
     disk_bytes: number | null;
-    notices: number;
     retried_as: unknown;
   };
 
@@ -87,7 +87,7 @@ export class TaskChanges {
     versions: Sequence,
     private readonly attempts: AttemptTable,
     private readonly tombstones: Tombstones,
-    private readonly outbox: Outbox,
+    private readonly sequels: Sequels,
     private readonly sessions: SessionTable,
   ) {
     const step = (change: Change, set: string, guard?: string) => new Step(db, versions, change, set, guard);
@@ -140,13 +140,13 @@ export class TaskChanges {
       started_at_ms = coalesce(started_at_ms, @started_at_ms), pid = coalesce(pid, @pid), pgid = coalesce(pgid, @pid),
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
       usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes, warnings_json = @warnings_json,
-      released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms, notices = @notices`,
+      released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms, notices = @notices, follow_ups = @follow_ups`,
     );
     this.#warn = db.prepare('UPDATE tasks SET warnings_json = ? WHERE task_id = ?');
     this.#delete = db.prepare(
       `DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled')
       AND NOT EXISTS (SELECT 1 FROM dependencies WHERE after_id = tasks.task_id)
-      RETURNING status, pinned, disk_bytes, queue, lane, tenant, owner, session_id, notices, group_name, retried_as`,
+      RETURNING status, pinned, disk_bytes, queue, lane, tenant, owner, session_id, notices, follow_ups, group_name, retried_as`,
     );
   }
 
@@ -254,6 +254,7 @@ export class TaskChanges {
       released_at_ms: end.released_at_ms ?? null,
       ages_from_ms: this.clock.now(),
       notices: end.notices ?? 0,
+      follow_ups: end.follow_ups ?? 0,
     });
     if (row === undefined) return undefined;
     this.counters.entered(end.status);
@@ -275,7 +276,7 @@ export class TaskChanges {
     if (deleted === undefined) return false;
     this.tombstones.add(taskId, deleted);
     this.queueEnds.deleted(deleted.queue, deleted.lane, deleted.status);
-    if (deleted.notices > 0) this.outbox.forget(taskId);
+    this.sequels.forget(taskId, deleted);
     this.dependencies.remember(taskId, deleted.status);
     this.groups.deleted(deleted, deleted.retried_as === null ? deleted.status : 'retried');
     if (deleted.pinned === 0) this.counters.removed(deleted.disk_bytes ?? 0);

@@ -27,7 +27,7 @@ const LIVE_COLUMNS = [
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
   ...['cause', 'finished_at_ms', 'duration_ms', 'exit_code', 'exit_signal', 'stdout_bytes', 'stderr_bytes'],
-  ...['error_code', 'error_json', 'usage_json', 'warnings_json', 'notices', 'retried_as'],
+  ...['error_code', 'error_json', 'usage_json', 'warnings_json', 'notices', 'follow_ups', 'retried_as'],
 ];
 
 /** What {@link readState} needs of a row that is not terminal, and of one that is, for what an UPDATE returns. */
@@ -162,6 +162,7 @@ function readEnd(row: StateRow, reader: RowReader) {
     warnings: reader.json('warnings', row.warnings_json, isTexts) ?? [],
     notices: reader.whole('notices', row['notices'], 0) ?? 0,
     retried_as: reader.text('retried_as', row['retried_as']) ?? undefined,
+    follow_ups: reader.whole('follow_ups', row['follow_ups'], 0) ?? 0,
   };
 }
 

@@ -21,6 +21,8 @@ import { schedules } from './0020-schedules.js';
 import { dependencies } from './0021-dependencies.js';
 import { groups } from './0022-groups.js';
 import { reruns } from './0023-reruns.js';
+import { parents } from './0024-parents.js';
+import { followUps } from './0025-follow-ups.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -48,4 +50,6 @@ export const MIGRATIONS: readonly Migration[] = [
   dependencies,
   groups,
   reruns,
+  parents,
+  followUps,
 ];
