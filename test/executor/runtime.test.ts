@@ -252,17 +252,29 @@ const NOTHING = { bytes: 0, kept_bytes: 0 };
 const REFUSALS: readonly string[] = ['conflict', 'unavailable'];
 
 /** The causes that what the world knows of an attempt allows: one, unless it was also killed. */
-function allowedCauses(played: Played, taskId: string, runs: readonly FakeRun[]): Cause[] {
+function allowedCauses(played: Played, taskId: string, runs: readonly FakeRun[], isTold: boolean): Cause[] {
   const killed: Cause[] = played.killed.has(taskId) ? ['cancelled'] : [];
   // Of those that were refused only the last may have begun.
   const last = runs.at(-1);
   if (last === undefined) return killed;
   const { outcome, running, timedOutAtMs } = last;
   if (outcome?.failure !== undefined) return [...killed, 'launch'];
-  if (timedOutAtMs !== undefined) return [...killed, 'timeout'];
+  // A place that died may have told nobody.
+  if (timedOutAtMs !== undefined && (outcome !== undefined || isTold)) return [...killed, 'timeout'];
   if (outcome?.exit_code !== undefined) return [...killed, 'exit'];
   const isLost = running !== undefined && outcome === undefined;
   return isLost ? [...killed, 'lost'] : killed;
+}
+
+/** The numbers of the attempts that are written down as timed out. */
+function timedOutAttempts(types: readonly string[]): Set<number> {
+  const numbers = new Set<number>();
+  let attempt = 1;
+  for (const type of types) {
+    if (type === 'timeout_triggered') numbers.add(attempt);
+    if (type === 'retry_scheduled') attempt++;
+  }
+  return numbers;
 }
 
 /** Whether another attempt has to follow, as the policy says in plain words. */
@@ -283,12 +295,15 @@ function check(played: Played): void {
     const row = played.row(taskId);
     const end = endOf(row);
     const past = core.store.attempts.ofTask(taskId);
+    const types = core.store.taskEvents(taskId, 0, undefined).map(({ event_type }) => event_type);
+    const timeouts = timedOutAttempts(types);
     const attempts = [...past, ...(end?.attempt === undefined ? [] : [end])];
     expect(past.map(({ attempt }) => attempt)).toEqual(past.map((_, i) => i + 1));
     expect(row.past_attempts).toBe(past.length);
     for (const [i, attempt] of attempts.entries()) {
       const runs = world.runsOf(taskId).flatMap(({ run }) => (run.attempt.number === i + 1 ? [run] : []));
-      expect(allowedCauses(played, taskId, runs), `cause of ${taskId}`).toContain(attempt.cause);
+      const isTold = timeouts.has(i + 1);
+      expect(allowedCauses(played, taskId, runs, isTold), `cause of ${taskId}`).toContain(attempt.cause);
       if (attempt.cause === 'exit') expect(attempt.exit_code).toBe(runs.at(-1)?.outcome?.exit_code);
       const begun = runs.map((run) => world.begun(run.attempt)).filter((times) => times > 0);
       expect(begun.length, `attempts of ${taskId} that have begun as one`).toBeLessThanOrEqual(1);
@@ -298,7 +313,6 @@ function check(played: Played): void {
       else if (!played.killed.has(taskId)) expect(isFollowed, `no attempt ${i + 2} of ${taskId}`).toBe(false);
     }
 
-    const types = core.store.taskEvents(taskId, 0, undefined).map(({ event_type }) => event_type);
     const count = (...wanted: string[]) => types.filter((type) => wanted.includes(type)).length;
     expect(count('finished', 'failed', 'cancelled'), `ends of ${taskId}`).toBe(1);
     expect(count('resource_released')).toBe(count('resource_reserved'));

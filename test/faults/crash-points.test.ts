@@ -436,7 +436,7 @@ test.each(Object.keys(SUPERVISOR_POINTS))('the supervisor dies at %s', async (po
   const daemon = await startDaemon({ flags: FLAGS, env });
   const first = daemon.supervisorPid();
   await work.submit(daemon);
-  expect(work.acknowledged).toHaveLength(13);
+  expect(work.acknowledged).toHaveLength(15);
   await waitFor(died, { what: 'the death' });
   await waitGone(first);
   await work.submit(daemon);
