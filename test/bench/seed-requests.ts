@@ -50,7 +50,6 @@ function contextOf(n: number): NonNullable<TaskSubmission['control_context']> {
     owner: `owner-${n % 7}`,
     queue: n % 2 === 0 ? 'default' : 'nightly',
     lane: n % 5 === 0 ? 'fast' : null,
-    session_id: n % 11 === 0 ? `session-${n}` : null,
     labels: { team: `team-${n % 5}`, build: String(n) },
   };
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startDaemon, submit, tempDir, waitForEnd } from '../harness/index.js';
@@ -31,6 +31,7 @@ test('every broken promise is seen', async () => {
   ];
   for (const [word, harm] of broken) {
     const dataDir = tempDir();
+    mkdirSync(join(dataDir, 'sessions'));
     withDatabase(daemon.dataDir, (db) => db.exec(`VACUUM INTO '${dataDir}/runtime.db'`));
     withDatabase(dataDir, (db) => db.exec(harm));
     expect((await violations({ ...daemon, dataDir }, evidence)).join('\n'), harm).toContain(word);

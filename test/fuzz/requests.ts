@@ -12,14 +12,16 @@ export interface Specification {
   paths: Record<string, Record<string, Operation>>;
 }
 
-/** @returns the document with each schema in the place of the references to it */
+/** @returns the document with each schema in the place of the references to it; within itself anything may be in its place */
 export function readSpecification(text: string): Specification {
   const { components } = JSON.parse(text) as { components: { schemas: Record<string, unknown> } };
-  const inPlace = (_key: string, value: unknown): unknown => {
+  const within = (names: readonly string[]) => (_key: string, value: unknown) => {
     const name = (value as { $ref?: string } | null)?.$ref?.split('/').at(-1);
-    return name === undefined ? value : JSON.parse(JSON.stringify(components.schemas[name]), inPlace);
+    if (name === undefined) return value;
+    if (names.includes(name)) return {};
+    return JSON.parse(JSON.stringify(components.schemas[name]), within([...names, name])) as unknown;
   };
-  return JSON.parse(text, inPlace) as Specification;
+  return JSON.parse(text, within([])) as Specification;
 }
 
 /** One request: through an HTTP client, or as bytes. */

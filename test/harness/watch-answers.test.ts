@@ -70,11 +70,11 @@ function answerText(res: Parameters<RequestListener>[1], text: string): void {
 }
 
 test('the answers that the typed client reads are looked at', async () => {
-  const { url, complaints } = await watched(answering({ tasks: [{ task_id: 'a' }] }));
+  const { url, complaints } = await watched(answering({ tasks: [{ task_id: 'a', status: 'done' }] }));
   const client = new ExecgoClient({ server: url });
   expect((await client.list()).tasks).toHaveLength(1);
   client.close();
-  expect((await complaints())[0]).toEqual([expect.stringContaining('TaskPage')]);
+  expect((await complaints())[0]).toEqual([expect.stringContaining('TaskListAnswer')]);
 });
 
 describe('events', () => {

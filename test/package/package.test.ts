@@ -19,7 +19,7 @@ const EXPECTED = [
   /^docs\/[\w-]+\.(md|service|socket|1)$/,
   /^dist\/bin\/(execgo|cli|supervisor)\.js$/,
   /^dist\/bin\/package\.json$/,
-  /^dist\/src\/(api|binary|client|daemon|executor|files|ledger|offline|runtime|sandbox|settings|store|supervisor|task)\/([\w-]+\/){0,2}[\w-]+\.js$/,
+  /^dist\/src\/(api|binary|client|daemon|executor|files|ledger|offline|runtime|sandbox|settings|store|supervisor|task|webhook)\/([\w-]+\/){0,2}[\w-]+\.js$/,
   /^dist\/src\/(client|task|sandbox\/limits)\/[\w-]+\.d\.ts$/,
 ];
 
