@@ -1,12 +1,9 @@
 import type { TaskSummary } from '../client/index.js';
 import { ending } from './card.js';
 import { table, type Cell } from './table.js';
-import { paint, paintStatus, plain } from './terminal.js';
+import { paint, paintStatus, plain, terminalWidth } from './terminal.js';
 import { formatDuration } from './units.js';
 import { printLines } from './write.js';
-
-/** Line width when the terminal does not tell its own. */
-const DEFAULT_WIDTH = 100;
 
 const HEADER = ['TASK', 'STATUS', 'WHY', 'AGE', 'TOOK', 'QUEUE', 'COMMAND'];
 /** What is left out where there is little room, in this order. */
@@ -16,7 +13,7 @@ const YIELDING = ['QUEUE', 'TOOK', 'AGE', 'WHY'].map((title) => HEADER.indexOf(t
 export async function printTasks(tasks: readonly TaskSummary[]): Promise<void> {
   const now = Date.now();
   const rows = tasks.map((task) => cells(task, now));
-  await printLines(table(HEADER, rows, process.stdout.columns || DEFAULT_WIDTH, YIELDING));
+  await printLines(table(HEADER, rows, terminalWidth(), YIELDING));
 }
 
 function cells(task: TaskSummary, now: number): Cell[] {

@@ -47,3 +47,11 @@ export function visibleJson(json: string): string {
           .join(''),
   );
 }
+
+/** Line width when the terminal does not tell its own. */
+const DEFAULT_WIDTH = 100;
+
+/** How many columns a line of a table has. */
+export function terminalWidth(): number {
+  return process.stdout.columns || DEFAULT_WIDTH;
+}

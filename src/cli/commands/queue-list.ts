@@ -1,45 +1,24 @@
 import type { QueueView } from '../../client/index.js';
-import { clientCommand, connect, parse } from '../command.js';
+import { clientCommand, connect } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { parsePage, printPage } from '../page.js';
 import { table, type Cell } from '../table.js';
-import { isTerminal, paint, plain } from '../terminal.js';
-import { formatDuration, parseCount } from '../units.js';
-import { UsageError } from '../usage-error.js';
-import { note, printJson, printLines } from '../write.js';
+import { paint, plain, terminalWidth } from '../terminal.js';
+import { formatDuration } from '../units.js';
 
-/** Queues of one request: the longest page that the API allows. */
-const PAGE = 200;
-/** Line width when the terminal does not tell its own. */
-const DEFAULT_WIDTH = 100;
-
-interface Options {
-  server: string;
-  limit?: number;
-  cursor?: string;
-  json?: boolean;
-}
+const HEADER = ['QUEUE', 'STATE', 'RUNNING', 'WAITING', 'OLDEST', 'STARTED/MIN', 'ENDED/MIN', 'PRIORITY'];
 
 /** `execgo queue list`: a table for people, the API's object for programs. */
 export async function main(argv: readonly string[]): Promise<number> {
   const command = clientCommand('queue list', 'Lists the queues that have a rule or tasks, by name.', [
     'execgo queue list',
     'execgo queue list | jq -r ".queues[] | select(.rule.paused) | .queue"',
-  ])
-    .option('-n, --limit <n>', `how many at most; ${String(PAGE)} without it`, parseCount)
-    .option('--cursor <cursor>', 'go on where next_cursor of an earlier answer left off')
-    .option('--json', 'print JSON on a terminal, too');
-  if (!parse(command, argv)) return EXIT.ok;
-  const { limit = PAGE, cursor, json, server } = command.opts<Options>();
-  if (limit < 1 || limit > PAGE) throw new UsageError(`-n must be from 1 to ${String(PAGE)}`);
+  ]);
+  const flags = parsePage(command, argv);
+  if (flags === undefined) return EXIT.ok;
+  const { limit, cursor, json, server } = flags;
   const page = await connect({ server }).queues({ limit, cursor });
-  if (json === true || !isTerminal()) {
-    await printJson(page);
-    return EXIT.ok;
-  }
-  const header = ['QUEUE', 'STATE', 'RUNNING', 'WAITING', 'OLDEST', 'STARTED/MIN', 'ENDED/MIN', 'PRIORITY'];
-  await printLines(table(header, page.queues.map(cells), process.stdout.columns || DEFAULT_WIDTH));
-  if (page.next_cursor !== undefined) await note(`there are more: --cursor ${page.next_cursor} shows them`);
-  return EXIT.ok;
+  return printPage(page, json, ({ queues }) => table(HEADER, queues.map(cells), terminalWidth()));
 }
 
 function cells(view: QueueView): Cell[] {

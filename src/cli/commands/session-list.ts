@@ -1,28 +1,20 @@
 import type { SessionState, SessionView } from '../../client/index.js';
-import { clientCommand, connect, parse } from '../command.js';
+import { clientCommand, connect } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { parsePage, printPage } from '../page.js';
 import { paintState } from '../session-lines.js';
 import { inSessionFlags } from '../session-options.js';
 import { table, type Cell } from '../table.js';
-import { isTerminal, paint, plain } from '../terminal.js';
-import { formatDuration, parseCount } from '../units.js';
-import { UsageError } from '../usage-error.js';
-import { note, printJson, printLines } from '../write.js';
-
-/** Sessions of one request: the longest page that the API allows. */
-const PAGE = 200;
-/** Line width when the terminal does not tell its own. */
-const DEFAULT_WIDTH = 100;
+import { paint, plain, terminalWidth } from '../terminal.js';
+import { formatDuration } from '../units.js';
 
 interface Options {
-  server: string;
   tenant?: string;
   owner?: string;
   state?: SessionState;
-  limit?: number;
-  cursor?: string;
-  json?: boolean;
 }
+
+const HEADER = ['SESSION', 'STATE', 'RUNNING', 'WAITING', 'ENDED', 'ACTIVITY', 'TITLE'];
 
 /** `execgo session list`: a table for people, the API's object for programs. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -32,26 +24,18 @@ export async function main(argv: readonly string[]): Promise<number> {
   ])
     .option('--tenant <name>', 'whose they are')
     .option('--owner <name>', 'who may change them')
-    .option('--state <word>', 'idle, running, ended or evicted')
-    .option('-n, --limit <n>', `how many at most; ${String(PAGE)} without it`, parseCount)
-    .option('--cursor <cursor>', 'go on where next_cursor of an earlier answer left off')
-    .option('--json', 'print JSON on a terminal, too');
-  if (!parse(command, argv)) return EXIT.ok;
-  const { limit = PAGE, tenant, owner, state, cursor, json, server } = command.opts<Options>();
-  if (limit < 1 || limit > PAGE) throw new UsageError(`-n must be from 1 to ${String(PAGE)}`);
+    .option('--state <word>', 'idle, running, ended or evicted');
+  const flags = parsePage<Options>(command, argv);
+  if (flags === undefined) return EXIT.ok;
+  const { limit, tenant, owner, state, cursor, json, server } = flags;
   const page = await inSessionFlags(() =>
     connect({ server }).sessions.list({ tenant, owner, state, limit, cursor }),
   );
-  if (json === true || !isTerminal()) {
-    await printJson(page);
-    return EXIT.ok;
-  }
-  const header = ['SESSION', 'STATE', 'RUNNING', 'WAITING', 'ENDED', 'ACTIVITY', 'TITLE'];
   const now = Date.now();
-  const rows = page.sessions.map((view) => cells(view, now));
-  await printLines(table(header, rows, process.stdout.columns || DEFAULT_WIDTH));
-  if (page.next_cursor !== undefined) await note(`there are more: --cursor ${page.next_cursor} shows them`);
-  return EXIT.ok;
+  return printPage(page, json, ({ sessions }) => {
+    const rows = sessions.map((view) => cells(view, now));
+    return table(HEADER, rows, terminalWidth());
+  });
 }
 
 function cells(
