@@ -81,10 +81,11 @@ export async function fuzz({ seed, requests }: FuzzOptions): Promise<FuzzResult>
 async function endAll({ url }: Daemon): Promise<void> {
   const api = client(url);
   const { schedules } = (await api.get('/api/v1/schedules?limit=200')).body;
-  for (const { name, task } of schedules as {
-    name: string;
-    task: { control_context?: { owner?: string } };
-  }[]) {
+  for (const { name } of schedules as { name: string }[]) {
+    // The list has no tasks.
+    const { task } = (await api.get(`/api/v1/schedules/${name}`)).body as {
+      task: { control_context?: { owner?: string } };
+    };
     const owner = task.control_context?.owner;
     const headers: Record<string, string> = owner === undefined ? {} : { 'x-execgo-owner': owner };
     await api.request('DELETE', `/api/v1/schedules/${name}`, { headers });
