@@ -64,6 +64,10 @@ export function createApp(options: AppOptions): express.Express {
     next();
   });
   app.use(door(options.allowedHosts));
+  app.use((req, _res, next) => {
+    req.url = oneComponent(req.url);
+    next();
+  });
   const paths = byPath();
   for (const [path, methods] of paths) {
     const at = app.route(path);
@@ -81,6 +85,13 @@ export function createApp(options: AppOptions): express.Express {
   app.use(unknownRoute);
   app.use(errorHandler(log));
   return app;
+}
+
+/** The path of a file may be given with its slashes as they are: for the routes it is one component. */
+function oneComponent(url: string): string {
+  const [, before = '', path = '', query = ''] =
+    /^(\/api\/v1\/(?:sessions|tasks)\/[^/?]+\/files\/)([^?]*\/[^?]*)(.*)$/.exec(url) ?? [];
+  return before === '' ? url : `${before}${path.replaceAll('/', '%2F')}${query}`;
 }
 
 /** Fixed paths before those with a parameter in the same place, because the first match answers. */

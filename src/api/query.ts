@@ -6,7 +6,8 @@ import { invalidInputFrom } from '../task/validate.js';
 /** The longest time that a request may wait, in milliseconds. */
 export const MAX_WAIT_MS = 60_000;
 
-const once = (what: string) => z.string(`must be given once, as ${what}`);
+/** A text that is given, and given once. */
+export const once = (what: string) => z.string(`must be given once, as ${what}`);
 
 interface WholeNumber {
   description: string;

@@ -12,6 +12,10 @@ export interface RouteDoc {
   headers?: Readonly<Record<string, string>> | undefined;
   /** The name that its schema has in the specification → the schema; one that takes undefined need not be sent. */
   body?: Readonly<Record<string, z.ZodType>> | undefined;
+  /** Content type of a body that is no JSON. */
+  content?: string | undefined;
+  /** Whether 206 is answered for a range, with the same content type. */
+  partial?: true | undefined;
   /** Content type of the 200 answer → its schema; undefined where JSON Schema has nothing to say about it. */
   answers: Readonly<Record<string, AnswerName | undefined>>;
   /** Of a route that can answer server-sent events: name of the event → what its data is. */

@@ -45,11 +45,17 @@ function operation({ method, path, doc }: Route): Json {
     summary: doc.summary,
     parameters: [...pathParameters(path), ...queryParameters(doc), ...headerParameters(doc)],
     ...requestBody(doc),
-    responses: { '200': { description: doc.summary, content: content(doc) }, ...errorResponses(doc) },
+    responses: {
+      '200': { description: doc.summary, content: content(doc) },
+      ...(doc.partial === true ? { '206': { description: 'The range', content: content(doc) } } : {}),
+      ...errorResponses(doc),
+    },
   };
 }
 
-function requestBody({ body = {} }: RouteDoc): Json {
+function requestBody({ body = {}, content: type }: RouteDoc): Json {
+  if (type !== undefined)
+    return { requestBody: { required: false, content: { [type]: { schema: { type: 'string' } } } } };
   const [given] = Object.entries(body);
   if (given === undefined) return {};
   const [name, schema] = given;

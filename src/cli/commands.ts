@@ -145,6 +145,12 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/schedule-run.js'),
   },
   'schedule rm': { summary: 'delete a schedule', load: () => import('./commands/schedule-rm.js') },
+  cp: {
+    summary: 'copy a file into a workspace, or out of one',
+    also: ['scp', 'copy', 'upload', 'download', 'put'],
+    load: () => import('./commands/cp.js'),
+  },
+  files: { summary: 'list or delete files of a workspace', load: () => import('./commands/files.js') },
   gc: {
     summary: 'remove ended tasks that are due',
     also: ['clean', 'cleanup', 'prune', 'purge', ...REMOVE],

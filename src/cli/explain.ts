@@ -38,6 +38,7 @@ function hintFor(
   if (about.has('max_failures'))
     return `${typedCommand('retry', ['--failed', '--group', String(about.get('group'))], { server })} lets it go on, or a larger --max-failures`;
   if (code === 'not_found') {
+    if (about.has('path')) return 'execgo files shows what there is';
     if (about.has('session_id'))
       return `${typedCommand('session list', [], { server })} shows the sessions there are`;
     return about.has('queue')

@@ -17,6 +17,7 @@ import type {
 import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
 import { Calls, type Abortable } from './calls.js';
 import { ExecgoTimeoutError } from './errors.js';
+import { FileClient } from './files.js';
 import { HttpTransport } from './http.js';
 import { GroupClient } from './group-client.js';
 import { queuePath, taskPath } from './paths.js';
@@ -47,6 +48,8 @@ export class ExecgoClient extends GroupClient {
   readonly #reconnectMs: number;
   /** Sessions: workspaces that tasks share. */
   readonly sessions: SessionClient;
+  /** Files in workspaces of sessions and tasks. */
+  readonly files: FileClient;
 
   /** @throws TypeError when `server` is not an address. */
   constructor(options: ClientOptions) {
@@ -58,6 +61,7 @@ export class ExecgoClient extends GroupClient {
     this.#calls = calls;
     this.#reconnectMs = reconnectMs;
     this.sessions = new SessionClient(this.#calls);
+    this.files = new FileClient(this.#http, this.#calls);
   }
 
   /** Closes kept connections. A process that has no other work ends without it, too. */

@@ -1,4 +1,5 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { ErrorBody } from '../task/error-body.js';
 import { connectionError, ExecgoApiError, ExecgoConnectionError } from './errors.js';
 import { parseServerAddress, type ServerAddress } from './server-address.js';
@@ -12,6 +13,8 @@ export interface Exchange {
   headers?: Record<string, string> | undefined;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, in the place of {@link body}. */
+  content?: Readable | undefined;
   /** True when the daemon may get it twice without harm. */
   repeatable: boolean;
   /** How long the whole answer may take, in milliseconds; absent for a stream. */
@@ -124,7 +127,9 @@ export class HttpTransport {
         req.on('error', () => undefined);
         resolve({ response, request: req });
       });
-      req.end(body);
+      const { content } = exchange;
+      if (content === undefined) req.end(body);
+      else content.on('error', (error) => req.destroy(error)).pipe(req);
     });
   }
 

@@ -22,6 +22,8 @@ export type {
   QueueRuleRequest,
   QueueView,
 } from '../task/queues.js';
+export type { WorkspaceOf } from './files.js';
+export type { FileDeleteAnswer, FileEntry, FileList, FilePutAnswer } from '../task/files.js';
 export type {
   SessionDeleteAnswer,
   SessionEdit,

@@ -29,3 +29,9 @@ export function schedulePath(name: string): string {
   if (name === '') throw new TypeError('the name of a schedule must not be empty');
   return `/api/v1/schedules/${encodeURIComponent(name)}`;
 }
+
+/** @throws TypeError for an empty id or path */
+export function filePath(where: string, path: string): string {
+  if (path === '') throw new TypeError('the path of a file must not be empty');
+  return `${where}/files/${path.split('/').map(encodeURIComponent).join('%2F')}`;
+}

@@ -14,6 +14,8 @@ export interface RuntimeSettings {
   maxQueuedPerTenant: number;
   /** How many sessions there may be that are not evicted. */
   maxSessions: number;
+  /** What a file that is put into a workspace may have. */
+  maxFileBytes: number;
   /** For requests that do not name one; 0: without limit. */
   defaultWallTimeMs: number;
   /** How much of a stream is kept from its start, when the request does not say and its view is not larger. */

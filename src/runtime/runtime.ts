@@ -25,7 +25,9 @@ import { readHeadTail } from './output/head-tail.js';
 import type { OutputSource } from './output/source.js';
 import { readRange } from './output/range.js';
 import { sourceOf } from './output/read-output.js';
+import type { FileService } from './file-service.js';
 import type { SessionService } from './session-service.js';
+import { WorkspaceFiles } from './sessions/files.js';
 import { Sessions, type SessionsCore } from './sessions/sessions.js';
 import type {
   EncodedJson,
@@ -80,6 +82,7 @@ export type RuntimeCore = SubmittingCore &
 /** The runtime as the API sees it: each use case in its own file. */
 export class Runtime implements Service {
   readonly sessions: SessionService;
+  readonly files: FileService;
 
   constructor(
     private readonly core: RuntimeCore,
@@ -88,6 +91,7 @@ export class Runtime implements Service {
     private readonly views: RuntimeViews,
   ) {
     this.sessions = new Sessions(core);
+    this.files = new WorkspaceFiles(core);
   }
 
   submit(body: unknown): Promise<SubmitAnswer> {

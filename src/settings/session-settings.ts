@@ -21,4 +21,11 @@ export const SESSION_SETTINGS = {
     default: 2_592_000,
     help: 'how long it is remembered that a session was evicted',
   },
+  maxFileBytes: {
+    flag: '--max-file-bytes <n>',
+    kind: 'count',
+    min: 1,
+    default: 1_073_741_824,
+    help: 'how large a file may be that is put into a workspace',
+  },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -3,6 +3,7 @@ import * as error from './error-body.js';
 import * as groups from './groups.js';
 import { FollowUpView } from './follow-up-view.js';
 import * as notification from './notification-view.js';
+import * as files from './files.js';
 import * as output from './output.js';
 import * as plan from './plan.js';
 import * as queues from './queues.js';
@@ -31,6 +32,10 @@ export const answers = {
   QueueView: queues.QueueView,
   QueuePage: queues.QueuePage,
   QueueDeleteAnswer: queues.QueueDeleteAnswer,
+  FileEntry: files.FileEntry,
+  FileList: files.FileList,
+  FilePutAnswer: files.FilePutAnswer,
+  FileDeleteAnswer: files.FileDeleteAnswer,
   SessionView: sessions.SessionView,
   SessionPage: sessions.SessionPage,
   SessionDeleteAnswer: sessions.SessionDeleteAnswer,

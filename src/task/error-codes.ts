@@ -17,6 +17,7 @@ export const ERROR_STATUS = {
   session_evicted: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  range_not_satisfiable: 416,
   resource_limit_exceeded: 429,
   internal: 500,
   unavailable: 503,

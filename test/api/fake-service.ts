@@ -22,6 +22,7 @@ import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
 import { examples } from '../../src/task/examples.js';
 import { ableHost } from '../sandbox/hosts.js';
 import { resolvedPlan } from './fake-plan.js';
+import { FakeFiles } from './fake-files.js';
 import { FakeSessions } from './fake-sessions.js';
 import {
   QueueRuleRequest,
@@ -64,6 +65,7 @@ interface FakeTask {
 /** A service that keeps everything in memory and remembers what it was asked. */
 export class FakeService implements Service {
   readonly sessions = new FakeSessions(this);
+  readonly files = new FakeFiles(this);
   readonly tasks = new Map<string, FakeTask>();
   readonly rules = new Map<string, QueueRule>();
   /** What a list shows. */

@@ -91,6 +91,10 @@ describe('requests', () => {
     await client.retry('t1', { owner: 'me' });
     await client.retry('t1', { again: true });
     await client.retryGroup('g', { tenant: 't', cancelled: true, limit: 2, cursor: 'c', owner: 'me' });
+    await client.files.list({ session: 's' }, 'a/b');
+    await client.files.write({ task: 't' }, 'a/b c', Buffer.from('x'), { mode: 0o600 });
+    (await client.files.read({ session: 's' }, 'x', { tenant: 't', start: 1 })).resume();
+    await client.files.remove({ session: 's' }, 'x');
     for (const name of ['info', 'capabilities', 'config', 'resources', 'health', 'ready', 'metrics'] as const)
       await client[name]();
     expect(server.seen.map((s) => `${s.method} ${s.url}`)).toEqual([
@@ -130,6 +134,10 @@ describe('requests', () => {
       'POST /api/v1/tasks/t1/retry?again=false',
       'POST /api/v1/tasks/t1/retry?again=true',
       'POST /api/v1/groups/g/retry?tenant=t&cancelled=true&limit=2&cursor=c',
+      'GET /api/v1/sessions/s/files?path=a%2Fb',
+      'PUT /api/v1/tasks/t/files/a%2Fb%20c?mode=600',
+      'GET /api/v1/sessions/s/files/x?tenant=t',
+      'DELETE /api/v1/sessions/s/files/x',
       'GET /api/v1/runtime/info',
       'GET /api/v1/runtime/capabilities',
       'GET /api/v1/runtime/config',

@@ -55,6 +55,7 @@ export async function startRuntime(
     maxQueuedTasks: 1000,
     maxQueuedPerTenant: 0,
     maxSessions: 100,
+    maxFileBytes: 1_000_000,
     defaultWallTimeMs: 0,
     outputKeepBytes: 4096,
     defaultCapabilityMode: 'adaptive',

@@ -58,6 +58,7 @@ async function problemOf({
   if (status === 200 && route !== undefined && type === 'text/event-stream')
     return problemOfEvents(route, text);
   if (!isWhole) return undefined;
+  if (status === 206 && route?.doc.partial === true) return undefined;
   if (status !== 200)
     return problemOfRefusal(status, text, route?.doc.errors ?? ['not_found', 'method_not_allowed']);
   if (route === undefined) return 'there is no such route';
@@ -115,7 +116,13 @@ function inWords(error: z.ZodError): string {
 /** Fixed paths before those with a parameter in the same place, as the application has it. */
 function routeOf(routes: readonly Route[], method: string, target: string): Route | undefined {
   // A target may name its host.
-  const path = target.replace(/^http:\/\/[^/?]*|\?.*$/g, '');
+  const path = target
+    .replace(/^http:\/\/[^/?]*|\?.*$/g, '')
+    // As the application does.
+    .replace(
+      /(\/files\/)(.+)$/,
+      (_all, before: string, file: string) => before + file.replaceAll('/', '%2F'),
+    );
   const fits = (pattern: string) => {
     const [parts, wanted] = [path.split('/'), pattern.split('/')];
     return (

@@ -3,6 +3,7 @@ import { daemonViews } from './daemon.js';
 import { deleteTask } from './delete.js';
 import { edit } from './edit.js';
 import { events } from './events.js';
+import { fileRoutes } from './files.js';
 import { gc } from './gc.js';
 import { health, ready } from './health.js';
 import { kill } from './kill.js';
@@ -76,6 +77,7 @@ export const routes: readonly Route[] = [
   editSchedule,
   deleteSchedule,
   runSchedule,
+  ...fileRoutes,
   gc,
   ...daemonViews,
   health,

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { withDirectory, type Directory } from '../../files/directory.js';
 import { isErrno } from '../../files/errno.js';
+import { unfinishedName } from '../../files/replace-file.js';
 import { SESSIONS, TASK_FILES } from '../../task/task-paths.js';
 import { letThrough, type TaskOwner } from './task-owner.js';
 import { moveToTrash } from './trash.js';
@@ -106,4 +107,23 @@ function openOrMake(dataDir: string, sessions: Directory, sessionId: string, tra
     if (moved !== undefined) trashed.push(moved);
     return sessions.makeDirectory(sessionId, PRIVATE);
   }
+}
+
+/**
+ * Removes what uploads have left that the crash of an earlier daemon has cut off. They lie beside the workspace.
+ * @throws a system error
+ */
+export function removeUploads(dataDir: string, sessionId: string): void {
+  try {
+    withDirectory(dataDir, [SESSIONS, sessionId], (directory) => {
+      for (const name of directory.names().map(String))
+        if (unfinishedName(name) !== undefined && isOlder(directory, name)) directory.unlink(name);
+    });
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
+  }
+}
+
+function isOlder(directory: Directory, name: string): boolean {
+  return (directory.stat(name)?.ctimeMs ?? Infinity) < performance.timeOrigin;
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isTaskId } from '../../task/ids.js';
 import { SESSIONS } from '../../task/task-paths.js';
-import { restoreSessionFiles, trashSession, hasWorkspace } from '../files/session-files.js';
+import { hasWorkspace, removeUploads, restoreSessionFiles, trashSession } from '../files/session-files.js';
 import { batchesOf } from './batches-of.js';
 import { emptyOut } from './remove-tasks.js';
 import type { RepairCore, Repairs } from './repairs.js';
@@ -44,6 +44,7 @@ export async function repairSessions(core: RepairCore, found: Repairs, signal: A
 async function restore(core: RepairCore, sessionId: string, found: Repairs): Promise<void> {
   const { dataDir, taskOwner } = core.settings;
   try {
+    removeUploads(dataDir, sessionId);
     if (hasWorkspace(dataDir, sessionId)) return;
     const trashed = restoreSessionFiles(dataDir, sessionId, undefined, taskOwner);
     found.without_workspace.add(sessionId);

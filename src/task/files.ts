@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { count, time } from './schema.js';
+
+/** How many entries of a directory an answer lists. */
+export const ENTRIES_MAX = 500;
+
+export const FileEntry = z.strictObject({
+  name: z.string(),
+  type: z.enum(['file', 'directory', 'link', 'other']),
+  size: count.optional().describe('Bytes; of files only'),
+  mode: z.string().describe('As chmod takes it, such as 644'),
+  modified_at: time,
+});
+export type FileEntry = z.output<typeof FileEntry>;
+
+/** What is in a directory of a workspace. */
+export const FileList = z.strictObject({
+  path: z.string().describe('Of the directory, from the workspace on; empty for the workspace itself'),
+  entries: z.array(FileEntry).describe(`By name; of a directory with more, ${ENTRIES_MAX} of them`),
+  more: z.literal(true).optional().describe('There are further ones'),
+});
+export type FileList = z.output<typeof FileList>;
+
+export const FilePutAnswer = z.strictObject({ path: z.string(), size: count });
+export type FilePutAnswer = z.output<typeof FilePutAnswer>;
+
+export const FileDeleteAnswer = z.strictObject({ path: z.string(), deleted: z.literal(true) });
+export type FileDeleteAnswer = z.output<typeof FileDeleteAnswer>;
