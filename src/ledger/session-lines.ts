@@ -72,6 +72,13 @@ export class SessionLines<T extends InLine> {
     this.#session(session).turns.set(taskId, now);
   }
 
+  /** Keeps the turn of a task that is between two attempts; after a restart it gets one, if one is left. */
+  keep(session: string, taskId: string, now: number): void {
+    const { turns } = this.#session(session);
+    if (!turns.has(taskId) && turns.size < this.limitOf(session)) this.hold(session, taskId, now);
+    this.#forgetUnused(session);
+  }
+
   /** Takes a task out of its line, to change it or to end it; one that has its turn keeps it. */
   withdraw(taskId: string): void {
     const task = this.#waiting.get(taskId);

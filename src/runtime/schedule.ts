@@ -93,6 +93,11 @@ export class Schedule {
     if (hindrance === undefined) return undefined;
     const { task_id, submit_seq } = task;
     this.notYet.add({ ...hindrance, task_id, submit_seq });
+    const session = sessionOf(task.request);
+    // Between its attempts nobody else may use the workspace; one that is held lets others pass.
+    if (session !== undefined)
+      if (hindrance.reason === 'retry_backoff') this.sessions.keep(session, task_id, this.clocks.steady());
+      else this.passTurn(task_id);
     return hindrance;
   }
 
@@ -123,8 +128,11 @@ export class Schedule {
 
   /** Gives the turn that an ended task had in its session to the next. */
   leaveSession({ record }: LiveTask): void {
-    if (record.request.in_session !== true) return;
-    for (const { phase } of this.sessions.leave(record.task_id, this.clocks.steady())) this.add(phase);
+    if (record.request.in_session === true) this.passTurn(record.task_id);
+  }
+
+  private passTurn(taskId: string): void {
+    for (const { phase } of this.sessions.leave(taskId, this.clocks.steady())) this.add(phase);
   }
 
   /** Changes what holds of a queue. @param rule undefined: nothing */

@@ -262,6 +262,37 @@ describe('tasks of a session', () => {
     expect((await waitForEnd(daemon, third)).stdout).toBe('1\n2\n');
   });
 
+  test('keep their turn in a back-off over a restart, and pass it on while they are held', async () => {
+    const daemon = await startDaemon({ flags: [...FLAGS, '--max-running-tasks', '1'] });
+    await make(daemon, { session_id: 's' });
+    const first = await submit(
+      daemon,
+      inSession('s', 'echo try $EXECGO_ATTEMPT >>trace; [ "$EXECGO_ATTEMPT" = 2 ]', {
+        policy: { retry: { max_attempts: 2, backoff_ms: 4000 } },
+      }),
+    );
+    const status = async (id: string) => (await http(daemon.url).get<TaskView>(`/api/v1/tasks/${id}`)).body;
+    await waitFor(async () => (await status(first)).waiting?.reason === 'retry_backoff', {
+      what: 'the back-off',
+    });
+    const second = await submit(daemon, inSession('s', 'echo second >>trace; cat trace'));
+    await daemon.kill();
+    await daemon.restart();
+    expect((await status(second)).waiting?.reason).toBe('session_busy');
+    expect((await waitForEnd(daemon, second)).stdout).toBe('try 1\ntry 2\nsecond\n');
+    const go = join(tempDir(), 'go');
+    const other = await submit(daemon, script(until(go)));
+    const held = await submit(daemon, inSession('s', 'true'));
+    const passes = await submit(daemon, inSession('s', 'true'));
+    const hold = { body: { policy: { hold: true } } };
+    expect((await http(daemon.url).request('PATCH', `/api/v1/tasks/${held}`, hold)).status).toBe(200);
+    writeFileSync(go, '');
+    expect((await waitForEnd(daemon, passes)).status).toBe('success');
+    expect((await status(held)).waiting?.reason).toBe('held');
+    expect((await http(daemon.url).post(`/api/v1/tasks/${held}/release`)).status).toBe(200);
+    for (const id of [held, other]) expect((await waitForEnd(daemon, id)).status).toBe('success');
+  });
+
   test('can be changed while they wait, and stay where they are', async () => {
     const daemon = await startDaemon({ flags: FLAGS });
     await make(daemon, { session_id: 's' });

@@ -63,6 +63,17 @@ describe('the order in a session', () => {
     expect(subject.advance('unknown', 0)).toEqual([]);
   });
 
+  it('keeps a turn between attempts, and gives one only if one is left', () => {
+    const subject = lines();
+    subject.keep('s', 't1', 5);
+    expect(subject.enter('s', task(0), 9)).toBe(false);
+    subject.keep('s', 't1', 7);
+    subject.keep('s', 't2', 7);
+    expect(subject.turnsOf('s')).toEqual(['t1']);
+    expect(subject.turnSince('t1')).toBe(5);
+    expect(ids(subject.leave('t1', 9))).toEqual(['t0']);
+  });
+
   it('takes it as it is that more run than may, as after a restart', () => {
     const subject = lines();
     subject.hold('s', 't5', 0);

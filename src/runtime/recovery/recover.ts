@@ -56,7 +56,10 @@ function loadLiveTasks(core: RecoveringCore): Recovered {
   }
   core.dependants.load();
   restorePlaces(core.live);
-  for (const task of waiting) core.dispatcher.enqueue(task);
+  // One that is between two attempts has had its turn in its session, and keeps it.
+  const isBetween = ({ record }: LiveTask) => record.request.in_session === true && record.past_attempts > 0;
+  for (const task of waiting.filter(isBetween)) core.dispatcher.enqueue(task);
+  for (const task of waiting) if (!isBetween(task)) core.dispatcher.enqueue(task);
   return { waiting: waiting.length, running };
 }
 
