@@ -34,6 +34,14 @@ export async function readJson(
   }
 }
 
+/** Programs often send no body where none is needed, and then no content type. */
+export function hasBody({ headers }: Request): boolean {
+  return (
+    headers['transfer-encoding'] !== undefined ||
+    (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+  );
+}
+
 function checkType(req: Request): void {
   const type = req.headers['content-type'];
   if (type?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json')

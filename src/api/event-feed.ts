@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { Service } from '../runtime/service.js';
+import type { EventFilter } from '../task/events.js';
 import { MAX_WAIT_MS } from './query.js';
 import { encodeSse } from './sse.js';
 
@@ -37,30 +38,31 @@ interface Reading {
 }
 
 /**
- * The events of all tasks for any number of readers: the events after a seq are awaited, read and encoded once for all of
- * them.
+ * The events of all tasks, or of some, for any number of readers: the events after a seq are awaited, read and encoded once for
+ * all who want the same.
  */
 export class EventFeed {
-  /** By the seq after which their events come. */
-  readonly #readings = new Map<number, Reading>();
-  readonly #pages = new LRUCache<number, EventPage>({
+  /** By what their readers want: see {@link keyOf}. */
+  readonly #readings = new Map<string, Reading>();
+  readonly #pages = new LRUCache<string, EventPage>({
     max: KEPT_PAGES,
     maxSize: KEPT_BYTES,
     sizeCalculation: ({ text }) => text.length,
   });
   #pacedUntil = 0;
 
-  constructor(private readonly service: Pick<Service, 'events' | 'lastSeq'>) {}
+  constructor(private readonly service: Pick<Service, 'events' | 'eventsWhere' | 'lastSeq'>) {}
 
   /**
-   * The events with `seq > afterSeq`; waits up to a minute for the first one.
+   * The events with `seq > afterSeq`, those that pass; waits up to a minute for the first one.
    * @param signal aborts when the reader has gone; when all have, reading ends
    * @throws errors of reading
    */
-  after(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
-    const kept = this.#pages.get(afterSeq);
+  after(afterSeq: number, signal: AbortSignal, filter?: EventFilter): Promise<EventPage> {
+    const key = keyOf(afterSeq, filter);
+    const kept = this.#pages.get(key);
     if (kept !== undefined) return Promise.resolve(kept);
-    const reading = this.#readings.get(afterSeq) ?? this.#read(afterSeq);
+    const reading = this.#readings.get(key) ?? this.#read(key, afterSeq, filter);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         reading.readers.delete(reader);
@@ -85,10 +87,10 @@ export class EventFeed {
     });
   }
 
-  #read(afterSeq: number): Reading {
+  #read(key: string, afterSeq: number, filter: EventFilter | undefined): Reading {
     const controller = new AbortController();
     const drop = (): void => {
-      if (this.#readings.get(afterSeq) === reading) this.#readings.delete(afterSeq);
+      if (this.#readings.get(key) === reading) this.#readings.delete(key);
     };
     const reading: Reading = {
       readers: new Set(),
@@ -97,12 +99,12 @@ export class EventFeed {
         controller.abort();
       },
     };
-    this.#readings.set(afterSeq, reading);
-    this.#page(afterSeq, controller.signal)
+    this.#readings.set(key, reading);
+    this.#page(afterSeq, filter, controller.signal)
       .finally(drop)
       .then(
         (page) => {
-          if (page.text.length > 0) this.#pages.set(afterSeq, page);
+          if (page.text.length > 0) this.#pages.set(key, page);
           for (const reader of reading.readers) reader.resolve(page);
         },
         (error: unknown) => {
@@ -112,15 +114,24 @@ export class EventFeed {
     return reading;
   }
 
-  async #page(afterSeq: number, signal: AbortSignal): Promise<EventPage> {
+  async #page(afterSeq: number, filter: EventFilter | undefined, signal: AbortSignal): Promise<EventPage> {
     const pause = this.#pacedUntil - performance.now();
     if (pause > 0 && this.service.lastSeq() - afterSeq < PAGE_EVENTS)
       await delay(pause, undefined, { signal });
-    const events = await this.service.events(afterSeq, PAGE_EVENTS, MAX_WAIT_MS, signal);
+    const { events, last_seq } =
+      filter === undefined
+        ? {
+            events: await this.service.events(afterSeq, PAGE_EVENTS, MAX_WAIT_MS, signal),
+            last_seq: undefined,
+          }
+        : await this.service.eventsWhere(filter, afterSeq, PAGE_EVENTS, MAX_WAIT_MS, signal);
     if (events.length < PAGE_EVENTS) this.#pacedUntil = performance.now() + PACE_MS;
     return {
       text: Buffer.from(events.map((event) => encodeSse({ id: String(event.seq), data: event })).join('')),
-      lastSeq: events.at(-1)?.seq ?? afterSeq,
+      lastSeq: last_seq ?? events.at(-1)?.seq ?? afterSeq,
     };
   }
 }
+
+const keyOf = (afterSeq: number, filter: EventFilter | undefined): string =>
+  filter === undefined ? String(afterSeq) : `${afterSeq} ${JSON.stringify(filter)}`;

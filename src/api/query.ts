@@ -65,6 +65,24 @@ export const waitMs = wholeNumber({
   clamp: true,
 }).default(0);
 
+/** How many tasks one request may name. */
+const IDS_MAX = 1_000;
+
+/** A query parameter that is several words: separated by commas, or given several times. */
+export const words = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given) => [given].flat().flatMap((s) => s.split(',')));
+
+/** The ids of some tasks. Each counts once. */
+export const idList = words
+  .transform((ids) => [...new Set(ids)])
+  .pipe(z.array(z.string().min(1, 'must not be empty')).max(IDS_MAX, `must be at most ${IDS_MAX} ids`))
+  .meta({
+    type: 'string',
+    anyOf: undefined,
+    description: `Ids of up to ${IDS_MAX} tasks: separated by commas, or given several times.`,
+  });
+
 /** The `after_seq` of the event routes. */
 export const afterSeq = wholeNumber({ description: 'Only events with a greater seq.' });
 

@@ -49,6 +49,7 @@ export function taskCard(task: TaskView, now: number): string[] {
   const rows: [label: string, value: string | undefined][] = [
     ['task', paint('bold', plain(task.task_id))],
     ['status', `${paintStatus(task.status)}${how === '' ? '' : ` (${how})`}${killing(task)}`],
+    ['killed', killed(task)],
     ['attempts', attempts(task)],
     ['retry of', task.retry_of === undefined ? undefined : plain(task.retry_of)],
     ['run again', task.retried_as === undefined ? undefined : `as ${plain(task.retried_as)}`],
@@ -143,6 +144,12 @@ function after(conditions: TaskView['after']): string | undefined {
 
 function killing(task: TaskView): string {
   return task.kill_requested && task.status === 'running' ? ', kill requested' : '';
+}
+
+/** Who asked for its end and why, where that was said. */
+function killed({ kill_requested_by: by, kill_reason: reason }: TaskView): string | undefined {
+  if (by === undefined) return reason === undefined ? undefined : plain(reason);
+  return plain(reason === undefined ? `by ${by}` : `by ${by}: ${reason}`);
 }
 
 function at(time: string | undefined, now: number): string | undefined {

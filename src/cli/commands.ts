@@ -82,6 +82,16 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     also: ['ls', 'ps', 'jobs', 'tasks', 'top', 'squeue'],
     load: () => import('./commands/list.js'),
   },
+  read: {
+    summary: 'say that somebody has seen tasks as they are',
+    also: ['seen', 'ack'],
+    load: () => import('./commands/read.js'),
+  },
+  snapshot: {
+    summary: 'show how things are at this moment',
+    also: ['overview', 'summary', 'dashboard'],
+    load: () => import('./commands/snapshot.js'),
+  },
   logs: {
     summary: "show a task's output",
     also: ['log', 'tail', 'cat', 'output', 'follow', 'attach'],
@@ -151,6 +161,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import('./commands/cp.js'),
   },
   files: { summary: 'list or delete files of a workspace', load: () => import('./commands/files.js') },
+  bulk: {
+    summary: 'kill, delete, pause, resume, edit or retry many tasks',
+    load: () => import('./commands/bulk.js'),
+  },
   gc: {
     summary: 'remove ended tasks that are due',
     also: ['clean', 'cleanup', 'prune', 'purge', ...REMOVE],

@@ -1,78 +1,39 @@
 import type { TaskEdit } from '../task/edit.js';
-import type { GcRequest } from '../task/gc.js';
 import type { HeadTailView, OutputBytes, OutputStream } from '../task/output.js';
-import type { NotifyTestAnswer } from '../task/notification-view.js';
-import type { NotifyTestRequest } from '../task/notify-schema.js';
+import type { BulkAnswer, BulkRequest } from '../task/actions.js';
 import type { PlannedTask } from '../task/plan.js';
+import type { ReadMark } from '../task/read-mark.js';
 import type { RetryAnswer } from '../task/rerun.js';
-import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { BatchSubmission, TaskSubmission } from '../task/request.js';
+import type { EventFilter } from '../task/events.js';
 import type {
-  Capabilities,
-  GcReport,
-  RuntimeConfig,
-  RuntimeInfo,
-  RuntimeResources,
-} from '../task/runtime-view.js';
-import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskSummary, TaskView } from '../task/view.js';
-import { Calls, type Abortable } from './calls.js';
+  BatchItem,
+  ChangesPage,
+  EventPage,
+  EventView,
+  SubmitAnswer,
+  TaskSummary,
+  TaskView,
+  WaitAnswer,
+} from '../task/view.js';
+import type { WaitMode } from '../task/wait-mode.js';
+import type { Abortable } from './calls.js';
+import { DaemonClient } from './daemon-client.js';
 import { ExecgoTimeoutError } from './errors.js';
-import { FileClient } from './files.js';
-import { HttpTransport } from './http.js';
-import { GroupClient } from './group-client.js';
-import { queuePath, taskPath } from './paths.js';
-import { MAX_LONG_POLL_MS, patiently, until } from './retry.js';
-import { SessionClient } from './sessions.js';
+import { taskPath } from './paths.js';
+import { MAX_LONG_POLL_MS, until } from './retry.js';
 import type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
-
-/** How long a restarting daemon is waited for, in milliseconds. */
-const DEFAULT_RECONNECT_MS = 60_000;
-
-export interface ClientOptions {
-  /** `http://host:port` or `unix:/path/to/socket`. */
-  server: string;
-  /** How long an answer may take beyond what the request itself asks to wait, in milliseconds; 60,000 by default. */
-  requestTimeoutMs?: number | undefined;
-  /** How long `wait` and the followers bear a daemon that is out of reach, in milliseconds; 60,000 by default. */
-  reconnectMs?: number | undefined;
-}
 
 /**
  * Typed client of one daemon. Every method throws ExecgoApiError when the daemon refuses, ExecgoConnectionError when no
  * usable answer comes, and the signal's reason when its `signal` aborts. What only the followers need is loaded by them,
  * so that a command that asks one question starts fast.
  */
-export class ExecgoClient extends GroupClient {
-  readonly #http: HttpTransport;
-  readonly #calls: Calls;
-  readonly #reconnectMs: number;
-  /** Sessions: workspaces that tasks share. */
-  readonly sessions: SessionClient;
-  /** Files in workspaces of sessions and tasks. */
-  readonly files: FileClient;
-
-  /** @throws TypeError when `server` is not an address. */
-  constructor(options: ClientOptions) {
-    const http = new HttpTransport(options.server);
-    const calls = new Calls(http, options.requestTimeoutMs);
-    const reconnectMs = options.reconnectMs ?? DEFAULT_RECONNECT_MS;
-    super(calls, reconnectMs);
-    this.#http = http;
-    this.#calls = calls;
-    this.#reconnectMs = reconnectMs;
-    this.sessions = new SessionClient(this.#calls);
-    this.files = new FileClient(this.#http, this.#calls);
-  }
-
-  /** Closes kept connections. A process that has no other work ends without it, too. */
-  close(): void {
-    this.#http.close();
-  }
-
+export class ExecgoClient extends DaemonClient {
   /** Sent at most once, unless the request has an idempotency key. Resolves once the task is durable. */
   async submit(request: TaskSubmission, options: Abortable = {}): Promise<SubmitAnswer> {
     const repeatable = (request.control_context?.idempotency_key ?? undefined) !== undefined;
-    return this.#calls.post('/api/v1/tasks', { ...options, body: request, repeatable });
+    return this.calls.post('/api/v1/tasks', { ...options, body: request, repeatable });
   }
 
   /**
@@ -81,13 +42,13 @@ export class ExecgoClient extends GroupClient {
    */
   async submitBatch(requests: BatchSubmission[], options: Abortable = {}): Promise<BatchItem[]> {
     const body = { tasks: requests };
-    return this.#calls.post('/api/v1/tasks/batch', { ...options, body, repeatable: false });
+    return this.calls.post('/api/v1/tasks/batch', { ...options, body, repeatable: false });
   }
 
   /** What would be enforced and reserved, or the refusal; nothing is accepted. */
   async dryRun(request: TaskSubmission, options: Abortable = {}): Promise<PlannedTask> {
     const query = { dry_run: true };
-    return this.#calls.post('/api/v1/tasks', { ...options, query, body: request, repeatable: true });
+    return this.calls.post('/api/v1/tasks', { ...options, query, body: request, repeatable: true });
   }
 
   /**
@@ -106,13 +67,13 @@ export class ExecgoClient extends GroupClient {
   ): Promise<TaskView> {
     const { waitMs, signal, patient, tree } = options;
     const ask = (): Promise<TaskView> =>
-      this.#calls.get(taskPath(taskId), { query: { wait_ms: waitMs, tree }, waitMs, signal });
-    return patient === true ? patiently(this.#reconnectMs, ask, signal) : ask();
+      this.calls.get(taskPath(taskId), { query: { wait_ms: waitMs, tree }, waitMs, signal });
+    return patient === true ? this.patiently(ask, signal) : ask();
   }
 
   /** What was sent when the task was submitted. */
   async request(taskId: string, options: Abortable = {}): Promise<TaskSubmission> {
-    return this.#calls.get(`${taskPath(taskId)}/request`, options);
+    return this.calls.get(`${taskPath(taskId)}/request`, options);
   }
 
   /**
@@ -124,12 +85,30 @@ export class ExecgoClient extends GroupClient {
     options: Abortable & { timeoutMs?: number | undefined } = {},
   ): Promise<TaskView> {
     return until(
-      this.#reconnectMs,
+      this.reconnectMs,
       (waitMs, signal) => this.status(taskId, { waitMs, signal }),
       ({ status }) => status !== 'accepted' && status !== 'running',
       options,
       (timeoutMs) => new ExecgoTimeoutError(taskId, timeoutMs),
     );
+  }
+
+  /**
+   * Waits until one of the tasks has ended, or all of them, also across a restart of the daemon. A task that is deleted meanwhile
+   * is not found.
+   * @returns all of them as they are then, in that order
+   * @throws ExecgoTimeoutError when `timeoutMs` run out first.
+   */
+  async waitForSome(
+    taskIds: readonly string[],
+    options: Abortable & { mode?: WaitMode | undefined; timeoutMs?: number | undefined } = {},
+  ): Promise<WaitAnswer> {
+    const { mode, timeoutMs, signal } = options;
+    const { waitForSome } = await import('./wait-for-some.js');
+    const ids = taskIds.join(',');
+    const ask = (waitMs: number): Promise<WaitAnswer> =>
+      this.calls.get('/api/v1/wait', { query: { ids, mode, wait_ms: waitMs }, waitMs, signal });
+    return waitForSome(ask, taskIds, { timeoutMs, reconnectMs: this.reconnectMs, signal });
   }
 
   /**
@@ -143,19 +122,19 @@ export class ExecgoClient extends GroupClient {
     options: Abortable & { owner?: string | undefined } = {},
   ): Promise<TaskView> {
     const { owner, signal } = options;
-    return this.#calls.patch(taskPath(taskId), { signal, owner, body: changes });
+    return this.calls.patch(taskPath(taskId), { signal, owner, body: changes });
   }
 
   /** Lets a task start that is held; one that waits for something else goes on doing so. @returns its status afterwards. */
   async release(taskId: string, options: { owner?: string | undefined } = {}): Promise<TaskView> {
-    return this.#calls.post(`${taskPath(taskId)}/release`, { ...options, repeatable: false });
+    return this.calls.post(`${taskPath(taskId)}/release`, { ...options, repeatable: false });
   }
 
   /** Cancels a task; one that is terminal already stays as it is. @returns its status after the request. */
   async kill(taskId: string, options: KillOptions = {}): Promise<TaskView> {
-    const { owner, signal, graceMs, waitMs, children } = options;
-    return this.#calls.post(`${taskPath(taskId)}/kill`, {
-      query: { signal, grace_ms: graceMs, wait_ms: waitMs, children },
+    const { owner, reason, signal, graceMs, waitMs, children } = options;
+    return this.calls.post(`${taskPath(taskId)}/kill`, {
+      query: { reason, signal, grace_ms: graceMs, wait_ms: waitMs, children },
       owner,
       waitMs,
       repeatable: true,
@@ -171,7 +150,7 @@ export class ExecgoClient extends GroupClient {
     options: Abortable & { owner?: string | undefined; again?: boolean | undefined } = {},
   ): Promise<RetryAnswer> {
     const { again = false, ...call } = options;
-    return this.#calls.post(`${taskPath(taskId)}/retry`, { ...call, query: { again }, repeatable: !again });
+    return this.calls.post(`${taskPath(taskId)}/retry`, { ...call, query: { again }, repeatable: !again });
   }
 
   /**
@@ -179,12 +158,26 @@ export class ExecgoClient extends GroupClient {
    * once nothing of it runs any more.
    */
   async pause(taskId: string, options: { owner?: string | undefined } = {}): Promise<TaskView> {
-    return this.#calls.post(`${taskPath(taskId)}/pause`, { ...options, repeatable: true });
+    return this.calls.post(`${taskPath(taskId)}/pause`, { ...options, repeatable: true });
   }
 
   /** Lets a paused task go on; one that runs already does. @returns its status after that. */
   async resume(taskId: string, options: { owner?: string | undefined } = {}): Promise<TaskView> {
-    return this.#calls.post(`${taskPath(taskId)}/resume`, { ...options, repeatable: true });
+    return this.calls.post(`${taskPath(taskId)}/resume`, { ...options, repeatable: true });
+  }
+
+  /**
+   * Says that a reader has seen a task: as it is, or as it was at a version. A list with `reader` and `unread` shows it again once
+   * it has changed.
+   */
+  async markRead(
+    taskId: string,
+    reader: string,
+    options: Abortable & { version?: number | undefined } = {},
+  ): Promise<ReadMark> {
+    const { version, signal } = options;
+    const path = `${taskPath(taskId)}/read/${encodeURIComponent(reader)}`;
+    return this.calls.put(path, { signal, body: { version }, repeatable: true });
   }
 
   /** One page of the task list, with those fields of each task that `filter.fields` names, or all. */
@@ -194,7 +187,7 @@ export class ExecgoClient extends GroupClient {
   ): Promise<ListPage<Field>> {
     const words = (list: readonly string[] | undefined) => (list?.length === 0 ? undefined : list?.join(','));
     const query = { ...filter, status: words(filter.status), fields: words(filter.fields) };
-    return this.#calls.get('/api/v1/tasks', { ...options, query });
+    return this.calls.get('/api/v1/tasks', { ...options, query });
   }
 
   /**
@@ -208,7 +201,7 @@ export class ExecgoClient extends GroupClient {
     },
     options: Abortable = {},
   ): Promise<ChangesPage> {
-    return this.#calls.get('/api/v1/tasks', { ...options, query, waitMs: query.wait_ms });
+    return this.calls.get('/api/v1/tasks', { ...options, query, waitMs: query.wait_ms });
   }
 
   /**
@@ -220,7 +213,7 @@ export class ExecgoClient extends GroupClient {
     const { after, follow, signal, ...filter } = options;
     const { changes } = await import('./changes.js');
     const ask = (query: Parameters<ExecgoClient['changesPage']>[0]) =>
-      patiently(this.#reconnectMs, () => this.changesPage({ ...filter, ...query }, { signal }), signal);
+      this.patiently(() => this.changesPage({ ...filter, ...query }, { signal }), signal);
     yield* changes(ask, { after, follow });
   }
 
@@ -240,7 +233,7 @@ export class ExecgoClient extends GroupClient {
     options: Abortable & { afterSeq?: number | undefined; limit?: number | undefined } = {},
   ): Promise<EventView[]> {
     const query = { after_seq: options.afterSeq, limit: options.limit };
-    return this.#calls.get(`${taskPath(taskId)}/events`, { query, signal: options.signal });
+    return this.calls.get(`${taskPath(taskId)}/events`, { query, signal: options.signal });
   }
 
   /** Events of all tasks with `seq > afterSeq`; waits up to `waitMs` for the first. */
@@ -253,21 +246,38 @@ export class ExecgoClient extends GroupClient {
   ): Promise<EventView[]> {
     const { afterSeq, limit, waitMs, signal } = options;
     const query = { after_seq: afterSeq, limit, wait_ms: waitMs };
-    return this.#calls.get('/api/v1/events', { query, waitMs, signal });
+    return this.calls.get('/api/v1/events', { query, waitMs, signal });
   }
 
   /**
-   * Events of all tasks with `seq > afterSeq` (without it: from now on), and then each as it happens; also across a
-   * restart of the daemon.
+   * Events with `seq > afterSeq` that the filter lets through, from a part of the history: go on after `last_seq`. At its end waits
+   * up to `waitMs` for the first.
+   */
+  async eventsWhere(
+    filter: EventFilter,
+    options: Abortable & {
+      afterSeq?: number | undefined;
+      limit?: number | undefined;
+      waitMs?: number | undefined;
+    } = {},
+  ): Promise<EventPage> {
+    const { afterSeq, limit, waitMs, signal } = options;
+    const query = { ...filterQuery(filter), after_seq: afterSeq, limit, wait_ms: waitMs };
+    return this.calls.get('/api/v1/events', { query, waitMs, signal });
+  }
+
+  /**
+   * Events of all tasks with `seq > afterSeq` (without it: from now on), or those that a filter lets through, and then each as it
+   * happens; also across a restart of the daemon.
    */
   async *followEvents(
-    options: Abortable & { afterSeq?: number | undefined } = {},
+    options: Abortable & { afterSeq?: number | undefined; filter?: EventFilter | undefined } = {},
   ): AsyncGenerator<EventView> {
     const { follow } = await import('./follow.js');
-    const events = follow(this.#http, {
+    const events = follow(this.http, {
       path: '/api/v1/events',
-      query: { after_seq: options.afterSeq },
-      reconnectMs: this.#reconnectMs,
+      query: { ...filterQuery(options.filter ?? {}), after_seq: options.afterSeq },
+      reconnectMs: this.reconnectMs,
       signal: options.signal,
     });
     for await (const { event, data } of events) if (event === 'message') yield JSON.parse(data) as EventView;
@@ -286,7 +296,7 @@ export class ExecgoClient extends GroupClient {
     const { stream, attempt, offset, limit, signal } = options;
     const query = { stream, attempt, offset, limit, encoding: 'base64' };
     const path = `${taskPath(taskId)}/output`;
-    const answer = await this.#calls.get<OutputBytes & { data: string }>(path, { query, signal });
+    const answer = await this.calls.get<OutputBytes & { data: string }>(path, { query, signal });
     return { ...answer, data: Buffer.from(answer.data, 'base64') };
   }
 
@@ -302,7 +312,7 @@ export class ExecgoClient extends GroupClient {
   ): Promise<HeadTailView> {
     const { stream, attempt, maxBytes, maxLines, signal } = options;
     const query = { stream, attempt, view: 'head_tail', max_bytes: maxBytes, max_lines: maxLines };
-    return this.#calls.get(`${taskPath(taskId)}/output`, { query, signal });
+    return this.calls.get(`${taskPath(taskId)}/output`, { query, signal });
   }
 
   /**
@@ -318,7 +328,7 @@ export class ExecgoClient extends GroupClient {
     } = {},
   ): AsyncGenerator<OutputEvent> {
     const { followOutput } = await import('./output-events.js');
-    yield* followOutput(this.#http, {
+    yield* followOutput(this.http, {
       path: `${taskPath(taskId)}/output/stream`,
       query: {
         stream: options.stream ?? 'both',
@@ -326,90 +336,34 @@ export class ExecgoClient extends GroupClient {
         offset: options.offset,
         encoding: 'base64',
       },
-      reconnectMs: this.#reconnectMs,
+      reconnectMs: this.reconnectMs,
       signal: options.signal,
     });
   }
 
-  /** Deletes a terminal task and its files. */
-  async delete(taskId: string, options: Abortable & { owner?: string | undefined } = {}): Promise<void> {
-    await this.#calls.delete(taskPath(taskId), options);
-  }
-
-  /** One page of the queues that have a rule or tasks, by name. */
-  async queues(options: Abortable & Partial<QueueQuery> = {}): Promise<QueuePage> {
-    const { limit, cursor, signal } = options;
-    return this.#calls.get('/api/v1/queues', { query: { limit, cursor }, signal });
-  }
-
   /**
-   * A queue as it is now.
-   * @param options.patient bear a daemon that is out of reach, as {@link wait} does
+   * Does one thing with many tasks, named or chosen by a filter. Each has an answer of its own; of what a filter chooses
+   * `next_cursor` tells whether there is more.
    */
-  async queue(name: string, options: Abortable & { patient?: boolean | undefined } = {}): Promise<QueueView> {
-    const { signal, patient } = options;
-    const ask = (): Promise<QueueView> => this.#calls.get(queuePath(name), { signal });
-    return patient === true ? patiently(this.#reconnectMs, ask, signal) : ask();
-  }
-
-  /** Sends a message to a webhook, once, to see whether one arrives; an answer says also that it has not. */
-  async testNotify(
-    webhook: NotifyTestRequest['webhook'],
-    options: Abortable = {},
-  ): Promise<NotifyTestAnswer> {
-    const { signal } = options;
-    const body = { webhook };
-    return this.#calls.post('/api/v1/notify/test', {
-      signal,
-      body,
+  async actions(
+    request: BulkRequest,
+    options: Abortable & { owner?: string | undefined } = {},
+  ): Promise<BulkAnswer> {
+    return this.calls.post('/api/v1/tasks/actions', {
+      ...options,
+      body: request,
       waitMs: MAX_LONG_POLL_MS,
       repeatable: false,
     });
   }
 
-  /** Removes ended tasks that are due, or says which would be. It takes as long as it takes: there is no time limit. */
-  async gc(request: GcRequest = {}, options: Abortable = {}): Promise<GcReport> {
-    return (await this.#http.json({
-      ...options,
-      method: 'POST',
-      path: '/api/v1/gc',
-      body: request,
-      repeatable: true,
-    })) as GcReport;
-  }
-
-  /** `GET /api/v1/runtime/info`. */
-  async info(options: Abortable = {}): Promise<RuntimeInfo> {
-    return this.#calls.get('/api/v1/runtime/info', options);
-  }
-
-  /** `GET /api/v1/runtime/capabilities`. */
-  async capabilities(options: Abortable = {}): Promise<Capabilities> {
-    return this.#calls.get('/api/v1/runtime/capabilities', options);
-  }
-
-  /** `GET /api/v1/runtime/config`. */
-  async config(options: Abortable = {}): Promise<RuntimeConfig> {
-    return this.#calls.get('/api/v1/runtime/config', options);
-  }
-
-  /** `GET /api/v1/runtime/resources`. */
-  async resources(options: Abortable = {}): Promise<RuntimeResources> {
-    return this.#calls.get('/api/v1/runtime/resources', options);
-  }
-
-  /** Resolves while the daemon's process lives. */
-  async health(options: Abortable = {}): Promise<{ status: 'ok'; version: string }> {
-    return this.#calls.get('/healthz', options);
-  }
-
-  /** Resolves while the daemon and its storage serve. */
-  async ready(options: Abortable = {}): Promise<{ status: 'ready'; version: string }> {
-    return this.#calls.get('/readyz', options);
-  }
-
-  /** Prometheus text 0.0.4. */
-  metrics(options: Abortable = {}): Promise<string> {
-    return this.#calls.text('/metrics', options);
+  /** Deletes a terminal task and its files. */
+  async delete(taskId: string, options: Abortable & { owner?: string | undefined } = {}): Promise<void> {
+    await this.calls.delete(taskPath(taskId), options);
   }
 }
+
+const filterQuery = ({ event_type, ...rest }: EventFilter) => ({
+  ...rest,
+  event_type: event_type?.join(','),
+});

@@ -64,9 +64,9 @@ export class GroupClient extends RuleClient {
     name: string,
     options: KillOptions & { tenant?: string | undefined } = {},
   ): Promise<GroupKillAnswer> {
-    const { tenant, owner, signal, graceMs, waitMs } = options;
+    const { tenant, owner, reason, signal, graceMs, waitMs } = options;
     return this.#calls.post(`${groupPath(name)}/kill`, {
-      query: { tenant, signal, grace_ms: graceMs, wait_ms: waitMs },
+      query: { tenant, reason, signal, grace_ms: graceMs, wait_ms: waitMs },
       owner,
       waitMs,
       repeatable: true,

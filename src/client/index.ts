@@ -1,10 +1,20 @@
 /** Typed client of the execgo daemon. Loads Node's own modules only. */
-export { ExecgoClient, type ClientOptions } from './client.js';
+export { ExecgoClient } from './client.js';
+export type { ClientOptions } from './daemon-client.js';
 export { ExecgoApiError, ExecgoConnectionError, ExecgoTimeoutError } from './errors.js';
-export type { Change, ChangesOptions, KillOptions, ListFilter, ListPage, OutputEvent } from './types.js';
+export type {
+  Change,
+  ChangesOptions,
+  EventFilter,
+  KillOptions,
+  ListFilter,
+  ListPage,
+  OutputEvent,
+} from './types.js';
 export type { ErrorCode } from '../task/error-codes.js';
 export type { HeadTailView, OutputBytes as OutputRange, OutputStream, TaskEnd } from '../task/output.js';
 export type { GcReport } from '../task/runtime-view.js';
+export type { BulkAnswer, BulkItem, BulkRequest } from '../task/actions.js';
 export type { Cause } from '../task/causes.js';
 export type { TaskEdit } from '../task/edit.js';
 export type { GcRequest } from '../task/gc.js';
@@ -43,15 +53,19 @@ export type {
 } from '../task/schedules.js';
 export type { BatchSubmission, TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';
+export type { ReadMark } from '../task/read-mark.js';
+export type { Snapshot } from '../task/snapshot.js';
 export type { ErrorBody } from '../task/error-body.js';
 export type {
   BatchItem,
   ChangesPage,
   DeletedTask,
+  EventPage,
   EventView,
   SubmitAnswer,
   TaskPage,
   TaskNode,
   TaskSummary,
   TaskView,
+  WaitAnswer,
 } from '../task/view.js';

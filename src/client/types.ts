@@ -3,7 +3,12 @@ import type { OutputStream, TaskEnd } from '../task/output.js';
 import type { TaskSummary } from '../task/view.js';
 
 /** What {@link ListQuery} says, with times as RFC 3339, and the server's own defaults for order and page length. */
-export type ListFilter = Partial<Omit<ListQuery, keyof TimeRange>> & {
+export type ListFilter = Partial<Omit<ListQuery, keyof TimeRange | 'unread_by'>> & {
+  /** With `unread`: who reads. */
+  reader?: string | undefined;
+  /** Only tasks that the reader has not seen as they are. */
+  unread?: true | undefined;
+} & {
   [Time in keyof TimeRange]?: string | undefined;
 };
 
@@ -27,6 +32,9 @@ export interface ChangesOptions {
   limit?: number | undefined;
   signal?: AbortSignal | undefined;
 }
+
+/** Which events are asked for. */
+export type { EventFilter } from '../task/events.js';
 
 /** What became of tasks. */
 export type Change =
@@ -52,6 +60,8 @@ export type OutputEvent =
 export interface KillOptions {
   /** Must equal the task's owner, where it has one. */
   owner?: string | undefined;
+  /** Why, in words: kept with the task. */
+  reason?: string | undefined;
   /** Number of the first signal; TERM by default. */
   signal?: number | undefined;
   /** From the first signal to KILL, in milliseconds; the daemon's own by default. */

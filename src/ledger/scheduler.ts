@@ -126,8 +126,8 @@ export class WaitingQueue {
     return foresee(count, this.#flowsOf(queue), this.#order, this.#ledger.capacity);
   }
 
-  /** The task of a queue that was submitted first; undefined when none waits. */
-  oldestOf(queue: string): WaitingTask | undefined {
+  /** The task that was submitted first; undefined when none waits. @param queue undefined: of all */
+  oldestOf(queue: string | undefined): WaitingTask | undefined {
     const oldest = this.#flowsOf(queue).flatMap((flow) => flow.oldest ?? []);
     return oldest.reduce<WaitingTask | undefined>(
       (first, task) => (first === undefined || task.submit_seq < first.submit_seq ? task : first),

@@ -35,13 +35,16 @@ export class Activity {
     second.byQueue.set(queue, pace);
   }
 
-  lastMinute(queue: string): Pace {
+  /** @param queue undefined: of all */
+  lastMinute(queue: string | undefined): Pace {
     const since = this.#now() - SECONDS;
     const sum: Pace = { started: 0, ended: 0 };
     for (const { at, byQueue } of this.#seconds) {
-      const pace = at > since ? byQueue.get(queue) : undefined;
-      sum.started += pace?.started ?? 0;
-      sum.ended += pace?.ended ?? 0;
+      if (at <= since) continue;
+      for (const pace of queue === undefined ? byQueue.values() : [byQueue.get(queue)]) {
+        sum.started += pace?.started ?? 0;
+        sum.ended += pace?.ended ?? 0;
+      }
     }
     return sum;
   }

@@ -1,6 +1,7 @@
 import type { LiveRecord, RunningTask, WaitingTask } from '../store/records.js';
 import { CountByKey } from './count-by-key.js';
 import { bounded, eligibleInMs } from './not-yet.js';
+import type { KillNote } from '../task/kill-note.js';
 import { QueueCounts } from './queue-counts.js';
 import { concurrencyOf, groupOf, TaskSets } from './task-sets.js';
 import { onSteadyClock, type Clocks } from './steady-clock.js';
@@ -50,8 +51,9 @@ export type Stop =
   /** Its wall time passed; a kill may have come after that. */
   | { first: 'timeout'; kill: KillRequest | undefined };
 
-/** How to kill: signal number and milliseconds; absent values are the attempt's own. */
+/** How to kill: signal number and milliseconds; absent values are the attempt's own. With who asks and why. */
 export interface KillRequest {
+  note?: KillNote | undefined;
   signal?: number | undefined;
   grace_ms?: number | undefined;
 }

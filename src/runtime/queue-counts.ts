@@ -62,7 +62,8 @@ export class QueueCounts {
     this.#activity.note(claimOf(record).queue, 'ended');
   }
 
-  lastMinute(queue: string): Pace {
+  /** @param queue undefined: of all */
+  lastMinute(queue: string | undefined): Pace {
     return this.#activity.lastMinute(queue);
   }
 

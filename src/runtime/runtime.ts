@@ -1,47 +1,64 @@
-import { ExecgoError } from '../task/errors.js';
-import { endOf, shownAttempt } from '../store/records.js';
+import type { BulkAnswer } from '../task/actions.js';
+import type { EventFilter } from '../task/events.js';
 import type { GcRequest } from '../task/gc.js';
 import type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../task/groups.js';
-import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
-import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
+import type { ReadMark } from '../task/read-mark.js';
+import type { Snapshot } from '../task/snapshot.js';
+import type {
+  Capabilities,
+  GcReport,
+  Readiness,
+  RuntimeInfo,
+  RuntimeResources,
+} from '../task/runtime-view.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { GroupRetryAnswer, GroupRetryQuery, RetryAnswer } from '../task/rerun.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { SchedulePage, ScheduleView } from '../task/schedules.js';
 import type { PlannedTask } from '../task/plan.js';
-import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
+import type {
+  BatchItem,
+  ChangesPage,
+  EventPage,
+  EventView,
+  SubmitAnswer,
+  TaskPage,
+  WaitAnswer,
+} from '../task/view.js';
+import type { WaitMode } from '../task/wait-mode.js';
 import { checkOwner } from './lifecycle/check-owner.js';
 import type { Collector } from './upkeep/collector.js';
 import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
 import { editTask, type EditingCore } from './lifecycle/edit.js';
 import { killFamily } from './lifecycle/kill-family.js';
+import { actOnTasks } from './lifecycle/bulk.js';
+import { markRead } from './lifecycle/mark-read.js';
+import { killNoteOf } from './lifecycle/kill-event.js';
 import { killTask, type KillingCore } from './lifecycle/kill.js';
 import { pauseTask, resumeTask } from './lifecycle/pause.js';
 import { retryTask } from './lifecycle/rerun.js';
 import { retryGroup } from './lifecycle/rerun-group.js';
-import { GrowthWatch } from './output/follow.js';
-import { readHeadTail } from './output/head-tail.js';
-import type { OutputSource } from './output/source.js';
-import { readRange } from './output/range.js';
-import { sourceOf } from './output/read-output.js';
-import type { FileService } from './file-service.js';
-import type { SessionService } from './session-service.js';
-import { WorkspaceFiles } from './sessions/files.js';
-import { Sessions, type SessionsCore } from './sessions/sessions.js';
 import type {
   EncodedJson,
   KillOptions,
-  OutputWatch,
   RetryOptions,
   Service,
   StatusOptions,
   TurnOptions,
 } from './service.js';
+import type { FileService } from './file-service.js';
+import type { SessionService } from './session-service.js';
+import { WorkspaceFiles } from './sessions/files.js';
+import { Sessions, type SessionsCore } from './sessions/sessions.js';
+import { OutputRuntime } from './output-runtime.js';
+import { readiness, type ReadinessCore } from './readiness.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
 import { waitForGroup } from './lifecycle/groups.js';
-import { waitForAttempt, waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
+import { eventPage } from './views/event-page.js';
+import { waitAnswer, waitForSome } from './lifecycle/wait-for-some.js';
+import { waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
 import { submitBatch } from './lifecycle/batch.js';
 import { dryRun, submit, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import type { TestMessages } from './notify/test-message.js';
@@ -55,6 +72,7 @@ import {
 import { schedulePage, scheduleView } from './schedules/schedule-view.js';
 import { groupPage, groupView, type GroupCore } from './views/group-view.js';
 import { queuePage, queueView, type QueueCore } from './views/queue-view.js';
+import { snapshotView } from './views/snapshot-view.js';
 import { deletedTask, eventView, taskSummary } from './views/task-view.js';
 import { waitingOf } from './views/waiting-view.js';
 
@@ -70,6 +88,7 @@ export interface RuntimeViews {
 /** What the use cases work with, together. */
 export type RuntimeCore = SubmittingCore &
   StatusCore &
+  ReadinessCore &
   KillingCore &
   EditingCore &
   DeletingCore &
@@ -80,16 +99,17 @@ export type RuntimeCore = SubmittingCore &
   SessionsCore & { testMessages: TestMessages };
 
 /** The runtime as the API sees it: each use case in its own file. */
-export class Runtime implements Service {
+export class Runtime extends OutputRuntime implements Service {
   readonly sessions: SessionService;
   readonly files: FileService;
 
   constructor(
-    private readonly core: RuntimeCore,
+    protected readonly core: RuntimeCore,
     private readonly intake: Intake,
     private readonly collector: Collector,
     private readonly views: RuntimeViews,
   ) {
+    super();
     this.sessions = new Sessions(core);
     this.files = new WorkspaceFiles(core);
   }
@@ -126,9 +146,10 @@ export class Runtime implements Service {
   }
 
   async kill(taskId: string, options: KillOptions, signal: AbortSignal): Promise<EncodedJson> {
-    const { owner, wait_ms = 0, children, ...how } = options;
+    const { owner, wait_ms = 0, children, reason, ...order } = options;
     checkOwner(taskRecord(this.core, taskId), owner);
     const task = this.core.live.get(taskId);
+    const how = { ...order, note: killNoteOf(owner, reason) };
     if (children === true) await killFamily(this.core, taskId, how);
     else if (task !== undefined) await killTask(this.core, task, how);
     return this.status(taskId, { wait_ms }, signal);
@@ -179,61 +200,44 @@ export class Runtime implements Service {
     return store.events(afterSeq, limit).map(eventView);
   }
 
+  eventsWhere(
+    filter: EventFilter,
+    afterSeq: number,
+    limit: number,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<EventPage> {
+    return eventPage(this.core, { filter, afterSeq, limit, waitMs }, signal);
+  }
+
+  async wait(
+    ids: readonly string[],
+    mode: WaitMode,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<WaitAnswer> {
+    await waitForSome(this.core, ids, mode, waitMs, signal);
+    return waitAnswer(this.core, ids, mode);
+  }
+
   lastSeq(): number {
     return this.core.store.lastSeq();
   }
 
-  lastAttempt(taskId: string): number {
-    return shownAttempt(taskRecord(this.core, taskId));
-  }
-
-  nextAttempt(taskId: string, attempt: number, signal: AbortSignal): Promise<number | undefined> {
-    return waitForAttempt(this.core, taskId, attempt, signal);
-  }
-
-  async outputRange(
-    taskId: string,
-    stream: OutputStream,
-    offset: number,
-    limit: number,
-    attempt?: number,
-  ): Promise<OutputBytes> {
-    return { stream, ...(await readRange(this.source(taskId, stream, attempt), offset, limit)) };
-  }
-
-  async outputView(
-    taskId: string,
-    stream: OutputStream,
-    maxBytes: number,
-    maxLines: number,
-    attempt?: number,
-  ): Promise<HeadTailBytes> {
-    return { stream, ...(await readHeadTail(this.source(taskId, stream, attempt), maxBytes, maxLines)) };
-  }
-
-  encodeText(bytes: Buffer): Promise<Buffer> {
-    return this.core.inlineTexts.encode(bytes);
-  }
-
-  watchOutput(taskId: string, stream: OutputStream, attempt: number, signal: AbortSignal): OutputWatch {
-    const source = this.source(taskId, stream, attempt);
-    const watch = new GrowthWatch(source);
-    const wake = () => {
-      watch.wake();
-    };
-    if (source.final) wake();
-    else this.core.announcer.attemptEnd(taskId, signal).then(wake, wake);
-    return watch;
-  }
-
-  ending(taskId: string): TaskEnd {
-    const record = taskRecord(this.core, taskId);
-    const { exit_code, exit_signal, cause } = endOf(record) ?? {};
-    return { status: record.status, exit_code, exit_signal, cause };
-  }
-
   deleteTask(taskId: string, owner: string | undefined): Promise<void> {
     return deleteTask(this.core, taskId, owner);
+  }
+
+  actions(body: unknown, owner: string | undefined, signal: AbortSignal): Promise<BulkAnswer> {
+    return actOnTasks(this.core, this.intake, body, { owner, signal });
+  }
+
+  snapshot(queue: string | undefined): Snapshot {
+    return snapshotView(this.core, queue);
+  }
+
+  markRead(taskId: string, reader: string, body: unknown): Promise<ReadMark> {
+    return markRead(this.core, taskId, reader, body);
   }
 
   queues(query: QueueQuery): QueuePage {
@@ -299,11 +303,12 @@ export class Runtime implements Service {
   async killGroup(
     tenant: string | undefined,
     group: string,
-    { owner, wait_ms, ...how }: KillOptions,
+    { owner, wait_ms, reason, ...how }: KillOptions,
     signal: AbortSignal,
   ): Promise<GroupKillAnswer> {
     groupView(this.core, { tenant, group });
-    const done = await this.core.groups.kill({ tenant, group }, how, owner);
+    const note = killNoteOf(owner, reason);
+    const done = await this.core.groups.kill({ tenant, group }, { ...how, note }, owner);
     return { ...(await this.group(tenant, group, wait_ms ?? 0, signal)), ...done };
   }
 
@@ -331,19 +336,11 @@ export class Runtime implements Service {
     return this.views.resources();
   }
 
-  async ready(): Promise<void> {
-    if (!this.core.schedule.accepting) throw new ExecgoError('unavailable', 'the daemon is stopping');
-    await this.core.store.commits.write(() => {
-      this.core.store.probe();
-    });
+  ready(): Promise<Readiness> {
+    return readiness(this.core);
   }
 
   metrics(): Promise<string> {
     return this.views.metrics();
-  }
-
-  /** @throws ExecgoError `not_found` */
-  private source(taskId: string, stream: OutputStream, attempt: number | undefined): OutputSource {
-    return sourceOf(this.core, taskRecord(this.core, taskId), stream, attempt);
   }
 }

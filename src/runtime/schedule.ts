@@ -140,13 +140,16 @@ export class Schedule {
     this.queue.setRule(queue, rule);
   }
 
-  /** Tasks of a queue that wait for room, the `count` that are next in order. */
-  nextOf(queue: string, count: number): QueuedTask[] {
+  /** Tasks that wait for room, the `count` that are next in order. @param queue undefined: of all */
+  nextOf(queue: string | undefined, count: number): QueuedTask[] {
     return this.queue.peek(count, queue);
   }
 
-  /** How long the task of a queue that was submitted first has waited for room, in milliseconds; undefined when none waits. */
-  oldestWaitingMs(queue: string): number | undefined {
+  /**
+   * How long the task that was submitted first has waited for room, in milliseconds; undefined when none waits.
+   * @param queue undefined: of all
+   */
+  oldestWaitingMs(queue: string | undefined): number | undefined {
     const oldest = this.queue.oldestOf(queue);
     return oldest && Math.max(0, Math.round(this.clocks.steady() - oldest.accepted_at_ms));
   }

@@ -1,4 +1,8 @@
+import type { EventFilter } from '../task/events.js';
+import type { BulkAnswer } from '../task/actions.js';
 import type { GcRequest } from '../task/gc.js';
+import type { ReadMark } from '../task/read-mark.js';
+import type { Snapshot } from '../task/snapshot.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../task/groups.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/output.js';
@@ -9,8 +13,23 @@ import type { FileService } from './file-service.js';
 import type { SessionService } from './session-service.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
 import type { SchedulePage, ScheduleView } from '../task/schedules.js';
-import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../task/runtime-view.js';
-import type { BatchItem, ChangesPage, EventView, SubmitAnswer, TaskPage } from '../task/view.js';
+import type {
+  Capabilities,
+  GcReport,
+  Readiness,
+  RuntimeInfo,
+  RuntimeResources,
+} from '../task/runtime-view.js';
+import type {
+  BatchItem,
+  ChangesPage,
+  EventPage,
+  EventView,
+  SubmitAnswer,
+  TaskPage,
+  WaitAnswer,
+} from '../task/view.js';
+import type { WaitMode } from '../task/wait-mode.js';
 
 /** JSON that is already encoded, as pieces to be written one after another. */
 export type EncodedJson = Buffer[];
@@ -25,6 +44,8 @@ export interface StatusOptions {
 export interface KillOptions {
   /** Value of `x-execgo-owner`. */
   owner?: string | undefined;
+  /** Why, in words. */
+  reason?: string | undefined;
   /** First signal; TERM by default. */
   signal?: number | undefined;
   /** From the first signal to KILL; by default that of the daemon. */
@@ -106,6 +127,22 @@ export interface Service {
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[];
   /** Events of all tasks with `seq > afterSeq`, at most `limit`; waits up to `waitMs` for the first. */
   events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]>;
+  /**
+   * Events with `seq > afterSeq` that pass, at most `limit`, from a bounded part of the history; at its end waits up to `waitMs`
+   * for the first. Rejects when `signal` aborts.
+   */
+  eventsWhere(
+    filter: EventFilter,
+    afterSeq: number,
+    limit: number,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<EventPage>;
+  /**
+   * The tasks as they are, in that order; with `waitMs` as soon as one of them, or each, has ended, or then as they are. Rejects
+   * when `signal` aborts.
+   */
+  wait(ids: readonly string[], mode: WaitMode, waitMs: number, signal: AbortSignal): Promise<WaitAnswer>;
   /** Seq of the newest committed event; 0 when there is none. */
   lastSeq(): number;
   /** The attempt whose output is shown where none is asked for: the last that began, or 1. */
@@ -141,6 +178,15 @@ export interface Service {
    * @param owner value of `x-execgo-owner`
    */
   deleteTask(taskId: string, owner: string | undefined): Promise<void>;
+  /**
+   * Does one thing with many tasks, with an answer for each: see `task/actions.ts`. Rejects when `signal` aborts.
+   * @param owner value of `x-execgo-owner`
+   */
+  actions(body: unknown, owner: string | undefined, signal: AbortSignal): Promise<BulkAnswer>;
+  /** All that matters at one moment, of all tasks or of one queue; `not_found` for a queue that has neither a rule nor tasks. */
+  snapshot(queue: string | undefined): Snapshot;
+  /** Writes down up to which version a reader has seen a task: the present one, unless the body names another. */
+  markRead(taskId: string, reader: string, body: unknown): Promise<ReadMark>;
   /** Queues that have a rule or tasks, by name. */
   queues(query: QueueQuery): QueuePage;
   /** A queue as it is now; `not_found` when it has neither a rule nor tasks. */
@@ -185,8 +231,8 @@ export interface Service {
   capabilities(): Capabilities;
   config(): object;
   resources(): RuntimeResources;
-  /** Touches the storage; throws `unavailable` or `insufficient_storage` when it does not serve. */
-  ready(): Promise<void>;
+  /** How each part is, after touching the storage; throws `unavailable` when any is not well, and says which. */
+  ready(): Promise<Readiness>;
   /** Prometheus text 0.0.4. */
   metrics(): Promise<string>;
 }

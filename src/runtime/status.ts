@@ -52,7 +52,11 @@ export async function taskStatus(core: StatusCore, taskId: string, withTree = fa
 function withStop(core: StatusCore, record: TaskRecord): TaskRecord {
   const stop = core.live.get(record.task_id)?.stop;
   if (stop === undefined) return record;
-  const killed = stop.kill === undefined ? record : { ...record, kill_requested_at_ms: core.now() };
+  const { kill } = stop;
+  const killed =
+    kill === undefined || record.kill_requested_at_ms !== undefined
+      ? record
+      : { ...record, kill_requested_at_ms: core.now(), kill_note: kill.note };
   return killed.status === 'running' ? { ...killed, paused_at_ms: undefined } : killed;
 }
 

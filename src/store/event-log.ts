@@ -3,7 +3,8 @@ import type { TransactionMember } from './database/group-commit.js';
 import { ExecgoError } from '../task/errors.js';
 import { parseJson } from './database/json.js';
 import { RowReader } from './row-reader.js';
-import type { EventType, NewEvent, TaskEvent } from '../task/events.js';
+import type { EventFilter, EventType, NewEvent, TaskEvent } from '../task/events.js';
+import { EventSearch } from './event-search.js';
 
 /** Columns as they were stored: an older database may hold anything in those typed `unknown`. */
 interface EventRow {
@@ -15,7 +16,8 @@ interface EventRow {
   data_json: unknown;
 }
 
-const COLUMNS = 'seq, task_id, event_type, timestamp_ms, message, data_json';
+const NAMES = ['seq', 'task_id', 'event_type', 'timestamp_ms', 'message', 'data_json'];
+const COLUMNS = NAMES.join(', ');
 
 /** The events of all tasks, in one sequence that never reuses a number. */
 export class EventLog implements TransactionMember {
@@ -23,6 +25,8 @@ export class EventLog implements TransactionMember {
   readonly #inserts: (Database.Statement | undefined)[] = [];
   readonly #ofTask: Database.Statement<[string, number, number], EventRow>;
   readonly #ofAll: Database.Statement<[number, number], EventRow>;
+  readonly #numberOf: Database.Statement<[string, number], number>;
+  readonly #search: EventSearch<EventRow>;
   #written: number;
   #committed: number;
 
@@ -31,6 +35,10 @@ export class EventLog implements TransactionMember {
       `SELECT ${COLUMNS} FROM task_events WHERE task_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
     );
     this.#ofAll = db.prepare(`SELECT ${COLUMNS} FROM task_events WHERE seq > ? ORDER BY seq LIMIT ?`);
+    this.#numberOf = db
+      .prepare<[string, number], number>('SELECT count(*) FROM task_events WHERE task_id = ? AND seq <= ?')
+      .pluck();
+    this.#search = new EventSearch(db, NAMES);
     const ever = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'task_events'").pluck().get();
     const last = db.prepare('SELECT max(seq) FROM task_events').pluck().get();
     // Even if SQLite's own count is wrong: a number that is in the table must not be given again.
@@ -78,12 +86,40 @@ export class EventLog implements TransactionMember {
 
   /** Events of one task with `seq > afterSeq`, all of them without a limit. */
   ofTask(taskId: string, afterSeq: number, limit: number | undefined): TaskEvent[] {
-    return this.#ofTask.all(taskId, afterSeq, limit ?? -1).map(toEvent);
+    return this.#numbered(this.#ofTask.all(taskId, afterSeq, limit ?? -1).map(toEvent));
   }
 
   /** Events of all tasks with `seq > afterSeq`. */
   ofAll(afterSeq: number, limit: number): TaskEvent[] {
-    return this.#ofAll.all(afterSeq, limit).map(toEvent);
+    return this.#numbered(this.#ofAll.all(afterSeq, limit).map(toEvent));
+  }
+
+  /**
+   * Events with `seq > afterSeq` that pass, as far as a bounded part of the log has them.
+   * @param signal ends a search whose client has gone
+   */
+  async where(
+    filter: EventFilter,
+    afterSeq: number,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<{ events: TaskEvent[]; lastSeq: number; isEnd: boolean }> {
+    const { rows, lastSeq, isEnd } = await this.#search.after(filter, afterSeq, limit, signal);
+    const events = rows.map(toEvent);
+    for (const event of events) event.task_seq = this.#numberOf.get(event.task_id, event.seq);
+    return { events, lastSeq, isEnd };
+  }
+
+  /** Numbers events between the first and last of which none is left out. */
+  #numbered(events: TaskEvent[]): TaskEvent[] {
+    const last = new Map<string, number>();
+    for (const event of events) {
+      const before = last.get(event.task_id);
+      event.task_seq =
+        before === undefined ? (this.#numberOf.get(event.task_id, event.seq) ?? 1) : before + 1;
+      last.set(event.task_id, event.task_seq);
+    }
+    return events;
   }
 
   mark(): number {

@@ -1,6 +1,7 @@
 import type { Cause, Verdict } from '../task/causes.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { NewEvent, TaskEvent } from '../task/events.js';
+import type { KillNote } from '../task/kill-note.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import { queueOf, type TaskRequest } from '../task/request.js';
 import type { ResourceItems, Resources } from '../task/resources.js';
@@ -48,6 +49,8 @@ interface AnyState {
   updated_at_ms: number;
   /** Absent: no kill was asked for. */
   kill_requested_at_ms?: number | undefined;
+  /** Who asked for it and why, where that was said. */
+  kill_note?: KillNote | undefined;
 }
 
 export interface WaitingState extends AnyState {

@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import type Database from 'better-sqlite3';
 import { taskNotFound } from '../task/errors.js';
-import type { NewEvent, TaskEvent } from '../task/events.js';
+import type { EventFilter, NewEvent, TaskEvent } from '../task/events.js';
+import type { KillNote } from '../task/kill-note.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { TaskStatus } from '../task/states.js';
@@ -9,10 +10,12 @@ import { CounterTable, type Counters } from './counters.js';
 import { emptyLogAside } from './database/empty-log-aside.js';
 import { EventLog } from './event-log.js';
 import { GroupCommit } from './database/group-commit.js';
+import { MIGRATIONS } from './database/migrations/index.js';
 import { IdempotencyKeys } from './idempotency.js';
 import { AttemptTable } from './tasks/attempt-table.js';
 import { Family } from './family.js';
 import { ChangeList, type ChangesPage } from './tasks/change-list.js';
+import { LastEnded } from './tasks/last-ended.js';
 import { KeptTasks } from './tasks/kept-tasks.js';
 import { RerunTable } from './tasks/rerun-table.js';
 import { DependencyTable } from './dependency-table.js';
@@ -21,6 +24,7 @@ import { QueueEnds } from './queue-ends.js';
 import { ScheduleTable } from './schedule-table.js';
 import { QueueTable } from './queue-table.js';
 import { Meta, TASK_GROUP } from './database/meta.js';
+import { ReadMarks } from './read-marks.js';
 import type * as records from './records.js';
 import type { ClockSources } from './retention-clock.js';
 import { SessionTable } from './session-table.js';
@@ -32,7 +36,7 @@ import { TaskChanges } from './tasks/task-changes.js';
 import { SharedPlans } from './tasks/shared-plans.js';
 import { TaskInsert } from './tasks/task-insert.js';
 import { TaskList } from './tasks/task-list.js';
-import { TASK_COLUMNS, toRecord, type TaskRow } from './tasks/task-row.js';
+import { TaskLookup } from './tasks/task-lookup.js';
 import { Tombstones } from './tombstones.js';
 
 /**
@@ -51,6 +55,10 @@ export class Store {
   /** What ends have caused. */
   readonly sequels: Sequels;
   readonly supervisors: SupervisorTable;
+  /** What readers have seen. */
+  readonly readMarks: ReadMarks;
+  /** The tasks that ended last. */
+  readonly lastEnded: LastEnded;
   /** Which tasks were deleted. */
   readonly tombstones: Tombstones;
   /** The rules of queues. */
@@ -66,6 +74,8 @@ export class Store {
   /** Which task is run again by which. */
   readonly reruns: RerunTable;
   readonly #db: Database.Database;
+  /** The last change of the schema. */
+  readonly migration = MIGRATIONS.length;
   readonly #now: () => number;
   readonly #events: EventLog;
   readonly #counters: CounterTable;
@@ -77,13 +87,8 @@ export class Store {
   readonly #changes: TaskChanges;
   readonly #list: TaskList;
   readonly #changesList: ChangeList;
-  readonly #task: Database.Statement<[string], TaskRow>;
   readonly #plans = new SharedPlans();
-  readonly #live: Database.Statement<[], TaskRow>;
-  readonly #has: Database.Statement<[string], number>;
-  readonly #status: Database.Statement<[string], TaskStatus>;
-  readonly #ids: Database.Statement<[string, number], string>;
-  readonly #sent: Database.Statement<[string], string | null>;
+  readonly #lookup: TaskLookup;
   readonly #probe: Database.Statement<[number]>;
 
   constructor(db: Database.Database, clocks: ClockSources) {
@@ -124,6 +129,8 @@ export class Store {
       this.sessions,
     );
     this.supervisors = new SupervisorTable(db);
+    this.readMarks = new ReadMarks(db);
+    this.lastEnded = new LastEnded(db);
     this.#list = new TaskList(db);
     this.#changesList = new ChangeList(this.#list, this.tombstones, versions);
     this.commits = new GroupCommit(db, [
@@ -133,18 +140,7 @@ export class Store {
       versions,
       scheduleVersions,
     ]);
-    this.#task = db.prepare(`SELECT ${TASK_COLUMNS} FROM tasks WHERE task_id = ?`);
-    const live = (status: string) =>
-      `SELECT ${TASK_COLUMNS} FROM tasks INDEXED BY idx_tasks_status WHERE status = '${status}'`;
-    this.#live = db.prepare(`${live('accepted')} UNION ALL ${live('running')} ORDER BY submit_seq`);
-    this.#has = db.prepare<[string], number>('SELECT 1 FROM tasks WHERE task_id = ?').pluck();
-    this.#status = db.prepare<[string], TaskStatus>('SELECT status FROM tasks WHERE task_id = ?').pluck();
-    this.#ids = db
-      .prepare<[string, number], string>(
-        'SELECT task_id FROM tasks WHERE task_id > ? ORDER BY task_id LIMIT ?',
-      )
-      .pluck();
-    this.#sent = db.prepare<[string], string | null>('SELECT sent_json FROM tasks WHERE task_id = ?').pluck();
+    this.#lookup = new TaskLookup(db, this.#plans);
     this.#probe = db.prepare("UPDATE meta SET value = ? WHERE key = 'probed_at_ms'");
   }
 
@@ -164,7 +160,7 @@ export class Store {
 
   /** The submit body of a task as it was sent; undefined for an unknown task, and for a task of an earlier version. */
   sentRequest(taskId: string): string | undefined {
-    return this.#sent.get(taskId) ?? undefined;
+    return this.#lookup.sent(taskId);
   }
 
   /** The id for a new attempt: a number that no attempt in this database has had. */
@@ -226,9 +222,10 @@ export class Store {
   markKillRequested<T extends records.LiveRecord>(
     task: T,
     atMs: number,
+    note: KillNote | undefined,
     events: NewEvent[],
   ): records.Changed<T> | undefined {
-    return this.#changes.killRequested(task, atMs, events);
+    return this.#changes.killRequested(task, atMs, note, events);
   }
 
   /** Undefined: paused before, not started, or to end. */
@@ -302,18 +299,12 @@ export class Store {
   }
 
   task(taskId: string): records.TaskRecord | undefined {
-    const row = this.#task.get(taskId);
-    return row === undefined ? undefined : toRecord(row);
+    return this.#lookup.task(taskId);
   }
 
   /** Every task that waits or runs, in the order of submission. */
   liveTasks(): records.LiveRecord[] {
-    return Array.from(this.#live.iterate(), (row) => {
-      const record = toRecord(row) as records.LiveRecord;
-      if (record.plan !== null)
-        record.plan = this.#plans.of(row['execution_plan_json'] as string, record.plan);
-      return record;
-    });
+    return this.#lookup.live();
   }
 
   /** Events of one task with `seq > afterSeq`; all of them without a limit. Empty for an unknown task. */
@@ -324,6 +315,11 @@ export class Store {
   /** Events of all tasks with `seq > afterSeq`. */
   events(afterSeq: number, limit: number): TaskEvent[] {
     return this.#events.ofAll(afterSeq, limit);
+  }
+
+  /** Events with `seq > afterSeq` that pass, and up to which seq all were looked at: see {@link EventLog.where}. */
+  eventsWhere(filter: EventFilter, afterSeq: number, limit: number, signal?: AbortSignal) {
+    return this.#events.where(filter, afterSeq, limit, signal);
   }
 
   /** Seq of the newest committed event, 0 when there has been none; from memory. */
@@ -356,17 +352,17 @@ export class Store {
 
   /** True when there is such a task; cheaper than reading it. */
   has(taskId: string): boolean {
-    return this.#has.get(taskId) !== undefined;
+    return this.#lookup.has(taskId);
   }
 
   /** Status of a task, undefined for an unknown one; cheaper than reading the task. */
   status(taskId: string): TaskStatus | undefined {
-    return this.#status.get(taskId);
+    return this.#lookup.status(taskId);
   }
 
   /** A page of the ids of all tasks in their own order: those after `afterId`. */
   taskIds(afterId: string, limit: number): string[] {
-    return this.#ids.all(afterId, limit);
+    return this.#lookup.ids(afterId, limit);
   }
 
   /** Records the group that this daemon lets through to the workspaces; undefined: none. */

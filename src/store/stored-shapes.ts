@@ -5,6 +5,7 @@ import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { Notify } from '../task/notify.js';
 import { ON_CONFLICT, type TaskRequest } from '../task/request.js';
+import type { KillNote } from '../task/kill-note.js';
 import { RESOURCE_KEYS, type ResourceItems, type Resources } from '../task/resources.js';
 import { isPlainObject } from '../task/plain-object.js';
 
@@ -29,6 +30,10 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 
 export function isError(value: unknown): value is ErrorBody {
   return isPlainObject(value) && isErrorCode(value.code) && isText(value.message);
+}
+
+export function isKillNote(value: unknown): value is KillNote {
+  return isPlainObject(value) && isAbsentOr(isText, value.reason) && isAbsentOr(isText, value.by);
 }
 
 export function isReservation(value: unknown): value is Resources {

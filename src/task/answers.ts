@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import * as actions from './actions.js';
 import * as error from './error-body.js';
 import * as groups from './groups.js';
 import { FollowUpView } from './follow-up-view.js';
@@ -8,6 +9,8 @@ import * as output from './output.js';
 import * as plan from './plan.js';
 import * as queues from './queues.js';
 import * as rerun from './rerun.js';
+import * as readMark from './read-mark.js';
+import * as snapshot from './snapshot.js';
 import * as runtime from './runtime-view.js';
 import * as sessions from './sessions.js';
 import * as schedules from './schedules.js';
@@ -50,9 +53,14 @@ export const answers = {
   GroupKillAnswer: groups.GroupKillAnswer,
   ...rerun,
   SubmitOrDryRunAnswer: z.union([view.SubmitAnswer, plan.PlannedTask]),
+  BulkItem: actions.BulkItem,
+  BulkAnswer: actions.BulkAnswer,
+  Snapshot: snapshot.Snapshot,
+  ReadMark: readMark.ReadMark,
   BatchAnswer: z.array(view.BatchItem),
   Request: z.looseObject({}).describe('A submit body as it was sent'),
   Events: z.array(view.EventView),
+  EventsAnswer: z.union([z.array(view.EventView), view.EventPage]),
   TaskListAnswer: z.union([view.TaskPage, view.ChangesPage, view.PartialTaskPage]),
   OutputAnswer: z.union([output.OutputRange, output.HeadTailView]),
 };

@@ -69,6 +69,8 @@ function detailOf(type: EventType, data: unknown): string | undefined {
       return isPlainObject(data) ? textsOf(data['fields'], ', ') : undefined;
     case 'group_done':
       return isPlainObject(data) ? groupOf(data) : undefined;
+    case 'kill_requested':
+      return isPlainObject(data) ? killNote(data) : undefined;
     case 'resource_reserved':
     case 'resource_released':
       return amountsOf(eventData({ event_type: type, data }));
@@ -81,6 +83,12 @@ function detailOf(type: EventType, data: unknown): string | undefined {
     default:
       return undefined;
   }
+}
+
+function killNote({ reason, by }: Record<string, unknown>): string | undefined {
+  const why = typeof reason === 'string' ? reason : undefined;
+  const who = typeof by === 'string' ? `by ${by}` : undefined;
+  return who === undefined || why === undefined ? (why ?? who) : `${why} (${who})`;
 }
 
 function nextAttempt({ attempt, delay_ms, memory_bytes }: Record<string, unknown>): string | undefined {

@@ -23,9 +23,22 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** Which events are asked for; all that is given must hold. What is said of tasks is what they are now. */
+export interface EventFilter {
+  event_type?: EventType[] | undefined;
+  tenant?: string | undefined;
+  queue?: string | undefined;
+  session_id?: string | undefined;
+  group?: string | undefined;
+  /** `key` or `key=value`. */
+  label?: string | undefined;
+}
+
 /** One line of a task's history. `seq` orders all events of the daemon; `timestamp_ms` is Unix time. */
 export interface TaskEvent {
   seq: number;
+  /** Its number among those of its task, from 1 on; where it was read for somebody. */
+  task_seq?: number | undefined;
   task_id: string;
   event_type: EventType;
   timestamp_ms: number;

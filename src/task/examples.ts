@@ -1,5 +1,7 @@
 import type { Answer, AnswerName } from './answers.js';
 import { groupExamples } from './group-examples.js';
+import type { BulkRequest } from './actions.js';
+import { pageExamples } from './page-examples.js';
 import type { QueueRuleRequest } from './queues.js';
 import type { ScheduleRequest } from './schedules.js';
 import type { TaskSubmission } from './request.js';
@@ -12,7 +14,9 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
   SessionRequest: SessionRequest;
   SessionEdit: SessionEdit;
   ScheduleRequest: ScheduleRequest;
+  BulkRequest: BulkRequest;
 } = {
+  ...pageExamples,
   SessionRequest: { session_id: 'refactor-42', tenant: 'ci', title: 'Refactor the parser', ttl_secs: 86_400 },
   SessionEdit: { title: 'Refactor the parser and the lexer', concurrency: 2, if_version: 1 },
   SessionView: {
@@ -179,19 +183,9 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     },
     reservation: { task_slots: 1, memory_bytes: 1_073_741_824 },
   },
-  ChangesPage: {
-    tasks: [
-      {
-        ...{ task_id: 'build-18', handle_id: 'build-18', status: 'accepted', version: 4713, attempt: 0 },
-        ...{ created_at: '2026-03-01T10:00:00.679Z', updated_at: '2026-03-01T10:00:00.679Z' },
-        ...{ kill_requested: false, tenant: 'ci', queue: 'default', priority: 0, command: 'make test' },
-      },
-    ],
-    deleted: [{ task_id: 'build-3', version: 4712, deleted_at: '2026-03-01T10:00:00.500Z' }],
-    version: 4713,
-  },
   EventView: {
     seq: 120,
+    task_seq: 5,
     task_id: 'build-17',
     handle_id: 'build-17',
     event_type: 'started',
@@ -294,6 +288,12 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     ],
     accepted_waiting_tasks: 0,
     tenants: [{ tenant: 'ci', reserved: { task_slots: 1, memory_bytes: 1_073_741_824 } }],
+  },
+  BulkRequest: {
+    action: 'kill',
+    filter: { queue: 'gpu', status: ['accepted'] },
+    reason: 'wrong data set',
+    dry_run: true,
   },
   Health: { status: 'ok', version: '0.1.0' },
 };

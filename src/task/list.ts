@@ -24,6 +24,8 @@ export interface TaskFilter {
   label?: string | undefined;
   /** Part of the task id or of the command. */
   text?: string | undefined;
+  /** A reader that has not seen it as it is. */
+  unread_by?: string | undefined;
 }
 
 /** Unix time in milliseconds. After: at it or later; before: earlier. */
@@ -44,7 +46,7 @@ export interface ListQuery extends TaskFilter, TimeRange {
 }
 
 /** Which changes of tasks are asked for: of those that nothing changes of what is asked for. */
-export interface ChangesQuery extends Pick<TaskFilter, 'tenant' | 'owner' | 'session_id'> {
+export interface ChangesQuery extends Pick<TaskFilter, 'tenant' | 'owner' | 'session_id' | 'unread_by'> {
   /** The version up to which the reader knows all; 0: nothing. */
   changed_after: number;
   limit: number;

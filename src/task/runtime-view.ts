@@ -129,7 +129,29 @@ export const RuntimeResources = z.strictObject({
 });
 export type RuntimeResources = z.output<typeof RuntimeResources>;
 
-export const Health = z.strictObject({ status: z.enum(['ok', 'ready']), version: z.string() });
+/** How one part of the daemon is. @public in the specification */
+export const PartHealth = z.strictObject({
+  ok: z.boolean(),
+  detail: z.string().describe('How it is, in words'),
+});
+
+/** What must be well for the daemon to be ready. */
+export const Readiness = z.strictObject({
+  accepting: PartHealth.describe('It is not stopping'),
+  store: z.strictObject({
+    ...PartHealth.shape,
+    migration: count.describe('The last change of the schema of the database'),
+  }),
+  supervisor: PartHealth,
+  disk: z.strictObject({ ...PartHealth.shape, free_bytes: count.optional() }),
+});
+export type Readiness = z.output<typeof Readiness>;
+
+export const Health = z.strictObject({
+  status: z.enum(['ok', 'ready']),
+  version: z.string(),
+  parts: Readiness.optional().describe('How each part is; /readyz only'),
+});
 
 export const Welcome = z.strictObject({ name: z.literal('execgo'), version: z.string(), links: texts });
 

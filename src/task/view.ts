@@ -143,6 +143,12 @@ export const TaskSummary = z.strictObject({
   exit_signal: z.int().optional(),
   error: ErrorBody.optional(),
   kill_requested: z.boolean(),
+  kill_requested_at: time.optional(),
+  kill_requested_by: z
+    .string()
+    .optional()
+    .describe('The owner in whose name it was asked for, where one was named'),
+  kill_reason: z.string().optional().describe('Why, in the words of who asked for it'),
   paused: z.literal(true).optional().describe('While it is paused'),
   paused_at: time.optional().describe('Since when it is paused'),
   tenant: z.string().optional(),
@@ -286,7 +292,8 @@ export const DeleteAnswer = z.strictObject({ task_id: z.string(), deleted: z.lit
 
 /** An event as it goes over the wire. */
 export const EventView = z.strictObject({
-  seq: count,
+  seq: count.describe('Its number among all events of the daemon'),
+  task_seq: count.optional().describe('Its number among the events of its task, from 1 on'),
   task_id: z.string(),
   handle_id: z.string(),
   event_type: z
@@ -298,3 +305,18 @@ export const EventView = z.strictObject({
   data: z.unknown().optional(),
 });
 export type EventView = z.output<typeof EventView>;
+
+/** A page of events that were chosen by conditions. */
+export const EventPage = z.strictObject({
+  events: z.array(EventView),
+  last_seq: count.describe('The after_seq to go on with: all up to it were looked at'),
+});
+export type EventPage = z.output<typeof EventPage>;
+
+/** How several tasks are. */
+export const WaitAnswer = z.strictObject({
+  mode: z.enum(['any', 'all']),
+  met: z.boolean().describe('Whether one of them, or each, has ended'),
+  tasks: z.array(TaskSummary).describe('In the order in which they were asked for'),
+});
+export type WaitAnswer = z.output<typeof WaitAnswer>;

@@ -10,10 +10,20 @@ import type {
   StatusOptions,
 } from '../../src/runtime/service.js';
 import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../../src/task/output.js';
-import type { Capabilities, GcReport, RuntimeInfo, RuntimeResources } from '../../src/task/runtime-view.js';
+import type {
+  Capabilities,
+  GcReport,
+  Readiness,
+  RuntimeInfo,
+  RuntimeResources,
+} from '../../src/task/runtime-view.js';
 import { ExecgoError, taskNotFound } from '../../src/task/errors.js';
+import { validateBulk, type BulkAnswer } from '../../src/task/actions.js';
+import type { EventFilter } from '../../src/task/events.js';
 import type { GcRequest } from '../../src/task/gc.js';
 import type { GroupKillAnswer, GroupPage, GroupQuery, GroupView } from '../../src/task/groups.js';
+import { validateReadMark, type ReadMark } from '../../src/task/read-mark.js';
+import type { Snapshot } from '../../src/task/snapshot.js';
 import type { ChangesQuery, ListQuery } from '../../src/task/list.js';
 import type { GroupRetryAnswer, GroupRetryQuery, RetryAnswer } from '../../src/task/rerun.js';
 import { loadConfig } from '../../src/daemon/config.js';
@@ -38,11 +48,14 @@ import { invalidInputFrom, validateSubmission } from '../../src/task/validate.js
 import type {
   BatchItem,
   ChangesPage,
+  EventPage,
   EventView,
   SubmitAnswer,
   TaskPage,
   TaskSummary,
+  WaitAnswer,
 } from '../../src/task/view.js';
+import type { WaitMode } from '../../src/task/wait-mode.js';
 
 /** A status without what stands in the end of a task, and without its output. */
 const BEGUN = {
@@ -245,6 +258,17 @@ export class FakeService implements Service {
     return Promise.resolve({ tasks: [examples.RetryAnswer!], next_cursor: 'next' });
   }
 
+  snapshot(queue: string | undefined): Snapshot {
+    this.asked['snapshot'] = [queue];
+    return { ...examples.Snapshot!, queue };
+  }
+
+  async markRead(id: string, reader: string, body: unknown): Promise<ReadMark> {
+    this.asked['markRead'] = [id, reader, body];
+    this.#task(id);
+    return { task_id: id, reader, version: validateReadMark(reader, body).version ?? 1 };
+  }
+
   queues(query: QueueQuery): QueuePage {
     this.asked['queues'] = [query];
     const { generated_at } = examples.QueueView!;
@@ -274,6 +298,12 @@ export class FakeService implements Service {
     this.asked['deleteQueue'] = [name];
     if (!this.rules.delete(name))
       throw new ExecgoError('not_found', `queue has no rule: ${name}`, { queue: name });
+  }
+
+  async actions(body: unknown, owner: string | undefined): Promise<BulkAnswer> {
+    const { action } = validateBulk(body);
+    this.asked['actions'] = [body, owner];
+    return { ...examples.BulkAnswer!, action };
   }
 
   async gc(request: GcRequest): Promise<GcReport> {
@@ -312,6 +342,38 @@ export class FakeService implements Service {
     this.asked['events'] = [afterSeq, limit, waitMs];
     if (waitMs > 0) await this.#until(() => this.history.length > afterSeq, signal, waitMs);
     return this.history.filter((e) => e.seq > afterSeq).slice(0, limit);
+  }
+
+  async eventsWhere(
+    filter: EventFilter,
+    afterSeq: number,
+    limit: number,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<EventPage> {
+    this.asked['eventsWhere'] = [filter, afterSeq, limit, waitMs];
+    const passing = () =>
+      this.history.filter(
+        (e) => e.seq > afterSeq && filter.event_type?.includes(e.event_type as never) !== false,
+      );
+    if (waitMs > 0) await this.#until(() => passing().length > 0, signal, waitMs);
+    const events = passing().slice(0, limit);
+    return { events, last_seq: Math.max(afterSeq, events.at(-1)?.seq ?? this.history.length) };
+  }
+
+  async wait(
+    ids: readonly string[],
+    mode: WaitMode,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<WaitAnswer> {
+    this.asked['wait'] = [ids, mode, waitMs];
+    const ended = () => ids.filter((id) => this.#task(id).status !== 'running').length;
+    const met = () => (mode === 'all' ? ended() === ids.length : ended() > 0);
+    ended();
+    if (waitMs > 0) await this.#until(met, signal, waitMs);
+    const [summary] = examples.ChangesPage!.tasks;
+    return { mode, met: met(), tasks: ids.map((id) => ({ ...summary!, task_id: id, handle_id: id })) };
   }
 
   lastSeq(): number {
@@ -394,8 +456,9 @@ export class FakeService implements Service {
     return { ...examples.RuntimeResources!, runtime_id: 'fake', capacity: { task_slots: 4 } };
   }
 
-  async ready(): Promise<void> {
+  async ready(): Promise<Readiness> {
     this.#fail();
+    return examples.Readiness!;
   }
 
   async metrics(): Promise<string> {

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import type { z } from 'zod';
 import { answers, type AnswerName } from '../../src/task/answers.js';
 import { examples } from '../../src/task/examples.js';
+import { bulkSchema } from '../../src/task/actions.js';
 import { QueueRuleRequest } from '../../src/task/queues.js';
 import { submitSchema } from '../../src/task/request.js';
 import { SessionEdit, SessionRequest } from '../../src/task/sessions.js';
@@ -20,6 +21,7 @@ import { serve } from './serve.js';
 const bodies = new Map<string, z.ZodType>([
   ['TaskSubmission', submitSchema],
   ['QueueRuleRequest', QueueRuleRequest],
+  ['BulkRequest', bulkSchema],
   ['SessionRequest', SessionRequest],
   ['SessionEdit', SessionEdit],
   ['ScheduleRequest', ScheduleRequest],

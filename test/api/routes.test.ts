@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { http } from '../harness/http.js';
 import { ExecgoError } from '../../src/task/errors.js';
 import { examples } from '../../src/task/examples.js';
-import { serve } from './serve.js';
+import { openSse, serve } from './serve.js';
 
 const request = { execution: { kind: 'command', program: 'true' } };
 
@@ -322,6 +322,107 @@ describe('what changed', () => {
   });
 });
 
+describe('a wait for several tasks', () => {
+  test('names them in one go, each once', async () => {
+    const { url, service } = await serve();
+    for (const id of ['a', 'b', 'c']) service.add(id);
+    service.finish('b');
+    const answer = await http(url).get('/api/v1/wait?ids=a,b,a&ids=c&mode=any');
+    expect(answer.body).toMatchObject({ mode: 'any', met: true });
+    expect(answer.body.tasks.map((task: { task_id: string }) => task.task_id)).toEqual(['a', 'b', 'c']);
+    const all = await http(url).get('/api/v1/wait?ids=a,b');
+    expect(all.body).toMatchObject({ mode: 'all', met: false });
+    expect(service.asked['wait']).toEqual([['a', 'b'], 'all', 0]);
+  });
+
+  test('is over when one of them, or each, has ended', async () => {
+    const { url, service } = await serve();
+    for (const id of ['a', 'b']) service.add(id);
+    const any = http(url).get('/api/v1/wait?ids=a,b&mode=any&wait_ms=20000');
+    const all = http(url).get('/api/v1/wait?ids=a,b&wait_ms=20000');
+    await expect.poll(() => service.waiting).toBe(2);
+    service.finish('a');
+    expect((await any).body.met).toBe(true);
+    service.finish('b');
+    expect((await all).body.met).toBe(true);
+  });
+
+  test.each([
+    ['', 'ids'],
+    ['ids=', 'ids'],
+    ['ids=a,,b', 'ids'],
+    [`ids=${Array.from({ length: 1001 }, (_, i) => i).join(',')}`, 'ids: must be at most 1000 ids'],
+    ['ids=a&mode=some', 'mode'],
+    ['ids=a&wait_ms=soon', 'wait_ms'],
+  ])('%.20s is refused', async (search, field) => {
+    const { url, service } = await serve();
+    service.add('a');
+    const answer = await http(url).get(`/api/v1/wait?${search}`);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error.message).toMatch(new RegExp(`^invalid input: ${field}`));
+  });
+
+  test('finds no task that there is not', async () => {
+    const { url, service } = await serve();
+    service.add('a');
+    const answer = await http(url).get('/api/v1/wait?ids=a,nobody');
+    expect([answer.status, answer.body.error.message]).toEqual([404, 'task not found: nobody']);
+  });
+});
+
+test('a snapshot is of all, or of one queue', async () => {
+  const { url, service } = await serve();
+  const { get } = http(url);
+  expect((await get('/api/v1/snapshot')).body).toEqual(examples.Snapshot);
+  expect((await get('/api/v1/snapshot?queue=a%20b')).body.queue).toBe('a b');
+  expect(service.asked['snapshot']).toEqual(['a b']);
+  for (const query of ['queue=', 'queue=a&queue=b'])
+    expect((await get(`/api/v1/snapshot?${query}`)).body.error.message).toContain('invalid input: queue');
+});
+
+describe('events by conditions', () => {
+  test('are a page that says how far was looked', async () => {
+    const { url, service } = await serve();
+    for (const type of ['started', 'failed', 'started']) service.happen('a', type);
+    const some = await http(url).get(
+      '/api/v1/events?event_type=failed,cancelled&event_type=finished&tenant=t&queue=q&session_id=s&label=k%3Dv&after_seq=1&limit=5',
+    );
+    expect(some.body).toMatchObject({ events: [{ seq: 2, event_type: 'failed' }], last_seq: 2 });
+    const filter = { tenant: 't', queue: 'q', session_id: 's', label: 'k=v' };
+    expect(service.asked['eventsWhere']).toEqual([
+      { ...filter, event_type: ['failed', 'cancelled', 'finished'] },
+      1,
+      5,
+      0,
+    ]);
+    const none = await http(url).get('/api/v1/events?event_type=cancelled');
+    expect(none.body).toEqual({ events: [], last_seq: 3 });
+  });
+
+  test.each([
+    ['event_type=fail', 'event_type'],
+    ['event_type=', 'event_type'],
+    ['tenant=', 'tenant'],
+    ['queue=a&queue=b', 'queue'],
+    ['label=', 'label'],
+  ])('%s is refused', async (search, field) => {
+    const answer = await http((await serve()).url).get(`/api/v1/events?${search}`);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error.message).toMatch(new RegExp(`^invalid input: ${field}`));
+  });
+
+  test('come as a stream, too, which says how far was looked', async () => {
+    const { url, service } = await serve();
+    service.happen('a');
+    const reader = await openSse(`${url}/api/v1/events?after_seq=0&event_type=failed`);
+    await expect.poll(() => service.waiting).toBe(1);
+    service.happen('a');
+    service.happen('a', 'failed');
+    expect((await reader.next())?.data).toMatchObject({ seq: 3, event_type: 'failed' });
+    reader.close();
+  });
+});
+
 describe('events of a task', () => {
   test('all of them, or some', async () => {
     const { url, service } = await serve();
@@ -364,7 +465,14 @@ describe('the runtime', () => {
     const { url, service } = await serve();
     const { get } = http(url);
     expect((await get('/healthz')).body).toEqual({ status: 'ok', version: '1.2.3' });
-    expect((await get('/readyz')).body).toEqual({ status: 'ready', version: '1.2.3' });
+    const parts = examples.Readiness;
+    expect((await get('/readyz')).body).toEqual({ status: 'ready', version: '1.2.3', parts });
+    service.failure = new ExecgoError('unavailable', 'not ready: disk: full', { parts });
+    const unwell = await get('/readyz');
+    expect([unwell.status, unwell.body.error]).toEqual([
+      503,
+      { code: 'unavailable', message: 'not ready: disk: full', details: { parts } },
+    ]);
     const metrics = await get('/metrics');
     expect(metrics.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(metrics.text).toContain('execgo_runtime_tasks_running 0');

@@ -66,10 +66,13 @@ describe('requests', () => {
       fields: ['status', 'cause'],
     });
     await client.changesPage({ changed_after: 7, tenant: 't', wait_ms: 5 });
+    await client.eventsWhere({ event_type: ['failed', 'finished'], queue: 'q' }, { afterSeq: 3, waitMs: 9 });
     await client.taskEvents('t1', { afterSeq: 4, limit: 2 });
     await client.events({ afterSeq: 1, waitMs: 9 });
     await client.outputView('t1', { stream: 'stderr', maxBytes: 10, maxLines: 2 });
     await client.delete('t1');
+    await client.markRead('t1', 'a@b', { version: 3 });
+    await client.snapshot({ queue: 'q' });
     await client.queues({ limit: 2, cursor: 'c' });
     await client.queue('../a b');
     await client.putQueue('..', { max_running: 1, lanes: { l: { max_running: null } } });
@@ -109,10 +112,13 @@ describe('requests', () => {
       'GET /api/v1/tasks?status=running%2Caccepted&label=a%3Db&limit=3',
       'GET /api/v1/tasks?order=finished&finished_after=2026-03-01T00%3A00%3A00Z&fields=status%2Ccause',
       'GET /api/v1/tasks?changed_after=7&tenant=t&wait_ms=5',
+      'GET /api/v1/events?queue=q&event_type=failed%2Cfinished&after_seq=3&wait_ms=9',
       'GET /api/v1/tasks/t1/events?after_seq=4&limit=2',
       'GET /api/v1/events?after_seq=1&wait_ms=9',
       'GET /api/v1/tasks/t1/output?stream=stderr&view=head_tail&max_bytes=10&max_lines=2',
       'DELETE /api/v1/tasks/t1',
+      'PUT /api/v1/tasks/t1/read/a%40b',
+      'GET /api/v1/snapshot?queue=q',
       'GET /api/v1/queues?limit=2&cursor=c',
       'GET /api/v1/queues/..%2Fa%20b',
       'PUT /api/v1/queues/..',

@@ -143,7 +143,16 @@ test('health, readiness and metrics', async () => {
   const api = http(daemon.url);
   const version = expect.stringMatching(/^\d+\.\d+\.\d+/) as string;
   expect((await api.get('/healthz')).body).toEqual({ status: 'ok', version });
-  expect((await api.get('/readyz')).body).toEqual({ status: 'ready', version });
+  const ok = (detail: RegExp) => ({ ok: true, detail: expect.stringMatching(detail) as string });
+  expect((await api.get('/readyz')).body).toEqual({
+    ...{ status: 'ready', version },
+    parts: {
+      accepting: ok(/accepted/),
+      store: { ...ok(/written/), migration: expect.any(Number) as number },
+      supervisor: ok(new RegExp(`^process ${daemon.supervisorPid()}$`)),
+      disk: { ...ok(/MiB free$/), free_bytes: expect.any(Number) as number },
+    },
+  });
   await submitAndWait(daemon, command('true'));
   await submitAndWait(daemon, command('false'));
   await submitAndWait(daemon, command('sleep', ['0.2']));

@@ -43,6 +43,12 @@ function printedBy([command = '', ...args]: readonly string[]): AnswerName | und
       return flags[0] === 'show' ? 'GroupView' : 'GroupPage';
     case 'list':
       return 'TaskListAnswer';
+    case 'read':
+      return 'ReadMark';
+    case 'snapshot':
+      return 'Snapshot';
+    case 'bulk':
+      return 'BulkAnswer';
     case 'events':
       return 'EventView';
     case 'request':

@@ -88,7 +88,9 @@ test('a reader knows every task as it is, whatever is written between its pages'
           if (one.what === 'begin' && task?.status === 'accepted')
             await start(store, id, (await dispatch(store, id)) ?? 0);
           if (one.what === 'kill' && task?.status === 'running')
-            await store.commits.write(() => store.markKillRequested(task, NOW, events('kill_requested')));
+            await store.commits.write(() =>
+              store.markKillRequested(task, NOW, undefined, events('kill_requested')),
+            );
           if (one.what === 'end' && task?.status === 'accepted')
             await store.commits.write(() => store.finish(waiting(store, id), CANCELLED));
           if (one.what === 'delete' && task !== undefined && endOf(task) !== undefined)

@@ -59,6 +59,8 @@ describe('a new database', () => {
       { id: 23, name: 'reruns', n: 64, applied_at_ms: NOW },
       { id: 24, name: 'parents', n: 64, applied_at_ms: NOW },
       { id: 25, name: 'follow-ups', n: 64, applied_at_ms: NOW },
+      { id: 26, name: 'kill-notes', n: 64, applied_at_ms: NOW },
+      { id: 27, name: 'read-marks', n: 64, applied_at_ms: NOW },
     ]);
     const table = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'tasks'`).pluck().get();
     for (const cause of CAUSES) expect(table).toMatch(new RegExp(`cause IN [^)]*'${cause}'`));

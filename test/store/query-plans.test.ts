@@ -30,6 +30,7 @@ async function plans(): Promise<Map<string, string>> {
     { group: 'g', tenant: 't', status: ['failed'] },
     { text: 'x' },
     { label: 'a=b' },
+    { unread_by: 'r' },
     { created_after: 1, created_before: 2 },
     { finished_after: 1, finished_before: 2 },
     { finished_before: 2, status: ['failed'], queue: 'q' },
@@ -42,11 +43,14 @@ async function plans(): Promise<Map<string, string>> {
         const cursor = encodeCursor({ order, reverse }, { key: 5, seq: 5 });
         await store.list({ ...filter, order, reverse, limit: 1, cursor });
       }
+  store.events(0, 1);
+  const eventFilter = { tenant: 't', queue: 'q', session_id: 's', label: 'a=b' };
+  await store.eventsWhere({ ...eventFilter, event_type: ['started'] }, 0, 1);
   for (const filter of [{}, { tenant: 't' }, { owner: 'o', session_id: 's' }])
     for (const changed_after of [0, 1]) await store.changes({ ...filter, changed_after, limit: 1 });
   const found = new Map<string, string>();
   for (const sql of statements.filter((s) =>
-    /^(SELECT|UPDATE|DELETE)\b.*\b(tasks|task_events|attempts|queue_ends|lane_ends|tombstones|outbox)\b/s.test(
+    /^(SELECT|UPDATE|DELETE)\b.*\b(tasks|task_events|attempts|queue_ends|lane_ends|tombstones|read_marks|outbox)\b/s.test(
       s,
     ),
   )) {

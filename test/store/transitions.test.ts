@@ -157,7 +157,7 @@ describe('state changes', () => {
     const store = openedStore();
     await insert(store, 't');
     const kill = (task: LiveRecord) =>
-      store.commits.write(() => store.markKillRequested(task, NOW + 9, events('kill_requested')));
+      store.commits.write(() => store.markKillRequested(task, NOW + 9, undefined, events('kill_requested')));
     expect(await kill(running(store, 't', null))).toBeUndefined();
     expect((await kill(waiting(store, 't')))?.events).toHaveLength(1);
     expect(await kill(waiting(store, 't'))).toBeUndefined();
@@ -256,7 +256,7 @@ describe('another attempt', () => {
     const store = openedStore();
     const launch_id = await inStatus(store, 'running');
     const task = running(store, 't', launch_id);
-    await store.commits.write(() => store.markKillRequested(task, NOW, []));
+    await store.commits.write(() => store.markKillRequested(task, NOW, undefined, []));
     const retry = retryOf(store);
     expect(await store.commits.write(() => store.markRetry(task, retry))).toBeUndefined();
     expect(store.attempts.ofTask('t')).toEqual([]);

@@ -1,8 +1,10 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { invalidInput } from '../../task/errors.js';
+import type { EventPage, EventView } from '../../task/view.js';
 import type { ApiContext } from '../context.js';
-import { afterSeq, parseQuery, waitMs, wholeNumber } from '../query.js';
+import { EVENT_TYPES, type EventFilter } from '../../task/events.js';
+import { afterSeq, parseQuery, waitMs, wholeNumber, word, words } from '../query.js';
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 import { openSse } from '../sse.js';
@@ -18,6 +20,19 @@ const query = z.object({
     max: PAGE_MAX,
   }).default(PAGE_DEFAULT),
   wait_ms: waitMs,
+  event_type: words
+    .pipe(z.array(z.enum(EVENT_TYPES, `must be some of ${EVENT_TYPES.join(', ')}`)))
+    .meta({
+      type: 'string',
+      anyOf: undefined,
+      description: `Some of ${EVENT_TYPES.join(', ')}: separated by commas, or given several times.`,
+    })
+    .optional(),
+  tenant: word('Of tasks of exactly this tenant.').optional(),
+  queue: word('Of tasks that are in exactly this queue.').optional(),
+  session_id: word('Of tasks of exactly this session.').optional(),
+  group: word('Of tasks of exactly this group.').optional(),
+  label: word('Of tasks with this label: key, or key=value.').optional(),
 });
 
 /** Answers the events of all tasks: one page, or a stream of them as they happen. */
@@ -25,23 +40,27 @@ export const events: Route = {
   method: 'get',
   path: '/api/v1/events',
   doc: {
-    summary: 'Events of all tasks, by seq; as server-sent events from after_seq on, else from now on',
+    summary:
+      'Events of all tasks, by seq, or with conditions some; as server-sent events from after_seq on, else from now on',
     query,
     headers: {
       'last-event-id': 'Seq of the last event seen; goes before after_seq. Server-sent events only.',
     },
-    answers: { 'application/json': 'Events' },
+    answers: { 'application/json': 'EventsAnswer' },
     events: { message: 'EventView' },
     errors: ['invalid_input'],
   },
   handle: async (ctx, req, res) => {
-    const { after_seq, limit, wait_ms } = parseQuery(query, req);
+    const { after_seq, limit, wait_ms, ...conditions } = parseQuery(query, req);
+    const filter = Object.keys(conditions).length === 0 ? undefined : conditions;
     if (wantsStream(req)) {
-      await stream(ctx, res, lastEventId(req) ?? after_seq ?? ctx.service.lastSeq());
+      await stream(ctx, res, lastEventId(req) ?? after_seq ?? ctx.service.lastSeq(), filter);
       return;
     }
-    const page = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
-      ctx.service.events(after_seq ?? 0, limit, wait, signal),
+    const page = await ctx.waiters.poll<EventView[] | EventPage>(res, wait_ms, (wait, signal) =>
+      filter === undefined
+        ? ctx.service.events(after_seq ?? 0, limit, wait, signal)
+        : ctx.service.eventsWhere(filter, after_seq ?? 0, limit, wait, signal),
     );
     if (page !== undefined) sendJson(res, page);
   },
@@ -60,7 +79,12 @@ function lastEventId(req: Request): number | undefined {
   return seq;
 }
 
-async function stream(ctx: ApiContext, res: Response, from: number): Promise<void> {
+async function stream(
+  ctx: ApiContext,
+  res: Response,
+  from: number,
+  filter: EventFilter | undefined,
+): Promise<void> {
   const sse = openSse(res, ctx.heartbeatMs);
   if (sse === undefined) return;
   const signal = ctx.waiters.signal(res);
@@ -68,8 +92,10 @@ async function stream(ctx: ApiContext, res: Response, from: number): Promise<voi
   let seq = from;
   try {
     while (!signal.aborted) {
-      const page = await ctx.feed.after(seq, signal);
-      await sse.sendEncoded(page.text);
+      const page = await ctx.feed.after(seq, signal, filter);
+      if (page.text.length > 0) await sse.sendEncoded(page.text);
+      // Who comes again does not look again at what did not pass.
+      else if (page.lastSeq > seq) sse.position(String(page.lastSeq));
       seq = page.lastSeq;
     }
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import type { GcRequest } from '../../task/gc.js';
 import { invalidInput } from '../../task/errors.js';
 import { invalidInputFrom } from '../../task/validate.js';
-import { readJson } from '../body.js';
+import { hasBody, readJson } from '../body.js';
 import type { ApiContext } from '../context.js';
 import { oneOf, parseQuery, wholeNumber } from '../query.js';
 import { sendJson } from '../respond.js';
@@ -62,12 +62,4 @@ async function requestOf(ctx: ApiContext, req: Request, res: Response): Promise<
     older_than_ms: ms ?? (secs === undefined ? undefined : secs * 1000),
     dry_run: asked.dry_run === undefined ? (parsed.data.dry_run ?? false) : asked.dry_run === 'true',
   };
-}
-
-/** Cron jobs often post without a body, and then without a content type. */
-function hasBody({ headers }: Request): boolean {
-  return (
-    headers['transfer-encoding'] !== undefined ||
-    (headers['content-length'] !== undefined && headers['content-length'] !== '0')
-  );
 }

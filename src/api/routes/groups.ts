@@ -85,10 +85,10 @@ export const killGroup: Route = {
   },
   handle: async (ctx, req, res) => {
     const name = queueOf(req);
-    const { tenant: whose, signal: first, grace_ms, wait_ms } = parseQuery(endQuery, req);
+    const { tenant: whose, reason, signal: first, grace_ms, wait_ms } = parseQuery(endQuery, req);
     const owner = ownerOf(req);
     const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
-      ctx.service.killGroup(whose, name, { owner, signal: first, grace_ms, wait_ms: wait }, signal),
+      ctx.service.killGroup(whose, name, { owner, reason, signal: first, grace_ms, wait_ms: wait }, signal),
     );
     if (view !== undefined) sendJson(res, view);
   },

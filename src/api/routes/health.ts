@@ -12,22 +12,25 @@ export const health: Route = {
   },
 };
 
-/** Says that the storage works, after reading and writing it. */
+/** Says how each part of the daemon is, after reading and writing the storage. */
 export const ready: Route = {
   method: 'get',
   path: '/readyz',
-  doc: { summary: 'The storage serves', answers: { 'application/json': 'Health' }, errors: ['unavailable'] },
+  doc: {
+    summary:
+      'Each part serves: it accepts, the storage, the supervisor, the disk; 503 says which does not, and why',
+    answers: { 'application/json': 'Health' },
+    errors: ['unavailable'],
+  },
   handle: async (ctx, _req, res) => {
     try {
-      await ctx.service.ready();
+      const parts = await ctx.service.ready();
+      sendJson(res, { status: 'ready', version: ctx.version, parts });
     } catch (error) {
       // Probes understand 503, whatever the reason.
-      if (!(error instanceof ExecgoError)) ctx.log.error({ err: error }, 'readiness check failed');
-      throw new ExecgoError(
-        'unavailable',
-        error instanceof ExecgoError ? error.message : 'storage does not serve',
-      );
+      if (error instanceof ExecgoError) throw new ExecgoError('unavailable', error.message, error.details);
+      ctx.log.error({ err: error }, 'readiness check failed');
+      throw new ExecgoError('unavailable', 'storage does not serve');
     }
-    sendJson(res, { status: 'ready', version: ctx.version });
   },
 };

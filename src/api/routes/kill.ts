@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { OWNER_HEADER, ownerOf } from '../owner-header.js';
-import { oneOf, parseQuery, taskIdOf, waitMs, wholeNumber } from '../query.js';
+import { KILL_REASON_MAX } from '../../task/kill-note.js';
+import { oneOf, parseQuery, taskIdOf, waitMs, wholeNumber, word } from '../query.js';
 import { sendEncoded } from '../respond.js';
 import type { Route } from '../route.js';
 
@@ -22,6 +23,9 @@ export const killQuery = z.object({
       "Milliseconds from the first signal to KILL; the daemon's own by default. The task's wall time goes on.",
     max: GRACE_MAX_MS,
   }).optional(),
+  reason: word('Why, in words; kept with the task.')
+    .max(KILL_REASON_MAX, `must have at most ${KILL_REASON_MAX} characters`)
+    .optional(),
   wait_ms: waitMs,
 });
 
@@ -45,12 +49,19 @@ export const kill: Route = {
   },
   handle: async (ctx, req, res) => {
     const taskId = taskIdOf(req);
-    const { signal: first, grace_ms, wait_ms, children } = parseQuery(query, req);
+    const { signal: first, grace_ms, wait_ms, children, reason } = parseQuery(query, req);
     const owner = ownerOf(req);
     const view = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
       ctx.service.kill(
         taskId,
-        { owner, signal: first, grace_ms, wait_ms: wait, children: children === 'true' ? true : undefined },
+        {
+          owner,
+          reason,
+          signal: first,
+          grace_ms,
+          wait_ms: wait,
+          children: children === 'true' ? true : undefined,
+        },
         signal,
       ),
     );

@@ -6,16 +6,14 @@ import { LIST_ORDERS, type ListQuery } from '../../task/list.js';
 import { TASK_STATUSES } from '../../task/states.js';
 import { TaskSummary } from '../../task/view.js';
 import type { ApiContext } from '../context.js';
-import { instant, oneOf, parseQuery, waitMs, wholeNumber, word } from '../query.js';
+import { instant, oneOf, parseQuery, waitMs, wholeNumber, word, words } from '../query.js';
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1_000;
 
-const statuses = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given) => [given].flat().flatMap((s) => s.split(',')))
+const statuses = words
   .pipe(z.array(z.enum(TASK_STATUSES, `must be some of ${TASK_STATUSES.join(', ')}`)))
   .meta({
     type: 'string',
@@ -61,9 +59,11 @@ const query = z.object({
   reverse: oneOf(['true', 'false'], 'The other way round.').optional(),
   changed_after: wholeNumber({
     description:
-      'What changed or was deleted since this version, in the order of the changes; 0: all tasks. Only tenant, owner, session_id, fields, limit, cursor and wait_ms go with it.',
+      'What changed or was deleted since this version, in the order of the changes; 0: all tasks. Only tenant, owner, session_id, reader and unread, fields, limit, cursor and wait_ms go with it.',
   }).optional(),
   wait_ms: waitMs,
+  reader: word('With unread=true: who reads.').optional(),
+  unread: oneOf(['true'], 'Only tasks that the reader has not seen as they are.').optional(),
   limit: wholeNumber({
     description: `Tasks a page; ${PAGE_DEFAULT} by default.`,
     min: 1,
@@ -71,11 +71,12 @@ const query = z.object({
   }).default(PAGE_DEFAULT),
   cursor: word('next_cursor of the page before.').optional(),
 });
-type Asked = z.output<typeof query>;
+type Asked = Omit<z.output<typeof query>, 'reader' | 'unread'> & { unread_by?: string };
 
 /** What nothing changes of a task: with any other condition, a task that does not meet it any more would not be told. */
 const WITH_CHANGES = new Set([
   ...['tenant', 'owner', 'session_id', 'changed_after', 'fields', 'wait_ms', 'limit', 'cursor'],
+  ...['reader', 'unread'],
 ]);
 
 /** Lists tasks, a page at a time: all of them, or what changed since a version. */
@@ -90,7 +91,10 @@ export const list: Route = {
     errors: ['invalid_input', 'gone'],
   },
   handle: async (ctx, req, res) => {
-    const asked = parseQuery(query, req);
+    const { reader, unread, ...parsed } = parseQuery(query, req);
+    if ((reader === undefined) !== (unread === undefined))
+      throw invalidInput('reader: goes with unread=true, and that with a reader');
+    const asked = { ...parsed, ...(reader === undefined ? {} : { unread_by: reader }) };
     if (asked.changed_after === undefined) await sendTasks(ctx, asked, res);
     else await sendChanges(ctx, { ...asked, changed_after: asked.changed_after }, req, res);
   },
@@ -117,6 +121,7 @@ async function sendChanges(
     tenant,
     owner,
     session_id,
+    unread_by,
     changed_after,
     limit,
     cursor,
@@ -131,7 +136,7 @@ async function sendChanges(
     throw invalidInput(
       `${other}: does not go with changed_after: a task that stops to meet it would not be told`,
     );
-  const asked = { tenant, owner, session_id, changed_after, limit, cursor };
+  const asked = { tenant, owner, session_id, unread_by, changed_after, limit, cursor };
   if (wait_ms === 0)
     await whileThere(res, async (signal) => {
       sendJson(res, withFields(await ctx.service.changes(asked, 0, signal), fields));

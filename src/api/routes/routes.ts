@@ -1,5 +1,7 @@
+import { actions } from './actions.js';
 import { batch } from './batch.js';
 import { daemonViews } from './daemon.js';
+import { deleteHistory } from './delete-history.js';
 import { deleteTask } from './delete.js';
 import { edit } from './edit.js';
 import { events } from './events.js';
@@ -8,6 +10,7 @@ import { gc } from './gc.js';
 import { health, ready } from './health.js';
 import { kill } from './kill.js';
 import { list } from './list.js';
+import { markRead } from './mark-read.js';
 import { metrics } from './metrics.js';
 import { testNotify } from './notify-test.js';
 import { openapi } from './openapi.js';
@@ -34,9 +37,11 @@ import { deleteSession } from './session-delete.js';
 import { editSession } from './session-edit.js';
 import { makeSession } from './session-make.js';
 import { sessions } from './sessions.js';
+import { snapshot } from './snapshot.js';
 import { status } from './status.js';
 import { submit } from './submit.js';
 import { taskEvents } from './task-events.js';
+import { wait } from './wait.js';
 import { welcome } from './welcome.js';
 
 /** Every route there is. */
@@ -44,6 +49,8 @@ export const routes: readonly Route[] = [
   submit,
   list,
   batch,
+  actions,
+  deleteHistory,
   status,
   edit,
   deleteTask,
@@ -54,9 +61,12 @@ export const routes: readonly Route[] = [
   release,
   request,
   taskEvents,
+  markRead,
   output,
   outputStream,
   events,
+  wait,
+  snapshot,
   queues,
   queue,
   putQueue,

@@ -1,4 +1,4 @@
-import type { EventView, ExecgoClient } from '../../client/index.js';
+import { ExecgoApiError, type EventFilter, type EventView, type ExecgoClient } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { isTerminal, paint, plain } from '../terminal.js';
@@ -16,6 +16,11 @@ interface Options {
   follow?: boolean;
   afterSeq?: number;
   limit?: number;
+  type?: string;
+  tenant?: string;
+  queue?: string;
+  session?: string;
+  label?: string;
   json?: boolean;
 }
 
@@ -25,20 +30,46 @@ export async function main(argv: readonly string[]): Promise<number> {
     'execgo events my-task',
     'execgo events -f | jq -c "select(.event_type == \\"failed\\")"',
     'execgo events --after-seq 1200',
+    'execgo events -f --type failed,cancelled --queue gpu',
   ])
     .argument('[id]', 'the task; all tasks without it')
     .option('-f, --follow', 'go on as things happen; for one task until it has ended')
     .option('--after-seq <n>', 'only what comes after this seq', parseCount)
     .option('-n, --limit <n>', 'how many at most, not with -f; all without it', parseCount)
+    .option('--type <words>', 'only such events, as failed or kill_requested; several with commas')
+    .option('--tenant <name>', 'only of tasks of this tenant')
+    .option('--queue <name>', 'only of tasks in this queue')
+    .option('--session <id>', 'only of tasks of this session')
+    .option('--label <key[=value]>', 'only of tasks with this label')
     .option('--json', 'print JSON on a terminal, too');
   if (!parse(command, argv)) return EXIT.ok;
   const options = command.opts<Options>();
   if (options.follow === true && options.limit !== undefined) throw new UsageError('-n does not go with -f');
   const client = connect(options);
   const taskId = command.args[0];
-  if (taskId === undefined) await showFeed(client, options);
-  else await showTask(client, taskId, options);
+  const filter = filterOf(options);
+  if (taskId !== undefined && filter !== undefined)
+    throw new UsageError(
+      '--type, --tenant, --queue, --session and --label choose among all tasks: give no id',
+    );
+  if (taskId !== undefined) await showTask(client, taskId, options);
+  else await showFeed(client, options, filter).catch(inFlags);
   return EXIT.ok;
+}
+
+function filterOf({ type, tenant, queue, session, label }: Options): EventFilter | undefined {
+  // The daemon knows the allowed words, and its error names them.
+  const event_type = type?.split(',').map((word) => word.trim()) as EventFilter['event_type'];
+  const filter: EventFilter = { event_type, tenant, queue, session_id: session, label };
+  return Object.values(filter).every((value) => value === undefined) ? undefined : filter;
+}
+
+/** A refusal that names a parameter of the API names what was typed for it instead. */
+async function inFlags(error: unknown): Promise<never> {
+  if (!(error instanceof ExecgoApiError)) throw error;
+  const flags = await import('../typed-flags.js');
+  const typed = { event_type: '--type', tenant: '--tenant', queue: '--queue', label: '--label' };
+  throw flags.inFlags(error, { ...typed, session_id: '--session', after_seq: '--after-seq', limit: '-n' });
 }
 
 async function showTask(client: ExecgoClient, taskId: string, options: Options): Promise<void> {
@@ -60,24 +91,39 @@ async function showTask(client: ExecgoClient, taskId: string, options: Options):
   }
 }
 
-async function showFeed(client: ExecgoClient, options: Options): Promise<void> {
+async function showFeed(
+  client: ExecgoClient,
+  options: Options,
+  filter: EventFilter | undefined,
+): Promise<void> {
   const { afterSeq } = options;
   if (options.follow === true) {
     // Following waits for a daemon that restarts, so first report one that is not there at all.
     await client.health();
-    for await (const event of client.followEvents({ afterSeq })) await print(event, options);
+    for await (const event of client.followEvents({ afterSeq, filter })) await print(event, options);
     return;
   }
   let left = options.limit ?? Infinity;
   let seq = afterSeq ?? 0;
   while (left > 0) {
     const asked = Math.min(left, PAGE);
-    const events = await client.events({ afterSeq: seq, limit: asked });
-    for (const event of events) await print(event, options);
-    left -= events.length;
-    seq = events.at(-1)?.seq ?? seq;
-    if (events.length < asked) return;
+    const page = await pageAfter(client, seq, asked, filter);
+    for (const event of page.events) await print(event, options);
+    left -= page.events.length;
+    if (page.last_seq === seq || (filter === undefined && page.events.length < asked)) return;
+    seq = page.last_seq;
   }
+}
+
+async function pageAfter(
+  client: ExecgoClient,
+  afterSeq: number,
+  limit: number,
+  filter: EventFilter | undefined,
+): Promise<{ events: EventView[]; last_seq: number }> {
+  if (filter !== undefined) return client.eventsWhere(filter, { afterSeq, limit });
+  const events = await client.events({ afterSeq, limit });
+  return { events, last_seq: events.at(-1)?.seq ?? afterSeq };
 }
 
 function isLast(event: EventView): boolean {

@@ -3,13 +3,15 @@ import { clientCommand, connect, parse } from '../command.js';
 import { dataDirOf, dataDirOption, worksOnFiles } from '../data-dir.js';
 import { EXIT } from '../exit-codes.js';
 import { isTerminal, plain } from '../terminal.js';
-import { formatSize, parseDuration } from '../units.js';
+import { formatSize, parseDuration, parseInstant } from '../units.js';
+import { UsageError } from '../usage-error.js';
 import { note, printJson, printLines } from '../write.js';
 
 interface Options {
   server: string;
   dataDir?: string;
   olderThan?: number;
+  before?: string;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -33,11 +35,16 @@ export async function main(argv: readonly string[]): Promise<number> {
       'all that ended so long ago; without it, what the daemon is told to keep decides',
       parseDuration,
     )
+    .option('--before <time>', 'all that ended before then: a time, or a day', (text: string) =>
+      parseInstant(text),
+    )
     .option('--dry-run', 'remove nothing, say what would be removed')
     .option('--json', 'print the report as JSON');
   if (!parse(command, argv)) return EXIT.ok;
   const options = command.opts<Options>();
-  const request = { older_than_ms: options.olderThan, dry_run: options.dryRun === true };
+  if (options.before !== undefined && options.olderThan !== undefined)
+    throw new UsageError('give --before or --older-than, not both');
+  const request = { older_than_ms: ageOf(options), dry_run: options.dryRun === true };
   const report = worksOnFiles(command)
     ? await collectIn(dataDirOf(options), request)
     : await connect(options).gc(request);
@@ -45,6 +52,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   else if (isTerminal() || request.dry_run) await printLines(summary(report));
   for (const problem of report.problems) await note(problem);
   return report.problems.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** How long ago it must have ended. @throws UsageError for a time that is to come */
+function ageOf({ before, olderThan }: Options): number | undefined {
+  if (before === undefined) return olderThan;
+  const age = Date.now() - Date.parse(before);
+  if (age < 0) throw new UsageError('--before is a time that is to come: nothing was removed');
+  return age;
 }
 
 async function collectIn(dataDir: string, request: GcRequest): Promise<GcReport> {

@@ -14,6 +14,7 @@ interface Options extends GroupOptions {
   owner?: string;
   signal?: number;
   grace?: number;
+  reason?: string;
   wait?: boolean;
   children?: boolean;
   json?: boolean;
@@ -24,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const command = addGroupOptions(
     clientCommand('kill', 'Cancels tasks: TERM to all of their processes, KILL after the grace time.', [
       'execgo kill my-task',
+      'execgo kill --reason "wrong data set" my-task',
       'execgo kill --signal INT --grace 30s --wait build test',
       'execgo kill --group nightly',
     ]).argument('[id...]', 'the tasks'),
@@ -32,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--signal <signal>', 'the first signal, by name or number; TERM without it', parseSignal)
     .option('--grace <duration>', "from the first signal to KILL; the daemon's own without it", parseDuration)
     .option('--children', 'kill their children, too, and theirs, whether they have ended or not')
+    .option('--reason <text>', 'why: kept with the task, and shown')
     .option('--wait', 'return when the tasks have ended')
     .option('--json', 'print JSON on a terminal, too');
   refuseSignalFlags(argv);
@@ -41,9 +44,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const client = connect(options);
   if (group !== undefined) return killGroup(client, group, options);
   const kill = async (id: string): Promise<TaskView> => {
-    const { owner, signal, grace: graceMs, children } = options;
+    const { owner, reason, signal, grace: graceMs, children } = options;
     const view = await client.kill(id, {
       owner: owner === '' ? undefined : owner,
+      reason,
       signal,
       graceMs,
       children,
@@ -54,9 +58,15 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function killGroup(client: ExecgoClient, group: string, options: Options): Promise<number> {
-  const { tenant, signal, grace: graceMs } = options;
+  const { tenant, reason, signal, grace: graceMs } = options;
   const owner = options.owner === '' ? undefined : options.owner;
-  const { killed, refused, ...view } = await client.killGroup(group, { tenant, owner, signal, graceMs });
+  const { killed, refused, ...view } = await client.killGroup(group, {
+    tenant,
+    owner,
+    reason,
+    signal,
+    graceMs,
+  });
   const then = options.wait === true ? await client.waitGroup(group, { tenant }) : view;
   if (options.json === true || !isTerminal()) await printJson({ ...then, killed, refused });
   else await printLines(groupLines(then));
@@ -79,5 +89,5 @@ function refuseSignalFlags(argv: readonly string[]): void {
 async function inFlags(error: unknown): Promise<unknown> {
   if (!(error instanceof ExecgoApiError)) return error;
   const flags = await import('../typed-flags.js');
-  return flags.inFlags(error, { grace_ms: '--grace' });
+  return flags.inFlags(error, { grace_ms: '--grace', reason: '--reason' });
 }

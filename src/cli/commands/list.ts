@@ -27,6 +27,7 @@ interface Options extends Omit<ListFilter, 'status' | 'session_id'> {
   status?: string;
   session?: string;
   fields?: string;
+  unreadBy?: string;
   changedAfter?: number;
   createdAfter?: string;
   createdBefore?: string;
@@ -58,6 +59,7 @@ const FLAGS = {
   ...{ lane: '--lane', session_id: '--session', group: '--group', label: '--label', text: '--text' },
   ...{ cursor: '--cursor', order: '--order', reverse: '--reverse', fields: '--fields' },
   ...{ changed_after: '--changed-after' },
+  ...{ reader: '--unread-by' },
   ...{ created_after: '--created-after', created_before: '--created-before' },
   ...{ finished_after: '--finished-after', finished_before: '--finished-before' },
 };
@@ -100,6 +102,7 @@ function listCommand(): Command {
       ).choices(['newest', 'oldest', 'created', 'finished', 'priority']),
     )
     .option('-r, --reverse', 'the other way round')
+    .option('--unread-by <reader>', 'only those that this reader has not seen as they are: see execgo read')
     .option('--fields <names>', 'only these fields of each task, separated by commas, as JSON')
     .option(
       '--changed-after <version>',
@@ -129,6 +132,7 @@ function filterOf(options: Options): Filter {
     finished_after: options.finishedAfter,
     finished_before: options.finishedBefore,
     ...{ order, reverse, cursor },
+    ...(options.unreadBy === undefined ? {} : { reader: options.unreadBy, unread: true }),
     fields: words(fields) as (keyof TaskSummary)[] | undefined,
     limit: all === true ? PAGE : limit,
   };

@@ -299,7 +299,8 @@ function recordWhatWasNotYet(
     if (killIsRecorded(core, task)) start.events = [];
     add(core.store.markStarted(task.phase.record, start));
   }
-  if (kill !== undefined) add(core.store.markKillRequested(now.task, core.now(), [killEvent(core.now())]));
+  if (kill !== undefined)
+    add(core.store.markKillRequested(now.task, core.now(), kill.note, [killEvent(core.now(), kill.note)]));
   if (stop?.first === 'timeout' && now.task.status === 'running' && outcome !== undefined) {
     const at = outcome.timeout_at_ms ?? outcome.finished_at_ms;
     add(core.store.markTimeout(now.task, at, [timeoutEvent(at)]));

@@ -47,7 +47,9 @@ export async function killTask(core: KillingCore, task: LiveTask, how: KillReque
     void core.ends.withVerdict(task, CANCELLED);
   // The first kill may still be waiting for the start and would be told after this one, although it counts: so both are told
   // in order.
-  else for (const order of new Set([firstOrder, how])) core.executor.kill(launchId, order);
+  else
+    for (const order of new Set([firstOrder, how]))
+      core.executor.kill(launchId, { signal: order.signal, grace_ms: order.grace_ms });
   crashPoint('after_kill_told');
 }
 
@@ -78,10 +80,11 @@ async function forbidFurther(task: LiveTask, how: KillRequest): Promise<void> {
 async function recordKill(core: Core, task: LiveTask): Promise<void> {
   const at = core.now();
   const { record } = task;
+  const note = task.kill?.note;
   crashPoint('before_kill_commit');
   try {
     const killed = await core.store.commits.write(() =>
-      core.store.markKillRequested(task.record, at, [killEvent(at)]),
+      core.store.markKillRequested(task.record, at, note, [killEvent(at, note)]),
     );
     crashPoint('after_kill_commit');
     if (killed === undefined) return;

@@ -199,6 +199,9 @@ function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSumma
     exit_signal: ended?.exit_signal,
     error: ended?.error,
     kill_requested: t.kill_requested_at_ms !== undefined,
+    kill_requested_at: optionalTime(t.kill_requested_at_ms),
+    kill_requested_by: t.kill_note?.by,
+    kill_reason: t.kill_note?.reason,
     paused: pausedAt === undefined ? undefined : true,
     paused_at: optionalTime(pausedAt),
     tenant: context?.tenant,
@@ -236,6 +239,7 @@ export function deletedTask({ task_id, version, deleted_at_ms }: Tombstone): Del
 export function eventView(e: TaskEvent): EventView {
   return {
     seq: e.seq,
+    task_seq: e.task_seq,
     task_id: e.task_id,
     handle_id: e.task_id,
     event_type: e.event_type,

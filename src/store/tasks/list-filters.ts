@@ -41,10 +41,17 @@ export function filtersOf(query: Omit<TaskFilter, 'status' | 'tenant' | 'session
       sql: `instr(lower(task_id), lower(?)) OR instr(lower(${COMMAND}), lower(?))`,
       values: [query.text, query.text],
     });
+  if (query.unread_by !== undefined)
+    filters.push({
+      sql: `NOT EXISTS (SELECT 1 FROM read_marks AS mark
+        WHERE mark.reader = ? AND mark.task_id = tasks.task_id AND mark.version >= tasks.version)`,
+      values: [query.unread_by],
+    });
   return filters;
 }
 
-function hasLabel(label: string): Condition {
+/** @param label `key` or `key=value` */
+export function hasLabel(label: string): Condition {
   const at = label.indexOf('=');
   const found = `SELECT 1 FROM json_each(${CONTEXT}, '$.labels') AS label WHERE label.key = ?`;
   if (at < 0) return { sql: `EXISTS (${found})`, values: [label] };

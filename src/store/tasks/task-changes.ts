@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { NewEvent, TaskEvent } from '../../task/events.js';
+import type { KillNote } from '../../task/kill-note.js';
 import type { PlannedTask } from '../../task/plan.js';
 import type { Change, TerminalStatus } from '../../task/states.js';
 import type { CounterTable } from '../counters.js';
@@ -118,7 +119,7 @@ export class TaskChanges {
     this.#resume = step('resume', `${GOES_ON}, updated_at_ms = @at_ms`, 'paused_at_ms IS NOT NULL');
     this.#kill = step(
       'requestKill',
-      `kill_requested = 1, kill_requested_at_ms = @at_ms, updated_at_ms = @at_ms, ${GOES_ON}`,
+      `kill_requested = 1, kill_requested_at_ms = @at_ms, kill_json = @note, updated_at_ms = @at_ms, ${GOES_ON}`,
       'kill_requested = 0',
     );
     this.#timeOut = step(
@@ -199,8 +200,13 @@ export class TaskChanges {
     return this.#changed(this.#start, task, { ...process }, events);
   }
 
-  killRequested<T extends LiveRecord>(task: T, atMs: number, events: NewEvent[]): Changed<T> | undefined {
-    return this.#changed(this.#kill, task, { at_ms: atMs }, events);
+  killRequested<T extends LiveRecord>(
+    task: T,
+    atMs: number,
+    note: KillNote | undefined,
+    events: NewEvent[],
+  ): Changed<T> | undefined {
+    return this.#changed(this.#kill, task, { at_ms: atMs, note: jsonOrNull(note) }, events);
   }
 
   pause(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {

@@ -12,6 +12,7 @@ import {
   isError,
   isErrorCode,
   isItems,
+  isKillNote,
   isPlan,
   isRequest,
   isReservation,
@@ -19,7 +20,15 @@ import {
 } from '../stored-shapes.js';
 
 const LIVE_COLUMNS = [
-  ...['status', 'version', 'updated_at_ms', 'kill_requested', 'kill_requested_at_ms', 'timeout_triggered'],
+  ...[
+    'status',
+    'version',
+    'updated_at_ms',
+    'kill_requested',
+    'kill_requested_at_ms',
+    'kill_json',
+    'timeout_triggered',
+  ],
   ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
   ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms', 'items_json'],
   ...['past_attempts', 'eligible_ms'],
@@ -107,12 +116,22 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
   const killed = reader.time('kill_requested_at_ms', row.kill_requested_at_ms);
   // That it was asked for, or is held, counts also where nobody can say since when.
   const kill_requested_at_ms = row.kill_requested === 1 ? (killed ?? 0) : undefined;
+  const kill_note = reader.json('kill', row['kill_json'], isKillNote) ?? undefined;
   const past_attempts = reader.whole('past_attempts', row['past_attempts'], 0) ?? 0;
   if (status === 'accepted') {
     const eligible_ms = reader.whole('eligible_ms', row['eligible_ms']) ?? undefined;
     const failed_at_ms =
       past_attempts > 0 ? (reader.time('released_at_ms', row.released_at_ms) ?? undefined) : undefined;
-    return { status, version, past_attempts, updated_at_ms, kill_requested_at_ms, failed_at_ms, eligible_ms };
+    return {
+      status,
+      version,
+      past_attempts,
+      updated_at_ms,
+      kill_requested_at_ms,
+      kill_note,
+      failed_at_ms,
+      eligible_ms,
+    };
   }
   const attempt = readAttempt(row, reader);
   const process = readProcess(row, reader);
@@ -128,6 +147,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
       past_attempts,
       updated_at_ms,
       kill_requested_at_ms,
+      kill_note,
       attempt,
       process,
       reserved_at_ms,
@@ -143,6 +163,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     updated_at_ms,
     finished_at_ms: reader.time('finished_at_ms', row.finished_at_ms) ?? updated_at_ms,
     kill_requested_at_ms,
+    kill_note,
     attempt: attempt.launch_id === null && attempt.shim_pid === undefined ? undefined : attempt,
     process,
     items: readItems(row, reader),

@@ -23,6 +23,8 @@ import { groups } from './0022-groups.js';
 import { reruns } from './0023-reruns.js';
 import { parents } from './0024-parents.js';
 import { followUps } from './0025-follow-ups.js';
+import { killNotes } from './0026-kill-notes.js';
+import { readMarks } from './0027-read-marks.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -52,4 +54,6 @@ export const MIGRATIONS: readonly Migration[] = [
   reruns,
   parents,
   followUps,
+  killNotes,
+  readMarks,
 ];
