@@ -56,7 +56,7 @@ import { readiness, type ReadinessCore } from './readiness.js';
 import { taskRecord, taskStatus, type StatusCore } from './status.js';
 import { deleteQueueRule, putQueueRule, type RulingCore } from './lifecycle/queue-rule.js';
 import { waitForGroup } from './lifecycle/groups.js';
-import { eventPage } from './views/event-page.js';
+import { eventPage } from './lifecycle/event-page.js';
 import { waitAnswer, waitForSome } from './lifecycle/wait-for-some.js';
 import { waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
 import { submitBatch } from './lifecycle/batch.js';

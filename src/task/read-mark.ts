@@ -4,7 +4,7 @@ import { count } from './schema.js';
 import { invalidInputFrom } from './validate.js';
 
 /** What a reader may be called. */
-export const READER_NAME = /^[A-Za-z0-9._@:+-]{1,128}$/;
+const READER_NAME = /^[A-Za-z0-9._@:+-]{1,128}$/;
 
 export const readMarkSchema = z
   .strictObject({

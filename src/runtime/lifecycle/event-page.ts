@@ -1,8 +1,8 @@
 import type { EventFilter } from '../../task/events.js';
 import type { EventPage } from '../../task/view.js';
 import type { Core } from '../core.js';
-import { waitForSeq } from '../lifecycle/wait.js';
-import { eventView } from './task-view.js';
+import { waitForSeq } from './wait.js';
+import { eventView } from '../views/task-view.js';
 
 /** Which events are asked for, and how long the first is waited for. */
 interface Asked {
