@@ -136,6 +136,7 @@ export class Store {
     this.commits = new GroupCommit(db, [
       this.#events,
       this.#counters,
+      this.queueEnds,
       this.#attemptIds,
       versions,
       scheduleVersions,

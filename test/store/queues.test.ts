@@ -97,6 +97,28 @@ test('ended tasks are counted by queue and lane as they end and are deleted', as
   expect(queueEnds.ofQueue('q')).toEqual({ success: 1, failed: 0, cancelled: 0 });
 });
 
+test('ends and deletions of one transaction are counted together', async () => {
+  const store = openedStore();
+  const { queueEnds } = store;
+  await runThrough(store, 'old');
+  for (const id of ['a', 'b']) await insert(store, id, { control_context: { queue: 'q', lane: 'l' } });
+  await insert(store, 'c');
+  await store.commits.write(() => {
+    store.deleteTask('old');
+    for (const id of ['a', 'b', 'c']) store.finish(waiting(store, id), CANCELLED);
+    store.deleteTask('b');
+  });
+  expect(queueEnds.ofQueue('default')).toEqual({ success: 0, failed: 0, cancelled: 1 });
+  expect(queueEnds.ofQueue('q')).toEqual({ success: 0, failed: 0, cancelled: 1 });
+  expect(queueEnds.ofLane('q', 'l')).toEqual({ success: 0, failed: 0, cancelled: 1 });
+  await store.commits.write(() => {
+    store.deleteTask('a');
+    store.deleteTask('c');
+  });
+  expect(queueEnds.names('', 10)).toEqual([]);
+  expect(queueEnds.lanesOf('q', 10)).toEqual([]);
+});
+
 test('an end that is rolled back is not counted', async () => {
   const store = openedStore();
   await insert(store, 'a');
