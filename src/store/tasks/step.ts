@@ -3,7 +3,7 @@ import { ExecgoError } from '../../task/errors.js';
 import { CHANGES, isLegal, type Change, type TaskStatus } from '../../task/states.js';
 import type { LiveRecord } from '../records.js';
 import type { Sequence } from '../sequence.js';
-import { ENDED_STATE, LIVE_STATE, type StateRow } from './task-row.js';
+import { ENDED_STATE, LIVE_STATE } from './task-row.js';
 
 /** Where a task counts. An older database may hold anything there. */
 export interface Place {
@@ -12,11 +12,10 @@ export interface Place {
   tenant: unknown;
   group_name: unknown;
 }
-type ChangedRow = StateRow & Place & { pinned: number };
 
 /** Makes one named change of a task: see {@link CHANGES}. */
 export class Step {
-  readonly #update: Database.Statement<[Record<string, unknown>], ChangedRow>;
+  readonly #update: Database.Statement<[Record<string, unknown>], unknown[]>;
 
   /**
    * @param set what it sets beside the status
@@ -32,16 +31,21 @@ export class Step {
     const moves = Object.entries(CHANGES[change]).some(
       ([from, to]: [string, string[]]) => !to.includes(from),
     );
-    this.#update = db.prepare(`UPDATE tasks SET ${moves ? 'status = @to, ' : ''}version = @version, ${set}
+    this.#update = db
+      .prepare<[Record<string, unknown>], unknown[]>(
+        `UPDATE tasks SET ${moves ? 'status = @to, ' : ''}version = @version, ${set}
       WHERE task_id = @task_id AND status = @from AND launch_id IS @from_launch AND ${guard}
-      RETURNING ${change === 'end' ? `${ENDED_STATE}, queue, lane, tenant, group_name` : LIVE_STATE}, pinned`);
+      RETURNING ${change === 'end' ? `${ENDED_STATE}, queue, lane, tenant, group_name, pinned` : LIVE_STATE}`,
+      )
+      .raw();
   }
 
   /**
-   * @returns the row as it is now; undefined when it is not any more as `task` says: then nothing is written
+   * @returns the state of the row as it is now, of an end followed by where it counts; undefined when it is not any more as
+   *   `task` says: then nothing is written
    * @throws ExecgoError `internal` for a change that the table does not have
    */
-  make(task: LiveRecord, to: TaskStatus, values: Record<string, unknown>): ChangedRow | undefined {
+  make(task: LiveRecord, to: TaskStatus, values: Record<string, unknown>): unknown[] | undefined {
     const { task_id, status } = task;
     if (!isLegal(this.change, status, to))
       throw new ExecgoError('internal', `no ${this.change} takes a task from ${status} to ${to}`);

@@ -34,7 +34,7 @@ import { sessionOf } from '../../task/session-of.js';
 import type { AttemptTable } from './attempt-table.js';
 import { isPinned } from './task-insert.js';
 import { Step, type Place } from './step.js';
-import { readState, withState, type StateRow } from './task-row.js';
+import { readState, stateRow, withState } from './task-row.js';
 
 const LAUNCH = `launch_id = @launch_id, launch_token = @launch_token, incarnation = @incarnation,
   shim_pid = @shim_pid, updated_at_ms = @at_ms`;
@@ -264,12 +264,16 @@ export class TaskChanges {
     });
     if (row === undefined) return undefined;
     this.counters.entered(end.status);
-    this.queueEnds.ended(row.queue, row.lane, end.status);
-    if (row.pinned === 0) this.counters.kept();
+    const [queue, lane, tenant, group_name, pinned] = row.slice(-5);
+    this.queueEnds.ended(queue, lane, end.status);
+    if (pinned === 0) this.counters.kept();
     if (end.error !== undefined) this.counters.error(end.error.code);
     if (task.status === 'running') this.counters.duration(end.duration_ms);
     else if (task.request.policy.after !== undefined) this.dependencies.clear(task.task_id);
-    return this.#told<EndedTask>(task, row, [...end.events, ...this.groups.ended(row, end)]);
+    return this.#told<EndedTask>(task, row, [
+      ...end.events,
+      ...this.groups.ended({ tenant, group_name }, end),
+    ]);
   }
 
   warn(taskId: string, warnings: readonly string[]): void {
@@ -301,8 +305,8 @@ export class TaskChanges {
   }
 
   /** The task as its row says that it is now. */
-  #told<T extends TaskRecord>(before: LiveRecord, row: StateRow, events: NewEvent[]): Changed<T> {
-    const task = withState(before, readState(row)) as T;
+  #told<T extends TaskRecord>(before: LiveRecord, row: unknown[], events: NewEvent[]): Changed<T> {
+    const task = withState(before, readState(stateRow(row))) as T;
     const written = this.events.append(before.task_id, events);
     if (before.request.in_session === true) this.#tellSession(task, written);
     return { task, events: written };

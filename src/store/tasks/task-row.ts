@@ -43,6 +43,48 @@ const STATE_COLUMNS = [
 export const LIVE_STATE = LIVE_COLUMNS.join(', ');
 export const ENDED_STATE = STATE_COLUMNS.join(', ');
 
+/**
+ * The row of a list of values: those that {@link LIVE_STATE} or {@link ENDED_STATE} names, in that order. Member by member: to
+ * have rows made as objects takes twice as long as all else about reading them, and so does a loop over the names.
+ */
+export function stateRow(v: readonly unknown[]): StateRow {
+  return {
+    status: v[0] as TaskStatus,
+    version: v[1],
+    updated_at_ms: v[2],
+    kill_requested: v[3],
+    kill_requested_at_ms: v[4],
+    timeout_triggered: v[5],
+    launch_id: v[6],
+    launch_token: v[7],
+    incarnation: v[8],
+    shim_pid: v[9],
+    reserved_at_ms: v[10],
+    released_at_ms: v[11],
+    started_at_ms: v[12],
+    pid: v[13],
+    pgid: v[14],
+    start_ticks: v[15],
+    paused_at_ms: v[16],
+    items_json: v[17],
+    past_attempts: v[18],
+    eligible_ms: v[19],
+    cause: v[20] as Cause | null,
+    finished_at_ms: v[21],
+    duration_ms: v[22],
+    exit_code: v[23],
+    exit_signal: v[24],
+    stdout_bytes: v[25],
+    stderr_bytes: v[26],
+    error_code: v[27],
+    error_json: v[28],
+    usage_json: v[29],
+    warnings_json: v[30],
+    notices: v[31],
+    retried_as: v[32],
+  };
+}
+
 /** What the items of a row are called where they cannot be read. */
 export const ITEMS = 'resource_items';
 
