@@ -63,25 +63,22 @@ export class EventLog implements TransactionMember {
   /** Writes the events in their order, with consecutive seqs. */
   append(taskId: string, events: readonly NewEvent[]): TaskEvent[] {
     if (events.length === 0) return [];
-    const first = this.next;
-    const values = events.flatMap((e, i) => [
-      first + i,
-      taskId,
-      e.event_type,
-      e.timestamp_ms,
-      e.message ?? null,
-      e.data === undefined ? null : JSON.stringify(e.data),
-    ]);
+    const values: unknown[] = [];
+    const told: TaskEvent[] = [];
+    for (const { event_type, timestamp_ms, message = null, data = null } of events) {
+      const seq = ++this.#written;
+      values.push(
+        seq,
+        taskId,
+        event_type,
+        timestamp_ms,
+        message,
+        data === null ? null : JSON.stringify(data),
+      );
+      told.push({ seq, task_id: taskId, event_type, timestamp_ms, message, data });
+    }
     this.#insert(events.length).run(values);
-    this.#written = first + events.length - 1;
-    return events.map((e, i) => ({
-      seq: first + i,
-      task_id: taskId,
-      event_type: e.event_type,
-      timestamp_ms: e.timestamp_ms,
-      message: e.message ?? null,
-      data: e.data ?? null,
-    }));
+    return told;
   }
 
   /** Events of one task with `seq > afterSeq`, all of them without a limit. */
