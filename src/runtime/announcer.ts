@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import type { EndedTask } from '../store/records.js';
 import type { TaskEvent } from '../task/events.js';
 import type { LiveTask } from './live-tasks.js';
 
@@ -11,9 +12,9 @@ export class Announcer {
     if (events.length > 0) this.emitter.emit('events');
   }
 
-  /** To be called after the commit that made the task terminal, or deleted it. */
-  ended(taskId: string): void {
-    this.emitter.emit(`ended:${taskId}`);
+  /** To be called after the commit that made the task terminal, or deleted it. @param task as it has ended, if that is known */
+  ended(taskId: string, task?: EndedTask): void {
+    this.emitter.emit(`ended:${taskId}`, task);
     this.emitter.emit(`attempt:${taskId}`);
     this.emitter.emit('ended', taskId);
   }
@@ -80,8 +81,10 @@ export class Announcer {
     return once(this.emitter, 'events', { signal });
   }
 
-  /** @returns a promise of the task's end; rejects when `signal` aborts. */
-  taskEnd(taskId: string, signal: AbortSignal): Promise<unknown> {
-    return once(this.emitter, `ended:${taskId}`, { signal });
+  /** Calls back once, at the task's end. @returns what takes that back */
+  onEnd(taskId: string, listener: (task: EndedTask | undefined) => void): () => void {
+    const name = `ended:${taskId}`;
+    this.emitter.once(name, listener);
+    return () => this.emitter.off(name, listener);
   }
 }

@@ -43,7 +43,12 @@ export type UnderWay =
   /**
    * The end of its attempt: of the task, or of what another attempt follows. Resolves with true once it is committed; with false when the store was closed before, and the next daemon has to.
    */
-  | { what: 'end'; committed: Promise<boolean> };
+  | {
+      what: 'end';
+      committed: Promise<boolean>;
+      /** The statements for it were made, with all that was known before: no start follows. Also while they are not committed. */
+      isWritten: boolean;
+    };
 
 /** Why a task is to end, as soon as it is known, before its row is written: what came first decides the end. */
 export type Stop =
@@ -113,6 +118,15 @@ export class LiveTask {
   /** Settles when the end of its attempt is committed, or is not going to be; undefined while that does not end. */
   get ending(): Promise<boolean> | undefined {
     return this.underWay?.what === 'end' ? this.underWay.committed : undefined;
+  }
+
+  get isEndWritten(): boolean {
+    return this.underWay?.what === 'end' && this.underWay.isWritten;
+  }
+
+  /** To be called in the transaction that writes the end of its attempt. */
+  endIsWritten(): void {
+    if (this.underWay?.what === 'end') this.underWay.isWritten = true;
   }
 
   /** How it is to be killed, if it is. */

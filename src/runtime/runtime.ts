@@ -127,8 +127,8 @@ export class Runtime extends OutputRuntime implements Service {
   }
 
   async status(taskId: string, { wait_ms, tree }: StatusOptions, signal: AbortSignal): Promise<EncodedJson> {
-    await waitForEnd(this.core, taskId, wait_ms, signal);
-    return taskStatus(this.core, taskId, tree);
+    const ended = await waitForEnd(this.core, taskId, wait_ms, signal);
+    return taskStatus(this.core, taskId, { ended, tree });
   }
 
   request(taskId: string): EncodedJson {

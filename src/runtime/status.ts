@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../store/records.js';
+import type { EndedTask, TaskRecord } from '../store/records.js';
 import { taskNotFound } from '../task/errors.js';
 import { isTerminal } from '../task/states.js';
 import type { Executor } from '../executor/executor.js';
@@ -30,11 +30,22 @@ export function taskRecord(core: Tasks, taskId: string): TaskRecord {
   return record;
 }
 
-/** The status object, encoded. @param withTree with what is below the task */
-export async function taskStatus(core: StatusCore, taskId: string, withTree = false): Promise<EncodedJson> {
-  taskRecord(core, taskId);
-  const tree = withTree ? await treeBelow(core, taskId) : undefined;
-  const record = taskRecord(core, taskId);
+interface StatusHow {
+  /** The task, if it has ended just now. */
+  ended?: EndedTask | undefined;
+  /** With what is below the task. */
+  tree?: boolean | undefined;
+}
+
+/** The status object, encoded. @throws ExecgoError `not_found` */
+export async function taskStatus(
+  core: StatusCore,
+  taskId: string,
+  how: StatusHow = {},
+): Promise<EncodedJson> {
+  if (how.tree === true) taskRecord(core, taskId);
+  const tree = how.tree === true ? await treeBelow(core, taskId) : undefined;
+  const record = how.ended ?? taskRecord(core, taskId);
   const before = withStop(core, record);
   const liveUsage = await readUsage(core, before);
   const output = await readOutput(core, before, undefined, isTerminal(before.status));

@@ -267,10 +267,15 @@ export class Store {
   /**
    * The terminal state, the release and the counters. `updated_at_ms` becomes `finished_at_ms`. Undefined: somebody else
    * was first.
+   * @param start the events of a start that is to be written with it; if it was written before, they are not
    * @throws ExecgoError `internal` for a change that the table of changes does not have
    */
-  finish(task: records.LiveRecord, end: records.TaskEnd): records.Changed<records.EndedTask> | undefined {
-    return this.#changes.end(task, end);
+  finish(
+    task: records.LiveRecord,
+    end: records.TaskEnd,
+    start?: NewEvent[],
+  ): records.Changed<records.EndedTask> | undefined {
+    return this.#changes.end(task, end, start);
   }
 
   /** Events that change no state. @param session the one that the task is in. @throws ExecgoError `not_found` */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { LiveRecord, Retry, TaskEnd } from '../../src/store/records.js';
 import type { Store } from '../../src/store/store.js';
+import { ENDED_STATE, LIVE_STATE, stateRow } from '../../src/store/tasks/task-row.js';
 import { CHANGES, isLegal, TASK_STATUSES, type Change, type TaskStatus } from '../../src/task/states.js';
 import {
   CANCELLED,
@@ -60,6 +61,39 @@ function change(store: Store, launch_id: number, from: TaskStatus, to: TaskStatu
   const task = from === 'accepted' ? waiting(store, 't') : running(store, 't', launch_id);
   return store.commits.write(() => store.finish(task, end)).catch(() => undefined);
 }
+
+test('each value of a row is under the name of its column', () => {
+  for (const names of [LIVE_STATE, ENDED_STATE].map((columns) => columns.split(', ')))
+    expect(Object.entries(stateRow(names)).filter(([, value]) => value !== undefined)).toEqual(
+      names.map((name) => [name, name]),
+    );
+  expect(Object.keys(stateRow([]))).toEqual(ENDED_STATE.split(', '));
+});
+
+test('an end writes a start that was not written, and no other a second time', async () => {
+  const store = openedStore();
+  const end = { ...SUCCESS, started_at_ms: NOW + 2, pid: 41 };
+  const history = (id: string) => store.taskEvents(id, 0, undefined).map(({ event_type }) => event_type);
+  const finish = (id: string, launch: number) =>
+    store.finish(running(store, id, launch), end, events('started'));
+  const [short, long] = ['short', 'long'];
+  for (const id of [short, long]) await insert(store, id);
+  const [first, second] = [(await dispatch(store, short))!, (await dispatch(store, long))!];
+  await store.commits.write(() => {
+    const before = running(store, long, second);
+    // In the same transaction: who writes the end may not know of it yet.
+    store.markStarted(before, {
+      ...{ pid: 42, pgid: 42, start_ticks: 9, started_at_ms: NOW + 1, events: events('started') },
+    });
+    expect(store.finish(before, end, events('started'))).toMatchObject({
+      task: { process: { pid: 42, started_at_ms: NOW + 1 } },
+    });
+    expect(finish(short, first)).toMatchObject({ task: { process: { pid: 41, started_at_ms: NOW + 2 } } });
+    expect(finish(short, first)).toBeUndefined();
+  });
+  for (const id of [short, long])
+    expect(history(id).slice(-4)).toEqual(['resource_reserved', 'started', 'resource_released', 'finished']);
+});
 
 describe('state changes', () => {
   for (const from of TASK_STATUSES)

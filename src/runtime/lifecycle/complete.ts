@@ -129,7 +129,7 @@ const NO_OUTPUT: EncodedOutput = {
 function commitEnd(core: EndingCore, task: LiveTask, ending: Ending): Promise<boolean> {
   if (task.ending !== undefined) return task.ending;
   const committed = untilCommitted(core, task, ending);
-  task.underWay = { what: 'end', committed };
+  task.underWay = { what: 'end', committed, isWritten: false };
   return committed;
 }
 
@@ -166,11 +166,15 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
   const sequel = isOfAttempt(ending) ? sequelOf(core, record, end, startOf(record, ending.outcome)) : {};
   if (sequel.problem !== undefined) end.warnings = [...(end.warnings ?? []), sequel.problem];
   let retried: Changed<WaitingTask> | undefined;
-  const { events, spoilt } = await core.store.commits.write(() => {
-    const before = recordWhatWasNotYet(core, task, ending.outcome);
+  const { events, copied } = await core.store.commits.write(() => {
+    const before = recordWhatWasNotYet(core, task, ending.outcome, sequel.retry === undefined);
     retried = markRetry(core, task, before.task, sequel.retry);
-    if (retried !== undefined) return { events: [...before.events, ...retried.events], spoilt: [] };
-    return writeEnd(core, before, end, output);
+    const written: WrittenEnd =
+      retried === undefined
+        ? writeEnd(core, before, end, output)
+        : { events: [...before.events, ...retried.events] };
+    task.endIsWritten();
+    return written;
   });
   if (retried !== undefined) {
     crashPoint('after_retry_commit');
@@ -178,23 +182,24 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
     return;
   }
   crashPoint('after_end_commit');
-  forget(core, task, events);
-  emptyOutSoon(core, spoilt);
+  forget(core, task, events, copied?.task);
+  emptyOutSoon(core, copied?.spoilt ?? []);
 }
 
-/** In the transaction of its caller. @returns its events; and what was in the place of `result.json`, now in the trash */
-function writeEnd(
-  core: EndingCore,
-  before: Changed<LiveRecord>,
-  end: TaskEnd,
-  output: EncodedOutput,
-): { events: TaskEvent[]; spoilt: string[] } {
-  const ended = finish(core, before.task, end);
-  if (ended === undefined) return { events: [], spoilt: [] };
+/** What an end has come to in its transaction. */
+interface WrittenEnd {
+  events: TaskEvent[];
+  copied?: ResultCopy;
+}
+
+/** In the transaction of its caller. */
+function writeEnd(core: EndingCore, before: Before, end: TaskEnd, output: EncodedOutput): WrittenEnd {
+  const ended = finish(core, before.task, end, before.start);
+  if (ended === undefined) return { events: [] };
   crashPoint('before_result_written');
-  const spoilt = writeResultCopy(core, ended.task, output);
+  const copied = writeResultCopy(core, ended.task, output);
   crashPoint('after_result_written');
-  return { events: [...before.events, ...ended.events], spoilt };
+  return { events: [...before.events, ...ended.events], copied };
 }
 
 /** False for an end of a task that could not run at all: what this daemon refuses to run it refuses again. */
@@ -209,11 +214,11 @@ function startOf(record: LiveRecord, outcome: Outcome | undefined): number | und
 /** In the transaction of its caller: until then a kill forbids another attempt. */
 function markRetry(
   core: EndingCore,
-  { kill }: LiveTask,
+  task: LiveTask,
   record: LiveRecord,
   retry: Retry | undefined,
 ): Changed<WaitingTask> | undefined {
-  if (retry === undefined || kill !== undefined || record.status !== 'running') return undefined;
+  if (retry === undefined || task.kill !== undefined || record.status !== 'running') return undefined;
   const retried = core.store.markRetry(record, retry);
   // A daemon that is killed before it saves the clock at its next turn must not forget what of the back-off has passed.
   if (retried !== undefined) core.store.kept.saveClock();
@@ -243,51 +248,64 @@ async function commitBare(core: EndingCore, task: LiveTask, ending: Ending): Pro
 }
 
 /** Releases its share of the ledger, and tells those who wait for its end. */
-function forget(core: EndingCore, task: LiveTask, events: TaskEvent[] = []): void {
+function forget(core: EndingCore, task: LiveTask, events: TaskEvent[] = [], ended?: EndedTask): void {
   const { task_id } = task.record;
   core.schedule.release(task);
   core.schedule.leaveSession(task);
   core.live.remove(task);
   core.announcer.events(events);
-  core.announcer.ended(task_id);
+  core.announcer.ended(task_id, ended);
   const group = groupOf(task.record.request);
   if (group !== undefined) core.announcer.memberEnded(group, task);
 }
 
+interface ResultCopy {
+  /** The task as its row is now. */
+  task?: EndedTask;
+  /** Names of what was in the place of the copy and is now in the trash. */
+  spoilt: string[];
+}
+
 /**
  * `result.json` is a copy of the row: what the task did to its directory must not keep it from ending.
- * @returns names of what was in its place and is now in the trash
  * @throws a system error for a full disk, for which the caller tries again
  */
-function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutput): string[] {
+function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutput): ResultCopy {
   const { task_id, warnings } = task;
   const { dataDir } = core.settings;
-  if (!canNameDirectory(task_id)) return [];
+  if (!canNameDirectory(task_id)) return { task, spoilt: [] };
   try {
-    return writeResult(
-      dataDir,
-      task_id,
-      encodeTask(task, output, core.now(), dataDir, { pretty: true, past: pastAttempts(core.store, task) }),
-    );
+    const past = pastAttempts(core.store, task);
+    const json = encodeTask(task, output, core.now(), dataDir, { pretty: true, past });
+    return { task, spoilt: writeResult(dataDir, task_id, json) };
   } catch (error) {
     if (isDiskFull(error)) throw error;
     core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');
-    core.store.setWarnings(task_id, [...warnings, `result.json cannot be written: ${messageOf(error)}`]);
-    return [];
+    const all = [...warnings, `result.json cannot be written: ${messageOf(error)}`];
+    core.store.setWarnings(task_id, all);
+    return { task: { ...task, warnings: all }, spoilt: [] };
   }
+}
+
+/** What of an attempt is written before its end is. */
+interface Before extends Changed<LiveRecord> {
+  /** The events of its start, which the end writes as well. */
+  start?: NewEvent[];
 }
 
 /**
  * Writes down start, timeout and kill if that has not been done before; the conditions in the store's statements make sure
  * that each is written only once.
+ * @param isEnd a start with nothing between it and the end is left to the end
  */
 function recordWhatWasNotYet(
   core: EndingCore,
   task: LiveTask,
   outcome: Outcome | undefined,
-): Changed<LiveRecord> {
+  isEnd: boolean,
+): Before {
   const { stop, kill } = task;
-  const now: Changed<LiveRecord> = { task: task.record, events: [] };
+  const now: Before = { task: task.record, events: [] };
   const add = (changed: Changed<LiveRecord> | undefined) => {
     if (changed === undefined) return;
     now.task = changed.task;
@@ -296,6 +314,7 @@ function recordWhatWasNotYet(
   const { pid, started_at_ms } = outcome ?? {};
   if (task.phase.name === 'launched' && started_at_ms !== undefined && pid !== undefined) {
     const start = startedEvent({ pid, start_ticks: 0, started_at_ms });
+    if (isEnd && kill === undefined && stop?.first !== 'timeout') return { ...now, start: start.events };
     if (killIsRecorded(core, task)) start.events = [];
     add(core.store.markStarted(task.phase.record, start));
   }

@@ -36,7 +36,7 @@ export async function recordStarted(core: RecordingCore, task: LiveTask, running
   const { events, ...start } = startedEvent(running);
   crashPoint('before_started_commit');
   const written = await core.store.commits.writeAlong(() => {
-    const record = task.at(running.launch_id);
+    const record = task.isEndWritten ? undefined : task.at(running.launch_id);
     return (
       record && core.store.markStarted(record, { ...start, events: killIsRecorded(core, task) ? [] : events })
     );

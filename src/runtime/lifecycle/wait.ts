@@ -1,9 +1,12 @@
-import { attemptNumber } from '../../store/records.js';
+import { attemptNumber, type EndedTask } from '../../store/records.js';
 import { isTerminal } from '../../task/states.js';
 import { taskRecord } from '../status.js';
 import type { Executor } from '../../executor/executor.js';
 import type { Core } from '../core.js';
 import type { LiveTask } from '../live-tasks.js';
+
+/** Why a wait ends. One for all: without a reason each `abort` makes an error of its own, with a stack that nobody reads. */
+const OVER = new Error('the wait is over');
 
 /**
  * Waits until `until` resolves, but no longer than `waitMs`.
@@ -18,7 +21,7 @@ export async function waitAtMost(
   signal.throwIfAborted();
   const either = new AbortController();
   const abort = () => {
-    either.abort();
+    either.abort(OVER);
   };
   const timer = setTimeout(abort, waitMs);
   signal.addEventListener('abort', abort, { once: true });
@@ -31,7 +34,7 @@ export async function waitAtMost(
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
     // Whoever was not waited for to the end listens no more.
-    either.abort();
+    either.abort(OVER);
   }
 }
 
@@ -83,15 +86,39 @@ export function waitForVersion(
   });
 }
 
-/** Waits until the task is terminal (or deleted), but no longer than `waitMs`. Throws when `signal` aborts. */
+/**
+ * Waits until the task is terminal (or deleted), but no longer than `waitMs`. Throws when `signal` aborts.
+ * @returns how it has ended, if that was told just now
+ */
 export async function waitForEnd(
   core: Pick<Core, 'live' | 'announcer'>,
   taskId: string,
   waitMs: number,
   signal: AbortSignal,
-): Promise<void> {
-  if (waitMs === 0 || core.live.get(taskId) === undefined) return;
-  await waitAtMost(waitMs, signal, (either) => core.announcer.taskEnd(taskId, either));
+): Promise<EndedTask | undefined> {
+  if (waitMs === 0 || core.live.get(taskId) === undefined) return undefined;
+  signal.throwIfAborted();
+  // Not by `waitAtMost`: most clients that run a task wait so, and its signals cost more than all else here.
+  return new Promise((resolve, reject) => {
+    const over = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      forget();
+    };
+    const abort = () => {
+      over();
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      over();
+      resolve(undefined);
+    }, waitMs);
+    const forget = core.announcer.onEnd(taskId, (task) => {
+      over();
+      resolve(task);
+    });
+    signal.addEventListener('abort', abort);
+  });
 }
 
 /**

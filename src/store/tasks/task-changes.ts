@@ -74,6 +74,7 @@ export class TaskChanges {
   readonly #timeOut: Step;
   readonly #retry: Step;
   readonly #end: Step;
+  readonly #startAndEnd: Step;
   readonly #warn: Database.Statement<[string, string]>;
   readonly #delete: Database.Statement<[string], DeletedRow>;
 
@@ -135,14 +136,14 @@ export class TaskChanges {
       pid = NULL, pgid = NULL, start_ticks = NULL, items_json = NULL, timeout_triggered = 0, released_at_ms = @at_ms`,
       'kill_requested = 0 AND past_attempts = @past_attempts',
     );
-    this.#end = step(
-      'end',
-      `${GOES_ON}, ${WAITS_NO_MORE}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
+    const ended = `${GOES_ON}, ${WAITS_NO_MORE}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
       started_at_ms = coalesce(started_at_ms, @started_at_ms), pid = coalesce(pid, @pid), pgid = coalesce(pgid, @pid),
       exit_code = @exit_code, exit_signal = @exit_signal, error_code = @error_code, error_json = @error_json,
       usage_json = @usage_json, stdout_bytes = @stdout_bytes, stderr_bytes = @stderr_bytes, warnings_json = @warnings_json,
-      released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms, notices = @notices, follow_ups = @follow_ups`,
-    );
+      released_at_ms = coalesce(released_at_ms, @released_at_ms), ages_from_ms = @ages_from_ms, notices = @notices,
+      follow_ups = @follow_ups`;
+    this.#end = step('end', ended);
+    this.#startAndEnd = step('end', ended, NOT_BEGUN);
     this.#warn = db.prepare('UPDATE tasks SET warnings_json = ? WHERE task_id = ?');
     this.#delete = db.prepare(
       `DELETE FROM tasks WHERE task_id = ? AND status IN ('success', 'failed', 'cancelled')
@@ -242,8 +243,9 @@ export class TaskChanges {
     return this.#told<WaitingTask>({ ...task, request, plan, reservation }, row, events);
   }
 
-  end(task: LiveRecord, end: TaskEnd): Changed<EndedTask> | undefined {
-    const row = this.#end.make(task, end.status, {
+  /** @param start the events of a start that is not written yet; if it is after all, only the end is written */
+  end(task: LiveRecord, end: TaskEnd, start?: NewEvent[]): Changed<EndedTask> | undefined {
+    const values = {
       cause: end.cause,
       finished_at_ms: end.finished_at_ms,
       duration_ms: end.duration_ms,
@@ -261,7 +263,9 @@ export class TaskChanges {
       ages_from_ms: this.clock.now(),
       notices: end.notices ?? 0,
       follow_ups: end.follow_ups ?? 0,
-    });
+    };
+    const both = start && this.#startAndEnd.make(task, end.status, values);
+    const row = both ?? this.#end.make(task, end.status, values);
     if (row === undefined) return undefined;
     this.counters.entered(end.status);
     const [queue, lane, tenant, group_name, pinned] = row.slice(-5);
@@ -271,6 +275,7 @@ export class TaskChanges {
     if (task.status === 'running') this.counters.duration(end.duration_ms);
     else if (task.request.policy.after !== undefined) this.dependencies.clear(task.task_id);
     return this.#told<EndedTask>(task, row, [
+      ...(both === undefined ? [] : (start ?? [])),
       ...end.events,
       ...this.groups.ended({ tenant, group_name }, end),
     ]);
