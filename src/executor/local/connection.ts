@@ -13,6 +13,8 @@ export class Connection {
   #closeListener: ((reason: string) => void) | undefined;
   #garbledListener: ((value: unknown, reason: string) => void) | undefined;
   #early: SupervisorMessage[] = [];
+  /** Ends that are acknowledged in this turn of the event loop. */
+  #acks: number[] = [];
   #closedFor: string | undefined;
 
   /** @param hello what the supervisor said of itself. */
@@ -49,6 +51,22 @@ export class Connection {
     if (isKill) this.channel.flush();
   }
 
+  /** Acknowledges an end, in one message with all others of this turn. */
+  ack(launchId: number): void {
+    if (this.#acks.push(launchId) > 1) return;
+    const encode = () => {
+      const message = this.#takeAcks();
+      return message && `${JSON.stringify(message)}\n`;
+    };
+    this.channel.sendLater({ topic: undefined, encode });
+  }
+
+  #takeAcks(): DaemonMessage | undefined {
+    const launch_ids = this.#acks;
+    this.#acks = [];
+    return launch_ids.length === 0 ? undefined : { type: 'ack', launch_ids };
+  }
+
   /** Sends something large, made when there is room for it; on a closed connection nothing happens. */
   sendLater(message: LaterMessage): void {
     this.channel.sendLater(message);
@@ -56,6 +74,8 @@ export class Connection {
 
   /** Lets go of the supervisor, which goes on. */
   close(): void {
+    const acks = this.#takeAcks();
+    if (acks !== undefined) this.channel.send(acks);
     this.channel.close('closed by this side');
   }
 

@@ -171,7 +171,7 @@ export class LocalExecutor implements Executor, PoolEvents {
     if (held === undefined) return;
     this.#untold.get(link)?.delete(held);
     void this.#lose(held, undefined).then((isWritten) => {
-      if (isWritten) link.send({ type: 'ack', launch_ids: [subject.launch_id] });
+      if (isWritten) link.ack(subject.launch_id);
     });
   }
 
@@ -245,7 +245,7 @@ export class LocalExecutor implements Executor, PoolEvents {
       this.#untold.get(link)?.delete(held);
       if (!(await this.#end(held, outcome))) return;
     }
-    link.send({ type: 'ack', launch_ids: [outcome.launch_id] });
+    link.ack(outcome.launch_id);
   }
 
   #onRefused(link: SupervisorLink, launchId: number, reason: string): void {

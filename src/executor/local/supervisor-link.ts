@@ -86,6 +86,11 @@ export class SupervisorLink {
     this.connection?.send(message);
   }
 
+  /** Tells that an end is committed, with all others of this turn. */
+  ack(launchId: number): void {
+    this.connection?.ack(launchId);
+  }
+
   /** As {@link send}, for a launch message: made once there is room for it. */
   sendLater(message: LaterMessage): void {
     this.connection?.sendLater(message);
