@@ -12,14 +12,23 @@ const PROTOCOL = 'http:';
  */
 export function door(names: readonly string[]): (req: Request, res: Response, next: NextFunction) => void {
   const known = new Set(['localhost', ...names.map((name) => hostName(name.toLowerCase()))]);
+  // Most requests name the same host as the one before.
+  let last: string | undefined;
+  const isOwn = (host: string) => {
+    if (host === last) return true;
+    const name = hostName(host.toLowerCase());
+    if (!known.has(name) && isIP(name) === 0) return false;
+    last = host;
+    return true;
+  };
   return (req, _res, next) => {
-    checkHost(req, known);
+    checkHost(req, isOwn);
     checkOrigin(req);
     next();
   };
 }
 
-function checkHost(req: Request, known: ReadonlySet<string>): void {
+function checkHost(req: Request, isOwn: (host: string) => boolean): void {
   const { host } = req.headers;
   // A proxy in between may have gone by another of the repeated headers than the one that is checked here.
   if (req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1)
@@ -30,8 +39,8 @@ function checkHost(req: Request, known: ReadonlySet<string>): void {
     if (req.httpVersion === '1.0') return;
     throw invalidInput('host: the header is required');
   }
+  if (isOwn(host)) return;
   const name = hostName(host.toLowerCase());
-  if (known.has(name) || isIP(name) !== 0) return;
   throw refused(`host "${host}" is not this machine's; start the daemon with --allow-host ${name} if it is`);
 }
 
