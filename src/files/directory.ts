@@ -58,10 +58,20 @@ export class Directory {
    *   a link to one
    */
   directory(name: string | Buffer): Directory {
+    const opened = this.#enter(name);
+    this.#refuseMounted(opened.#fd, opened.path);
+    // Read meanwhile, if it was not before.
+    opened.#mount = this.#mountBelow;
+    return opened;
+  }
+
+  #enter(name: string | Buffer): Directory {
     const fd = this.#do(name, (entry) => fs.openSync(entry, forDirectory() | O_NOFOLLOW));
-    const shown = `${this.path}/${name.toString()}`;
-    this.#refuseMounted(fd, shown);
-    return new Directory(fd, shown, this.#mount === 'any' ? 'unread' : this.#mount);
+    return new Directory(fd, `${this.path}/${name.toString()}`, this.#mountBelow);
+  }
+
+  get #mountBelow(): number | undefined | 'unread' {
+    return this.#mount === 'any' ? 'unread' : this.#mount;
   }
 
   /**
@@ -75,10 +85,10 @@ export class Directory {
     });
   }
 
-  /** As {@link addDirectory}, and opens the new directory, which nobody else has used yet. */
+  /** As {@link addDirectory}, and opens the new directory, on which nobody can have mounted anything yet. */
   makeDirectory(name: string, mode: number): Directory {
     this.addDirectory(name, mode);
-    return this.directory(name);
+    return this.#enter(name);
   }
 
   /**

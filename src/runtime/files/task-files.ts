@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { withDirectory, type Directory } from '../../files/directory.js';
+import { withKeptDirectory } from '../../files/kept-directory.js';
 import { isErrno } from '../../files/errno.js';
 import { MountedError } from '../../files/kind.js';
 import { replaceFile } from '../../files/replace-file.js';
@@ -25,7 +26,7 @@ export function createTaskFiles(
   request: TaskRequest,
   owner?: TaskOwner,
 ): void {
-  withDirectory(dataDir, [TASKS], (tasks) => {
+  withKeptDirectory(dataDir, [TASKS], (tasks) => {
     const directory = makeAnew(dataDir, tasks, taskId);
     try {
       if (owner !== undefined) letThrough(directory, owner);
@@ -120,7 +121,7 @@ export function writeResult(dataDir: string, taskId: string, json: readonly Buff
  * @throws a system error: ENOENT, or ENOTDIR when something else has its name
  */
 export function inTaskDir<T>(dataDir: string, taskId: string, use: (directory: Directory) => T): T {
-  return withDirectory(dataDir, [TASKS, directoryName(taskId)], use);
+  return withKeptDirectory(dataDir, [TASKS, directoryName(taskId)], use);
 }
 
 /**

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { withDirectory } from '../../files/directory.js';
 import type { Directory } from '../../files/directory.js';
 import { isErrno } from '../../files/errno.js';
+import { withKeptDirectory } from '../../files/kept-directory.js';
 
 /** The directories above a file that are opened one by one: `tasks/<id>`. The data directory above them is trusted. */
 const BELOW_DATA_DIR = 2;
@@ -61,7 +61,7 @@ export function inTaskDirectory<T>(filePath: string, use: (directory: Directory)
     names.unshift(basename(base));
     base = dirname(base);
   }
-  return withDirectory(base, names, use);
+  return withKeptDirectory(base, names, use);
 }
 
 function makeAnew(directory: Directory, name: string): number {
