@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { Orphans } from '../../src/supervisor/spawn/orphans.js';
+import { Orphans, type UnfinishedSpawn } from '../../src/supervisor/spawn/orphans.js';
 import { waitFor, waitGone } from '../harness/wait.js';
 
 let orphans: Orphans;
@@ -60,6 +60,19 @@ test('who leads is no orphan, and who may turn out to lead is not taken for one'
   expect([pids(), settled(), orphans.mayLead(orphan.pid)]).toEqual([[orphan.pid], [orphan.pid], false]);
   orphans.reaped(leader.pid);
   expect(new Set(pids())).toEqual(new Set([orphan.pid, leader.pid]));
+});
+
+test('who leads is known by where its spawn writes the pid, before the spawn is finished', () => {
+  const spawn: UnfinishedSpawn = { pid: Buffer.alloc(4) };
+  orphans.begin(spawn);
+  const [leader, other] = [child(), child()];
+  expect(new Set(pids())).toEqual(new Set([leader.pid, other.pid]));
+  spawn.pid!.writeInt32LE(leader.pid);
+  expect(pids()).toEqual([other.pid]);
+  expect(orphans.mayLead(leader.pid)).toBe(true);
+  spawn.pid = undefined;
+  orphans.end(spawn, leader.pid);
+  expect([pids(), settled()]).toEqual([[other.pid], [other.pid]]);
 });
 
 test('the pid of what could not become its program may be that of another spawn', () => {

@@ -8,7 +8,7 @@ import { Libc } from './libc.js';
 import type { Reaped } from './libc.js';
 import type { SpawnResult } from './libc-spawn.js';
 import type { Orphan } from './orphan.js';
-import { Orphans } from './orphans.js';
+import { Orphans, type UnfinishedSpawn } from './orphans.js';
 import { PeakFloor } from './peak-floor.js';
 import { PipeReader } from './pipe-reader.js';
 import { tryProgram } from './program-path.js';
@@ -99,7 +99,7 @@ export class LibcLauncher implements Launcher {
 
   async #spawn(request: SpawnRequest, events: SpawnEvents): Promise<void> {
     const streams: Stream[] = [];
-    const spawn = {};
+    const spawn: UnfinishedSpawn = {};
     this.#orphans.begin(spawn);
     const result = await this.#spawnProgram(request, streams, spawn);
     this.#orphans.end(spawn, 'pid' in result ? result.pid : undefined);
@@ -138,7 +138,7 @@ export class LibcLauncher implements Launcher {
   async #spawnProgram(
     request: SpawnRequest,
     streams: Stream[],
-    spawn: object,
+    spawn: UnfinishedSpawn,
   ): Promise<{ pid: number } | { errno: number; file?: string | undefined }> {
     const unmade = this.#makeStreams(request, streams);
     if (unmade !== 0) return { errno: unmade };
@@ -171,9 +171,9 @@ export class LibcLauncher implements Launcher {
     env: readonly string[],
     cwd: string,
     fds: readonly number[],
-    spawn: object,
+    spawn: UnfinishedSpawn,
   ): Promise<SpawnResult> {
-    const result = await this.#spawner.spawn({ path, argv, env, cwd, fds }, this.#descriptors);
+    const result = await this.#spawner.spawn({ path, argv, env, cwd, fds }, this.#descriptors, spawn);
     if ('errno' in result) this.#orphans.failed(spawn);
     return result;
   }

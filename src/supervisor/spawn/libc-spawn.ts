@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import type { KoffiFunc } from 'koffi';
+import type { UnfinishedSpawn } from './orphans.js';
 
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
@@ -89,12 +90,18 @@ export class LibcSpawn {
 
   /**
    * Spawns on a thread of libuv's pool. The process is a child of this whole process; only /proc tells which thread made it.
+   * @param spawn gets the place of the pid, which is written before this process hears of it
    */
-  onThread(program: Program): Promise<SpawnResult> {
+  onThread(program: Program, spawn: UnfinishedSpawn): Promise<SpawnResult> {
     const buffers = this.#takeBuffers();
     return new Promise((resolve) => {
-      const done = (errno: number) => resolve(this.#finish(buffers, errno));
+      const done = (errno: number) => {
+        spawn.pid = undefined;
+        resolve(this.#finish(buffers, errno));
+      };
       const refused = this.#prepare(program, buffers);
+      buffers.pid.writeInt32LE(0, 0);
+      spawn.pid = buffers.pid;
       if (refused === 0)
         this.#spawn.async(...this.#arguments(program, buffers), (_error: unknown, errno: number) =>
           done(errno),

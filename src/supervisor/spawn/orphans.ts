@@ -2,6 +2,12 @@ import { descendantsOf } from '../../sandbox/process/process-identity.js';
 import { ChildrenList } from './children-list.js';
 import { Orphan } from './orphan.js';
 
+/** A spawn that is under way. */
+export interface UnfinishedSpawn {
+  /** Where the C library writes the pid of its process, once that has reached its program; 0 until then. */
+  pid?: Buffer | undefined;
+}
+
 /**
  * Tells the children of this process apart: leaders that it spawned, processes of unfinished spawns, and orphans. Orphans
  * are processes that lost their parent, and those that a leader made as children of its own parent (CLONE_PARENT).
@@ -11,7 +17,7 @@ export class Orphans {
   readonly #leaders = new Set<number>();
   /** How many characters of the list the leaders take. */
   #leadersLength = 0;
-  readonly #pending = new Set<object>();
+  readonly #pending = new Set<UnfinishedSpawn>();
   /** Every child seen so far that is no leader and was not waited for. */
   readonly #seen = new Map<number, Orphan>();
   /** Those of them that may be the process of an unfinished spawn. */
@@ -30,7 +36,7 @@ export class Orphans {
   }
 
   /** To be called when a spawn begins: a child that turns up now may be its process. */
-  begin(spawn: object): void {
+  begin(spawn: UnfinishedSpawn): void {
     this.#pending.add(spawn);
   }
 
@@ -38,13 +44,13 @@ export class Orphans {
    * To be called when the process of a spawn could not execute the program. The C library has waited for it, so its pid may
    * be another's by now.
    */
-  failed(spawn: object): void {
+  failed(spawn: UnfinishedSpawn): void {
     for (const orphan of this.#unsettled) if (orphan.mayBeOf.has(spawn)) this.#forget(orphan.pid);
     this.changed();
   }
 
   /** To be called when a spawn is finished. @param pid of the process that it made, a leader. */
-  end(spawn: object, pid?: number): void {
+  end(spawn: UnfinishedSpawn, pid?: number): void {
     if (pid !== undefined) this.#lead(pid);
     this.#pending.delete(spawn);
     for (const orphan of this.#unsettled) {
@@ -69,10 +75,14 @@ export class Orphans {
   all(): readonly Orphan[] {
     if (this.#held !== undefined) return this.#held;
     const list = this.#children.read();
+    const made = this.#made();
+    const length = made.reduce((sum, pid) => sum + lengthOf(pid), this.#leadersLength);
     // All leaders are in the list: if it is exactly as long as they are, there is nothing else in it.
-    const hasOthers = list !== '' && list.length !== this.#leadersLength;
+    const hasOthers = list !== '' && list.length !== length;
     const pids = hasOthers ? list.trimEnd().split(' ').map(Number) : [];
-    const orphans = pids.filter((pid) => !this.#leaders.has(pid)).map((pid) => this.#orphan(pid));
+    const orphans = pids
+      .filter((pid) => !this.#leaders.has(pid) && !made.includes(pid))
+      .map((pid) => this.#orphan(pid));
     if (this.#isHeld) this.#held = orphans;
     return orphans;
   }
@@ -105,6 +115,16 @@ export class Orphans {
 
   close(): void {
     this.#children.close();
+  }
+
+  /** Leaders whose spawn has made them and was not told to be finished yet. */
+  #made(): number[] {
+    const made: number[] = [];
+    for (const { pid } of this.#pending) {
+      const known = pid?.readInt32LE(0) ?? 0;
+      if (known > 0) made.push(known);
+    }
+    return made;
   }
 
   #lead(pid: number): void {

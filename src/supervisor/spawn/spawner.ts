@@ -2,6 +2,7 @@ import type { Libc } from './libc.js';
 import { LibcSpawn } from './libc-spawn.js';
 import type { Program, SpawnResult } from './libc-spawn.js';
 import { OomScore } from './oom-score.js';
+import type { UnfinishedSpawn } from './orphans.js';
 
 /** Up to this many descriptors for tasks, all descriptors of this process are below the limit that tasks get, 1024. */
 const MAX_DESCRIPTORS = 768;
@@ -23,13 +24,14 @@ export class Spawner {
 
   /**
    * @param descriptors how many are open here for all tasks, including this one.
+   * @param unfinished gets the place of the pid, if that is known before this returns
    * @returns once the program is reached, or known not to be.
    */
-  async spawn(program: Program, descriptors: number): Promise<SpawnResult> {
+  async spawn(program: Program, descriptors: number, unfinished: UnfinishedSpawn): Promise<SpawnResult> {
     const isCrowded = descriptors > MAX_DESCRIPTORS;
     if (isCrowded || this.#oomScore.isSet) return this.#alone(program, isCrowded);
     this.#limitFiles('task');
-    const spawn = this.#spawn.onThread(program);
+    const spawn = this.#spawn.onThread(program, unfinished);
     this.#underWay.add(spawn);
     try {
       return await spawn;
