@@ -26,12 +26,14 @@ function child(command = 'exec sleep 1000', options: SpawnOptions = {}): ChildPr
 }
 
 const fresh = (pids: number[]) => pids.filter((pid) => !before.includes(pid));
-const pids = () => fresh(orphans.all().map(({ pid }) => pid));
+const pids = (of = orphans) => {
+  of.changed();
+  return fresh(of.all().map(({ pid }) => pid));
+};
 const settled = () => fresh(orphans.settled());
 
-test('children of every thread are listed, also of one that has ended', async () => {
-  expect(pids()).toEqual([]);
-  const here = child();
+/** A thread that makes a child. @returns the thread and the child's pid */
+async function threadWithChild(): Promise<[thread: Worker, pid: number]> {
   const thread = new Worker(
     `const { spawn } = require('node:child_process');
     const child = spawn('/bin/sleep', ['1000'], { stdio: 'ignore', detached: true });
@@ -39,11 +41,40 @@ test('children of every thread are listed, also of one that has ended', async ()
     setInterval(() => undefined, 1000);`,
     { eval: true },
   );
-  const [there] = (await once(thread, 'message')) as [number];
-  onTestFinished(() => void process.kill(there, 'SIGKILL'));
+  const [pid] = (await once(thread, 'message')) as [number];
+  onTestFinished(async () => {
+    process.kill(pid, 'SIGKILL');
+    await thread.terminate();
+  });
+  return [thread, pid];
+}
+
+test('children of every thread are listed, also of one that has ended', async () => {
+  expect(pids()).toEqual([]);
+  const here = child();
+  const [thread, there] = await threadWithChild();
   expect(new Set(pids())).toEqual(new Set([here.pid, there]));
   await thread.terminate();
   expect(new Set(pids())).toEqual(new Set([here.pid, there]));
+});
+
+test('threads that were there before those that make children are not asked', async () => {
+  const [, early] = await threadWithChild();
+  const few = new Orphans(2);
+  onTestFinished(() => few.close());
+  const [, late] = await threadWithChild();
+  expect(new Set(pids(few))).toEqual(new Set([early, late]));
+  const [, last] = await threadWithChild();
+  const here = child();
+  expect(new Set(pids(few))).toEqual(new Set([late, last, here.pid]));
+});
+
+test('what is asked at once is asked once, unless something has changed', async () => {
+  expect(pids()).toEqual([]);
+  const { pid } = child();
+  expect(fresh(orphans.all().map((orphan) => orphan.pid))).toEqual([]);
+  await Promise.resolve();
+  expect(fresh(orphans.all().map((orphan) => orphan.pid))).toEqual([pid]);
 });
 
 test('who leads is no orphan, and who may turn out to lead is not taken for one', () => {

@@ -12,12 +12,20 @@ const ENTRY_BYTES = 16;
  * added to the list of the first thread, and so are the children of a thread that ends.
  */
 export class ChildrenList {
+  readonly #first = String(process.pid);
   #fds = new Map<string, number>();
   #links = 0;
+  /** Threads that were there from the start. */
+  readonly #early: ReadonlySet<string>;
 
-  constructor() {
-    const own = tryOpen(`${THREADS}/${process.pid}/children`);
-    if (own !== undefined) this.#fds.set(String(process.pid), own);
+  /**
+   * @param pool how many threads libuv makes at once when it first needs one. Once so many have come, those that were there
+   *   before are V8's and Node's own, which make no children. NaN: not known, so each thread may.
+   */
+  constructor(private readonly pool = NaN) {
+    const own = tryOpen(`${THREADS}/${this.#first}/children`);
+    if (own !== undefined) this.#fds.set(this.#first, own);
+    this.#early = new Set(own === undefined ? [] : readdirSync(THREADS));
   }
 
   /** False when the kernel has no such lists. */
@@ -45,9 +53,10 @@ export class ChildrenList {
   #listThreads(): void {
     const known = this.#fds;
     this.#fds = new Map();
-    const first = String(process.pid);
+    const others = readdirSync(THREADS).filter((name) => name !== this.#first);
+    const late = others.filter((name) => !this.#early.has(name));
     // The first thread's list is read last: it then has the children of any thread that ended since its own list was read.
-    for (const tid of [...readdirSync(THREADS).filter((name) => name !== first), first]) {
+    for (const tid of [...(late.length >= this.pool ? late : others), this.#first]) {
       const fd = known.get(tid) ?? tryOpen(`${THREADS}/${tid}/children`);
       known.delete(tid);
       if (fd !== undefined) this.#fds.set(tid, fd);

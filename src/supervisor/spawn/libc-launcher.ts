@@ -54,7 +54,7 @@ export class LibcLauncher implements Launcher {
   #isHeldUp = false;
   #openStreams = 0;
   readonly #devNull = openSync('/dev/null', 'r');
-  readonly #orphans = new Orphans();
+  readonly #orphans = new Orphans(Number(process.env['UV_THREADPOOL_SIZE']));
   readonly #peakFloor = new PeakFloor();
   readonly #onChild = () => this.#reapAll();
 

@@ -13,7 +13,7 @@ export interface UnfinishedSpawn {
  * are processes that lost their parent, and those that a leader made as children of its own parent (CLONE_PARENT).
  */
 export class Orphans {
-  readonly #children = new ChildrenList();
+  readonly #children: ChildrenList;
   readonly #leaders = new Set<number>();
   /** How many characters of the list the leaders take. */
   #leadersLength = 0;
@@ -24,6 +24,11 @@ export class Orphans {
   readonly #unsettled = new Set<Orphan>();
   #isHeld = false;
   #held: readonly Orphan[] | undefined;
+
+  /** @param pool see {@link ChildrenList} */
+  constructor(pool?: number) {
+    this.#children = new ChildrenList(pool);
+  }
 
   /** False when the kernel has no lists of children. */
   get isKept(): boolean {
@@ -83,7 +88,8 @@ export class Orphans {
     const orphans = pids
       .filter((pid) => !this.#leaders.has(pid) && !made.includes(pid))
       .map((pid) => this.#orphan(pid));
-    if (this.#isHeld) this.#held = orphans;
+    this.#held = orphans;
+    if (!this.#isHeld) queueMicrotask(() => this.#letGo());
     return orphans;
   }
 
@@ -106,6 +112,11 @@ export class Orphans {
     looks();
     this.#isHeld = false;
     this.#held = undefined;
+  }
+
+  /** One list is also enough for all that is asked about one end. */
+  #letGo(): void {
+    if (!this.#isHeld) this.#held = undefined;
   }
 
   /** To be called when the list may have changed: a process was killed, and its children lose their parent. */
