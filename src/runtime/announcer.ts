@@ -81,6 +81,11 @@ export class Announcer {
     return once(this.emitter, 'events', { signal });
   }
 
+  /** @returns a promise of the task's end; rejects when `signal` aborts. */
+  taskEnd(taskId: string, signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, `ended:${taskId}`, { signal });
+  }
+
   /** Calls back once, at the task's end. @returns what takes that back */
   onEnd(taskId: string, listener: (task: EndedTask | undefined) => void): () => void {
     const name = `ended:${taskId}`;
