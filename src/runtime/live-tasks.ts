@@ -47,7 +47,7 @@ export type UnderWay =
       what: 'end';
       committed: Promise<boolean>;
       /** The statements for it were made, with all that was known before: no start follows. Also while they are not committed. */
-      isWritten: boolean;
+      isWritten?: boolean;
     };
 
 /** Why a task is to end, as soon as it is known, before its row is written: what came first decides the end. */
@@ -121,7 +121,7 @@ export class LiveTask {
   }
 
   get isEndWritten(): boolean {
-    return this.underWay?.what === 'end' && this.underWay.isWritten;
+    return this.underWay?.what === 'end' && this.underWay.isWritten === true;
   }
 
   /** To be called in the transaction that writes the end of its attempt. */

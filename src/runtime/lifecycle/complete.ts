@@ -88,16 +88,15 @@ export class Ends {
   inTransaction(task: LiveTask, verdict: Verdict): () => void {
     const { core } = this;
     const ending = { verdict, finished_at_ms: core.now(), duration_ms: 0 };
-    const before = recordWhatWasNotYet(core, task, undefined);
-    const { events, spoilt } = writeEnd(
-      core,
-      before,
-      taskEnd(task.record, ending, NO_OUTPUT, core.now()),
-      NO_OUTPUT,
-    );
+    const before = recordWhatWasNotYet(core, task, undefined, true);
+    const {
+      events,
+      task: ended,
+      spoilt = [],
+    } = writeEnd(core, before, taskEnd(task.record, ending, NO_OUTPUT, core.now()), NO_OUTPUT);
     return () => {
-      forget(core, task, events);
-      if (spoilt.length > 0) emptyOutSoon(core, spoilt);
+      forget(core, task, events, ended);
+      emptyOutSoon(core, spoilt);
     };
   }
 }
@@ -129,7 +128,7 @@ const NO_OUTPUT: EncodedOutput = {
 function commitEnd(core: EndingCore, task: LiveTask, ending: Ending): Promise<boolean> {
   if (task.ending !== undefined) return task.ending;
   const committed = untilCommitted(core, task, ending);
-  task.underWay = { what: 'end', committed, isWritten: false };
+  task.underWay = { what: 'end', committed };
   return committed;
 }
 
@@ -166,7 +165,11 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
   const sequel = isOfAttempt(ending) ? sequelOf(core, record, end, startOf(record, ending.outcome)) : {};
   if (sequel.problem !== undefined) end.warnings = [...(end.warnings ?? []), sequel.problem];
   let retried: Changed<WaitingTask> | undefined;
-  const { events, copied } = await core.store.commits.write(() => {
+  const {
+    events,
+    task: ended,
+    spoilt = [],
+  } = await core.store.commits.write(() => {
     const before = recordWhatWasNotYet(core, task, ending.outcome, sequel.retry === undefined);
     retried = markRetry(core, task, before.task, sequel.retry);
     const written: WrittenEnd =
@@ -182,15 +185,12 @@ async function commitWhole(core: EndingCore, task: LiveTask, ending: Ending): Pr
     return;
   }
   crashPoint('after_end_commit');
-  forget(core, task, events, copied?.task);
-  emptyOutSoon(core, copied?.spoilt ?? []);
+  forget(core, task, events, ended);
+  emptyOutSoon(core, spoilt);
 }
 
 /** What an end has come to in its transaction. */
-interface WrittenEnd {
-  events: TaskEvent[];
-  copied?: ResultCopy;
-}
+type WrittenEnd = Partial<ResultCopy> & { events: TaskEvent[] };
 
 /** In the transaction of its caller. */
 function writeEnd(core: EndingCore, before: Before, end: TaskEnd, output: EncodedOutput): WrittenEnd {
@@ -199,7 +199,7 @@ function writeEnd(core: EndingCore, before: Before, end: TaskEnd, output: Encode
   crashPoint('before_result_written');
   const copied = writeResultCopy(core, ended.task, output);
   crashPoint('after_result_written');
-  return { events: [...before.events, ...ended.events], copied };
+  return { events: [...before.events, ...ended.events], ...copied };
 }
 
 /** False for an end of a task that could not run at all: what this daemon refuses to run it refuses again. */
@@ -287,11 +287,8 @@ function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutpu
   }
 }
 
-/** What of an attempt is written before its end is. */
-interface Before extends Changed<LiveRecord> {
-  /** The events of its start, which the end writes as well. */
-  start?: NewEvent[];
-}
+/** What of an attempt is written before its end is, and the events of its start that the end writes as well. */
+type Before = Changed<LiveRecord> & { start?: NewEvent[] };
 
 /**
  * Writes down start, timeout and kill if that has not been done before; the conditions in the store's statements make sure
