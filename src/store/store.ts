@@ -133,14 +133,8 @@ export class Store {
     this.lastEnded = new LastEnded(db);
     this.#list = new TaskList(db);
     this.#changesList = new ChangeList(this.#list, this.tombstones, versions);
-    this.commits = new GroupCommit(db, [
-      this.#events,
-      this.#counters,
-      this.queueEnds,
-      this.#attemptIds,
-      versions,
-      scheduleVersions,
-    ]);
+    const numbers = [this.#attemptIds, versions, scheduleVersions];
+    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.queueEnds, ...numbers]);
     this.#lookup = new TaskLookup(db, this.#plans);
     this.#probe = db.prepare("UPDATE meta SET value = ? WHERE key = 'probed_at_ms'");
   }
