@@ -81,7 +81,8 @@ export function stateRow(v: readonly unknown[]): StateRow {
     usage_json: v[29],
     warnings_json: v[30],
     notices: v[31],
-    retried_as: v[32],
+    follow_ups: v[32],
+    retried_as: v[33],
   };
 }
 
