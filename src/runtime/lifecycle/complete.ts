@@ -17,12 +17,11 @@ import type { Core } from '../core.js';
 import { crashPoint } from '../../executor/crash-point.js';
 import { isDiskFull, messageOf } from '../../files/errno.js';
 import { finish, type FinishingCore } from './finish.js';
-import { killEvent } from './kill-event.js';
+import { recordWhatWasNotYet, type Before } from './before-end.js';
 import type { LiveTask } from '../live-tasks.js';
 import { emptyOutSoon } from '../upkeep/remove-tasks.js';
 import { notKept, readOutput } from '../output/read-output.js';
 import { pastAttempts } from '../views/attempts-view.js';
-import { killIsRecorded, startedEvent, timeoutEvent } from './started.js';
 import { writeResult } from '../files/task-files.js';
 import { encodeTask, type EncodedOutput } from '../views/task-view.js';
 import { retry } from '../../store/retry.js';
@@ -285,43 +284,6 @@ function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutpu
     core.store.setWarnings(task_id, all);
     return { task: { ...task, warnings: all }, spoilt: [] };
   }
-}
-
-/** What of an attempt is written before its end is, and the events of its start that the end writes as well. */
-type Before = Changed<LiveRecord> & { start?: NewEvent[] };
-
-/**
- * Writes down start, timeout and kill if that has not been done before; the conditions in the store's statements make sure
- * that each is written only once.
- * @param isEnd a start with nothing between it and the end is left to the end
- */
-function recordWhatWasNotYet(
-  core: EndingCore,
-  task: LiveTask,
-  outcome: Outcome | undefined,
-  isEnd: boolean,
-): Before {
-  const { stop, kill } = task;
-  const now: Before = { task: task.record, events: [] };
-  const add = (changed: Changed<LiveRecord> | undefined) => {
-    if (changed === undefined) return;
-    now.task = changed.task;
-    now.events.push(...changed.events);
-  };
-  const { pid, started_at_ms } = outcome ?? {};
-  if (task.phase.name === 'launched' && started_at_ms !== undefined && pid !== undefined) {
-    const start = startedEvent({ pid, start_ticks: 0, started_at_ms });
-    if (isEnd && kill === undefined && stop?.first !== 'timeout') return { ...now, start: start.events };
-    if (killIsRecorded(core, task)) start.events = [];
-    add(core.store.markStarted(task.phase.record, start));
-  }
-  if (kill !== undefined)
-    add(core.store.markKillRequested(now.task, core.now(), kill.note, [killEvent(core.now(), kill.note)]));
-  if (stop?.first === 'timeout' && now.task.status === 'running' && outcome !== undefined) {
-    const at = outcome.timeout_at_ms ?? outcome.finished_at_ms;
-    add(core.store.markTimeout(now.task, at, [timeoutEvent(at)]));
-  }
-  return now;
 }
 
 function taskEnd(
