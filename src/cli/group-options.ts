@@ -42,6 +42,13 @@ export function groupLines(view: GroupView): string[] {
     ...(view.max_failures === undefined
       ? []
       : [`  stops at ${String(view.max_failures)} ${view.max_failures === 1 ? 'failure' : 'failures'}`]),
+    ...(view.notify ?? []).map(
+      ({ to, when }) => `  tells ${plain(to)}${when === undefined ? '' : ` when ${when.join(', ')}`}`,
+    ),
+    ...(view.notifications ?? []).map(
+      ({ to, state, attempts, error }) =>
+        `  message to ${plain(to)}: ${state === 'given_up' ? 'given up' : state} after ${String(attempts)} ${attempts === 1 ? 'attempt' : 'attempts'}${error === undefined ? '' : ` (${plain(error)})`}`,
+    ),
     ...view.failures.map(
       ({ task_id, error, cause }) => `  failed: ${plain(task_id)}  ${plain(error?.message ?? cause)}`,
     ),

@@ -4,11 +4,20 @@ import { UsageError } from './usage-error.js';
 
 export type NotifyList = NonNullable<NonNullable<TaskSubmission['policy']>['notify']>;
 
+type GroupNotifyList = NonNullable<NonNullable<TaskSubmission['policy']>['group_notify']>;
+
 /** The flags that say who is told of an end. */
 export interface NotifyOptions {
   notify?: string[];
   notifyOn?: string[];
   notifySecret?: string;
+}
+
+/** The flags that say who is told when a group is done. */
+export interface GroupNotifyOptions {
+  groupNotify?: string[];
+  groupNotifyOn?: string[];
+  groupNotifySecret?: string;
 }
 
 /** Adds the flags of {@link NotifyOptions}. @param what whose end is told, in words */
@@ -26,19 +35,48 @@ export function addNotifyOptions(command: Command, what = 'it'): Command {
     );
 }
 
+/** Adds the flags of {@link GroupNotifyOptions}. */
+export function addGroupNotifyOptions(command: Command): Command {
+  return command
+    .option(
+      '--group-notify <url>',
+      'send a message there when the last of its group has ended; repeatable',
+      collectText,
+    )
+    .option(
+      '--group-notify-on <words>',
+      'only when the group has gone so: success, failed or cancelled; without it always',
+      words,
+    )
+    .option(
+      '--group-notify-secret <name>',
+      "the daemon's secret that signs those messages; without it they are not signed",
+    );
+}
+
 /** What the flags say. @throws UsageError when they say how, but not whom to tell */
 export function notifyPolicy(options: NotifyOptions): NotifyList | undefined {
-  const { notify, notifyOn, notifySecret } = options;
-  if (notify === undefined) {
-    const other =
-      notifyOn !== undefined ? '--notify-on' : notifySecret !== undefined ? '--notify-secret' : undefined;
-    if (other === undefined) return undefined;
-    throw new UsageError(`${other} goes with --notify, which says where to`);
-  }
-  return notify.map((url) => ({
-    when: notifyOn as NotifyList[number]['when'],
-    webhook: { url, secret_ref: notifySecret },
-  }));
+  const { notify: urls, notifyOn: on, notifySecret: secret } = options;
+  return asTyped('--notify', { urls, on, secret }) as NotifyList | undefined;
+}
+
+/** What the flags say. @throws UsageError when they say how, but not whom to tell */
+export function groupNotifyPolicy(options: GroupNotifyOptions): GroupNotifyList | undefined {
+  const { groupNotify: urls, groupNotifyOn: on, groupNotifySecret: secret } = options;
+  return asTyped('--group-notify', { urls, on, secret }) as GroupNotifyList | undefined;
+}
+
+interface Typed {
+  urls: string[] | undefined;
+  on: string[] | undefined;
+  secret: string | undefined;
+}
+
+function asTyped(flag: string, { urls, on, secret }: Typed) {
+  if (urls !== undefined) return urls.map((url) => ({ when: on, webhook: { url, secret_ref: secret } }));
+  const other = on !== undefined ? '-on' : secret !== undefined ? '-secret' : undefined;
+  if (other !== undefined) throw new UsageError(`${flag}${other} goes with ${flag}, which says where to`);
+  return undefined;
 }
 
 /** Of a flag that may be given several times. */

@@ -12,7 +12,16 @@ import { startAtOf } from './start-time.js';
 import { readInput, readWhole } from './read-input.js';
 import { collectPair, parseInteger } from './units.js';
 import { addRetryOptions, retryPolicy, type RetryOptions } from './retry-options.js';
-import { addNotifyOptions, collectText, notifyPolicy, words, type NotifyOptions } from './notify-options.js';
+import {
+  addGroupNotifyOptions,
+  addNotifyOptions,
+  collectText,
+  groupNotifyPolicy,
+  notifyPolicy,
+  words,
+  type GroupNotifyOptions,
+  type NotifyOptions,
+} from './notify-options.js';
 import { UsageError } from './usage-error.js';
 
 type OnEndList = NonNullable<NonNullable<TaskSubmission['policy']>['on_end']>;
@@ -21,7 +30,8 @@ type OnEndList = NonNullable<NonNullable<TaskSubmission['policy']>['on_end']>;
 const NO_WALL_TIME = 0;
 
 /** The options of `submit` and `run` that describe a task; those for its limits come from {@link addEditableOptions}. */
-export interface RequestOptions extends StartDirectoryOptions, EditableOptions, RetryOptions, NotifyOptions {
+export interface RequestOptions
+  extends StartDirectoryOptions, EditableOptions, RetryOptions, NotifyOptions, GroupNotifyOptions {
   json?: string;
   file?: string;
   id?: string;
@@ -60,7 +70,7 @@ export function addTaskOptions(command: Command): Command {
     .option('--workspace', 'start in an empty directory of its own, as with a daemon on another machine')
     .option('--id <id>', 'the task id; a random one without it')
     .option('-e, --env <key=value>', 'an environment variable of the task; repeatable', collectPair);
-  return addNotifyOptions(addRetryOptions(addEditableOptions(command)))
+  return addGroupNotifyOptions(addNotifyOptions(addRetryOptions(addEditableOptions(command))))
     .option('--hold', 'do not start before "execgo release" lets it')
     .option('--session <id>', 'start in the workspace of this session, after its earlier tasks')
     .option(
@@ -123,6 +133,7 @@ export function buildRequest(options: RequestOptions, words: readonly string[]):
       after: givenAfter(options),
       concurrency: concurrency(options),
       max_failures: options.maxFailures,
+      group_notify: groupNotifyPolicy(options),
       on_end: followUps(options),
     }),
     ...group('control_context', {

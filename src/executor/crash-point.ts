@@ -63,6 +63,8 @@ export type CrashPoint =
   | 'before_follow_up'
   /** It is accepted. */
   | 'after_follow_up_commit'
+  /** A message that a group is done. Inside the transaction. */
+  | 'after_group_notice_written'
   /** A message about an end. */
   | 'before_notice_sent'
   /** It is answered, and not written down. */

@@ -1,6 +1,10 @@
 import type Database from 'better-sqlite3';
+import type { GroupNotify } from '../task/notify.js';
 import type { NewEvent } from '../task/events.js';
+import type { TaskRequest } from '../task/request.js';
 import type { TerminalStatus } from '../task/states.js';
+import { jsonOrNull, parseJson } from './database/json.js';
+import { areGroupNotifies } from './stored-shapes.js';
 
 /** A group of tasks, of one tenant. */
 export interface GroupName {
@@ -23,6 +27,8 @@ interface GroupRow {
   max_failures: number | null;
   /** Whose tasks that stops, beside those without an owner: the owner of the task that said it. */
   owner: string | null;
+  /** Whom it tells when it is done, as JSON. */
+  notify: string | null;
 }
 
 /** What the row of a task says of where it belongs. An older database may hold anything there. */
@@ -41,14 +47,15 @@ interface GroupEnd {
 interface GroupRule {
   max_failures: number | undefined;
   owner: string | undefined;
+  notify: GroupNotify[] | undefined;
 }
 
-const COLUMNS = 'live, success, failed, cancelled, retried, excused, max_failures, owner';
+const COLUMNS = 'live, success, failed, cancelled, retried, excused, max_failures, owner, notify';
 const ENDS = ['success', 'failed', 'cancelled'] as const;
 
 /** Counts of the tasks of groups, changed in the transactions that make, end and delete tasks. */
 export class GroupTable {
-  readonly #enter: Database.Statement<[string, string, number | null, string | null]>;
+  readonly #enter: Database.Statement<[string, string, number | null, string | null, string | null]>;
   readonly #end: Record<TerminalStatus, Database.Statement<[string, string], GroupRow>>;
   readonly #delete: Record<TerminalStatus | 'retried', Database.Statement<[string, string]>>;
   readonly #retry: Record<TerminalStatus, Database.Statement<[string, string]>>;
@@ -60,10 +67,11 @@ export class GroupTable {
   constructor(db: Database.Database) {
     const where = 'WHERE tenant = ? AND name = ?';
     this.#enter =
-      db.prepare(`INSERT INTO groups (tenant, name, live, max_failures, owner) VALUES (?, ?, 1, ?, ?)
+      db.prepare(`INSERT INTO groups (tenant, name, live, max_failures, owner, notify) VALUES (?, ?, 1, ?, ?, ?)
       ON CONFLICT (tenant, name) DO UPDATE SET live = live + 1,
         owner = CASE WHEN excluded.max_failures IS NULL THEN owner ELSE excluded.owner END,
-        max_failures = coalesce(excluded.max_failures, max_failures)`);
+        max_failures = coalesce(excluded.max_failures, max_failures),
+        notify = coalesce(excluded.notify, notify)`);
     const each = <T>(make: (status: TerminalStatus) => T) =>
       Object.fromEntries(ENDS.map((status) => [status, make(status)])) as Record<TerminalStatus, T>;
     this.#end = each((status) =>
@@ -104,8 +112,8 @@ export class GroupTable {
   }
 
   /** To be called in the transaction that makes a task. */
-  entered({ tenant, group }: GroupName, { max_failures, owner }: GroupRule): void {
-    this.#enter.run(tenant ?? '', group, max_failures ?? null, owner ?? null);
+  entered({ tenant, group }: GroupName, { max_failures, owner, notify }: GroupRule): void {
+    this.#enter.run(tenant ?? '', group, max_failures ?? null, owner ?? null, jsonOrNull(notify));
   }
 
   /**
@@ -158,6 +166,18 @@ export function isStopped({
   max_failures,
 }: Pick<GroupRow, 'failed' | 'excused' | 'max_failures'>): boolean {
   return max_failures !== null && failed - excused >= max_failures;
+}
+
+/** The group of a task; undefined for one that has none. */
+export function groupNameOf({ control_context: context }: TaskRequest): GroupName | undefined {
+  return context?.group === undefined ? undefined : { tenant: context.tenant, group: context.group };
+}
+
+/** Whom a group tells when it is done; undefined: no task has said so. What nobody can read is nobody. */
+export function notifiesOf({ notify }: Pick<GroupRow, 'notify'>): GroupNotify[] | undefined {
+  if (notify === null) return undefined;
+  const list = parseJson(notify);
+  return areGroupNotifies(list) ? list : [];
 }
 
 const keyOf = (tenant: unknown) => (typeof tenant === 'string' ? tenant : '');

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { NOTICE_SOURCES, NOTICE_STATES } from '../task/notification-view.js';
+import type { GroupName } from './group-table.js';
 import type { CounterTable } from './counters.js';
 
 export type NoticeSource = (typeof NOTICE_SOURCES)[number];
@@ -15,6 +16,8 @@ export interface NewNotice {
   /** Those for one host wait for each other. */
   host: string;
   secret_ref: string | undefined;
+  /** That has asked for it; undefined: no group has. */
+  group: GroupName | undefined;
   /** JSON. */
   body: string;
   created_at_ms: number;
@@ -58,7 +61,7 @@ export interface NoticeAttempt {
 
 /** The messages that ends have caused, see the migration. What writes is to be called in a transaction. */
 export class Outbox {
-  readonly #insert: Database.Statement<[Omit<NewNotice, 'secret_ref'> & { secret_ref: string | null }]>;
+  readonly #insert: Database.Statement<[Record<string, unknown>]>;
   readonly #hosts: Database.Statement<[], string>;
   readonly #queue: Database.Statement<[string, number], { id: number; due_ms: number }>;
   readonly #pending: Database.Statement<[number], PendingNotice>;
@@ -69,6 +72,8 @@ export class Outbox {
   readonly #forget: Database.Statement<[string]>;
   readonly #orphan: Database.Statement<[string]>;
   readonly #ofTask: Database.Statement<[string], Notice>;
+  readonly #ofGroup: Database.Statement<[string, string, number], Notice>;
+  readonly #more: Database.Statement<[number, string]>;
 
   constructor(
     db: Database.Database,
@@ -76,9 +81,9 @@ export class Outbox {
   ) {
     this.#insert =
       db.prepare(`INSERT INTO outbox (webhook_id, task_id, source, url, host, secret_ref, body, state, attempts,
-        created_at_ms, due_ms, expires_ms)
+        created_at_ms, due_ms, expires_ms, group_tenant, group_name)
       VALUES (@webhook_id, @task_id, @source, @url, @host, @secret_ref, @body, 'pending', 0,
-        @created_at_ms, @due_ms, @expires_ms)`);
+        @created_at_ms, @due_ms, @expires_ms, @group_tenant, @group_name)`);
     this.#hosts = db
       .prepare<[], string>(
         `WITH RECURSIVE found (host) AS (
@@ -111,14 +116,26 @@ export class Outbox {
     this.#delete = db.prepare('DELETE FROM outbox WHERE id = ?');
     this.#forget = db.prepare("DELETE FROM outbox WHERE task_id = ? AND state <> 'pending'");
     this.#orphan = db.prepare('UPDATE outbox SET task_id = NULL WHERE task_id = ?');
-    this.#ofTask =
-      db.prepare(`SELECT webhook_id, source, url, secret_ref, state, attempts, created_at_ms, due_ms,
-      settled_at_ms, http_status, error FROM outbox WHERE task_id = ? ORDER BY id`);
+    const shown = `webhook_id, source, url, secret_ref, state, attempts, created_at_ms, due_ms, settled_at_ms, http_status, error`;
+    this.#ofTask = db.prepare(`SELECT ${shown} FROM outbox WHERE task_id = ? ORDER BY id`);
+    this.#ofGroup = db.prepare(`SELECT ${shown} FROM outbox INDEXED BY idx_outbox_group
+      WHERE group_tenant = ? AND group_name = ? ORDER BY id DESC LIMIT ?`);
+    this.#more = db.prepare('UPDATE tasks SET notices = notices + ? WHERE task_id = ?');
   }
 
-  insert(notice: NewNotice): void {
-    this.#insert.run({ ...notice, secret_ref: notice.secret_ref ?? null });
+  insert({ group, secret_ref, ...notice }: NewNotice): void {
+    this.#insert.run({
+      ...notice,
+      secret_ref: secret_ref ?? null,
+      group_tenant: group === undefined ? null : (group.tenant ?? ''),
+      group_name: group?.group ?? null,
+    });
     this.counters.notice('written');
+  }
+
+  /** A task whose end is written has so many more of them. */
+  more(taskId: string, notices: number): void {
+    this.#more.run(notices, taskId);
   }
 
   /** Hosts for which something is pending. Costs a look for each of them, however much that is. */
@@ -178,5 +195,10 @@ export class Outbox {
   /** In the order in which they were written. */
   ofTask(taskId: string): Notice[] {
     return this.#ofTask.all(taskId);
+  }
+
+  /** Those about a group, the last first. */
+  ofGroup({ tenant, group }: GroupName, limit: number): Notice[] {
+    return this.#ofGroup.all(tenant ?? '', group, limit);
   }
 }

@@ -3,10 +3,11 @@ import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
 import { isTaskId } from '../task/ids.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
-import type { Notify } from '../task/notify.js';
+import type { GroupNotify, Notify } from '../task/notify.js';
 import { ON_CONFLICT, type TaskRequest } from '../task/request.js';
 import type { KillNote } from '../task/kill-note.js';
 import { RESOURCE_KEYS, type ResourceItems, type Resources } from '../task/resources.js';
+import { isTerminal, TASK_STATUSES } from '../task/states.js';
 import { isPlainObject } from '../task/plain-object.js';
 
 /**
@@ -79,6 +80,7 @@ export function isRequest(value: unknown): value is TaskRequest {
     Number.isSafeInteger(policy.priority) &&
     isAbsentOr(isRetryPolicy, policy.retry) &&
     isAbsentOr(areNotifies, policy.notify) &&
+    isAbsentOr(areGroupNotifies, policy.group_notify) &&
     isAbsentOr(isTime, policy.start_at) &&
     isAbsentOr(isAfter, policy.after) &&
     isAbsentOr(isConcurrency, policy.concurrency) &&
@@ -124,6 +126,13 @@ export function areNotifies(value: unknown): value is Notify[] {
     )
   );
 }
+
+/** What a request or a group says of whom to tell when the group is done. */
+export function areGroupNotifies(value: unknown): value is GroupNotify[] {
+  return areNotifies(value) && value.every(({ when }) => when?.every((word) => ENDED.has(word)) !== false);
+}
+
+const ENDED: ReadonlySet<string> = new Set(TASK_STATUSES.filter(isTerminal));
 
 function isTime(value: unknown): boolean {
   return typeof value === 'string' && !Number.isNaN(Date.parse(value));

@@ -18,6 +18,8 @@ export const groupExamples: { GroupView: Answer<'GroupView'>; RetryAnswer: Answe
         finished_at: '2026-03-01T10:00:04.321Z',
       },
     ],
+    notify: [{ when: ['failed'], to: 'https://ci.example.com', signed: true }],
+    notifications: [],
   },
   RetryAnswer: {
     task_id: '0mcq1t-7c1e',

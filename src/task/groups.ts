@@ -1,11 +1,16 @@
 import { z } from 'zod';
 import { CAUSES } from './causes.js';
 import { ErrorBody } from './error-body.js';
+import { NotificationView } from './notification-view.js';
 import { TaskCounts } from './queues.js';
 import { count, time } from './schema.js';
+import { isTerminal, TASK_STATUSES } from './states.js';
 
 /** How many of the tasks that failed first an answer shows of a group. */
 export const FAILURES_SHOWN = 10;
+
+/** How many of the last messages that it was done an answer shows of a group. */
+export const NOTICES_SHOWN = 10;
 
 /** A task of a group that has failed. */
 export const GroupFailure = z.strictObject({
@@ -32,6 +37,20 @@ export const GroupView = z.strictObject({
   failures: z
     .array(GroupFailure)
     .describe(`The first ${FAILURES_SHOWN} that failed, without those that were run again`),
+  notify: z
+    .array(
+      z.strictObject({
+        when: z.array(z.enum(TASK_STATUSES.filter(isTerminal))).optional(),
+        to: z.string().describe('Where it goes, without the path'),
+        signed: z.boolean(),
+      }),
+    )
+    .optional()
+    .describe('Who is told when it is done'),
+  notifications: z
+    .array(NotificationView)
+    .optional()
+    .describe(`The last ${NOTICES_SHOWN} messages that it was done, the last first`),
 });
 export type GroupView = z.output<typeof GroupView>;
 

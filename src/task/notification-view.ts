@@ -3,14 +3,14 @@ import { count, time } from './schema.js';
 
 export const NOTICE_STATES = ['pending', 'delivered', 'given_up'] as const;
 /** Who has asked for a message. */
-export const NOTICE_SOURCES = ['task', 'queue'] as const;
+export const NOTICE_SOURCES = ['task', 'queue', 'group'] as const;
 
 const outcome = {
   http_status: z.int().optional().describe('Of the last answer, if there was one'),
   error: z.string().optional().describe('In words, why the last attempt did not deliver it'),
 };
 
-/** A message about the end of a task, and what has become of it. */
+/** A message about the end of a task or a group, and what has become of it. */
 export const NotificationView = z.strictObject({
   webhook_id: z.string().describe('The same at each attempt: by it a receiver knows a message again'),
   source: z.enum(NOTICE_SOURCES).describe('Whose list asks for it'),

@@ -22,6 +22,13 @@ export interface Notify {
   webhook: Webhook;
 }
 
+/** One entry of `policy.group_notify`. */
+export interface GroupNotify {
+  /** Undefined: however the group has gone. */
+  when?: TerminalStatus[] | undefined;
+  webhook: Webhook;
+}
+
 /** Whether words like these stand for this end. */
 export function isMeant(
   when: readonly EndWord[] | undefined,
@@ -54,4 +61,10 @@ export function receiverOf(url: string): Receiver | string {
   const isSecure = protocol === 'https:';
   const host = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
   return { host, port: port === '' ? (isSecure ? 443 : 80) : Number(port), isSecure, origin };
+}
+
+/** Where a URL leads, without its path. Empty for one that names nobody. */
+export function originOf(url: string): string {
+  const receiver = receiverOf(url);
+  return typeof receiver === 'string' ? '' : receiver.origin;
 }

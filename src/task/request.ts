@@ -5,7 +5,7 @@ import { afterSchema, batchAfterSchema, refName } from './dependencies.js';
 import { hasNoField, optional, orElse, positive, section, wholeNumber } from './fields.js';
 import { isTaskId } from './ids.js';
 import { isResourceName, NAME_RULE } from './named-resource.js';
-import { endWords, notifySchema } from './notify-schema.js';
+import { endWords, groupNotifySchema, notifySchema } from './notify-schema.js';
 import { CHAIN_MAX, chainLength, FOLLOW_UPS_MAX, type FollowUpBody } from './on-end.js';
 import { retrySchema } from './retry-schema.js';
 
@@ -228,6 +228,9 @@ const policySchema = z.object({
   max_failures: optional(positive).describe(
     'When so many tasks of its group have failed, the rest of it is killed; the last task that says it counts',
   ),
+  group_notify: optional(groupNotifySchema).describe(
+    'Who is told when the last task of its group has ended; the last task that says it counts',
+  ),
   concurrency: optional(concurrencySchema).describe(
     'How many tasks with the same key and tenant may run beside each other, and what becomes of one too many',
   ),
@@ -287,6 +290,8 @@ export const submitSchema = submission.superRefine(
   ({ execution, sandbox, policy, control_context: context }, ctx) => {
     if (policy.max_failures !== undefined && context?.group === undefined)
       issues(ctx)('policy.max_failures', 'goes with control_context.group, whose tasks it counts');
+    if (policy.group_notify !== undefined && context?.group === undefined)
+      issues(ctx)('policy.group_notify', 'goes with control_context.group, of which it tells');
     if (execution.cwd !== undefined && sandbox.workspace_subdir !== undefined)
       issues(ctx)(
         'execution.cwd',

@@ -175,11 +175,14 @@ test('a group that was stopped goes on when what failed in it is run again', asy
   const daemon = await startDaemon({ flags: ['--max-running-tasks', '1'] });
   const mended = join(tempDir(), 'mended');
   const policy = { max_failures: 2 };
+  // All of them are there before the first has failed.
+  await http(daemon.url).put('/api/v1/queues/q', { paused: true });
   for (const id of ['a', 'b', 'c', 'd'])
     await submit(daemon, {
       task_id: id,
-      ...script(`test -e ${mended}`, { control_context: { group: 'g' }, policy }),
+      ...script(`test -e ${mended}`, { control_context: { group: 'g', queue: 'q' }, policy }),
     });
+  await http(daemon.url).put('/api/v1/queues/q', {});
   for (const id of ['a', 'b', 'c', 'd']) await waitForEnd(daemon, id);
   expect(await group(daemon)).toMatchObject({ stopped: true, counts: { failed: 2, cancelled: 2 } });
   expect(existsSync(mended)).toBe(false);

@@ -59,6 +59,7 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_family_kill_commit: true,
   before_follow_up: true,
   after_follow_up_commit: true,
+  after_group_notice_written: true,
   before_notice_sent: true,
   after_notice_sent: true,
   before_notice_commit: true,
@@ -403,10 +404,10 @@ function once(point: string): { env: Record<string, string>; died: () => boolean
   return { env: { EXECGO_SUPERVISOR_CRASH_AT: `${point}@${armed}` }, died: () => !existsSync(armed) };
 }
 
-/** Those of schedules are tried in schedule-crashes.test.ts. */
-const isOfSchedule = (point: string) => /_(schedule|due)_/.test(point);
+/** Those of schedules are tried in schedule-crashes.test.ts, and that of groups in group-crashes.test.ts. */
+const isTriedElsewhere = (point: string) => /_(schedule|due|group_notice)_/.test(point);
 
-test.each(Object.keys(DAEMON_POINTS).filter((point) => !isOfSchedule(point)))(
+test.each(Object.keys(DAEMON_POINTS).filter((point) => !isTriedElsewhere(point)))(
   'the daemon dies at %s',
   async (point) => {
     const work = new Workload(await startReceiver());

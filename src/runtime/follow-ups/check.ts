@@ -1,10 +1,10 @@
 import { invalidInput } from '../../task/errors.js';
-import { notifySchema } from '../../task/notify-schema.js';
+import { groupNotifySchema, notifySchema } from '../../task/notify-schema.js';
 import type { FollowUpBody, OnEnd } from '../../task/on-end.js';
 import { checkNotify, type WebhookRules } from '../notify/check.js';
 
 interface Parts {
-  policy?: { on_end?: OnEnd[] | null; notify?: unknown } | null;
+  policy?: { on_end?: OnEnd[] | null; notify?: unknown; group_notify?: unknown } | null;
   control_context?: { tenant?: unknown } | null;
 }
 
@@ -27,5 +27,7 @@ function check(webhooks: WebhookRules, tenant: string | undefined, body: FollowU
   if ((context?.tenant ?? tenant) !== tenant)
     throw invalidInput(`${path}.control_context.tenant: must be that of the task that it follows, or none`);
   if (policy?.notify) checkNotify(webhooks, `${path}.policy.notify`, notifySchema.parse(policy.notify));
+  if (policy?.group_notify)
+    checkNotify(webhooks, `${path}.policy.group_notify`, groupNotifySchema.parse(policy.group_notify));
   if (policy?.on_end) checkFollowUps(webhooks, tenant, policy.on_end, `${path}.policy.on_end`);
 }

@@ -1,6 +1,7 @@
+import { groupNameOf } from '../../store/group-table.js';
 import type { Changed, EndedTask, LiveRecord, TaskEnd } from '../../store/records.js';
 import type { Store } from '../../store/store.js';
-import type { NewEvent } from '../../task/events.js';
+import type { NewEvent, TaskEvent } from '../../task/events.js';
 import { followUpsOf, writeFollowUps } from '../follow-ups/asked.js';
 import type { Notices } from '../notify/notices.js';
 
@@ -9,6 +10,8 @@ export interface FinishingCore {
   store: Store;
   notices: Notices;
 }
+
+const isDone = ({ event_type }: TaskEvent) => event_type === 'group_done';
 
 /**
  * Writes the end of a task, and what follows from it. To be called in a transaction.
@@ -23,12 +26,15 @@ export function finish(
 ): Changed<EndedTask> | undefined {
   const asked = notices.of(task, end);
   const following = followUpsOf(task, end);
-  if (asked.length === 0 && following.length === 0) return store.finish(task, end, start);
+  const group = groupNameOf(task.request);
+  if (asked.length === 0 && following.length === 0 && group === undefined)
+    return store.finish(task, end, start);
   end.notices = asked.length;
   end.follow_ups = following.length;
   const ended = store.finish(task, end, start);
   if (ended === undefined) return undefined;
   if (asked.length > 0) notices.write(asked, ended.task);
   writeFollowUps(store, following, task);
-  return ended;
+  if (group === undefined || !ended.events.some(isDone)) return ended;
+  return { ...ended, task: notices.writeDone(group, ended.task) };
 }

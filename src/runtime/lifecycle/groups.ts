@@ -1,4 +1,4 @@
-import { isStopped, type GroupName } from '../../store/group-table.js';
+import { groupNameOf, isStopped, type GroupName } from '../../store/group-table.js';
 import { quoted } from '../../task/demands.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { TaskRequest } from '../../task/request.js';
@@ -8,11 +8,6 @@ import { groupKey } from '../task-sets.js';
 import { inTurns } from '../turns.js';
 import { killTask, type KillingCore } from './kill.js';
 import { waitAtMost } from './wait.js';
-
-/** The group of a task; undefined for one that has none. */
-function groupNameOf({ control_context: context }: TaskRequest): GroupName | undefined {
-  return context?.group === undefined ? undefined : { tenant: context.tenant, group: context.group };
-}
 
 /**
  * Whether a task may come to its group.

@@ -177,6 +177,7 @@ function checkFollowing(
   { policy, control_context: context }: TaskRequest,
 ): void {
   if (policy.notify !== undefined) checkNotify(webhooks, 'policy.notify', policy.notify);
+  if (policy.group_notify !== undefined) checkNotify(webhooks, 'policy.group_notify', policy.group_notify);
   if (policy.on_end !== undefined) checkFollowUps(webhooks, context?.tenant, policy.on_end);
 }
 

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { crashPoint } from '../../executor/crash-point.js';
+import { notifiesOf, type GroupName } from '../../store/group-table.js';
 import type { NoticeSource } from '../../store/outbox.js';
 import type { EndedTask, LiveRecord, TaskEnd } from '../../store/records.js';
 import type { Store } from '../../store/store.js';
@@ -47,12 +49,40 @@ export class Notices {
 
   /** Writes a message for each of them. To be called in the transaction of the end. */
   write(all: readonly Asked[], task: EndedTask): void {
+    this.#write(all, task, undefined, { type: 'task.ended', data: taskSummary(task, undefined) });
+  }
+
+  /**
+   * Writes a message for each whom a group tells that it is done. To be called in the transaction of the end that did it.
+   * @returns the task whose end that was, which has them
+   */
+  writeDone(name: GroupName, task: EndedTask): EndedTask {
+    const { groups, sequels } = this.store;
+    const row = groups.of(name);
+    const list = row && notifiesOf(row);
+    if (row === undefined || list === undefined) return task;
+    const { success, failed, cancelled } = row;
+    const status = failed > 0 ? 'failed' : cancelled > 0 ? 'cancelled' : 'success';
+    const all = list.flatMap(({ when, webhook }) =>
+      when?.includes(status) === false ? [] : [{ source: 'group' as const, webhook }],
+    );
+    if (all.length === 0) return task;
+    const { group, tenant } = name;
+    const data = { group, tenant, status, success, failed, cancelled, task_id: task.task_id };
+    this.#write(all, task, name, { type: 'group.done', data });
+    sequels.outbox.more(task.task_id, all.length);
+    crashPoint('after_group_notice_written');
+    return { ...task, notices: task.notices + all.length };
+  }
+
+  #write(
+    all: readonly Asked[],
+    task: EndedTask,
+    group: GroupName | undefined,
+    { type, data }: { type: string; data: object },
+  ): void {
     const { clock } = this.store.kept;
-    const body = JSON.stringify({
-      type: 'task.ended',
-      timestamp: timestamp(task.finished_at_ms),
-      data: taskSummary(task, undefined),
-    });
+    const body = JSON.stringify({ type, timestamp: timestamp(task.finished_at_ms), data });
     for (const { source, webhook } of all) {
       const receiver = receiverOf(webhook.url);
       const host = typeof receiver === 'string' ? '' : receiver.host;
@@ -63,6 +93,7 @@ export class Notices {
         url: webhook.url,
         host,
         secret_ref: webhook.secret_ref,
+        group,
         body,
         created_at_ms: task.finished_at_ms,
         due_ms: clock.now(),

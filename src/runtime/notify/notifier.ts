@@ -1,7 +1,7 @@
 import { crashPoint } from '../../executor/crash-point.js';
 import { retry } from '../../store/retry.js';
 import { Deadline } from '../../task/deadline.js';
-import { receiverOf } from '../../task/notify.js';
+import { originOf } from '../../task/notify.js';
 import type { PendingNotice } from '../../store/outbox.js';
 import type { Announcer } from '../announcer.js';
 import type { Core } from '../core.js';
@@ -209,9 +209,4 @@ export class Notifier {
       signal.addEventListener('abort', done);
     });
   }
-}
-
-function originOf(url: string): string {
-  const receiver = receiverOf(url);
-  return typeof receiver === 'string' ? '' : receiver.origin;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ExecgoError } from '../../task/errors.js';
 import type { NotifyTestAnswer } from '../../task/notification-view.js';
 import { NotifyTestRequest } from '../../task/notify-schema.js';
-import { receiverOf } from '../../task/notify.js';
+import { originOf } from '../../task/notify.js';
 import { checkShape } from '../../task/shape.js';
 import { invalidInputFrom } from '../../task/validate.js';
 import { timestamp } from '../views/timestamp.js';
@@ -53,10 +53,9 @@ export class TestMessages {
         }),
       };
       const { delivered, http_status, error } = await sender.send(message, webhook, signal);
-      const receiver = receiverOf(webhook.url);
       return {
         webhook_id: message.id,
-        to: typeof receiver === 'string' ? '' : receiver.origin,
+        to: originOf(webhook.url),
         signed: webhook.secret_ref !== undefined,
         delivered,
         duration_ms: Math.round(performance.now() - begun),

@@ -1,9 +1,11 @@
-import { isStopped, type GroupName } from '../../store/group-table.js';
+import { isStopped, notifiesOf, type GroupName } from '../../store/group-table.js';
 import { endOf } from '../../store/records.js';
 import { ExecgoError, invalidInput } from '../../task/errors.js';
+import { originOf } from '../../task/notify.js';
 import { FAILURES_SHOWN, type GroupPage, type GroupQuery, type GroupView } from '../../task/groups.js';
 import type { Core } from '../core.js';
 import { groupKey } from '../task-sets.js';
+import { groupNotificationsView } from './notifications-view.js';
 import { timestamp } from './timestamp.js';
 
 /** What tells how groups are. */
@@ -18,6 +20,7 @@ export function groupView({ live, store, now }: GroupCore, name: GroupName): Gro
   const row = store.groups.of(name);
   if (row === undefined) throw new ExecgoError('not_found', `group not found: ${group}`, { group, tenant });
   const { success, failed, cancelled, retried, max_failures } = row;
+  const notify = notifiesOf(row);
   const running = Math.min(row.live, live.runningOf(groupKey(tenant, group)));
   return {
     group,
@@ -29,6 +32,12 @@ export function groupView({ live, store, now }: GroupCore, name: GroupName): Gro
     max_failures: max_failures ?? undefined,
     stopped: isStopped(row) ? true : undefined,
     failures: store.groups.failures(name, FAILURES_SHOWN).flatMap((id) => failure(store, id)),
+    notify: notify?.map(({ when, webhook: { url, secret_ref } }) => ({
+      when,
+      to: originOf(url),
+      signed: secret_ref !== undefined,
+    })),
+    notifications: notify && groupNotificationsView(store, name, now()),
   };
 }
 

@@ -1,8 +1,10 @@
+import type { GroupName } from '../../store/group-table.js';
 import type { Notice } from '../../store/outbox.js';
 import { endOf, type TaskRecord } from '../../store/records.js';
 import type { Store } from '../../store/store.js';
+import { NOTICES_SHOWN } from '../../task/groups.js';
 import type { NotificationView } from '../../task/notification-view.js';
-import { receiverOf } from '../../task/notify.js';
+import { originOf } from '../../task/notify.js';
 import { optionalTime, timestamp } from './timestamp.js';
 
 /** The messages that the end of a task has caused; undefined where there are none. */
@@ -13,18 +15,30 @@ export function notificationsView(
 ): NotificationView[] | undefined {
   const notices = endOf(task)?.notices ?? 0;
   if (notices === 0) return undefined;
+  return views(sequels.outbox.ofTask(task.task_id), kept, nowMs);
+}
+
+/** The last messages that a group has caused, the last first. */
+export function groupNotificationsView(
+  { sequels, kept }: Pick<Store, 'sequels' | 'kept'>,
+  name: GroupName,
+  nowMs: number,
+): NotificationView[] {
+  return views(sequels.outbox.ofGroup(name, NOTICES_SHOWN), kept, nowMs);
+}
+
+function views(notices: readonly Notice[], kept: Store['kept'], nowMs: number): NotificationView[] {
   // From the clock that nobody sets to the one that people read.
   const ahead = nowMs - kept.clock.now();
-  return sequels.outbox.ofTask(task.task_id).map((notice) => view(notice, ahead, nowMs));
+  return notices.map((notice) => view(notice, ahead, nowMs));
 }
 
 function view(notice: Notice, ahead: number, nowMs: number): NotificationView {
   const { webhook_id, source, url, secret_ref, state, attempts, http_status, error } = notice;
-  const receiver = receiverOf(url);
   return {
     webhook_id,
     source,
-    to: typeof receiver === 'string' ? '' : receiver.origin,
+    to: originOf(url),
     signed: secret_ref !== null,
     state,
     attempts,

@@ -70,8 +70,8 @@ export class TaskInsert {
     this.#insertRow(task, submitSeq, version, planText);
     this.counters.entered('accepted');
     const { tenant, owner, group } = task.request.control_context ?? {};
-    const { max_failures } = task.request.policy;
-    if (group !== undefined) this.groups.entered({ tenant, group }, { max_failures, owner });
+    const { max_failures, group_notify: notify } = task.request.policy;
+    if (group !== undefined) this.groups.entered({ tenant, group }, { max_failures, owner, notify });
     const events = this.events.append(task.task_id, task.events);
     const plan = this.plans.of(planText, task.plan);
     return { inserted: true, task: waitingTask({ ...task, plan }, submitSeq, version), events };

@@ -24,6 +24,7 @@ import { reruns } from './0023-reruns.js';
 import { parents } from './0024-parents.js';
 import { followUps } from './0025-follow-ups.js';
 import { killNotes } from './0026-kill-notes.js';
+import { groupNotify } from './0028-group-notify.js';
 import { readMarks } from './0027-read-marks.js';
 import type { Migration } from './migration.js';
 
@@ -56,4 +57,5 @@ export const MIGRATIONS: readonly Migration[] = [
   followUps,
   killNotes,
   readMarks,
+  groupNotify,
 ];
