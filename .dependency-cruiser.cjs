@@ -76,6 +76,7 @@ const ROOMS = {
     'runtime/notify',
     'runtime/follow-ups',
   ],
+  'runtime/commands': ['files', 'task', 'store', 'executor', 'runtime', 'runtime/views', 'runtime/lifecycle'],
   'runtime/sessions': [
     ...['files', 'task', 'store', 'ledger', 'executor', 'runtime'],
     ...['runtime/files', 'runtime/views', 'runtime/lifecycle', 'runtime/upkeep'],
@@ -92,6 +93,7 @@ const ROOMS = {
   'runtime/recovery': ['files', 'task', 'store/**', 'ledger', 'executor', 'runtime', 'runtime/lifecycle'],
   runtime: ['files', 'task', 'ledger', 'store/**', 'executor', 'runtime/**'],
   'api/routes': ['files', 'task', 'runtime', 'api'],
+  'api/task-door': ['task', 'runtime', 'api'],
   api: ['files', 'sandbox/limits', 'task', 'runtime', 'runtime/output', 'api/**'],
   client: ['files', 'task'],
   'cli/commands': ['files', 'task', 'settings', 'client', 'cli'],
@@ -148,7 +150,7 @@ const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA =
-  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|files|groups|dependencies|rerun|actions|snapshot|read-mark|fields|retry-schema|notify-schema|notification-view|follow-up-view|answers|group-examples|examples)\\.ts$';
+  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|files|groups|dependencies|rerun|actions|snapshot|read-mark|commands|fields|retry-schema|notify-schema|notification-view|follow-up-view|answers|group-examples|examples)\\.ts$';
 /** Every file that the supervisor's process may load. */
 const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { ExecgoError, taskNotFound } from '../task/errors.js';
+import { ExecgoError, invalidInput, taskNotFound } from '../task/errors.js';
 import { invalidInputFrom } from '../task/validate.js';
 
 /** The longest time that a request may wait, in milliseconds. */
@@ -121,4 +121,14 @@ export function scheduleOf(req: Request): string {
   const { name } = req.params;
   if (typeof name !== 'string') throw new ExecgoError('not_found', `schedule not found: ${String(name)}`);
   return name;
+}
+
+/**
+ * The number of a command in the path.
+ * @throws ExecgoError `invalid_input` for what no command can have
+ */
+export function commandSeqOf(req: Request): number {
+  const seq = String(req.params['seq']);
+  if (!/^[1-9]\d{0,14}$/.test(seq)) throw invalidInput('seq: must be the number of a command, from 1 on');
+  return Number(seq);
 }

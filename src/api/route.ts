@@ -33,10 +33,13 @@ export const commonErrors: readonly ErrorCode[] = [
 ];
 
 /** One method of one path. What `handle` throws is answered by the error map. */
-export interface Route {
+export interface RouteOf<Context> {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** In express's words, e.g. `/api/v1/tasks/:id`. */
   path: string;
   doc: RouteDoc;
-  handle: (ctx: ApiContext, req: Request, res: Response) => void | Promise<void>;
+  handle: (ctx: Context, req: Request, res: Response) => void | Promise<void>;
 }
+
+/** One of the API. */
+export type Route = RouteOf<ApiContext>;

@@ -102,6 +102,27 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     also: ['history', 'watch'],
     load: () => import('./commands/events.js'),
   },
+  commands: {
+    summary: 'list what was said to a task; inside of one what it is still to do',
+    also: ['inbox'],
+    load: () => import('./commands/commands.js'),
+  },
+  'command send': {
+    summary: 'say something to a task',
+    load: () => import('./commands/command-send.js'),
+  },
+  'command next': {
+    summary: 'inside of a task: wait for a command and print it',
+    load: () => import('./commands/command-next.js'),
+  },
+  'command ack': {
+    summary: 'inside of a task: say that commands were read',
+    load: () => import('./commands/command-ack.js'),
+  },
+  'command finish': {
+    summary: 'inside of a task: say how a command was carried out',
+    load: () => import('./commands/command-finish.js'),
+  },
   'queue list': { summary: 'list the queues', load: () => import('./commands/queue-list.js') },
   'queue show': { summary: 'show a queue', load: () => import('./commands/queue-show.js') },
   'queue set': { summary: 'say what holds of a queue', load: () => import('./commands/queue-set.js') },

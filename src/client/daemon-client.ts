@@ -12,6 +12,7 @@ import type {
 } from '../task/runtime-view.js';
 import type { Snapshot } from '../task/snapshot.js';
 import { Calls, type Abortable } from './calls.js';
+import { CommandClient } from './commands.js';
 import { FileClient } from './files.js';
 import { HttpTransport } from './http.js';
 import { queuePath } from './paths.js';
@@ -41,6 +42,8 @@ export class DaemonClient extends GroupClient {
   readonly sessions: SessionClient;
   /** Files in workspaces of sessions and tasks. */
   readonly files: FileClient;
+  /** What is said to tasks. */
+  readonly commands: CommandClient;
 
   /** @throws TypeError when `server` is not an address. */
   constructor(options: ClientOptions) {
@@ -53,6 +56,7 @@ export class DaemonClient extends GroupClient {
     this.reconnectMs = reconnectMs;
     this.sessions = new SessionClient(this.calls);
     this.files = new FileClient(this.http, this.calls);
+    this.commands = new CommandClient(this.calls);
   }
 
   /** Closes kept connections. A process that has no other work ends without it, too. */

@@ -27,8 +27,14 @@ export class HttpTransport {
   readonly #address: ServerAddress;
   readonly #agent = new Agent({ keepAlive: true });
 
-  /** @throws TypeError when `server` is not an address. */
-  constructor(server: string) {
+  /**
+   * @param headers sent with each request
+   * @throws TypeError when `server` is not an address.
+   */
+  constructor(
+    server: string,
+    private readonly headers: Readonly<Record<string, string>> = {},
+  ) {
     this.#address = parseServerAddress(server);
   }
 
@@ -107,6 +113,7 @@ export class HttpTransport {
         path: `${prefix}${exchange.path}${queryString(exchange.query)}`,
         headers: {
           host: hostHeader,
+          ...this.headers,
           ...(body === undefined
             ? {}
             : { 'content-type': 'application/json', 'content-length': body.length }),

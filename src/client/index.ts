@@ -1,5 +1,6 @@
 /** Typed client of the execgo daemon. Loads Node's own modules only. */
 export { ExecgoClient } from './client.js';
+export { ExecgoTask } from './task-client.js';
 export type { ClientOptions } from './daemon-client.js';
 export { ExecgoApiError, ExecgoConnectionError, ExecgoTimeoutError } from './errors.js';
 export type {
@@ -15,6 +16,13 @@ export type { ErrorCode } from '../task/error-codes.js';
 export type { HeadTailView, OutputBytes as OutputRange, OutputStream, TaskEnd } from '../task/output.js';
 export type { GcReport } from '../task/runtime-view.js';
 export type { BulkAnswer, BulkItem, BulkRequest } from '../task/actions.js';
+export type {
+  CommandFinish,
+  CommandPage,
+  CommandRequest,
+  CommandStatus,
+  CommandView,
+} from '../task/commands.js';
 export type { Cause } from '../task/causes.js';
 export type { TaskEdit } from '../task/edit.js';
 export type { GcRequest } from '../task/gc.js';

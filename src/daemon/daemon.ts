@@ -32,6 +32,7 @@ import { serveHttp } from './serve-http.js';
 import { collector, maintenance } from './upkeep.js';
 import { notices, notifier, sender, webhooks } from './notify.js';
 import { followUps } from './follow-ups.js';
+import { taskDoor, taskSocket } from './task-socket.js';
 import { freeAddress } from './listen-address.js';
 
 export interface DaemonOptions {
@@ -69,6 +70,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('lock', dataDirLock)
     .part('bootId', { start: readBootId })
     .part('store', openedStore)
+    .part('taskSocket', taskSocket)
     .part('host', host)
     .part('files', { start: () => new FileThread(config.dataDir), stop: (files) => files.close() })
     .part('inlineTexts', { start: () => new InlineTexts(), stop: (texts) => texts.close() })
@@ -110,6 +112,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('groups', { start: (parts) => new Groups(parts) })
     .part('conflicts', { start: (parts) => new Conflicts(parts) })
     .part('recovered', { start: recover })
+    .part('taskDoor', taskDoor)
     .part('notifier', notifier)
     .part('intake', { start: ({ now }) => newIntake(() => makeTaskId(now())) })
     .part('schedules', {

@@ -14,14 +14,22 @@ type Given = Pick<LocalOptions, 'version' | 'bootId' | 'store' | 'log' | 'now'> 
   config: Config;
   env: NodeJS.ProcessEnv;
   host: Host;
+  /** Where tasks reach this daemon. */
+  taskSocket: string;
 };
 
 /** Where attempts run: nothing of it runs yet. */
 export function openExecutor(given: Given, events: ExecutorEvents): Executor {
-  const { version, bootId, store, log, now, config, env, host } = given;
+  const { version, bootId, store, log, now, config, env, host, taskSocket } = given;
   const { dataDir, launcher } = config;
   const { capabilities, layout: cgroupLayout } = host;
-  const settings = { ...config, baseEnv: inheritedEnvironment(env), capabilities, cgroupLayout };
+  const settings = {
+    ...config,
+    baseEnv: inheritedEnvironment(env),
+    capabilities,
+    cgroupLayout,
+    taskSocket,
+  };
   const root = path.join(dataDir, 'supervisor');
   return new LocalExecutor(
     { root, version, bootId, entry: ENTRY, launcher, settings, store, log, now },

@@ -5,6 +5,15 @@ import type { Config } from './config.js';
 /** The share of the descriptors of this process that connections may take. */
 const CONNECTIONS_SHARE = 0.5;
 
+/** The share that tasks may take, and how many there may be in all. */
+const TASKS_SHARE = 0.125;
+const TASKS_MAX = 8_192;
+
+/** How many connections of tasks to accept. */
+export function maxTaskConnections(): number {
+  return Math.max(16, Math.min(TASKS_MAX, Math.floor(openFilesMax() * TASKS_SHARE)));
+}
+
 /** How many connections to accept: the setting, or less if the limit on open files leaves no room for that. */
 export function maxConnections(config: Config, log: Logger): number {
   const openFiles = openFilesMax();

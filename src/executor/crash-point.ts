@@ -99,6 +99,14 @@ export type CrashPoint =
   /** Inside the transaction that accepts the task of a due time. */
   | 'before_due_submit_commit'
   | 'after_due_submit_commit'
+  /** What a client says to a task. */
+  | 'before_command_commit'
+  /** Before the client is answered, and before the task is told. */
+  | 'after_command_commit'
+  /** The task has read a command, or carried it out. */
+  | 'before_command_change'
+  /** Before the task is answered. */
+  | 'after_command_change'
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 

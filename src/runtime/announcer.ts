@@ -76,6 +76,16 @@ export class Announcer {
     return once(this.emitter, `turned:${taskId}`, { signal });
   }
 
+  /** To be called after the commit that added or changed a command of the task. */
+  commandChanged(taskId: string): void {
+    this.emitter.emit(`command:${taskId}`);
+  }
+
+  /** @returns a promise of the next call of {@link commandChanged} for the task; rejects when `signal` aborts. */
+  commandChange(taskId: string, signal: AbortSignal): Promise<unknown> {
+    return once(this.emitter, `command:${taskId}`, { signal });
+  }
+
   /** @returns a promise of the next committed event; rejects when `signal` aborts. */
   nextEvent(signal: AbortSignal): Promise<unknown> {
     return once(this.emitter, 'events', { signal });

@@ -27,6 +27,8 @@ import type {
   WaitAnswer,
 } from '../task/view.js';
 import type { WaitMode } from '../task/wait-mode.js';
+import type { CommandService } from './command-service.js';
+import { Commands } from './commands/commands.js';
 import { checkOwner } from './lifecycle/check-owner.js';
 import type { Collector } from './upkeep/collector.js';
 import { deleteTask, type DeletingCore } from './lifecycle/delete.js';
@@ -102,6 +104,7 @@ export type RuntimeCore = SubmittingCore &
 export class Runtime extends OutputRuntime implements Service {
   readonly sessions: SessionService;
   readonly files: FileService;
+  readonly commands: CommandService;
 
   constructor(
     protected readonly core: RuntimeCore,
@@ -112,6 +115,7 @@ export class Runtime extends OutputRuntime implements Service {
     super();
     this.sessions = new Sessions(core);
     this.files = new WorkspaceFiles(core);
+    this.commands = new Commands(core);
   }
 
   submit(body: unknown): Promise<SubmitAnswer> {

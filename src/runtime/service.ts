@@ -9,6 +9,7 @@ import type { HeadTailBytes, OutputBytes, OutputStream, TaskEnd } from '../task/
 import type { NotifyTestAnswer } from '../task/notification-view.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { GroupRetryAnswer, GroupRetryQuery, RetryAnswer } from '../task/rerun.js';
+import type { CommandService } from './command-service.js';
 import type { FileService } from './file-service.js';
 import type { SessionService } from './session-service.js';
 import type { QueuePage, QueueQuery, QueueView } from '../task/queues.js';
@@ -89,6 +90,7 @@ export interface OutputWatch {
 export interface Service {
   readonly sessions: SessionService;
   readonly files: FileService;
+  readonly commands: CommandService;
   /** Validates, plans, checks capacity, quota and queue, and answers once the row is durable. */
   submit(body: unknown): Promise<SubmitAnswer>;
   /** The plan and the reservation, or the refusal, without accepting anything. */

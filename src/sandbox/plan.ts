@@ -124,7 +124,7 @@ function effectiveChroot(requested: SandboxView, caps: HostCapabilities, notes: 
     return false;
   }
   notes.warnings.push(
-    'in a chroot the workspace is not visible, and the working directory is execution.cwd of the root file system, or "/"',
+    'in a chroot neither the workspace nor the task socket is visible, and the working directory is execution.cwd of the root file system, or "/"',
   );
   return true;
 }

@@ -6,6 +6,7 @@ import type { KillNote } from '../task/kill-note.js';
 import type { PlannedTask } from '../task/plan.js';
 import type { ChangesQuery, ListQuery } from '../task/list.js';
 import type { TaskStatus } from '../task/states.js';
+import { CommandTable } from './command-table.js';
 import { CounterTable, type Counters } from './counters.js';
 import { emptyLogAside } from './database/empty-log-aside.js';
 import { EventLog } from './event-log.js';
@@ -54,6 +55,8 @@ export class Store {
   readonly family: Family;
   /** What ends have caused. */
   readonly sequels: Sequels;
+  /** What clients say to tasks. */
+  readonly commands: CommandTable;
   readonly supervisors: SupervisorTable;
   /** What readers have seen. */
   readonly readMarks: ReadMarks;
@@ -109,6 +112,7 @@ export class Store {
     this.tombstones = new Tombstones(db, versions, this.#counters, this.kept.clock, clocks.wallMs);
     this.family = new Family(db);
     this.sequels = new Sequels(db, this.#counters);
+    this.commands = new CommandTable(db);
     this.sessions = new SessionTable(db, this.kept.clock);
     this.dependencies = new DependencyTable(db, this.kept.clock);
     const groups = (this.groups = new GroupTable(db));
@@ -134,7 +138,13 @@ export class Store {
     this.#list = new TaskList(db);
     this.#changesList = new ChangeList(this.#list, this.tombstones, versions);
     const numbers = [this.#attemptIds, versions, scheduleVersions];
-    this.commits = new GroupCommit(db, [this.#events, this.#counters, this.queueEnds, ...numbers]);
+    this.commits = new GroupCommit(db, [
+      this.#events,
+      this.#counters,
+      this.queueEnds,
+      this.commands,
+      ...numbers,
+    ]);
     this.#lookup = new TaskLookup(db, this.#plans);
     this.#probe = db.prepare("UPDATE meta SET value = ? WHERE key = 'probed_at_ms'");
   }

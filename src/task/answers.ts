@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import * as actions from './actions.js';
+import * as commands from './commands.js';
 import * as error from './error-body.js';
 import * as groups from './groups.js';
 import { FollowUpView } from './follow-up-view.js';
@@ -51,6 +52,8 @@ export const answers = {
   GroupView: groups.GroupView,
   GroupPage: groups.GroupPage,
   GroupKillAnswer: groups.GroupKillAnswer,
+  CommandView: commands.CommandView,
+  CommandPage: commands.CommandPage,
   ...rerun,
   SubmitOrDryRunAnswer: z.union([view.SubmitAnswer, plan.PlannedTask]),
   BulkItem: actions.BulkItem,

@@ -34,6 +34,10 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
   group_done: 'this was the last task of its group',
   retried: 'task run again',
   recovered: 'task found running after a restart of the daemon',
+  command_added: 'command for the task',
+  command_acknowledged: 'the task has read a command',
+  command_finished: 'the task has carried out a command',
+  commands_cancelled: 'the task has ended before it carried out',
 };
 
 /**
@@ -63,6 +67,12 @@ export function eventData({ event_type, data }: Pick<TaskEvent, 'event_type' | '
 
 function detailOf(type: EventType, data: unknown): string | undefined {
   switch (type) {
+    case 'command_added':
+    case 'command_acknowledged':
+    case 'command_finished':
+      return isPlainObject(data) ? commandOf(data) : undefined;
+    case 'commands_cancelled':
+      return isPlainObject(data) ? textsOf(data['seqs'], ', ') : undefined;
     case 'degraded':
       return isPlainObject(data) ? textsOf(data['fallback_reasons']) : undefined;
     case 'edited':
@@ -83,6 +93,11 @@ function detailOf(type: EventType, data: unknown): string | undefined {
     default:
       return undefined;
   }
+}
+
+function commandOf({ seq, type, status }: Record<string, unknown>): string | undefined {
+  if (typeof seq !== 'number') return undefined;
+  return `number ${seq}${typeof type === 'string' ? `, ${type}` : ''}${typeof status === 'string' ? `: ${status}` : ''}`;
 }
 
 function killNote({ reason, by }: Record<string, unknown>): string | undefined {

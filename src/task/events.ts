@@ -20,6 +20,10 @@ export const EVENT_TYPES = [
   'group_done',
   'retried',
   'recovered',
+  'command_added',
+  'command_acknowledged',
+  'command_finished',
+  'commands_cancelled',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
@@ -77,4 +81,8 @@ export const CLIENT_EVENT_WORD: Readonly<Record<EventType, string>> = {
   group_done: 'task_progressed',
   retried: 'task_progressed',
   recovered: 'task_progressed',
+  command_added: 'task_progressed',
+  command_acknowledged: 'task_progressed',
+  command_finished: 'task_progressed',
+  commands_cancelled: 'task_progressed',
 };

@@ -32,6 +32,7 @@ import { capabilitiesView } from '../../src/sandbox/capabilities-view.js';
 import { examples } from '../../src/task/examples.js';
 import { ableHost } from '../sandbox/hosts.js';
 import { resolvedPlan } from './fake-plan.js';
+import { FakeCommands } from './fake-commands.js';
 import { FakeFiles } from './fake-files.js';
 import { FakeSessions } from './fake-sessions.js';
 import {
@@ -79,6 +80,7 @@ interface FakeTask {
 export class FakeService implements Service {
   readonly sessions = new FakeSessions(this);
   readonly files = new FakeFiles(this);
+  readonly commands = new FakeCommands((id) => this.#task(id));
   readonly tasks = new Map<string, FakeTask>();
   readonly rules = new Map<string, QueueRule>();
   /** What a list shows. */

@@ -31,6 +31,7 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
           env: {
             ...{ LANG: 'C.UTF-8', MINE: 'a b' },
             ...{ EXECGO_LAUNCH: 'chosen', EXECGO_TASK_ID: 'chosen', EXECGO_ATTEMPT: '7' },
+            ...{ EXECGO_TASK_SOCKET: 'chosen', EXECGO_TASK_TOKEN: 'chosen' },
           },
         },
         sandbox: { workspace_subdir: 'a/b' },
@@ -47,7 +48,10 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
       MINE: 'a b',
       EXECGO_TASK_ID: end.task_id,
       EXECGO_ATTEMPT: '1',
+      EXECGO_TASK_SOCKET: join(daemon.dataDir, 'task.sock'),
     });
+    expect(variables['EXECGO_TASK_TOKEN']).toMatch(/^\d+\.[\w-]{43}$/);
+    expect(variables['EXECGO_TASK_TOKEN']).not.toContain(variables['EXECGO_LAUNCH']);
     expect(variables['EXECGO_LAUNCH']).not.toBe('chosen');
     expect(variables['SECRET']).toBeUndefined();
     const known = [
@@ -60,6 +64,8 @@ describe.each(['libc', 'execa'])('with the %s launcher', (launcher) => {
       'EXECGO_TASK_ID',
       'EXECGO_LAUNCH',
       'EXECGO_ATTEMPT',
+      'EXECGO_TASK_SOCKET',
+      'EXECGO_TASK_TOKEN',
       'PWD',
       'OLDPWD',
       '_',

@@ -83,6 +83,10 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_due_commit: true,
   before_due_submit_commit: true,
   after_due_submit_commit: true,
+  before_command_commit: true,
+  after_command_commit: true,
+  before_command_change: true,
+  after_command_change: true,
   before_supervisor_removal: true,
   after_supervisor_removal: true,
 };
@@ -404,8 +408,8 @@ function once(point: string): { env: Record<string, string>; died: () => boolean
   return { env: { EXECGO_SUPERVISOR_CRASH_AT: `${point}@${armed}` }, died: () => !existsSync(armed) };
 }
 
-/** Those of schedules are tried in schedule-crashes.test.ts, and that of groups in group-crashes.test.ts. */
-const isTriedElsewhere = (point: string) => /_(schedule|due|group_notice)_/.test(point);
+/** Those of schedules, groups and commands are tried in schedule-crashes, group-crashes and command-crashes.test.ts. */
+const isTriedElsewhere = (point: string) => /_(schedule|due|group_notice|command)_/.test(point);
 
 test.each(Object.keys(DAEMON_POINTS).filter((point) => !isTriedElsewhere(point)))(
   'the daemon dies at %s',

@@ -41,6 +41,22 @@ test('scripts and commands see the root file system and nothing else', async () 
   expect(readdirSync(join(rootfs, 'proc'))).toEqual([]);
 });
 
+test('a task in there cannot talk to the daemon, and its plan says so', async () => {
+  const rootfs = makeRootfs(tempDir());
+  const daemon = await startDaemon({ flags: ['--allow-rootfs', rootfs] });
+  const end = await submitAndWait(
+    daemon,
+    script(
+      'echo "${EXECGO_TASK_ID-none} ${EXECGO_TASK_SOCKET-none} ${EXECGO_TASK_TOKEN-none}"',
+      within(rootfs),
+    ),
+  );
+  expect(end.stdout).toBe(`${end.task_id} none none\n`);
+  expect(end.execution_plan?.capability_warnings).toContainEqual(
+    expect.stringContaining('neither the workspace nor the task socket is visible'),
+  );
+});
+
 test('what is not inside is not found', async () => {
   const rootfs = makeRootfs(tempDir());
   const daemon = await startDaemon({ flags: ['--allow-rootfs', rootfs] });

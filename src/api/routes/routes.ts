@@ -1,5 +1,6 @@
 import { actions } from './actions.js';
 import { batch } from './batch.js';
+import { addCommand, command, commands } from './commands.js';
 import { daemonViews } from './daemon.js';
 import { deleteHistory } from './delete-history.js';
 import { deleteTask } from './delete.js';
@@ -61,6 +62,9 @@ export const routes: readonly Route[] = [
   release,
   request,
   taskEvents,
+  addCommand,
+  commands,
+  command,
   markRead,
   output,
   outputStream,

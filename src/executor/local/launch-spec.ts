@@ -5,6 +5,7 @@ import type { Execution } from '../../task/request.js';
 import type { HostCapabilities } from '../../task/capabilities.js';
 import { keptBytes } from '../../task/kept-bytes.js';
 import type { CgroupLayout } from '../../sandbox/cgroup/cgroup-layout.js';
+import { taskToken } from '../attempt-token.js';
 import type { Attempt } from '../executor.js';
 import type { NamedResources } from '../../task/named-resource.js';
 import { resourceVariables } from './resource-variables.js';
@@ -25,6 +26,8 @@ export interface LaunchSettings {
   cgroupLayout: CgroupLayout;
   /** What the operator has named. */
   resources: NamedResources;
+  /** Where tasks reach the daemon; undefined: nowhere. */
+  taskSocket?: string | undefined;
 }
 
 /** The name of an attempt's cgroup directories, by which they are found again. */
@@ -46,7 +49,7 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
   if (plan === null) throw new Error('the task has no plan');
   const { limits } = request;
   const paths = taskPaths(settings.dataDir, task_id, request, number);
-  const variables = {
+  const variables: Record<string, string> = {
     ...settings.baseEnv,
     ...request.execution.env,
     ...resourceVariables(settings.resources, limits.resources, attempt.items),
@@ -55,6 +58,10 @@ export function launchSpec(attempt: Attempt, settings: LaunchSettings): LaunchSp
     EXECGO_LAUNCH: launch_token,
   };
   const { chroot } = plan.effective_sandbox;
+  if (settings.taskSocket !== undefined && !chroot) {
+    variables['EXECGO_TASK_SOCKET'] = settings.taskSocket;
+    variables['EXECGO_TASK_TOKEN'] = taskToken(attempt);
+  }
   const { argv, env } = program(request.execution, paths.script_path, variables, chroot);
   return {
     argv,

@@ -26,15 +26,27 @@ export function finish(
 ): Changed<EndedTask> | undefined {
   const asked = notices.of(task, end);
   const following = followUpsOf(task, end);
+  const open = store.commands.openSeqs(task.task_id);
   const group = groupNameOf(task.request);
-  if (asked.length === 0 && following.length === 0 && group === undefined)
+  if (asked.length === 0 && following.length === 0 && open.length === 0 && group === undefined)
     return store.finish(task, end, start);
   end.notices = asked.length;
   end.follow_ups = following.length;
-  const ended = store.finish(task, end, start);
+  const ended = store.finish(task, open.length === 0 ? end : withCancelled(end, open), start);
   if (ended === undefined) return undefined;
+  if (open.length > 0) store.commands.cancelOpen(task.task_id, end.finished_at_ms);
   if (asked.length > 0) notices.write(asked, ended.task);
   writeFollowUps(store, following, task);
   if (group === undefined || !ended.events.some(isDone)) return ended;
   return { ...ended, task: notices.writeDone(group, ended.task) };
+}
+
+/** The end, in whose history the commands come first that are not carried out any more. */
+function withCancelled(end: TaskEnd, seqs: number[]): TaskEnd {
+  const cancelled: NewEvent = {
+    event_type: 'commands_cancelled',
+    timestamp_ms: end.finished_at_ms,
+    data: { seqs },
+  };
+  return Object.assign({}, end, { events: [cancelled, ...end.events] });
 }

@@ -22,7 +22,10 @@ export interface PackedEnvironment {
  */
 const FIXED = { LC_ALL: 'C' };
 /** Set by the daemon itself, and without meaning for any tool; an attempt's processes are found by the second. */
-const OURS = ['EXECGO_TASK_ID', 'EXECGO_LAUNCH', 'EXECGO_ATTEMPT'];
+const OURS = [
+  ...['EXECGO_TASK_ID', 'EXECGO_LAUNCH', 'EXECGO_ATTEMPT'],
+  ...['EXECGO_TASK_SOCKET', 'EXECGO_TASK_TOKEN'],
+];
 /** Variables that can be passed by name in a root file system without a shell, because no tool in the chain acts on them. */
 const INERT = ['PATH', 'HOME', 'USER', ...OURS];
 

@@ -5,7 +5,7 @@ import { readText } from '../../files/read-text.js';
 import { SUPERVISOR_FILES } from './protocol.js';
 
 /** The kernel's own limit is 108 bytes with the final NUL on Linux, 104 elsewhere. */
-const MAX_SOCKET_PATH_BYTES = 100;
+export const MAX_SOCKET_PATH_BYTES = 100;
 /** Prefix of the private directory in which a socket is made when its path would be too long. */
 const PREFIX = 'execgo-';
 
@@ -24,12 +24,17 @@ export interface SocketPlace {
 export function makeSocketPlace(dir: string): SocketPlace {
   const path = join(dir, SUPERVISOR_FILES.socket);
   if (Buffer.byteLength(path) < MAX_SOCKET_PATH_BYTES) return { path, remove: () => undefined };
-  const elsewhere = join(mkdtempSync(join(temporaryDir(), PREFIX)), SUPERVISOR_FILES.socket);
+  const elsewhere = join(makeShortDirectory(), SUPERVISOR_FILES.socket);
   // The daemon that started this process reads this file again and again, and must never see half of it.
   const written = join(dir, SUPERVISOR_FILES.socketPath);
   writeFileSync(`${written}.tmp`, elsewhere, { mode: 0o600 });
   renameSync(`${written}.tmp`, written);
   return { path: elsewhere, remove: () => rmSync(dirname(elsewhere), { recursive: true, force: true }) };
+}
+
+/** Makes a private directory in which the path of a socket is short enough. @throws Error when it cannot be made */
+export function makeShortDirectory(): string {
+  return mkdtempSync(join(temporaryDir(), PREFIX));
 }
 
 /** The system's temporary directory, or /tmp if that path is too long itself. */

@@ -26,6 +26,7 @@ import { followUps } from './0025-follow-ups.js';
 import { killNotes } from './0026-kill-notes.js';
 import { groupNotify } from './0028-group-notify.js';
 import { readMarks } from './0027-read-marks.js';
+import { taskCommands } from './0029-task-commands.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -58,4 +59,5 @@ export const MIGRATIONS: readonly Migration[] = [
   killNotes,
   readMarks,
   groupNotify,
+  taskCommands,
 ];

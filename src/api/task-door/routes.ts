@@ -1,0 +1,65 @@
+import { CommandFinish } from '../../task/commands.js';
+import { readJson } from '../body.js';
+import { COMMAND_BODY, commandQuery } from '../command-query.js';
+import { commandSeqOf, parseQuery } from '../query.js';
+import { sendJson } from '../respond.js';
+import type { TaskRoute } from './context.js';
+
+const commands: TaskRoute = {
+  method: 'get',
+  path: '/commands',
+  doc: {
+    summary: 'What is still to be done, in order, read or not; with wait_ms as soon as there is something',
+    query: commandQuery,
+    answers: { 'application/json': 'CommandPage' },
+    errors: ['invalid_input', 'gone'],
+  },
+  handle: async (ctx, req, res) => {
+    const { after_seq: afterSeq, limit, wait_ms } = parseQuery(commandQuery, req);
+    const page = await ctx.waiters.poll(res, wait_ms, (wait, signal) =>
+      ctx.tasks.commands(ctx.caller, { afterSeq, limit, waitMs: wait }, signal),
+    );
+    if (page !== undefined) sendJson(res, page);
+  },
+};
+
+const acknowledge: TaskRoute = {
+  method: 'post',
+  path: '/commands/:seq/ack',
+  doc: {
+    summary: 'Say that a command was read',
+    answers: { 'application/json': 'CommandView' },
+    errors: ['not_found', 'conflict', 'gone', 'unavailable', 'insufficient_storage'],
+  },
+  handle: async ({ tasks, caller }, req, res) => {
+    sendJson(res, await tasks.acknowledge(caller, commandSeqOf(req)));
+  },
+};
+
+const finish: TaskRoute = {
+  method: 'post',
+  path: '/commands/:seq/finish',
+  doc: {
+    summary: 'Say how a command was carried out',
+    body: { CommandFinish },
+    answers: { 'application/json': 'CommandView' },
+    errors: [
+      'invalid_input',
+      'not_found',
+      'conflict',
+      'gone',
+      'payload_too_large',
+      'unsupported_media_type',
+      'unavailable',
+      'insufficient_storage',
+    ],
+  },
+  handle: async (ctx, req, res) => {
+    const seq = commandSeqOf(req);
+    const body = await readJson(ctx, req, res, COMMAND_BODY);
+    sendJson(res, await ctx.tasks.finish(ctx.caller, seq, body));
+  },
+};
+
+/** Every route of the task socket: none of them is one of the API, and none of the API is here. */
+export const taskRoutes: readonly TaskRoute[] = [commands, acknowledge, finish];

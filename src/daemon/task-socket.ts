@@ -1,0 +1,88 @@
+import fs from 'node:fs';
+import type { Server } from 'node:http';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { Connections } from '../api/connections.js';
+import { listen, stop } from '../api/server.js';
+import { createTaskApp } from '../api/task-door/app.js';
+import { Waiters } from '../api/waiters.js';
+import { readText } from '../files/read-text.js';
+import type { CommandCore } from '../runtime/commands/add.js';
+import { TaskTalk } from '../runtime/commands/task-side.js';
+import { letThrough, type TaskOwner } from '../runtime/files/task-owner.js';
+import { makeShortDirectory, MAX_SOCKET_PATH_BYTES } from '../supervisor/wire/socket-path.js';
+import type { Config } from './config.js';
+import type { Part } from './lifecycle.js';
+import { maxTaskConnections } from './open-files.js';
+
+/** The socket, and the file that says where it is when the path of the data directory is too long for one. */
+const SOCKET = 'task.sock';
+const ELSEWHERE = 'task-socket';
+
+interface Given {
+  config: Config;
+  taskOwner: TaskOwner | undefined;
+}
+
+/** Where tasks reach the daemon: the same for each daemon of a data directory, because tasks outlive them. */
+export const taskSocket: Part<Given, string> = {
+  start: ({ config: { dataDir }, taskOwner }) => {
+    const own = path.join(dataDir, SOCKET);
+    if (Buffer.byteLength(own) < MAX_SOCKET_PATH_BYTES) return own;
+    const written = path.join(dataDir, ELSEWHERE);
+    const known = readText(written);
+    const directory = known !== undefined && isOurs(known) ? known : makeShortDirectory();
+    letThrough(directory, taskOwner);
+    if (directory !== known) {
+      fs.writeFileSync(`${written}.tmp`, directory, { mode: 0o600 });
+      fs.renameSync(`${written}.tmp`, written);
+    }
+    return path.join(directory, SOCKET);
+  },
+};
+
+/** Whether a directory where everybody may make some is the one that an earlier daemon has made. */
+function isOurs(directory: string): boolean {
+  const stat = fs.lstatSync(directory, { throwIfNoEntry: false });
+  return stat?.isDirectory() === true && stat.uid === process.geteuid?.() && (stat.mode & 0o022) === 0;
+}
+
+/** What is open to tasks. */
+interface TaskDoor {
+  server: Server;
+  waiters: Waiters;
+}
+
+type DoorParts = Given & CommandCore & { taskSocket: string; log: Logger };
+
+/** Lets tasks talk to the daemon. Where that cannot be, all else goes on without it. */
+export const taskDoor: Part<DoorParts, TaskDoor | undefined> = {
+  start: async (parts) => {
+    const { taskSocket: socketPath, taskOwner, log } = parts;
+    const connections = new Connections(maxTaskConnections());
+    const waiters = new Waiters(connections);
+    const app = createTaskApp({ tasks: new TaskTalk(parts), log, waiters, connections });
+    try {
+      // Only the daemon that has the lock of the data directory comes here: whatever is there is left from an earlier one.
+      fs.rmSync(socketPath, { force: true });
+      const server = await listen(app, { socketPath, mode: 0o600 }, { connections, log });
+      if (taskOwner !== undefined) {
+        fs.chownSync(socketPath, process.geteuid?.() ?? 0, taskOwner.gid);
+        fs.chmodSync(socketPath, 0o660);
+      }
+      return { server, waiters };
+    } catch (err) {
+      log.error({ err, socket: socketPath }, 'tasks cannot talk to this daemon: their socket cannot be made');
+      return undefined;
+    }
+  },
+  stop: async (door, { taskSocket: socketPath, config, live }) => {
+    if (door !== undefined) await stop(door.server, door.waiters);
+    const directory = path.dirname(socketPath);
+    // Tasks that run on know it by this path.
+    if (directory === config.dataDir || [...live.all()].some(({ record }) => record.status === 'running'))
+      return;
+    fs.rmSync(directory, { recursive: true, force: true });
+    fs.rmSync(path.join(config.dataDir, ELSEWHERE), { force: true });
+  },
+};

@@ -1,0 +1,23 @@
+import type { CommandPage, CommandView } from '../task/commands.js';
+import type { CommandsQuery } from './command-service.js';
+
+/** A task that asks for something, by the attempt that it is at. */
+export interface Caller {
+  readonly task_id: string;
+  readonly launch_id: number;
+}
+
+/**
+ * What the daemon does for tasks that talk to it: the only interface that the task socket knows. Nothing in it is about another task than
+ * that of the caller. Each method but the first throws `gone` once the attempt has ended.
+ */
+export interface TaskSide {
+  /** Who has this token. @throws ExecgoError `unauthorized` when no attempt that runs has it */
+  caller(token: string): Caller;
+  /** What it is still to do, those that it has read included; waits for the first. Rejects when `signal` aborts. */
+  commands(caller: Caller, query: CommandsQuery, signal: AbortSignal): Promise<CommandPage>;
+  /** It has read a command; once is enough. `conflict` when that is over, `not_found` for one that there is not. */
+  acknowledge(caller: Caller, seq: number): Promise<CommandView>;
+  /** How it has carried out a command; `conflict` when something else was said of it, or it is cancelled. */
+  finish(caller: Caller, seq: number, body: unknown): Promise<CommandView>;
+}
