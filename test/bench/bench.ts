@@ -7,6 +7,8 @@ export interface Bench {
   name: string;
   /** One line for `--help`. */
   what: string;
+  /** It takes so long that it runs only where `--only` names it. */
+  alone?: true;
   run(context: BenchContext): Promise<Figure[]>;
 }
 

@@ -16,7 +16,7 @@ const ROUNDS = { full: 5, quick: 2 };
 
 const HELP = `Usage: npm run bench -- [options]
 
-  --only <names>   benches to run, separated by commas; all by default
+  --only <names>   benches to run, separated by commas; all by default, but those that say otherwise
   --quick          rough figures within a minute
   --rounds <n>     how often each figure is measured; ${ROUNDS.full} by default, ${ROUNDS.quick} with --quick
   --dir <dir>      where the data directories are made; the system's temporary directory by default
@@ -24,7 +24,7 @@ const HELP = `Usage: npm run bench -- [options]
   --keep           writes the report to test/bench/results/, as JSON and as Markdown, and draws what scale has measured
 
 Benches:
-${BENCHES.map(({ name, what }) => `  ${name.padEnd(15)}  ${what}`).join('\n')}
+${BENCHES.map(({ name, what, alone }) => `  ${name.padEnd(15)}  ${what}${alone === true ? '; only where it is named' : ''}`).join('\n')}
 `;
 
 class UsageError extends Error {}
@@ -72,7 +72,7 @@ function interruption(): AbortSignal {
 }
 
 function chosen(only: string | undefined): Bench[] {
-  if (only === undefined) return [...BENCHES];
+  if (only === undefined) return BENCHES.filter(({ alone }) => alone !== true);
   return only.split(',').map((name) => {
     const bench = BENCHES.find((b) => b.name === name.trim());
     if (bench === undefined)

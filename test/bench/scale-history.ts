@@ -5,6 +5,7 @@ import { readBootId } from '../../src/sandbox/process/process-identity.js';
 import { DATABASE_FILE } from '../../src/store/open.js';
 import { RetentionClock, type ClockMark } from '../../src/store/retention-clock.js';
 import { uptimeMs } from '../../src/store/database/uptime.js';
+import type { BenchContext } from './bench.js';
 import { seedFinished } from './seed.js';
 import type { Templates } from './seed-templates.js';
 
@@ -14,6 +15,16 @@ const SAMPLE = 500;
 const CLOCK_SLACK_MS = 50;
 /** What the daemon has written in the directory of every ended task and looks at for its status. */
 const FILES = { 'result.json': '{}\n', 'stdout.log': 'some output\n', 'stderr.log': '' };
+
+/** A data directory as a daemon leaves it that has run nothing. */
+export async function emptyHistory(
+  { startDaemon }: Pick<BenchContext, 'startDaemon'>,
+  templates: Templates,
+): Promise<History> {
+  const daemon = await startDaemon();
+  await daemon.end();
+  return new History(daemon.dataDir, templates);
+}
 
 /** The history in a data directory. */
 export class History {

@@ -1,15 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { http } from '../harness/http.js';
 import type { Bench, BenchContext } from './bench.js';
 import type { BenchDaemon } from './daemon.js';
 import type { Figure } from './figure.js';
 import { type LoadClient, withLoadClient } from './load/load-client.js';
-import { cpuMs } from './probes/process-cpu.js';
+import { idle } from './probes/idle.js';
 import { pssKb } from './probes/pss.js';
 import { BACKLOG_FLAGS, fillBacklog } from './scale-backlog.js';
 import { costOf } from './scale-cpu.js';
 import { type Cost, REFERENCE_FINISHED, scaleFigure, type Size } from './scale-figures.js';
-import { History } from './scale-history.js';
+import { emptyHistory, type History } from './scale-history.js';
 import { type Read, reads } from './scale-reads.js';
 import { accept, GATE_FLAGS, taskCosts } from './scale-tasks.js';
 import { runTemplates, type Templates } from './seed-templates.js';
@@ -18,9 +17,6 @@ import { runTemplates, type Templates } from './seed-templates.js';
 const FLAGS = [...GATE_FLAGS, ...BACKLOG_FLAGS, '--result-retention-secs', '315360000'];
 /** Tasks that a round collects, or a few more: those that ended in the same moment. */
 const COLLECTED = 100;
-/** A daemon that uses less than this share of a core is idle. */
-const IDLE_SHARE = 0.04;
-const IDLE_LOOK_MS = 500;
 
 /** One of the two daemons that are measured in turn. */
 interface Side {
@@ -55,13 +51,6 @@ export const scale: Bench = {
       return figures;
     }),
 };
-
-/** A data directory as a daemon leaves it that has run nothing. */
-async function emptyHistory({ startDaemon }: BenchContext, templates: Templates): Promise<History> {
-  const daemon = await startDaemon();
-  await daemon.end();
-  return new History(daemon.dataDir, templates);
-}
 
 /** Measures a history of that size and a small one, in turn. */
 async function costsAt(
@@ -145,16 +134,6 @@ async function opened(context: BenchContext, history: History, collected: number
   await idle(daemon);
   await withLoadClient((client) => taskCosts(client, daemon, 50));
   return { history, daemon, reads: await reads(daemon, history.sample(collected), running!) };
-}
-
-/** Waits until the daemon has done what it does after a start. */
-async function idle({ pid }: BenchDaemon): Promise<void> {
-  for (let before = cpuMs(pid); ;) {
-    await delay(IDLE_LOOK_MS);
-    const after = cpuMs(pid);
-    if (after - before < IDLE_SHARE * IDLE_LOOK_MS) return;
-    before = after;
-  }
 }
 
 /** Collects the oldest tasks. @returns processor time for each in microseconds */
