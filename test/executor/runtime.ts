@@ -40,13 +40,14 @@ export interface RuntimeUnderTest {
  * Starts it in the order in which a daemon does.
  * @param dataDir with its subdirectories; what an earlier one has left there is taken over
  * @param taskSlots how many tasks run at once
- * @param now Unix time in milliseconds
+ * @param options.now Unix time in milliseconds
+ * @param options.newId makes the ids of tasks that are given none
  */
 export async function startRuntime(
   dataDir: string,
   taskSlots: number,
   open: (events: ExecutorEvents) => Executor,
-  now: () => number = Date.now,
+  { now = Date.now, newId = randomUUID }: { now?: () => number; newId?: () => string } = {},
 ): Promise<RuntimeUnderTest> {
   const log = pino({ enabled: false });
   const steady = () => performance.timeOrigin + performance.now();
@@ -106,7 +107,7 @@ export async function startRuntime(
   const parts = { ...base, ends, dispatcher, dependants, executor: dispatcher.executor };
   const grouped = { ...parts, groups: new Groups(parts) };
   await recover({ ...grouped, conflicts: new Conflicts(grouped) });
-  const intake = newIntake(randomUUID);
+  const intake = newIntake(newId);
   const schedules = new Schedules(grouped, intake);
   const core = { ...grouped, schedules };
   return {

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { editTask } from '../../src/runtime/lifecycle/edit.js';
 import { killTask } from '../../src/runtime/lifecycle/kill.js';
+import { retryTask } from '../../src/runtime/lifecycle/rerun.js';
 import { submit } from '../../src/runtime/lifecycle/submit.js';
 import type { Condition } from '../../src/task/dependencies.js';
 import { isTerminal } from '../../src/task/states.js';
@@ -17,13 +18,16 @@ export class Subject {
   readonly dataDir = tempDir();
   readonly world = new FakeWorld();
   #runtime: RuntimeUnderTest | undefined;
+  #nextId = '';
 
   constructor(private readonly slots: number) {
     for (const dir of ['tasks', 'supervisor', 'trash', 'sessions']) mkdirSync(`${this.dataDir}/${dir}`);
   }
 
   async start(): Promise<this> {
-    this.#runtime = await startRuntime(this.dataDir, this.slots, (events) => this.world.open(events));
+    this.#runtime = await startRuntime(this.dataDir, this.slots, (events) => this.world.open(events), {
+      newId: () => this.#nextId,
+    });
     return this;
   }
 
@@ -37,12 +41,22 @@ export class Subject {
 
   /** @param does what its attempts do, one after the other */
   send(task_id: string, after: unknown, more: object = {}, ...does: ('wait' | 'nothing')[]) {
-    const works = does.length === 0 ? (['wait'] as const) : does;
-    this.world.works.set(
-      task_id,
-      works.map((each) => ({ does: each })),
-    );
+    this.#will(task_id, does.length === 0 ? ['wait'] : does);
     return submit(this.core, this.intake, { task_id, execution: COMMAND, policy: { after }, ...more });
+  }
+
+  /** Runs a task again, under this id if it is made now. @param does as for {@link send} */
+  rerun(id: string, newId: string, ...does: ('wait' | 'nothing')[]) {
+    this.#will(newId, does);
+    this.#nextId = newId;
+    return retryTask(this.core, this.intake, id, { owner: undefined, again: false });
+  }
+
+  #will(id: string, does: readonly ('wait' | 'nothing')[]): void {
+    this.world.works.set(
+      id,
+      does.map((each) => ({ does: each })),
+    );
   }
 
   edit(id: string, body: object) {

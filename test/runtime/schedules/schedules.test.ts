@@ -21,7 +21,7 @@ async function runtime() {
     world.works.set(taskIdOfDue('s', START + (half * HOUR_MS) / 2), [{ does: 'wait' }]);
   const clock = { ms: START };
   const now = () => clock.ms;
-  let made = await startRuntime(dataDir, 9, (events) => world.open(events), now);
+  let made = await startRuntime(dataDir, 9, (events) => world.open(events), { now });
   onTestFinished(async () => {
     await made.leave();
     world.remove();
@@ -47,7 +47,7 @@ async function runtime() {
     },
     restart: async () => {
       await made.leave();
-      made = await startRuntime(dataDir, 9, (events) => world.open(events), now);
+      made = await startRuntime(dataDir, 9, (events) => world.open(events), { now });
     },
   };
 }
