@@ -58,9 +58,9 @@ function executable(): string {
   return bin;
 }
 
-async function follow(daemon: Daemon, steps: readonly Step[]): Promise<void> {
-  const [bin, cwd] = [executable(), tempDir()];
-  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}`, EXECGO_RUNTIME_URL: daemon.url };
+async function follow(daemon: Daemon, PATH: string, steps: readonly Step[]): Promise<void> {
+  const cwd = tempDir();
+  const env = { ...process.env, PATH, EXECGO_RUNTIME_URL: daemon.url };
   for (const step of steps)
     if ('shell' in step) {
       const done = await run('sh', ['-ec', step.shell], { cwd, env }).catch((error: unknown) => error);
@@ -82,8 +82,9 @@ test.each([
 ])('every command of %s works as it stands', async (page, many) => {
   const steps = stepsOf(page);
   expect(steps.length).toBeGreaterThan(many);
-  const daemon = await startDaemon({ flags: FLAGS });
-  await follow(daemon, steps);
+  const PATH = `${executable()}:${process.env['PATH']}`;
+  const daemon = await startDaemon({ flags: FLAGS, env: { PATH } });
+  await follow(daemon, PATH, steps);
   // What is shown as failing is `false`; all else is there to succeed.
   const { body } = await http(daemon.url).get('/api/v1/tasks?limit=1000&status=failed');
   const commands = (body.tasks as { command: string }[]).map(({ command }) => command);
