@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
+import { EVENT_TYPES } from '../task/events.js';
 import { ExecgoError, invalidInput, taskNotFound } from '../task/errors.js';
 import { invalidInputFrom } from '../task/validate.js';
 
@@ -85,6 +86,25 @@ export const idList = words
 
 /** The `after_seq` of the event routes. */
 export const afterSeq = wholeNumber({ description: 'Only events with a greater seq.' });
+
+const EVENTS_DEFAULT = 100;
+const EVENTS_MAX = 1_000;
+
+/** The `limit` of the routes of events. */
+export const eventLimit = wholeNumber({
+  description: `Most events to answer; ${EVENTS_DEFAULT} by default.`,
+  min: 1,
+  max: EVENTS_MAX,
+}).default(EVENTS_DEFAULT);
+
+/** The `event_type` of the routes of events. */
+export const eventTypes = words
+  .pipe(z.array(z.enum(EVENT_TYPES, `must be some of ${EVENT_TYPES.join(', ')}`)))
+  .meta({
+    type: 'string',
+    anyOf: undefined,
+    description: `Some of ${EVENT_TYPES.join(', ')}: separated by commas, or given several times.`,
+  });
 
 /**
  * Reads the query string; parameters that the schema does not name are ignored.

@@ -148,6 +148,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   'session list': { summary: 'list the sessions', load: () => import('./commands/session-list.js') },
   'session show': { summary: 'show a session', load: () => import('./commands/session-show.js') },
+  'session storage': {
+    summary: 'show how much a session keeps',
+    load: () => import('./commands/session-storage.js'),
+  },
+  'session logs': {
+    summary: 'show what the tasks of a session have written',
+    load: () => import('./commands/session-logs.js'),
+  },
+  'session read': {
+    summary: 'say that somebody has seen sessions as they are',
+    load: () => import('./commands/session-read.js'),
+  },
   'session set': {
     summary: 'change what is said of a session',
     load: () => import('./commands/session-set.js'),

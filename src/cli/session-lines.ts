@@ -1,6 +1,6 @@
-import type { SessionView } from '../client/index.js';
+import type { SessionStorage, SessionView, StorageFigures } from '../client/index.js';
 import { isTerminal, paint, plain } from './terminal.js';
-import { formatDuration } from './units.js';
+import { formatDuration, formatSize } from './units.js';
 import { printJson, printLines } from './write.js';
 
 /** `refactor-42: running, 1 running, 2 waiting`. */
@@ -38,13 +38,41 @@ export function sessionCard(view: SessionView, now: number): string[] {
     ['last', text(view.last_task_id)],
     ['activity', `${formatDuration(Math.max(0, now - Date.parse(view.last_activity_at)))} ago`],
     ['expires', view.expires_at === undefined ? undefined : expiry(view.expires_at, now)],
+    ['unread by', readersLine(view)],
+    ['keeps', view.storage && storageLine(view.storage, now)],
     ['workspace', text(view.workspace)],
   ];
+  return [sessionLine(view), ...linesOf(rows)];
+}
+
+function readersLine({ readers = [] }: SessionView): string | undefined {
+  const names = readers.flatMap(({ reader, unread }) => (unread ? [plain(reader)] : []));
+  return names.length === 0 ? undefined : names.join(', ');
+}
+
+function linesOf(rows: [label: string, value: string | undefined][]): string[] {
+  return rows.flatMap(([label, value]) =>
+    value === undefined ? [] : [`  ${paint('dim', label.padEnd(9))} ${value}`],
+  );
+}
+
+/** `3 files, 12 MiB, as of 4s ago; may have changed since`. */
+function storageLine({ files, bytes, complete, measured_at, stale }: StorageFigures, now: number): string {
+  const much = `${complete ? '' : 'at least '}${String(files)} ${files === 1 ? 'file' : 'files'}, ${formatSize(bytes)}`;
+  const age = `as of ${formatDuration(Math.max(0, now - Date.parse(measured_at)))} ago`;
+  return `${much}, ${age}${stale ? '; may have changed since' : ''}`;
+}
+
+/** What a session keeps for people, line by line. @param now Unix time in milliseconds */
+export function storageCard(found: SessionStorage, now: number): string[] {
+  const { session_id, directories, others, disk_bytes, digest } = found;
   return [
-    sessionLine(view),
-    ...rows.flatMap(([label, value]) =>
-      value === undefined ? [] : [`  ${paint('dim', label.padEnd(9))} ${value}`],
-    ),
+    `${paint('bold', plain(session_id))}: ${storageLine(found, now)}`,
+    ...linesOf([
+      ['beside', `${String(directories)} directories, ${String(others)} links and others`],
+      ['on disk', formatSize(disk_bytes)],
+      ['digest', digest ?? 'none: not all could be looked at'],
+    ]),
   ];
 }
 

@@ -31,7 +31,13 @@ const FLAGS = {
   session_id: 'the id',
   ...{ tenant: '--tenant', owner: '--owner', title: '--title', metadata: '--metadata', state: '--state' },
   ...{ ttl_secs: '--ttl', expires_at: '--expires-at', concurrency: '--concurrency' },
-  ...{ cursor: '--cursor', limit: '-n' },
+  ...{
+    cursor: '--cursor',
+    limit: '-n',
+    reader: 'the reader',
+    version: '--up-to-version',
+    event_seq: '--up-to',
+  },
 };
 
 /** Calls `ask`; a refusal that names a field of the API names its flag instead. */

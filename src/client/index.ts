@@ -42,11 +42,13 @@ export type {
 } from '../task/queues.js';
 export type { WorkspaceOf } from './files.js';
 export type { FileDeleteAnswer, FileEntry, FileList, FilePutAnswer } from '../task/files.js';
+export type { SessionFilter } from './sessions.js';
+export type { SessionOutputBytes, SessionOutputPiece } from '../task/session-output.js';
+export type { SessionStorage, StorageFigures } from '../task/session-storage.js';
 export type {
   SessionDeleteAnswer,
   SessionEdit,
   SessionPage,
-  SessionQuery,
   SessionRequest,
   SessionState,
   SessionView,
@@ -61,7 +63,7 @@ export type {
 } from '../task/schedules.js';
 export type { BatchSubmission, TaskSubmission } from '../task/request.js';
 export type { TaskStatus } from '../task/states.js';
-export type { ReadMark } from '../task/read-mark.js';
+export type { ReadMark, SessionReadMark } from '../task/read-mark.js';
 export type { Snapshot } from '../task/snapshot.js';
 export type { ErrorBody } from '../task/error-body.js';
 export type {

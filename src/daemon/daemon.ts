@@ -19,6 +19,7 @@ import { InlineTexts } from '../runtime/output/inline-text.js';
 import { recover } from '../runtime/recovery/recover.js';
 import { QueueRules } from '../runtime/queue-rules.js';
 import { Schedule, type SessionTask } from '../runtime/schedule.js';
+import { StorageMeter } from '../runtime/sessions/storage-meter.js';
 import { Schedules } from '../runtime/schedules/schedules.js';
 import { makeTaskId } from '../task/task-id.js';
 import { FileThread } from '../runtime/upkeep/file-thread.js';
@@ -96,6 +97,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
     .part('rules', {
       start: ({ store, schedule }) => new QueueRules(store.queues.all(), schedule, log),
     })
+    .part('storageMeter', { start: (parts) => new StorageMeter(parts), stop: (meter) => meter.close() })
     .part('webhooks', webhooks)
     .part('notices', notices)
     .part('sender', sender)

@@ -71,6 +71,10 @@ export type CrashPoint =
   | 'after_notice_sent'
   | 'before_notice_commit'
   | 'after_notice_commit'
+  /** How far somebody has seen a task, or a session. */
+  | 'before_read_commit'
+  /** Before the client is answered. */
+  | 'after_read_commit'
   /** A session, with its directory. */
   | 'before_session_commit'
   /** Before the client is answered. */

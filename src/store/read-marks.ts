@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
 import { ExecgoError } from '../task/errors.js';
 
-/** How many readers one task may have: anybody can make one up. */
-const READERS_MAX = 64;
+/** How many readers one task, or one session, may have: anybody can make one up. */
+export const READERS_MAX = 64;
 
 /** Up to which version a reader has seen a task. The marks of a task go with it. */
 export class ReadMarks {

@@ -1,51 +1,19 @@
 import type Database from 'better-sqlite3';
-import { isPlainObject } from '../task/plain-object.js';
 import type { NewSession, SessionQuery } from '../task/sessions.js';
 import type { TerminalStatus } from '../task/states.js';
 import { invalidInput } from '../task/errors.js';
 import type { RetentionClock } from './retention-clock.js';
-import { RowReader } from './row-reader.js';
+import { readSession, type SessionReason, type SessionRow, type StoredSession } from './session-row.js';
+import { SessionReaders, UNREAD } from './session-readers.js';
+import { SessionStorageTable } from './session-storage-table.js';
 
-/** Why a session takes no more tasks. */
-export type SessionReason = 'expired' | 'idle' | 'deleted' | 'closed';
-
-/** A session as it is stored. Times are Unix milliseconds. */
-export interface StoredSession {
-  session_id: string;
-  tenant: string | undefined;
-  owner: string | undefined;
-  title: string | undefined;
-  metadata: Record<string, string>;
-  concurrency: number;
-  /** Whether it takes tasks, has only its files, or has nothing any more. */
-  state: 'open' | 'ended' | 'evicted';
-  reason: SessionReason | undefined;
-  /** It is to be deleted as soon as none of its tasks is left. */
-  removal: boolean;
-  version: number;
-  created_at_ms: number;
-  updated_at_ms: number;
-  activity_at_ms: number;
-  ended_at_ms: number | undefined;
-  evicted_at_ms: number | undefined;
-  expires_at_ms: number | undefined;
-  /** When that is, on the retention clock. */
-  due_ms: number | undefined;
-  counts: { submitted: number } & Record<TerminalStatus, number>;
-  last_task_id: string | undefined;
-  last_event_seq: number;
-}
+export type { SessionReason, StoredSession } from './session-row.js';
 
 /** What is said of a session; `expires_at_ms` in Unix time, `due_ms` the same on the retention clock. */
 export type SessionWords = Pick<
   StoredSession,
   'title' | 'metadata' | 'concurrency' | 'expires_at_ms' | 'due_ms'
 >;
-
-interface Row extends Record<string, unknown> {
-  session_id: string;
-  state: StoredSession['state'];
-}
 
 const BY_STATE = {
   idle: "state = 'open' AND submitted <= success + failed + cancelled",
@@ -59,12 +27,16 @@ const IS_FREE = 'submitted <= success + failed + cancelled';
 
 /** Sessions. Methods that write are to be called in a transaction, as those of the store. */
 export class SessionTable {
-  readonly #one: Database.Statement<[string], Row>;
+  /** What was found in their workspaces. */
+  readonly storage: SessionStorageTable;
+  /** What readers have seen. */
+  readonly readers: SessionReaders;
+  readonly #one: Database.Statement<[string], SessionRow>;
   readonly #concurrency: Database.Statement<[string], number>;
-  readonly #insert: Database.Statement<[Record<string, unknown>], Row>;
-  readonly #edit: Database.Statement<[Record<string, unknown>], Row>;
-  readonly #end: Database.Statement<[Record<string, unknown>], Row>;
-  readonly #evict: Database.Statement<[Record<string, unknown>], Row>;
+  readonly #insert: Database.Statement<[Record<string, unknown>], SessionRow>;
+  readonly #edit: Database.Statement<[Record<string, unknown>], SessionRow>;
+  readonly #end: Database.Statement<[Record<string, unknown>], SessionRow>;
+  readonly #evict: Database.Statement<[Record<string, unknown>], SessionRow>;
   readonly #delete: Database.Statement<[string]>;
   readonly #submitted: Database.Statement<[Record<string, unknown>]>;
   readonly #changed: Database.Statement<[Record<string, unknown>]>;
@@ -73,27 +45,28 @@ export class SessionTable {
   readonly #expired: Database.Statement<[number, number], string>;
   readonly #idle: Database.Statement<[string, number, number], string>;
   readonly #removals: Database.Statement<[number], string>;
+  readonly #firstTask: Database.Statement<[string, number], number | null>;
   readonly #ending: Database.Statement<[], string>;
   readonly #ids: Database.Statement<[number, number], { session_seq: number; session_id: string }>;
-  readonly #pages = new Map<
-    string,
-    Database.Statement<[Record<string, unknown>], Row & { session_seq: number }>
-  >();
+  readonly #pages = new Map<string, Database.Statement<[Record<string, unknown>], SessionRow>>();
 
   /** @param clock for what expires */
   constructor(
     private readonly db: Database.Database,
     private readonly clock: RetentionClock,
   ) {
+    this.storage = new SessionStorageTable(db);
+    this.readers = new SessionReaders(db);
     this.#one = db.prepare('SELECT * FROM sessions WHERE session_id = ?');
     this.#concurrency = db
       .prepare<[string], number>('SELECT concurrency FROM sessions WHERE session_id = ?')
       .pluck();
     this.#insert =
       db.prepare(`INSERT INTO sessions (session_id, tenant, owner, title, metadata, concurrency, state, version,
-        created_at_ms, updated_at_ms, activity_at_ms, expires_at_ms, due_ms, ages_from_ms)
+        created_at_ms, updated_at_ms, activity_at_ms, expires_at_ms, due_ms, ages_from_ms, born_seq)
       VALUES (@session_id, @tenant, @owner, @title, @metadata, @concurrency, 'open', 1,
-        @at_ms, @at_ms, @at_ms, @expires_at_ms, @due_ms, @clock_ms)
+        @at_ms, @at_ms, @at_ms, @expires_at_ms, @due_ms, @clock_ms,
+        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'task_events'), 0))
       ON CONFLICT DO NOTHING RETURNING *`);
     this.#edit =
       db.prepare(`UPDATE sessions SET title = @title, metadata = @metadata, concurrency = @concurrency,
@@ -108,7 +81,7 @@ export class SessionTable {
         removal = max(removal, @removal), version = version + 1, updated_at_ms = @at_ms
       WHERE session_id = @session_id AND ${NOT_EVICTED} AND ${IS_FREE} RETURNING *`);
     this.#delete = db.prepare("DELETE FROM sessions WHERE session_id = ? AND state = 'evicted'");
-    const active = 'activity_at_ms = @at_ms, ages_from_ms = @clock_ms';
+    const active = 'activity_at_ms = @at_ms, ages_from_ms = @clock_ms, changes = changes + 1';
     this.#submitted =
       db.prepare(`UPDATE sessions SET submitted = submitted + 1, last_task_id = @task_id, last_event_seq = @seq, ${active}
       WHERE session_id = @session_id AND tenant IS @tenant AND state = 'open' AND (due_ms IS NULL OR due_ms > @clock_ms)`);
@@ -137,6 +110,11 @@ export class SessionTable {
          ORDER BY session_seq LIMIT ?`,
       )
       .pluck();
+    this.#firstTask = db
+      .prepare<[string, number], number | null>(
+        'SELECT min(submit_seq) FROM tasks INDEXED BY idx_tasks_session WHERE session_id = ? AND submit_seq > ?',
+      )
+      .pluck();
     this.#ids = db.prepare(
       `SELECT session_seq, session_id FROM sessions WHERE session_seq > ? AND ${NOT_EVICTED} ORDER BY session_seq LIMIT ?`,
     );
@@ -149,12 +127,17 @@ export class SessionTable {
 
   of(sessionId: string): StoredSession | undefined {
     const row = this.#one.get(sessionId);
-    return row && read(row);
+    return row && readSession(row);
   }
 
   /** How many of its tasks may run at once; undefined for an unknown session. */
   concurrencyOf(sessionId: string): number | undefined {
     return this.#concurrency.get(sessionId);
+  }
+
+  /** The first event of the first of its tasks that is still there; undefined: there is none. */
+  firstSeqOf({ session_id, born_seq }: StoredSession): number | undefined {
+    return this.#firstTask.get(session_id, born_seq) ?? undefined;
   }
 
   /** How many there are that are not evicted. */
@@ -173,13 +156,13 @@ export class SessionTable {
       ...{ session_id, tenant: tenant ?? null, owner: owner ?? null },
       ...{ at_ms: atMs, clock_ms: this.clock.now() },
     });
-    return row && read(row);
+    return row && readSession(row);
   }
 
   /** Undefined: it has another version by now, or is evicted. */
   edit({ session_id, version }: StoredSession, words: SessionWords, atMs: number): StoredSession | undefined {
     const row = this.#edit.get({ ...wordsOf(words), session_id, from_version: version, at_ms: atMs });
-    return row && read(row);
+    return row && readSession(row);
   }
 
   /**
@@ -193,7 +176,7 @@ export class SessionTable {
       removal: reason === 'deleted' ? 1 : 0,
       at_ms: atMs,
     });
-    return row && read(row);
+    return row && readSession(row);
   }
 
   /** Its files are to go, and only the word stays. Undefined: it has tasks, is evicted already, or unknown. */
@@ -206,7 +189,7 @@ export class SessionTable {
       at_ms: atMs,
       clock_ms: this.clock.now(),
     });
-    return row && read(row);
+    return row && readSession(row);
   }
 
   /** Forgets a session that is evicted. False: it is not. */
@@ -264,7 +247,7 @@ export class SessionTable {
   }
 
   /** The newest first. @throws ExecgoError `invalid_input` for a cursor that no page had */
-  page({ tenant, owner, state, limit, cursor }: SessionQuery): {
+  page({ tenant, owner, state, unread_by, limit, cursor }: SessionQuery): {
     sessions: StoredSession[];
     next_cursor: string | undefined;
   } {
@@ -276,6 +259,7 @@ export class SessionTable {
       ...(tenant === undefined ? [] : ['tenant = @tenant']),
       ...(owner === undefined ? [] : ['owner = @owner']),
       ...(state === undefined ? [] : [BY_STATE[state]]),
+      ...(unread_by === undefined ? [] : [UNREAD]),
     ].join(' AND ');
     let statement = this.#pages.get(conditions);
     if (statement === undefined) {
@@ -284,10 +268,10 @@ export class SessionTable {
       );
       this.#pages.set(conditions, statement);
     }
-    const rows = statement.all({ before, tenant, owner, limit: limit + 1 });
+    const rows = statement.all({ before, tenant, owner, reader: unread_by, limit: limit + 1 });
     const shown = rows.slice(0, limit);
     const next_cursor = rows.length > limit ? String(shown.at(-1)?.session_seq ?? '') : undefined;
-    return { sessions: shown.map(read), next_cursor };
+    return { sessions: shown.map(readSession), next_cursor };
   }
 }
 
@@ -299,42 +283,4 @@ function wordsOf({ title, metadata, concurrency, expires_at_ms, due_ms }: Sessio
     expires_at_ms: expires_at_ms ?? null,
     due_ms: due_ms ?? null,
   };
-}
-
-function read(row: Row): StoredSession {
-  const reader = new RowReader();
-  const text = (name: string) => reader.text(name, row[name]) ?? undefined;
-  const time = (name: string) => reader.time(name, row[name]) ?? undefined;
-  const amount = (name: string) => reader.whole(name, row[name], 0) ?? 0;
-  return {
-    session_id: row.session_id,
-    tenant: text('tenant'),
-    owner: text('owner'),
-    title: text('title'),
-    metadata: reader.json('metadata', row['metadata'], areTexts) ?? {},
-    concurrency: Math.max(1, amount('concurrency')),
-    state: row.state,
-    reason: text('reason') as SessionReason | undefined,
-    removal: row['removal'] === 1,
-    version: amount('version'),
-    created_at_ms: time('created_at_ms') ?? 0,
-    updated_at_ms: time('updated_at_ms') ?? 0,
-    activity_at_ms: time('activity_at_ms') ?? 0,
-    ended_at_ms: time('ended_at_ms'),
-    evicted_at_ms: time('evicted_at_ms'),
-    expires_at_ms: time('expires_at_ms'),
-    due_ms: reader.whole('due_ms', row['due_ms']) ?? undefined,
-    counts: {
-      submitted: amount('submitted'),
-      success: amount('success'),
-      failed: amount('failed'),
-      cancelled: amount('cancelled'),
-    },
-    last_task_id: text('last_task_id'),
-    last_event_seq: amount('last_event_seq'),
-  };
-}
-
-function areTexts(value: unknown): value is Record<string, string> {
-  return isPlainObject(value) && Object.values(value).every((each) => typeof each === 'string');
 }

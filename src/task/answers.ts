@@ -14,6 +14,8 @@ import * as readMark from './read-mark.js';
 import * as snapshot from './snapshot.js';
 import * as runtime from './runtime-view.js';
 import * as sessions from './sessions.js';
+import * as sessionOutput from './session-output.js';
+import * as sessionStorage from './session-storage.js';
 import * as schedules from './schedules.js';
 import * as view from './view.js';
 
@@ -40,6 +42,10 @@ export const answers = {
   FileList: files.FileList,
   FilePutAnswer: files.FilePutAnswer,
   FileDeleteAnswer: files.FileDeleteAnswer,
+  StorageFigures: sessionStorage.StorageFigures,
+  SessionStorage: sessionStorage.SessionStorage,
+  SessionOutputPiece: sessionOutput.SessionOutputPiece,
+  SessionOutputPage: sessionOutput.SessionOutputPage,
   SessionView: sessions.SessionView,
   SessionPage: sessions.SessionPage,
   SessionDeleteAnswer: sessions.SessionDeleteAnswer,
@@ -60,6 +66,8 @@ export const answers = {
   BulkAnswer: actions.BulkAnswer,
   Snapshot: snapshot.Snapshot,
   ReadMark: readMark.ReadMark,
+  SessionReadMark: readMark.SessionReadMark,
+  SessionReader: readMark.SessionReader,
   BatchAnswer: z.array(view.BatchItem),
   Request: z.looseObject({}).describe('A submit body as it was sent'),
   Events: z.array(view.EventView),

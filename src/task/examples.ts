@@ -35,6 +35,7 @@ export const examples: { [N in AnswerName]?: Answer<N> } & {
     active_task_id: 'build-17',
     last_task_id: 'build-18',
     last_event_seq: 97,
+    storage: pageExamples.StorageFigures,
     workspace: '/var/lib/execgo/sessions/refactor-42/workspace',
   },
   QueueRuleRequest: {

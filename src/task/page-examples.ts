@@ -1,5 +1,11 @@
 import type { Answer, AnswerName } from './answers.js';
 
+const StorageFigures = {
+  ...{ files: 412, directories: 37, others: 2, bytes: 5_242_880, disk_bytes: 6_291_456 },
+  digest: 'sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae',
+  ...{ complete: true, measured_at: '2026-03-01T10:00:05.000Z', stale: false },
+};
+
 /** Examples of what is told of many tasks, and of the daemon, in the specification. */
 export const pageExamples = {
   ChangesPage: {
@@ -23,6 +29,16 @@ export const pageExamples = {
     ],
     last_seq: 340,
   },
+  SessionOutputPage: {
+    pieces: [
+      { task_id: 'build-17', attempt: 1, stream: 'stdout', offset: 0, next_offset: 3, data: 'ok\n' },
+      { task_id: 'build-18', attempt: 1, stream: 'stderr', offset: 0, next_offset: 9, data: 'warning: ' },
+    ],
+    ...{ next: 'b3V0cHV0Ojk4OjE6MDo5', more: false, encoding: 'utf8' },
+  },
+  SessionReadMark: { session_id: 'refactor-42', reader: 'alice', version: 1, event_seq: 97 },
+  StorageFigures,
+  SessionStorage: { session_id: 'refactor-42', ...StorageFigures },
   Snapshot: {
     ...{ generated_at: '2026-03-01T10:00:05.000Z', version: 4713, last_seq: 340 },
     counts: { accepted: 1, running: 0 },
@@ -56,7 +72,7 @@ export const pageExamples = {
   },
   Readiness: {
     accepting: { ok: true, detail: 'tasks are accepted' },
-    store: { ok: true, detail: 'the database can be read and written', migration: 27 },
+    store: { ok: true, detail: 'the database can be read and written', migration: 31 },
     supervisor: { ok: true, detail: 'process 812' },
     disk: { ok: true, detail: '51200 MiB free', free_bytes: 53_687_091_200 },
   },

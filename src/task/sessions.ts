@@ -4,6 +4,8 @@ import { isTaskId } from './ids.js';
 import { submissionParts, text } from './request.js';
 import { count, texts, time } from './schema.js';
 import { TaskCounts } from './queues.js';
+import { SessionReader } from './read-mark.js';
+import { StorageFigures } from './session-storage.js';
 
 export const SESSION_STATES = ['idle', 'running', 'ended', 'evicted'] as const;
 export type SessionState = (typeof SESSION_STATES)[number];
@@ -132,6 +134,13 @@ export const SessionView = z.strictObject({
   active_task_id: z.string().optional().describe('The one that has run for longest'),
   last_task_id: z.string().optional().describe('The one that was submitted last'),
   last_event_seq: count.describe('Of the last event of one of its tasks; 0 before the first'),
+  readers: z
+    .array(SessionReader)
+    .optional()
+    .describe('Who has said how far it was seen, by name; absent for nobody'),
+  storage: StorageFigures.optional().describe(
+    'What it keeps; absent before anybody has asked for that, and once it is evicted',
+  ),
   workspace: z.string().optional().describe('The directory that its tasks share; absent once it is evicted'),
 });
 export type SessionView = z.output<typeof SessionView>;
@@ -151,6 +160,8 @@ export interface SessionQuery {
   tenant?: string | undefined;
   owner?: string | undefined;
   state?: SessionState | undefined;
+  /** A reader that has not seen it as it is. */
+  unread_by?: string | undefined;
   limit: number;
   cursor?: string | undefined;
 }

@@ -1,4 +1,13 @@
-import type { SessionCaller, SessionService } from '../../src/runtime/session-service.js';
+import type { SessionStorage } from '../../src/task/session-storage.js';
+import type { SessionReadMark } from '../../src/task/read-mark.js';
+import type { SessionOutputBytes, SessionOutputQuery } from '../../src/task/session-output.js';
+import type { EventPage } from '../../src/task/view.js';
+import type {
+  SessionCaller,
+  SessionEventsQuery,
+  SessionService,
+  StorageOptions,
+} from '../../src/runtime/session-service.js';
 import { sessionNotFound } from '../../src/task/errors.js';
 import { examples } from '../../src/task/examples.js';
 import {
@@ -49,6 +58,32 @@ export class FakeSessions implements SessionService {
     this.service.asked['deleteSession'] = [sessionId, how];
     if (!this.#known.delete(sessionId)) throw sessionNotFound(sessionId);
     return { session_id: sessionId, deleted: true };
+  }
+
+  async storage(sessionId: string, options: StorageOptions): Promise<SessionStorage> {
+    this.service.asked['sessionStorage'] = [sessionId, options];
+    return { ...examples.SessionStorage!, session_id: this.#view(sessionId).session_id };
+  }
+
+  async markRead(
+    sessionId: string,
+    reader: string,
+    tenant: string | undefined,
+    body: unknown,
+  ): Promise<SessionReadMark> {
+    this.service.asked['markSessionRead'] = [sessionId, reader, tenant, body];
+    return { ...examples.SessionReadMark!, session_id: this.#view(sessionId).session_id };
+  }
+
+  async events(sessionId: string, query: SessionEventsQuery): Promise<EventPage> {
+    this.service.asked['sessionEvents'] = [this.#view(sessionId).session_id, query];
+    return examples.EventPage!;
+  }
+
+  async output(sessionId: string, query: SessionOutputQuery): Promise<SessionOutputBytes> {
+    this.service.asked['sessionOutput'] = [this.#view(sessionId).session_id, query];
+    const { pieces, next, more } = examples.SessionOutputPage!;
+    return { pieces: pieces.map((piece) => ({ ...piece, data: Buffer.from(piece.data) })), next, more };
   }
 
   #view(session_id: string): SessionView {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { encodeRange } from '../../src/api/output-text.js';
+import { encodeRange } from '../../src/runtime/output/text-range.js';
 import { http } from '../harness/http.js';
 import { rangeOf } from './fake-output.js';
 import { openSse, serve } from './serve.js';

@@ -48,7 +48,7 @@ const REQUEST = { execution: { kind: 'command', program: 'true' } } as const;
 describe('requests', () => {
   it('go where the API is', async () => {
     const server = await serve((_seen, res) => {
-      json(res, {});
+      json(res, { pieces: [] });
     }, false);
     const client = clientOf(`${server.url}/`);
     await client.submit(REQUEST);
@@ -81,6 +81,17 @@ describe('requests', () => {
     await client.sessions.list({ tenant: 'acme', limit: 2 });
     await client.sessions.get('a b');
     await client.sessions.edit('s', { title: 't' }, { tenant: 'acme', owner: 'me' });
+    await client.sessions.storage('s', { tenant: 't', waitMs: 5 });
+    await client.sessions.storage('s', { refresh: true });
+    await client.sessions.events('s', {
+      eventType: ['failed', 'finished'],
+      afterSeq: 3,
+      limit: 2,
+      waitMs: 9,
+    });
+    await client.sessions.output('s', { tenant: 't', after: 'c', limit: 9, stream: 'stderr' });
+    await client.sessions.markRead('s', 'a@b', { version: 1, eventSeq: 9 });
+    await client.sessions.list({ reader: 'a', unread: true });
     await client.sessions.delete('s', { force: true, waitMs: 5 });
     await client.schedules({ limit: 2, cursor: 'c' });
     await client.schedule('a b');
@@ -127,6 +138,12 @@ describe('requests', () => {
       'GET /api/v1/sessions?tenant=acme&limit=2',
       'GET /api/v1/sessions/a%20b',
       'PATCH /api/v1/sessions/s?tenant=acme',
+      'GET /api/v1/sessions/s/storage?tenant=t&wait_ms=5',
+      'POST /api/v1/sessions/s/storage/refresh',
+      'GET /api/v1/sessions/s/events?event_type=failed%2Cfinished&after_seq=3&limit=2&wait_ms=9',
+      'GET /api/v1/sessions/s/output?tenant=t&after=c&limit=9&stream=stderr&encoding=base64',
+      'PUT /api/v1/sessions/s/read/a%40b',
+      'GET /api/v1/sessions?reader=a&unread=true',
       'DELETE /api/v1/sessions/s?force=true&wait_ms=5',
       'GET /api/v1/schedules?limit=2&cursor=c',
       'GET /api/v1/schedules/a%20b',

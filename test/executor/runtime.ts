@@ -20,6 +20,7 @@ import { InlineTexts } from '../../src/runtime/output/inline-text.js';
 import { recover } from '../../src/runtime/recovery/recover.js';
 import type { RuntimeCore } from '../../src/runtime/runtime.js';
 import { QueueRules } from '../../src/runtime/queue-rules.js';
+import { StorageMeter } from '../../src/runtime/sessions/storage-meter.js';
 import { Schedules } from '../../src/runtime/schedules/schedules.js';
 import { Schedule } from '../../src/runtime/schedule.js';
 import { FileThread } from '../../src/runtime/upkeep/file-thread.js';
@@ -94,6 +95,7 @@ export async function startRuntime(
     inlineTexts,
     rules,
     webhooks,
+    storageMeter: new StorageMeter({ settings, store, log, now }),
     notices: new Notices(store, rules, { maxAgeMs: 1000 }),
     testMessages: new TestMessages({
       webhooks,
@@ -120,6 +122,7 @@ export async function startRuntime(
       store.close();
       await inlineTexts.close();
       await files.close();
+      await base.storageMeter.close();
     },
   };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CrashPoint as DaemonPoint } from '../../src/executor/crash-point.js';
 import type { NotificationView } from '../../src/task/notification-view.js';
-import type { TaskPage, TaskView } from '../../src/task/view.js';
+import type { EventView, TaskPage, TaskView } from '../../src/task/view.js';
 import type { CrashPoint as SupervisorPoint } from '../../src/supervisor/crash-point.js';
 import {
   type Daemon,
@@ -64,6 +64,8 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_notice_sent: true,
   before_notice_commit: true,
   after_notice_commit: true,
+  before_read_commit: true,
+  after_read_commit: true,
   before_session_commit: true,
   after_session_commit: true,
   before_session_edit: true,
@@ -113,7 +115,7 @@ const AFTER_A_DEATH: readonly string[] = [
  * Submits one that succeeds, of whose end somebody is told, one that fails and is tried again, one that takes too long, one that is paused, resumed and killed,
  * one that waits for what the killed one holds and is changed meanwhile, one that is held and released, and tasks after the first,
  * after the one that is tried again and after the killed one; makes a session with a task, and deletes another while it has one;
- * and runs one task again. A daemon that dies answers nobody: what was not acknowledged may have happened or not, and is asked for
+ * runs one task again, and says of tasks and a session that they were seen. A daemon that dies answers nobody: what was not acknowledged may have happened or not, and is asked for
  * under the id it was sent with.
  */
 class Workload {
@@ -128,6 +130,10 @@ class Workload {
   private readonly deleted: string[] = [];
   private readonly doomed: string[] = [];
   private readonly held: string[] = [];
+  /** What somebody is known to have seen. */
+  private readonly seen: { path: string; mark: { version: number; event_seq?: number } }[] = [];
+  /** Tasks that were killed for a reason. */
+  private readonly reasoned: string[] = [];
   /** Tasks, and those that they start after. */
   private readonly dependants = new Map<string, string>();
   /** Tasks that are to be run again. */
@@ -162,12 +168,15 @@ class Workload {
       // An earlier one may still hold what it needs.
       if (this.endless.length === 1) await this.started(daemon, id);
       // A supervisor may have died with it, and it is over.
-      for (const what of ['pause', 'resume', 'kill'])
-        await http(daemon.url)
-          .post(`/api/v1/tasks/${id}/${what}`)
+      for (const what of ['pause', 'resume', 'kill?reason=enough']) {
+        const answer = await http(daemon.url)
+          .post<TaskView>(`/api/v1/tasks/${id}/${what}`)
           .catch(() => undefined);
+        if (answer?.body.kill_reason !== undefined) this.reasoned.push(id);
+      }
     }
     await this.rerun(daemon, twice);
+    for (const each of [quick, twice]) await this.see(daemon, `tasks/${each}`);
     await this.family(daemon);
     await this.rule(daemon, ++this.sent);
     await this.rule(daemon, undefined);
@@ -223,6 +232,8 @@ class Workload {
       const { status: found, body: session } = await http(daemon.url).get(`/api/v1/sessions/${id}`);
       expect([id, found, session.title]).toEqual([id, 200, 'changed']);
     }
+    await this.expectMarks(daemon);
+    await this.expectReasons(daemon);
     for (const id of this.deleted)
       expect([id, (await http(daemon.url).get(`/api/v1/sessions/${id}`)).status]).toEqual([id, 404]);
     for (const [id, first] of this.dependants) {
@@ -316,6 +327,42 @@ class Workload {
       if (answer === undefined) continue;
       expect([session_id, answer.status]).toEqual([session_id, 200]);
       (session_id === kept ? this.kept : this.deleted).push(session_id);
+      if (session_id === kept) await this.see(daemon, `sessions/${kept}`);
+    }
+  }
+
+  private async see(daemon: Daemon, path: string): Promise<void> {
+    const answer = await http(daemon.url)
+      .request('PUT', `/api/v1/${path}/read/ann`, {})
+      .catch(() => undefined);
+    if (answer?.status === 200) this.seen.push({ path, mark: answer.body });
+    else expect([undefined, 404]).toContain(answer?.status);
+  }
+
+  /** What was acknowledged to be seen is, up to then. */
+  private async expectMarks(daemon: Daemon): Promise<void> {
+    const { get } = http(daemon.url);
+    const { tasks } = (await get<TaskPage>('/api/v1/tasks?reader=ann&unread=true&limit=200')).body;
+    for (const { path, mark } of this.seen) {
+      const { body } = await get(`/api/v1/${path}`);
+      if (path.startsWith('sessions/')) {
+        const { version, event_seq } = mark;
+        expect(body.readers).toMatchObject([{ reader: 'ann', version, event_seq }]);
+      } else {
+        const isUnread = tasks.some(({ task_id }) => task_id === body.task_id);
+        expect([path, isUnread]).toEqual([path, body.version > mark.version]);
+      }
+    }
+  }
+
+  /** Why a task was killed is told as long as it is known, and of the kill that counted. */
+  private async expectReasons(daemon: Daemon): Promise<void> {
+    for (const id of this.endless.filter((each) => this.acknowledged.includes(each))) {
+      const { kill_reason } = await this.task(daemon, id);
+      const { body } = await http(daemon.url).get<EventView[]>(`/api/v1/tasks/${id}/events`);
+      const said = body.find(({ event_type }) => event_type === 'kill_requested');
+      expect([id, kill_reason]).toEqual([id, (said?.data as { reason?: string } | undefined)?.reason]);
+      if (this.reasoned.includes(id)) expect([id, kill_reason]).toEqual([id, 'enough']);
     }
   }
 

@@ -3,31 +3,17 @@ import { z } from 'zod';
 import { invalidInput } from '../../task/errors.js';
 import type { EventPage, EventView } from '../../task/view.js';
 import type { ApiContext } from '../context.js';
-import { EVENT_TYPES, type EventFilter } from '../../task/events.js';
-import { afterSeq, parseQuery, waitMs, wholeNumber, word, words } from '../query.js';
+import type { EventFilter } from '../../task/events.js';
+import { afterSeq, eventTypes, eventLimit, parseQuery, waitMs, word } from '../query.js';
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 import { openSse } from '../sse.js';
 
-const PAGE_DEFAULT = 100;
-const PAGE_MAX = 1_000;
-
 const query = z.object({
   after_seq: afterSeq.optional(),
-  limit: wholeNumber({
-    description: `Most events to answer; ${PAGE_DEFAULT} by default.`,
-    min: 1,
-    max: PAGE_MAX,
-  }).default(PAGE_DEFAULT),
+  limit: eventLimit,
   wait_ms: waitMs,
-  event_type: words
-    .pipe(z.array(z.enum(EVENT_TYPES, `must be some of ${EVENT_TYPES.join(', ')}`)))
-    .meta({
-      type: 'string',
-      anyOf: undefined,
-      description: `Some of ${EVENT_TYPES.join(', ')}: separated by commas, or given several times.`,
-    })
-    .optional(),
+  event_type: eventTypes.optional(),
   tenant: word('Of tasks of exactly this tenant.').optional(),
   queue: word('Of tasks that are in exactly this queue.').optional(),
   session_id: word('Of tasks of exactly this session.').optional(),

@@ -38,6 +38,10 @@ import { deleteSession } from './session-delete.js';
 import { editSession } from './session-edit.js';
 import { makeSession } from './session-make.js';
 import { sessions } from './sessions.js';
+import { sessionEvents } from './session-events.js';
+import { markSessionRead } from './session-mark-read.js';
+import { sessionOutput } from './session-output.js';
+import { refreshStorage, sessionStorage } from './session-storage.js';
 import { snapshot } from './snapshot.js';
 import { status } from './status.js';
 import { submit } from './submit.js';
@@ -85,6 +89,11 @@ export const routes: readonly Route[] = [
   session,
   editSession,
   deleteSession,
+  sessionStorage,
+  refreshStorage,
+  sessionEvents,
+  sessionOutput,
+  markSessionRead,
   schedules,
   makeSchedule,
   schedule,

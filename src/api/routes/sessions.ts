@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { invalidInput } from '../../task/errors.js';
 import { SESSION_STATES } from '../../task/sessions.js';
 import { oneOf, parseQuery, wholeNumber, word } from '../query.js';
 import { sendJson } from '../respond.js';
@@ -11,6 +12,8 @@ const query = z.object({
   tenant: word('Exact tenant.').optional(),
   owner: word('Exact owner.').optional(),
   state: oneOf([...SESSION_STATES], 'Which of them.').optional(),
+  reader: word('With unread=true: who reads.').optional(),
+  unread: oneOf(['true'], 'Only sessions that the reader has not seen as they are.').optional(),
   limit: wholeNumber({
     description: `Sessions a page; ${PAGE_DEFAULT} by default.`,
     min: 1,
@@ -30,6 +33,12 @@ export const sessions: Route = {
     errors: ['invalid_input'],
   },
   handle: ({ service }, req, res) => {
-    sendJson(res, service.sessions.page(parseQuery(query, req)));
+    const { reader, unread, ...asked } = parseQuery(query, req);
+    if ((reader === undefined) !== (unread === undefined))
+      throw invalidInput('reader: goes with unread=true, and that with a reader');
+    sendJson(
+      res,
+      service.sessions.page({ ...asked, ...(reader === undefined ? {} : { unread_by: reader }) }),
+    );
   },
 };

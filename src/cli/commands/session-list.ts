@@ -12,6 +12,7 @@ interface Options {
   tenant?: string;
   owner?: string;
   state?: SessionState;
+  unreadBy?: string;
 }
 
 const HEADER = ['SESSION', 'STATE', 'RUNNING', 'WAITING', 'ENDED', 'ACTIVITY', 'TITLE'];
@@ -24,12 +25,17 @@ export async function main(argv: readonly string[]): Promise<number> {
   ])
     .option('--tenant <name>', 'whose they are')
     .option('--owner <name>', 'who may change them')
-    .option('--state <word>', 'idle, running, ended or evicted');
+    .option('--state <word>', 'idle, running, ended or evicted')
+    .option(
+      '--unread-by <reader>',
+      'only those that this reader has not seen as they are: see execgo session read',
+    );
   const flags = parsePage<Options>(command, argv);
   if (flags === undefined) return EXIT.ok;
-  const { limit, tenant, owner, state, cursor, json, server } = flags;
+  const { limit, tenant, owner, state, unreadBy, cursor, json, server } = flags;
+  const unread = unreadBy === undefined ? {} : { reader: unreadBy, unread: true as const };
   const page = await inSessionFlags(() =>
-    connect({ server }).sessions.list({ tenant, owner, state, limit, cursor }),
+    connect({ server }).sessions.list({ tenant, owner, state, ...unread, limit, cursor }),
   );
   const now = Date.now();
   return printPage(page, json, ({ sessions }) => {

@@ -1,3 +1,4 @@
+import { ExecgoApiError } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { sessionCard } from '../session-lines.js';
@@ -17,10 +18,19 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--json', 'print JSON on a terminal, too');
   if (!parse(command, argv)) return EXIT.ok;
   const { server, tenant, json } = command.opts<{ server: string; tenant?: string; json?: boolean }>();
-  const view = await inSessionFlags(() =>
-    connect({ server }).sessions.get(command.args[0] ?? '', { tenant }),
-  );
+  const { sessions } = connect({ server });
+  const [id = ''] = command.args;
+  const view = await inSessionFlags(() => sessions.get(id, { tenant }));
   if (json === true || !isTerminal()) await printJson(view);
-  else await printLines(sessionCard(view, Date.now()));
+  else {
+    // What a session keeps is looked at for who wants to know. That it cannot be is no reason to show nothing.
+    const storage =
+      view.state === 'evicted' ? undefined : await sessions.storage(id, { tenant }).catch(nothing);
+    await printLines(sessionCard({ ...view, storage }, Date.now()));
+  }
   return EXIT.ok;
+}
+
+function nothing(error: unknown): undefined {
+  if (!(error instanceof ExecgoApiError)) throw error;
 }

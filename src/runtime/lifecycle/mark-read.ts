@@ -1,3 +1,4 @@
+import { crashPoint } from '../../executor/crash-point.js';
 import { invalidInput, taskNotFound } from '../../task/errors.js';
 import { validateReadMark, type ReadMark } from '../../task/read-mark.js';
 import type { Core } from '../core.js';
@@ -15,13 +16,16 @@ export async function markRead(
   body: unknown,
 ): Promise<ReadMark> {
   const { version: given } = validateReadMark(reader, body);
-  return core.store.commits.write(() => {
+  const mark = await core.store.commits.write(() => {
     const present = taskRecord(core, taskId).version;
     if (!core.store.has(taskId)) throw taskNotFound(taskId);
     const version = given ?? present;
     if (version > present)
       throw invalidInput(`version: the task has version ${present}, and has never had ${version}`);
     core.store.readMarks.set(reader, taskId, version);
+    crashPoint('before_read_commit');
     return { task_id: taskId, reader, version };
   });
+  crashPoint('after_read_commit');
+  return mark;
 }

@@ -49,7 +49,7 @@ export class WorkspaceFiles implements FileService {
     const size = await putFile(workspace, path, content, mode, tooMuch).catch((error: unknown) => {
       throw this.#explained(path, error);
     });
-    await this.#touched(owner, caller);
+    await this.#touched(workspace);
     return { path: path.join('/'), size };
   }
 
@@ -58,7 +58,7 @@ export class WorkspaceFiles implements FileService {
     const trashed = this.#named(path, () => trashFile(workspace, path));
     if (trashed === undefined) throw notFound(path);
     emptyOutSoon(this.core, [trashed]);
-    await this.#touched(owner, caller);
+    await this.#touched(workspace);
     return { path: path.join('/'), deleted: true };
   }
 
@@ -77,13 +77,13 @@ export class WorkspaceFiles implements FileService {
   }
 
   /** A session in which files come and go is not idle. One that has been evicted meanwhile has not taken them. */
-  async #touched({ of, id }: FileOwner, { tenant }: SessionCaller): Promise<void> {
-    if (of === 'task') return;
+  async #touched({ names: [room, id] }: Workspace): Promise<void> {
+    if (room !== SESSIONS) return;
     const { store, now } = this.core;
     await store.commits.writeAlong(() => {
       store.sessions.touched(id, now());
     });
-    const session = knownSession(this.core, id, tenant);
+    const session = knownSession(this.core, id, undefined);
     if (session.state === 'evicted') throw takesNone(session);
   }
 

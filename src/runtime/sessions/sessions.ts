@@ -1,3 +1,7 @@
+import type { SessionReadMark } from '../../task/read-mark.js';
+import type { SessionOutputBytes, SessionOutputQuery } from '../../task/session-output.js';
+import type { EventPage } from '../../task/view.js';
+import type { SessionStorage } from '../../task/session-storage.js';
 import type {
   SessionDeleteAnswer,
   SessionDeletion,
@@ -5,13 +9,22 @@ import type {
   SessionQuery,
   SessionView,
 } from '../../task/sessions.js';
-import type { SessionCaller, SessionService } from '../session-service.js';
+import type {
+  SessionCaller,
+  SessionEventsQuery,
+  SessionService,
+  StorageOptions,
+} from '../session-service.js';
+import { sessionEvents } from './events.js';
+import { markSessionRead } from './mark-read.js';
+import { sessionOutput } from './output.js';
 import { editSession, makeSession, type ChangingCore } from './change.js';
 import { deleteSession, type RemovingCore } from './remove.js';
+import { sessionStorage, type StorageCore } from './storage.js';
 import { knownSession, sessionPage, sessionView, type SessionCore } from './view.js';
 
 /** What sessions work with, together. */
-export type SessionsCore = SessionCore & ChangingCore & RemovingCore;
+export type SessionsCore = SessionCore & ChangingCore & RemovingCore & StorageCore;
 
 /** Sessions as the API sees them: each use case in its own file. */
 export class Sessions implements SessionService {
@@ -35,5 +48,26 @@ export class Sessions implements SessionService {
 
   async delete(sessionId: string, how: SessionDeletion, signal: AbortSignal): Promise<SessionDeleteAnswer> {
     return { session_id: sessionId, deleted: await deleteSession(this.core, sessionId, how, signal) };
+  }
+
+  storage(sessionId: string, options: StorageOptions, signal: AbortSignal): Promise<SessionStorage> {
+    return sessionStorage(this.core, sessionId, options, signal);
+  }
+
+  markRead(
+    sessionId: string,
+    reader: string,
+    tenant: string | undefined,
+    body: unknown,
+  ): Promise<SessionReadMark> {
+    return markSessionRead(this.core, sessionId, reader, tenant, body);
+  }
+
+  events(sessionId: string, query: SessionEventsQuery, signal: AbortSignal): Promise<EventPage> {
+    return sessionEvents(this.core, sessionId, query, signal);
+  }
+
+  output(sessionId: string, query: SessionOutputQuery): Promise<SessionOutputBytes> {
+    return sessionOutput(this.core, sessionId, query);
   }
 }

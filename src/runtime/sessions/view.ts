@@ -1,5 +1,6 @@
 import type { StoredSession } from '../../store/session-table.js';
 import { sessionNotFound } from '../../task/errors.js';
+import type { StorageFigures } from '../../task/session-storage.js';
 import type { SessionPage, SessionQuery, SessionView } from '../../task/sessions.js';
 import { SESSIONS, TASK_FILES } from '../../task/task-paths.js';
 import type { Core } from '../core.js';
@@ -26,11 +27,10 @@ export function knownSession(
 }
 
 /** Everything is from counters that are kept, so that it costs the same with any history and however long its line is. */
-export function sessionView({ settings, live, schedule }: SessionCore, session: StoredSession): SessionView {
+export function sessionView(core: SessionCore, session: StoredSession): SessionView {
+  const { settings, store } = core;
   const { session_id, counts, state } = session;
-  const running = schedule
-    .turnsOf(session_id)
-    .flatMap((id) => (live.get(id)?.record.status === 'running' ? [id] : []));
+  const running = runningOf(core, session_id);
   const left = Math.max(0, counts.submitted - counts.success - counts.failed - counts.cancelled);
   return {
     session_id,
@@ -58,11 +58,43 @@ export function sessionView({ settings, live, schedule }: SessionCore, session: 
     active_task_id: running[0],
     last_task_id: session.last_task_id,
     last_event_seq: session.last_event_seq,
+    readers: readersOf(core.store, session),
+    storage: state === 'evicted' ? undefined : figuresOf(store, session, running.length > 0),
     workspace:
       state === 'evicted'
         ? undefined
         : `${settings.dataDir}/${SESSIONS}/${session_id}/${TASK_FILES.workspace}`,
   };
+}
+
+/** Ids of its tasks that run. */
+export function runningOf(
+  { live, schedule }: Omit<SessionCore, 'settings' | 'store'>,
+  sessionId: string,
+): string[] {
+  return schedule.turnsOf(sessionId).flatMap((id) => (live.get(id)?.record.status === 'running' ? [id] : []));
+}
+
+function readersOf({ sessions }: Core['store'], session: StoredSession): SessionView['readers'] {
+  const readers = sessions.readers.of(session.session_seq);
+  if (readers.length === 0) return undefined;
+  return readers.map((mark) => ({
+    ...mark,
+    unread: mark.version < session.version || mark.event_seq < session.last_event_seq,
+  }));
+}
+
+/** What it keeps, as far as somebody has looked; undefined: nobody has. @param runs a task of it does */
+export function figuresOf(
+  { sessions }: Core['store'],
+  { session_seq, changes }: StoredSession,
+  runs: boolean,
+): StorageFigures | undefined {
+  const found = sessions.storage.of(session_seq);
+  if (found === undefined) return undefined;
+  const { measured_at_ms, changes: then, ...tree } = found;
+  const complete = tree.digest !== undefined;
+  return { ...tree, complete, measured_at: timestamp(measured_at_ms), stale: runs || then !== changes };
 }
 
 /** @throws ExecgoError `invalid_input` for a cursor that no page had */

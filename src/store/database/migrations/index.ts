@@ -27,6 +27,8 @@ import { killNotes } from './0026-kill-notes.js';
 import { groupNotify } from './0028-group-notify.js';
 import { readMarks } from './0027-read-marks.js';
 import { taskCommands } from './0029-task-commands.js';
+import { sessionStorage } from './0030-session-storage.js';
+import { sessionReaders } from './0031-session-readers.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -60,4 +62,6 @@ export const MIGRATIONS: readonly Migration[] = [
   readMarks,
   groupNotify,
   taskCommands,
+  sessionStorage,
+  sessionReaders,
 ];
