@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import type { GroupView } from '../../src/task/groups.js';
@@ -10,6 +11,7 @@ import {
   type Daemon,
   execgo,
   http,
+  inTerminal,
   type Receiver,
   startDaemon,
   startReceiver,
@@ -142,6 +144,27 @@ test('a message about a group that is stopped comes when the last of the rest ha
   expect(receiver.received.at(-1)!.body.data).toMatchObject({ group: 'g', status: 'failed', failed: 1 });
 });
 
+test('whom nobody can read is told nothing, and the group is done all the same', async () => {
+  const receiver = await startReceiver();
+  const daemon = await daemonFor(receiver);
+  for (const odd of ['[5]', '[{"webhook":{"url":5}}]', '[{"when":["oom"],"webhook":{"url":"x"}}]', '[[]]']) {
+    const id = await submit(
+      daemon,
+      command('true', [], member('g', { ...telling(receiver.url), hold: true })),
+    );
+    await daemon.stop();
+    const db = new Database(join(daemon.dataDir, 'runtime.db'));
+    db.prepare('UPDATE groups SET notify = ?').run(odd);
+    db.close();
+    await daemon.restart();
+    expect(await view(daemon, 'g')).toMatchObject({ notify: [], notifications: [] });
+    await http(daemon.url).post(`/api/v1/tasks/${id}/release`);
+    expect(await waitForEnd(daemon, id)).toMatchObject({ status: 'success' });
+    expect(await view(daemon, 'g')).toMatchObject({ done: true, notifications: [] });
+  }
+  expect(receiver.received).toEqual([]);
+});
+
 const WEBHOOK = { url: 'https://example.com' };
 const BAD: [unknown, string][] = [
   [{}, 'policy.group_notify: '],
@@ -198,6 +221,12 @@ test('at the command line', async () => {
     notify: Array(2).fill({ when: ['success', 'failed'], to: receiver.url, signed: false }),
     notifications: Array(2).fill({ state: 'given_up', attempts: 1, http_status: 410 }),
   });
+  const terminal = inTerminal(['group', 'show', 'g'], { daemon, columns: 200 });
+  expect(await terminal.ended).toBe(0);
+  const message = `  message to ${receiver.url}: given up after 1 attempt (the receiver answered 410)\n`;
+  expect(terminal.shown()).toBe(
+    `g  done  0 waiting, 0 running, 1 success, 0 failed, 0 cancelled\n${`  tells ${receiver.url} when success, failed\n`.repeat(2)}${message.repeat(2)}`,
+  );
   for (const [code, words, why] of [
     [1, ['--group', 'h', '--group-notify', 'x'], 'invalid input: --group-notify: must be a URL'],
     [
