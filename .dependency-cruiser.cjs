@@ -150,7 +150,7 @@ const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA =
-  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|session-storage|session-output|files|groups|dependencies|rerun|actions|snapshot|read-mark|commands|fields|retry-schema|notify-schema|notification-view|follow-up-view|answers|group-examples|examples)\\.ts$';
+  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|session-storage|session-output|files|groups|dependencies|rerun|actions|snapshot|read-mark|commands|progress|task-event|fields|retry-schema|notify-schema|notification-view|follow-up-view|answers|group-examples|examples)\\.ts$';
 /** Every file that the supervisor's process may load. */
 const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;
@@ -195,10 +195,10 @@ module.exports = {
     {
       name: 'client-loads-no-task',
       comment:
-        'client, command line and the settings it shows take types from task, which cost nothing at start-up, ids, and how durations are written',
+        'client, command line and the settings it shows take types from task, which cost nothing at start-up, ids, and how durations and progress are written',
       severity: 'error',
       from: { path: '^src/(client|cli|settings)/' },
-      to: { path: '^src/task/', pathNot: '^src/task/(task-id|duration)\\.ts$', ...AT_RUN_TIME },
+      to: { path: '^src/task/', pathNot: '^src/task/(task-id|duration|progress-text)\\.ts$', ...AT_RUN_TIME },
     },
     {
       name: 'client-loads-no-settings',

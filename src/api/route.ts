@@ -5,7 +5,7 @@ import type { ApiContext } from './context.js';
 import type { AnswerName } from '../task/answers.js';
 
 /** What the specification says about a route. */
-export interface RouteDoc {
+export interface RouteDoc<Name = AnswerName> {
   summary: string;
   query?: z.ZodObject | undefined;
   /** Header name → what it means. */
@@ -17,7 +17,7 @@ export interface RouteDoc {
   /** Whether 206 is answered for a range, with the same content type. */
   partial?: true | undefined;
   /** Content type of the 200 answer → its schema; undefined where JSON Schema has nothing to say about it. */
-  answers: Readonly<Record<string, AnswerName | undefined>>;
+  answers: Readonly<Record<string, Name | undefined>>;
   /** Of a route that can answer server-sent events: name of the event → what its data is. */
   events?: Readonly<Record<string, AnswerName>> | undefined;
   /** Beside {@link commonErrors}. */
@@ -33,11 +33,11 @@ export const commonErrors: readonly ErrorCode[] = [
 ];
 
 /** One method of one path. What `handle` throws is answered by the error map. */
-export interface RouteOf<Context> {
+export interface RouteOf<Context, Name = AnswerName> {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** In express's words, e.g. `/api/v1/tasks/:id`. */
   path: string;
-  doc: RouteDoc;
+  doc: RouteDoc<Name>;
   handle: (ctx: Context, req: Request, res: Response) => void | Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import type { TaskNode, TaskSummary, TaskView } from '../client/index.js';
+import { progressText } from '../task/progress-text.js';
 import { limitsText } from './limits-text.js';
 import { signalName } from './signal-name.js';
 import { paint, paintStatus, plain } from './terminal.js';
@@ -23,6 +24,7 @@ export function summaryLine(task: TaskSummary): string {
     ending(task),
     task.waiting === undefined ? '' : task.waiting.reason,
     task.paused === true ? 'paused' : '',
+    task.status === 'running' && task.progress !== undefined ? plain(progressText(task.progress) ?? '') : '',
   ];
   if (task.duration_ms !== undefined) words.push(paint('dim', formatDuration(task.duration_ms)));
   return words.filter((word) => word !== '').join('  ');
@@ -54,6 +56,7 @@ export function taskCard(task: TaskView, now: number): string[] {
     ['retry of', task.retry_of === undefined ? undefined : plain(task.retry_of)],
     ['run again', task.retried_as === undefined ? undefined : `as ${plain(task.retried_as)}`],
     ['paused', at(task.paused_at, now)],
+    ['progress', progress(task, now)],
     ['waiting', waiting(task.waiting)],
     ['error', error === undefined ? undefined : paint('red', plain(error.message))],
     ['command', plain(task.command)],
@@ -110,6 +113,11 @@ function told(messages: TaskView['notifications']): string | undefined {
     return `${plain(to)} ${state === 'pending' ? paint('yellow', 'pending') : paint('red', 'given up')} ${after}`;
   });
   return words.length === 0 ? undefined : words.join(', ');
+}
+
+function progress({ progress: said }: TaskView, now: number): string | undefined {
+  const text = said && progressText(said);
+  return text === undefined ? undefined : `${plain(text)} ${at(said?.at, now)?.replace(/^\S+ /, '') ?? ''}`;
 }
 
 function labels(texts: TaskView['labels']): string | undefined {

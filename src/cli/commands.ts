@@ -107,6 +107,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     also: ['inbox'],
     load: () => import('./commands/commands.js'),
   },
+  progress: {
+    summary: 'inside of a task: say how far it is',
+    load: () => import('./commands/progress.js'),
+  },
+  event: {
+    summary: 'inside of a task: add an event to its history',
+    load: () => import('./commands/event.js'),
+  },
   'command send': {
     summary: 'say something to a task',
     load: () => import('./commands/command-send.js'),

@@ -1,4 +1,5 @@
 import type { TaskSummary } from '../client/index.js';
+import { progressText } from '../task/progress-text.js';
 import { ending } from './card.js';
 import { table, type Cell } from './table.js';
 import { paint, paintStatus, plain, terminalWidth } from './terminal.js';
@@ -22,10 +23,22 @@ function cells(task: TaskSummary, now: number): Cell[] {
     task.paused === true
       ? { text: 'paused', paint: (s) => paint('yellow', s) }
       : { text: task.status, paint: (s) => paintStatus(task.status, s.length) },
-    { text: task.waiting?.reason ?? ending(task) },
+    { text: why(task) },
     { text: formatDuration(Math.max(0, now - Date.parse(task.created_at))) },
     { text: task.duration_ms === undefined ? '' : formatDuration(task.duration_ms) },
     { text: plain(task.queue) },
     { text: plain(task.command) },
   ];
+}
+
+/** How many characters of what a task says of itself stand in a table. */
+const PROGRESS_SHOWN = 32;
+
+/** Why it waits, how far it says that it is, or how it has ended. */
+function why(task: TaskSummary): string {
+  if (task.waiting !== undefined) return task.waiting.reason;
+  const said =
+    task.status === 'running' && task.progress !== undefined ? progressText(task.progress) : undefined;
+  if (said === undefined) return ending(task);
+  return plain(said.length > PROGRESS_SHOWN ? `${said.slice(0, PROGRESS_SHOWN - 1)}…` : said);
 }

@@ -23,6 +23,8 @@ export type {
   CommandStatus,
   CommandView,
 } from '../task/commands.js';
+export type { Progress, ProgressAnswer, ProgressReport } from '../task/progress.js';
+export type { TaskEventAnswer } from '../task/task-event.js';
 export type { Cause } from '../task/causes.js';
 export type { TaskEdit } from '../task/edit.js';
 export type { GcRequest } from '../task/gc.js';

@@ -1,4 +1,6 @@
 import type { CommandFinish, CommandPage, CommandView } from '../task/commands.js';
+import type { ProgressAnswer, ProgressReport } from '../task/progress.js';
+import type { TaskEventAnswer } from '../task/task-event.js';
 import { Calls, type Abortable } from './calls.js';
 import { HttpTransport } from './http.js';
 import { patiently } from './retry.js';
@@ -68,6 +70,19 @@ export class ExecgoTask {
       () => this.#calls.post(path, { ...options, body: how, repeatable: true }),
       options.signal,
     );
+  }
+
+  /** Says how far the task is; of several within a second the newest counts. */
+  progress(report: ProgressReport, options: Abortable = {}): Promise<ProgressAnswer> {
+    return this.#patiently(
+      () => this.#calls.post('/progress', { ...options, body: report, repeatable: true }),
+      options.signal,
+    );
+  }
+
+  /** Adds an event to the history of the task. Sent at most once. */
+  event(name: string, data?: unknown, options: Abortable = {}): Promise<TaskEventAnswer> {
+    return this.#calls.post('/event', { ...options, body: { name, data }, repeatable: false });
   }
 
   #patiently<T>(ask: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -49,6 +49,7 @@ function isOurs(directory: string): boolean {
 
 /** What is open to tasks. */
 interface TaskDoor {
+  tasks: TaskTalk;
   server: Server;
   waiters: Waiters;
 }
@@ -61,7 +62,8 @@ export const taskDoor: Part<DoorParts, TaskDoor | undefined> = {
     const { taskSocket: socketPath, taskOwner, log } = parts;
     const connections = new Connections(maxTaskConnections());
     const waiters = new Waiters(connections);
-    const app = createTaskApp({ tasks: new TaskTalk(parts), log, waiters, connections });
+    const tasks = new TaskTalk(parts);
+    const app = createTaskApp({ tasks, log, waiters, connections });
     try {
       // Only the daemon that has the lock of the data directory comes here: whatever is there is left from an earlier one.
       fs.rmSync(socketPath, { force: true });
@@ -70,14 +72,17 @@ export const taskDoor: Part<DoorParts, TaskDoor | undefined> = {
         fs.chownSync(socketPath, process.geteuid?.() ?? 0, taskOwner.gid);
         fs.chmodSync(socketPath, 0o660);
       }
-      return { server, waiters };
+      return { tasks, server, waiters };
     } catch (err) {
       log.error({ err, socket: socketPath }, 'tasks cannot talk to this daemon: their socket cannot be made');
       return undefined;
     }
   },
   stop: async (door, { taskSocket: socketPath, config, live }) => {
-    if (door !== undefined) await stop(door.server, door.waiters);
+    if (door !== undefined) {
+      await stop(door.server, door.waiters);
+      await door.tasks.close();
+    }
     const directory = path.dirname(socketPath);
     // Tasks that run on know it by this path.
     if (directory === config.dataDir || [...live.all()].some(({ record }) => record.status === 'running'))

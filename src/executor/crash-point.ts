@@ -111,6 +111,14 @@ export type CrashPoint =
   | 'before_command_change'
   /** Before the task is answered. */
   | 'after_command_change'
+  /** How far a task says that it is. */
+  | 'before_progress_commit'
+  /** Before the task is answered. */
+  | 'after_progress_commit'
+  /** What a task adds to its history. */
+  | 'before_task_event_commit'
+  /** Before the task is answered. */
+  | 'after_task_event_commit'
   | 'before_supervisor_removal'
   | 'after_supervisor_removal';
 

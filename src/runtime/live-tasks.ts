@@ -1,7 +1,9 @@
 import type { LiveRecord, RunningTask, WaitingTask } from '../store/records.js';
+import type { ToldEvents } from '../store/told-events.js';
 import { CountByKey } from './count-by-key.js';
 import { bounded, eligibleInMs } from './not-yet.js';
 import type { KillNote } from '../task/kill-note.js';
+import type { KeptProgress } from '../task/progress.js';
 import { QueueCounts } from './queue-counts.js';
 import { concurrencyOf, groupOf, TaskSets } from './task-sets.js';
 import { onSteadyClock, type Clocks } from './steady-clock.js';
@@ -78,6 +80,24 @@ export interface Turn {
   reason?: string | undefined;
 }
 
+/** What an attempt has said of how far it is. Times are those of `performance.now()`. */
+export interface SaidProgress {
+  latest: KeptProgress;
+  isWritten: boolean;
+  firstAt: number;
+  writtenAt: number;
+  /** When an event has told it last. */
+  toldAt: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** What a task has added to its history, and how much more it may at once. */
+export interface SaidEvents extends ToldEvents {
+  /** How many it may add now, as of `atMs` of `performance.now()`. */
+  left: number;
+  atMs: number;
+}
+
 /** A task that has not ended. `record` is what is committed; the other fields are about what is under way. */
 export class LiveTask {
   phase: Phase;
@@ -87,6 +107,9 @@ export class LiveTask {
   refusal: Refusal | undefined;
   /** What its place has told last. */
   turn: Turn | undefined;
+  /** What it has told itself, to this daemon. */
+  progress: SaidProgress | undefined;
+  said: SaidEvents | undefined;
 
   /**
    * @param filesChecked false until this daemon has seen the task's files: a crash of the machine may have eaten them
@@ -148,6 +171,8 @@ export class LiveTask {
   forgetAttempt(): void {
     this.stop = this.kill && { first: 'kill', kill: this.kill };
     this.refusal = this.turn = undefined;
+    clearTimeout(this.progress?.timer);
+    this.progress = undefined;
     // What the attempt has done to them is looked at before the next.
     this.filesChecked = false;
   }

@@ -1,4 +1,6 @@
 import type { CommandPage, CommandView } from '../task/commands.js';
+import type { ProgressAnswer } from '../task/progress.js';
+import type { TaskEventAnswer } from '../task/task-event.js';
 import type { CommandsQuery } from './command-service.js';
 
 /** A task that asks for something, by the attempt that it is at. */
@@ -20,4 +22,8 @@ export interface TaskSide {
   acknowledge(caller: Caller, seq: number): Promise<CommandView>;
   /** How it has carried out a command; `conflict` when something else was said of it, or it is cancelled. */
   finish(caller: Caller, seq: number, body: unknown): Promise<CommandView>;
+  /** How far it says that it is: written at once, or within a second where one was written just before. */
+  progress(caller: Caller, body: unknown): Promise<ProgressAnswer>;
+  /** Adds an event of its own to its history; `resource_limit_exceeded` where that is too much, or comes too fast. */
+  event(caller: Caller, body: unknown): Promise<TaskEventAnswer>;
 }

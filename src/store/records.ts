@@ -5,6 +5,7 @@ import type { KillNote } from '../task/kill-note.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import { queueOf, type TaskRequest } from '../task/request.js';
 import type { ResourceItems, Resources } from '../task/resources.js';
+import type { KeptProgress } from '../task/progress.js';
 import type { TerminalStatus } from '../task/states.js';
 import type { Condition } from '../task/dependencies.js';
 import type { Usage } from '../task/view.js';
@@ -77,6 +78,8 @@ export interface RunningState extends AnyState {
   timed_out: boolean;
   /** Since when it is paused; absent: it is not, or is to end. */
   paused_at_ms?: number | undefined;
+  /** How far it is; absent: it has not said. */
+  progress?: KeptProgress | undefined;
 }
 
 export interface EndedState extends AnyState {
@@ -88,6 +91,8 @@ export interface EndedState extends AnyState {
   attempt?: AttemptRecord | undefined;
   /** What it had for itself of named resources. */
   items?: ResourceItems | undefined;
+  /** How far it was at last; absent: it has not said. */
+  progress?: KeptProgress | undefined;
   /** Absent: none is known to have run. */
   process?: ProcessRecord | undefined;
   exit_code?: number | undefined;

@@ -38,6 +38,7 @@ import { SharedPlans } from './tasks/shared-plans.js';
 import { TaskInsert } from './tasks/task-insert.js';
 import { TaskList } from './tasks/task-list.js';
 import { TaskLookup } from './tasks/task-lookup.js';
+import { ToldEventCounts } from './told-events.js';
 import { Tombstones } from './tombstones.js';
 
 /**
@@ -55,6 +56,8 @@ export class Store {
   readonly family: Family;
   /** What ends have caused. */
   readonly sequels: Sequels;
+  /** What tasks have added to their histories. */
+  readonly told: ToldEventCounts;
   /** What clients say to tasks. */
   readonly commands: CommandTable;
   readonly supervisors: SupervisorTable;
@@ -113,6 +116,7 @@ export class Store {
     this.family = new Family(db);
     this.sequels = new Sequels(db, this.#counters);
     this.commands = new CommandTable(db);
+    this.told = new ToldEventCounts(db);
     this.sessions = new SessionTable(db, this.kept.clock);
     this.dependencies = new DependencyTable(db, this.kept.clock);
     const groups = (this.groups = new GroupTable(db));
@@ -138,13 +142,8 @@ export class Store {
     this.#list = new TaskList(db);
     this.#changesList = new ChangeList(this.#list, this.tombstones, versions);
     const numbers = [this.#attemptIds, versions, scheduleVersions];
-    this.commits = new GroupCommit(db, [
-      this.#events,
-      this.#counters,
-      this.queueEnds,
-      this.commands,
-      ...numbers,
-    ]);
+    const counts = [this.#events, this.#counters, this.queueEnds, this.commands];
+    this.commits = new GroupCommit(db, [...counts, ...numbers]);
     this.#lookup = new TaskLookup(db, this.#plans);
     this.#probe = db.prepare("UPDATE meta SET value = ? WHERE key = 'probed_at_ms'");
   }
@@ -231,6 +230,11 @@ export class Store {
     events: NewEvent[],
   ): records.Changed<T> | undefined {
     return this.#changes.killRequested(task, atMs, note, events);
+  }
+
+  /** How far a running task says that it is. Undefined: the task is at another attempt, or over. */
+  markProgress(...said: Parameters<TaskChanges['progress']>) {
+    return this.#changes.progress(...said);
   }
 
   /** Undefined: paused before, not started, or to end. */

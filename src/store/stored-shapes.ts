@@ -1,6 +1,7 @@
 import { CONDITIONS, type Condition } from '../task/dependencies.js';
 import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
 import { isTaskId } from '../task/ids.js';
+import type { KeptProgress } from '../task/progress.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { GroupNotify, Notify } from '../task/notify.js';
@@ -51,6 +52,18 @@ function areAmounts(value: unknown): value is Record<string, number> {
 
 export function isItems(value: unknown): value is ResourceItems {
   return isPlainObject(value) && Object.values(value).every(isTexts);
+}
+
+/** What is kept of how far a task is. */
+export function isProgress(value: unknown): value is KeptProgress {
+  if (!isPlainObject(value)) return false;
+  const { percent, done, total, message, at_ms } = value;
+  return (
+    [percent, done, total].every((each) => isAbsentOr(Number.isFinite, each)) &&
+    isAbsentOr(isText, message) &&
+    Number.isSafeInteger(at_ms) &&
+    Math.abs(Number(at_ms)) <= 8.64e15
+  );
 }
 
 export function isPlan(value: unknown): value is ExecutionPlan {

@@ -10,7 +10,9 @@ import * as output from './output.js';
 import * as plan from './plan.js';
 import * as queues from './queues.js';
 import * as rerun from './rerun.js';
+import * as progress from './progress.js';
 import * as readMark from './read-mark.js';
+import * as taskEvent from './task-event.js';
 import * as snapshot from './snapshot.js';
 import * as runtime from './runtime-view.js';
 import * as sessions from './sessions.js';
@@ -58,6 +60,7 @@ export const answers = {
   GroupView: groups.GroupView,
   GroupPage: groups.GroupPage,
   GroupKillAnswer: groups.GroupKillAnswer,
+  Progress: progress.Progress,
   CommandView: commands.CommandView,
   CommandPage: commands.CommandPage,
   ...rerun,
@@ -76,5 +79,12 @@ export const answers = {
   OutputAnswer: z.union([output.OutputRange, output.HeadTailView]),
 };
 
+/** Those that only tasks get, at their socket. */
+export const taskAnswers = {
+  ProgressAnswer: progress.ProgressAnswer,
+  TaskEventAnswer: taskEvent.TaskEventAnswer,
+};
+
 export type AnswerName = keyof typeof answers;
+export type TaskAnswerName = AnswerName | keyof typeof taskAnswers;
 export type Answer<N extends AnswerName> = z.output<(typeof answers)[N]>;

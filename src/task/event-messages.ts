@@ -1,5 +1,6 @@
 import type { EventType, TaskEvent } from './events.js';
 import { isPlainObject } from './plain-object.js';
+import { progressText } from './progress-text.js';
 import { RESOURCE_KEYS } from './resources.js';
 
 /** What to call a resource after its number. */
@@ -38,6 +39,8 @@ const SENTENCES: Readonly<Record<EventType, string>> = {
   command_acknowledged: 'the task has read a command',
   command_finished: 'the task has carried out a command',
   commands_cancelled: 'the task has ended before it carried out',
+  progress: 'the task says how far it is',
+  task_event: 'the task says',
 };
 
 /**
@@ -73,6 +76,10 @@ function detailOf(type: EventType, data: unknown): string | undefined {
       return isPlainObject(data) ? commandOf(data) : undefined;
     case 'commands_cancelled':
       return isPlainObject(data) ? textsOf(data['seqs'], ', ') : undefined;
+    case 'task_event':
+      return isPlainObject(data) && typeof data['name'] === 'string' ? data['name'] : undefined;
+    case 'progress':
+      return isPlainObject(data) ? progressText(data) : undefined;
     case 'degraded':
       return isPlainObject(data) ? textsOf(data['fallback_reasons']) : undefined;
     case 'edited':

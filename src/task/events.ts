@@ -24,6 +24,8 @@ export const EVENT_TYPES = [
   'command_acknowledged',
   'command_finished',
   'commands_cancelled',
+  'progress',
+  'task_event',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
@@ -85,4 +87,6 @@ export const CLIENT_EVENT_WORD: Readonly<Record<EventType, string>> = {
   command_acknowledged: 'task_progressed',
   command_finished: 'task_progressed',
   commands_cancelled: 'task_progressed',
+  progress: 'task_progressed',
+  task_event: 'task_progressed',
 };

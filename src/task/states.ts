@@ -20,6 +20,8 @@ export const CHANGES = {
   relaunch: { running: ['running'] },
   /** Its process runs. */
   start: { running: ['running'] },
+  /** It says how far it is. */
+  progress: { running: ['running'] },
   pause: { running: ['running'] },
   resume: { running: ['running'] },
   /** Its attempt has failed, and it waits for another. */

@@ -6,6 +6,7 @@ import { FollowUpView } from './follow-up-view.js';
 import { NotificationView } from './notification-view.js';
 import { CLIENT_EVENT_WORD, EVENT_TYPES } from './events.js';
 import { ExecutionPlan, ResourceItems, Resources } from './plan.js';
+import { Progress } from './progress.js';
 import { ON_CONFLICT, submissionParts } from './request.js';
 import { RESOURCE_KEYS } from './resources.js';
 import { count, namedFields, sentences, texts, time } from './schema.js';
@@ -169,6 +170,7 @@ export const TaskSummary = z.strictObject({
     'What it shares with others of its tenant, as it was asked for',
   ),
   parent_task_id: z.string().optional(),
+  progress: Progress.optional().describe('How far its attempt is, or was at last, in its own words'),
   labels: texts.optional(),
   metadata: texts.optional(),
   command: z

@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CrashPoint } from '../../src/executor/crash-point.js';
-import type { CommandPage, CommandView, EventView } from '../../src/client/index.js';
+import type { CommandPage, CommandView, EventView, TaskView } from '../../src/client/index.js';
 import { startTalker, say, told, type Talker } from '../contract/talk.js';
 import { type Daemon, http, startDaemon, tempDir, waitForEnd } from '../harness/index.js';
 
@@ -132,5 +132,43 @@ test.each(['before_retry_commit', 'after_retry_commit'] as const)(
     writeFileSync(go, '');
     await waitForEnd(daemon, id);
     await expectSound(daemon, id);
+  },
+);
+
+test.each(['before_progress_commit', 'after_progress_commit'] as const)(
+  'the daemon dies at %s: how far a task is, is written with its event, or not, and it can say it again',
+  async (point) => {
+    const { daemon, talker, arm } = await started(point);
+    const { id, ask } = talker;
+    const shown = async () =>
+      (await http(daemon.url).get<TaskView>(`/api/v1/tasks/${id}`)).body.progress?.percent;
+    const told = async () =>
+      (await events(daemon, id)).flatMap(({ event_type, data }) => (event_type === 'progress' ? [data] : []));
+    arm();
+    await expect(ask('POST', '/progress', { percent: 10 })).rejects.toThrow();
+    await dead(daemon);
+    const isWritten = point === 'after_progress_commit';
+    expect([await shown(), await told()]).toEqual(isWritten ? [10, [{ percent: 10 }]] : [undefined, []]);
+    expect((await ask('POST', '/progress', { percent: 10 })).body).toEqual({ task_id: id, written: true });
+    expect(await shown()).toBe(10);
+  },
+);
+
+test.each(['before_task_event_commit', 'after_task_event_commit'] as const)(
+  'the daemon dies at %s: an event of a task is there or not, and the next comes after it',
+  async (point) => {
+    const { daemon, talker, arm } = await started(point);
+    const { id, ask } = talker;
+    const names = async () =>
+      (await events(daemon, id)).flatMap(({ event_type, data }) =>
+        event_type === 'task_event' ? [data] : [],
+      );
+    arm();
+    await expect(ask('POST', '/event', { name: 'a' })).rejects.toThrow();
+    await dead(daemon);
+    const first = point === 'after_task_event_commit' ? [{ name: 'a' }] : [];
+    expect(await names()).toEqual(first);
+    expect((await ask('POST', '/event', { name: 'b' })).status).toBe(200);
+    expect(await names()).toEqual([...first, { name: 'b' }]);
   },
 );

@@ -89,6 +89,10 @@ const DAEMON_POINTS: Record<DaemonPoint, true> = {
   after_command_commit: true,
   before_command_change: true,
   after_command_change: true,
+  before_progress_commit: true,
+  after_progress_commit: true,
+  before_task_event_commit: true,
+  after_task_event_commit: true,
   before_supervisor_removal: true,
   after_supervisor_removal: true,
 };
@@ -456,7 +460,8 @@ function once(point: string): { env: Record<string, string>; died: () => boolean
 }
 
 /** Those of schedules, groups and commands are tried in schedule-crashes, group-crashes and command-crashes.test.ts. */
-const isTriedElsewhere = (point: string) => /_(schedule|due|group_notice|command)_/.test(point);
+const isTriedElsewhere = (point: string) =>
+  /_(schedule|due|group_notice|command|progress|task_event)_/.test(point);
 
 test.each(Object.keys(DAEMON_POINTS).filter((point) => !isTriedElsewhere(point)))(
   'the daemon dies at %s',

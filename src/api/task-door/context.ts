@@ -1,4 +1,5 @@
 import type { Caller, TaskSide } from '../../runtime/task-side.js';
+import type { TaskAnswerName } from '../../task/answers.js';
 import type { RouteOf } from '../route.js';
 import type { BodyBudget } from '../body-budget.js';
 import type { Connections } from '../connections.js';
@@ -15,4 +16,4 @@ export interface TaskContext {
 }
 
 /** One method of one path of the task socket. */
-export type TaskRoute = RouteOf<TaskContext>;
+export type TaskRoute = RouteOf<TaskContext, TaskAnswerName>;

@@ -1,4 +1,6 @@
 import { CommandFinish } from '../../task/commands.js';
+import { ProgressReport } from '../../task/progress.js';
+import { TaskEventReport } from '../../task/task-event.js';
 import { readJson } from '../body.js';
 import { COMMAND_BODY, commandQuery } from '../command-query.js';
 import { commandSeqOf, parseQuery } from '../query.js';
@@ -61,5 +63,40 @@ const finish: TaskRoute = {
   },
 };
 
+const progress: TaskRoute = {
+  method: 'post',
+  path: '/progress',
+  doc: {
+    summary: 'Say how far it is; of several within a second the newest counts',
+    body: { ProgressReport },
+    answers: { 'application/json': 'ProgressAnswer' },
+    errors: ['gone', 'payload_too_large', 'unsupported_media_type', 'unavailable', 'insufficient_storage'],
+  },
+  handle: async (ctx, req, res) => {
+    sendJson(res, await ctx.tasks.progress(ctx.caller, await readJson(ctx, req, res, COMMAND_BODY)));
+  },
+};
+
+const event: TaskRoute = {
+  method: 'post',
+  path: '/event',
+  doc: {
+    summary: 'Add an event to its own history',
+    body: { TaskEventReport },
+    answers: { 'application/json': 'TaskEventAnswer' },
+    errors: [
+      'gone',
+      'payload_too_large',
+      'unsupported_media_type',
+      'resource_limit_exceeded',
+      'unavailable',
+      'insufficient_storage',
+    ],
+  },
+  handle: async (ctx, req, res) => {
+    sendJson(res, await ctx.tasks.event(ctx.caller, await readJson(ctx, req, res, COMMAND_BODY)));
+  },
+};
+
 /** Every route of the task socket: none of them is one of the API, and none of the API is here. */
-export const taskRoutes: readonly TaskRoute[] = [commands, acknowledge, finish];
+export const taskRoutes: readonly TaskRoute[] = [commands, acknowledge, finish, progress, event];

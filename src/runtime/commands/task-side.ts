@@ -5,17 +5,21 @@ import type { Command } from '../../store/command-table.js';
 import { validateFinish, type CommandPage, type CommandView } from '../../task/commands.js';
 import { ExecgoError } from '../../task/errors.js';
 import type { NewEvent } from '../../task/events.js';
+import type { ProgressAnswer } from '../../task/progress.js';
+import type { TaskEventAnswer } from '../../task/task-event.js';
 import { sessionOf } from '../../task/session-of.js';
 import type { CommandsQuery } from '../command-service.js';
-import type { LiveTask } from '../live-tasks.js';
 import type { Caller, TaskSide } from '../task-side.js';
 import type { CommandCore } from './add.js';
+import { liveCaller } from './caller.js';
 import { commandPage, commandView } from './command-view.js';
 import { knownCommand, waitForCommands } from './commands.js';
+import { addTaskEvent } from './task-events.js';
+import { reportProgress, writeAllProgress, type ProgressCore } from './progress.js';
 
 /** What the daemon does for tasks that talk to it: each sees what is its own, and nothing else. */
 export class TaskTalk implements TaskSide {
-  constructor(private readonly core: CommandCore) {}
+  constructor(private readonly core: CommandCore & ProgressCore) {}
 
   caller(token: string): Caller {
     const launchId = claimedAttempt(token);
@@ -65,6 +69,19 @@ export class TaskTalk implements TaskSide {
     });
   }
 
+  progress(caller: Caller, body: unknown): Promise<ProgressAnswer> {
+    return reportProgress(this.core, caller, body);
+  }
+
+  event(caller: Caller, body: unknown): Promise<TaskEventAnswer> {
+    return addTaskEvent(this.core, caller, body);
+  }
+
+  /** Writes down what was told and is not written yet: no more comes from here. */
+  async close(): Promise<void> {
+    await writeAllProgress(this.core);
+  }
+
   /** @param change in the transaction; false: the command is so already */
   async #change(
     caller: Caller,
@@ -97,14 +114,6 @@ export class TaskTalk implements TaskSide {
     }
     return commandView(task_id, command);
   }
-}
-
-/** The task of a caller, whose attempt may have ended since it was known. @throws ExecgoError `gone` */
-function liveCaller({ live }: CommandCore, { task_id, launch_id }: Caller): LiveTask {
-  const task = live.byAttempt(launch_id);
-  if (task === undefined || task.isEndWritten)
-    throw new ExecgoError('gone', `the attempt of task ${task_id} that asks has ended`);
-  return task;
 }
 
 function isOver(taskId: string, { seq, status }: Command): ExecgoError {

@@ -4,6 +4,7 @@ import type { NewEvent } from '../../task/events.js';
 import type { Core } from '../core.js';
 import type { LiveTask } from '../live-tasks.js';
 import { killEvent } from './kill-event.js';
+import { progressEvent } from './progress-event.js';
 import { killIsRecorded, startedEvent, timeoutEvent } from './started.js';
 
 /** What of an attempt is written before its end is, and the events of its start that the end writes as well. */
@@ -20,7 +21,8 @@ export function recordWhatWasNotYet(
   outcome: Outcome | undefined,
   isEnd: boolean,
 ): Before {
-  const { stop, kill } = task;
+  const { stop, kill, progress } = task;
+  const isUntold = progress?.isWritten === false;
   const now: Before = { task: task.record, events: [] };
   const add = (changed: Changed<LiveRecord> | undefined) => {
     if (changed === undefined) return;
@@ -30,10 +32,13 @@ export function recordWhatWasNotYet(
   const { pid, started_at_ms } = outcome ?? {};
   if (task.phase.name === 'launched' && started_at_ms !== undefined && pid !== undefined) {
     const start = startedEvent({ pid, start_ticks: 0, started_at_ms });
-    if (isEnd && kill === undefined && stop?.first !== 'timeout') return { ...now, start: start.events };
+    if (isEnd && kill === undefined && stop?.first !== 'timeout' && !isUntold)
+      return { ...now, start: start.events };
     if (killIsRecorded(core, task)) start.events = [];
     add(core.store.markStarted(task.phase.record, start));
   }
+  if (isUntold && now.task.status === 'running')
+    add(core.store.markProgress(now.task, progress.latest, [progressEvent(progress.latest)]));
   if (kill !== undefined)
     add(core.store.markKillRequested(now.task, core.now(), kill.note, [killEvent(core.now(), kill.note)]));
   if (stop?.first === 'timeout' && now.task.status === 'running' && outcome !== undefined) {

@@ -21,6 +21,7 @@ import type {
   Usage,
   Waiting,
 } from '../../task/view.js';
+import type { KeptProgress } from '../../task/progress.js';
 import type { FollowUpView } from '../../task/follow-up-view.js';
 import type { NotificationView } from '../../task/notification-view.js';
 
@@ -218,8 +219,15 @@ function commonView(t: TaskRecord, waiting: Waiting | undefined): Omit<TaskSumma
     retried_as: ended?.retried_as,
     concurrency: policy.concurrency,
     parent_task_id: context?.parent_task_id,
+    progress: t.status === 'accepted' ? undefined : progressView(t.progress),
     command: shownCommand(execution),
   };
+}
+
+function progressView(said: KeptProgress | undefined): TaskSummary['progress'] {
+  if (said === undefined) return undefined;
+  const { percent, done, total, message, at_ms } = said;
+  return { percent, done, total, message, at: timestamp(at_ms) };
 }
 
 /** A task's line in a list. Holds no values of environment variables. @param waiting why it does not start */

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { NewEvent, TaskEvent } from '../../task/events.js';
 import type { KillNote } from '../../task/kill-note.js';
 import type { PlannedTask } from '../../task/plan.js';
+import type { KeptProgress } from '../../task/progress.js';
 import type { Change, TerminalStatus } from '../../task/states.js';
 import type { CounterTable } from '../counters.js';
 import type { EventLog } from '../event-log.js';
@@ -68,6 +69,7 @@ export class TaskChanges {
   readonly #dispatch: Step;
   readonly #relaunch: Step;
   readonly #start: Step;
+  readonly #progress: Step;
   readonly #pause: Step;
   readonly #resume: Step;
   readonly #kill: Step;
@@ -112,6 +114,7 @@ export class TaskChanges {
       updated_at_ms = @started_at_ms`,
       NOT_BEGUN,
     );
+    this.#progress = step('progress', 'progress_json = @progress, updated_at_ms = @at_ms');
     this.#pause = step(
       'pause',
       'paused_at_ms = @at_ms, updated_at_ms = @at_ms',
@@ -133,7 +136,7 @@ export class TaskChanges {
       `${GOES_ON}, past_attempts = past_attempts + 1, eligible_ms = @eligible_ms, updated_at_ms = @at_ms,
       request_json = coalesce(@request, request_json), execution_plan_json = @plan, reservation_json = @reservation,
       launch_id = NULL, launch_token = NULL, incarnation = NULL, shim_pid = NULL, started_at_ms = NULL,
-      pid = NULL, pgid = NULL, start_ticks = NULL, items_json = NULL, timeout_triggered = 0, released_at_ms = @at_ms`,
+      pid = NULL, pgid = NULL, start_ticks = NULL, items_json = NULL, progress_json = NULL, timeout_triggered = 0, released_at_ms = @at_ms`,
       'kill_requested = 0 AND past_attempts = @past_attempts',
     );
     const ended = `${GOES_ON}, ${WAITS_NO_MORE}, cause = @cause, finished_at_ms = @finished_at_ms, updated_at_ms = @finished_at_ms, duration_ms = @duration_ms,
@@ -208,6 +211,11 @@ export class TaskChanges {
     events: NewEvent[],
   ): Changed<T> | undefined {
     return this.#changed(this.#kill, task, { at_ms: atMs, note: jsonOrNull(note) }, events);
+  }
+
+  progress(task: RunningTask, said: KeptProgress, events: NewEvent[]): Changed<RunningTask> | undefined {
+    const values = { progress: JSON.stringify(said), at_ms: said.at_ms };
+    return this.#changed(this.#progress, task, values, events);
   }
 
   pause(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {

@@ -2,6 +2,7 @@ import type { Cause } from '../../task/causes.js';
 import type { ResourceItems } from '../../task/resources.js';
 import type { TaskStatus } from '../../task/states.js';
 import type { ErrorBody } from '../../task/error-body.js';
+import type { KeptProgress } from '../../task/progress.js';
 import type { Usage } from '../../task/view.js';
 import { isPlainObject } from '../../task/plain-object.js';
 import { jsonOrNull, parseJson } from '../database/json.js';
@@ -14,6 +15,7 @@ import {
   isItems,
   isKillNote,
   isPlan,
+  isProgress,
   isRequest,
   isReservation,
   isTexts,
@@ -31,7 +33,7 @@ const LIVE_COLUMNS = [
   ],
   ...['launch_id', 'launch_token', 'incarnation', 'shim_pid', 'reserved_at_ms', 'released_at_ms'],
   ...['started_at_ms', 'pid', 'pgid', 'start_ticks', 'paused_at_ms', 'items_json'],
-  ...['past_attempts', 'eligible_ms'],
+  ...['past_attempts', 'eligible_ms', 'progress_json'],
 ];
 const STATE_COLUMNS = [
   ...LIVE_COLUMNS,
@@ -70,20 +72,21 @@ export function stateRow(v: readonly unknown[]): StateRow {
     items_json: v[18],
     past_attempts: v[19],
     eligible_ms: v[20],
-    cause: v[21] as Cause | null,
-    finished_at_ms: v[22],
-    duration_ms: v[23],
-    exit_code: v[24],
-    exit_signal: v[25],
-    stdout_bytes: v[26],
-    stderr_bytes: v[27],
-    error_code: v[28],
-    error_json: v[29],
-    usage_json: v[30],
-    warnings_json: v[31],
-    notices: v[32],
-    follow_ups: v[33],
-    retried_as: v[34],
+    progress_json: v[21],
+    cause: v[22] as Cause | null,
+    finished_at_ms: v[23],
+    duration_ms: v[24],
+    exit_code: v[25],
+    exit_signal: v[26],
+    stdout_bytes: v[27],
+    stderr_bytes: v[28],
+    error_code: v[29],
+    error_json: v[30],
+    usage_json: v[31],
+    warnings_json: v[32],
+    notices: v[33],
+    follow_ups: v[34],
+    retried_as: v[35],
   };
 }
 
@@ -185,6 +188,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     const timed_out = row.timeout_triggered === 1;
     const paused_at_ms = reader.time('paused_at_ms', row.paused_at_ms) ?? undefined;
     const items = readItems(row, reader);
+    const progress = readProgress(row, reader);
     return {
       status,
       version,
@@ -198,6 +202,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
       items,
       timed_out,
       paused_at_ms,
+      progress,
     };
   }
   return Object.assign(readEnd(row, reader), {
@@ -211,6 +216,7 @@ export function readState(row: StateRow, reader = new RowReader()): TaskState {
     attempt: attempt.launch_id === null && attempt.shim_pid === undefined ? undefined : attempt,
     process,
     items: readItems(row, reader),
+    progress: readProgress(row, reader),
   });
 }
 
@@ -237,12 +243,17 @@ function readRest(row: StateRow, reader: RowReader): void {
   reader.time('released_at_ms', row.released_at_ms);
   reader.time('paused_at_ms', row.paused_at_ms);
   readItems(row, reader);
+  readProgress(row, reader);
   reader.whole('eligible_ms', row['eligible_ms']);
   if (row.status !== 'accepted' && row.status !== 'running') return;
   readAttempt(row, reader);
   readProcess(row, reader);
   readEnd(row, reader);
   reader.time('finished_at_ms', row.finished_at_ms);
+}
+
+function readProgress(row: StateRow, reader: RowReader): KeptProgress | undefined {
+  return reader.json('progress', row['progress_json'], isProgress) ?? undefined;
 }
 
 function readItems(row: StateRow, reader: RowReader): ResourceItems | undefined {

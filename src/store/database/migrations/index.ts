@@ -29,6 +29,7 @@ import { readMarks } from './0027-read-marks.js';
 import { taskCommands } from './0029-task-commands.js';
 import { sessionStorage } from './0030-session-storage.js';
 import { sessionReaders } from './0031-session-readers.js';
+import { progress } from './0032-progress.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -64,4 +65,5 @@ export const MIGRATIONS: readonly Migration[] = [
   taskCommands,
   sessionStorage,
   sessionReaders,
+  progress,
 ];

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { hasNoField } from './fields.js';
+import { text } from './request.js';
+import { count } from './schema.js';
+import { checkShape } from './shape.js';
+import { invalidInputFrom } from './validate.js';
+
+/** How long a name may be, in characters, and the data of one, in bytes of its JSON. */
+const NAME_MAX = 128;
+const DATA_MAX_BYTES = 16_384;
+/** How many events a task may add to its history, and how many bytes of data in all. */
+export const TASK_EVENTS_MAX = 1_000;
+export const TASK_EVENTS_MAX_BYTES = 1_048_576;
+
+/** What a task adds to its history. */
+export const TaskEventReport = z.strictObject(
+  {
+    name: text
+      .min(1, 'must not be empty')
+      .max(NAME_MAX, `must have at most ${NAME_MAX} characters`)
+      .describe('What has happened, in a word'),
+    data: z
+      .unknown()
+      .refine(
+        (given) => Buffer.byteLength(JSON.stringify(given ?? null)) <= DATA_MAX_BYTES,
+        `must have at most ${DATA_MAX_BYTES} bytes as JSON`,
+      )
+      .optional()
+      .describe('Whatever belongs to it'),
+  },
+  hasNoField,
+);
+export type TaskEventReport = z.input<typeof TaskEventReport>;
+
+/** The answer to it. */
+export const TaskEventAnswer = z.strictObject({
+  task_id: z.string(),
+  seq: count.describe('Its number among all events of the daemon'),
+});
+export type TaskEventAnswer = z.output<typeof TaskEventAnswer>;
+
+/** @throws ExecgoError `invalid_input`, naming the first wrong field */
+export function validateTaskEvent(body: unknown): { name: string; data?: unknown } {
+  checkShape(body);
+  const read = TaskEventReport.safeParse(body);
+  if (!read.success) throw invalidInputFrom(read.error);
+  return read.data;
+}
