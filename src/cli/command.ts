@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { ExecgoClient } from '../client/index.js';
 import { isLocalServer } from '../client/server-address.js';
 import { LISTEN_ADDR } from '../settings/defaults.js';
-import { UsageError } from './usage-error.js';
+import { UnknownOption, UsageError } from './usage-error.js';
 
 /** The address of the daemon when nothing else is given. */
 export const DEFAULT_SERVER = `http://${LISTEN_ADDR}`;
@@ -41,6 +41,11 @@ export function parse(built: Command, argv: readonly string[]): boolean {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return false;
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    const [, typed] = /^unknown option '(--[^']*)'/.exec(message) ?? [];
+    if (typed !== undefined) {
+      const known = built.options.flatMap(({ long }) => long ?? []);
+      throw new UnknownOption(message, typed, known, `see ${built.name()} --help`);
+    }
     const isTask = error.code === 'commander.missingArgument' && message.endsWith("'id'");
     const where = isTask ? ' (execgo list shows the tasks there are)' : '';
     throw new UsageError(`${message}${where}; see ${built.name()} --help`);

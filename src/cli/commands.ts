@@ -203,7 +203,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   files: { summary: 'list or delete files of a workspace', load: () => import('./commands/files.js') },
   bulk: {
-    summary: 'kill, delete, pause, resume, edit or retry many tasks',
+    summary: 'kill, delete, pause, resume, edit, release or retry many tasks',
     load: () => import('./commands/bulk.js'),
   },
   gc: {

@@ -1,6 +1,6 @@
 import { COMMANDS, type CommandEntry } from './commands.js';
 import { EXIT } from './exit-codes.js';
-import { UsageError } from './usage-error.js';
+import { UnknownOption, UsageError } from './usage-error.js';
 import { shellWord } from '../files/shell-quote.js';
 import { note, printLines, ReaderGone } from './write.js';
 
@@ -20,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.failed;
     }
     if (error instanceof UsageError) {
-      await note(error.message);
+      await note(error instanceof UnknownOption ? await withHint(error) : error.message);
       return EXIT.usage;
     }
     const { explain } = await import('./explain.js');
@@ -52,6 +52,13 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       ? `execgo ${first} what? See execgo ${first} --help`
       : `unknown command "${first} ${second}"; ${await suggestion(`${first} ${second}`, `see execgo ${first} --help`)}`,
   );
+}
+
+/** What is said of a flag that there is not. */
+async function withHint(error: UnknownOption): Promise<string> {
+  const { fieldHint } = await import('./field-hint.js');
+  const hint = fieldHint(error);
+  return hint === undefined ? error.message : `${hint}; ${error.help}`;
 }
 
 function commandOf(name: string): CommandEntry | undefined {

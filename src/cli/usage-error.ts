@@ -5,3 +5,16 @@ export class UsageError extends Error {
   readonly code = 'commander.invalidArgument';
   readonly exitCode = 2;
 }
+
+/** A flag that the command does not have. */
+export class UnknownOption extends UsageError {
+  /** @param typed as it stands on the command line. @param known the flags that it has */
+  constructor(
+    message: string,
+    readonly typed: string,
+    readonly known: readonly string[],
+    readonly help: string,
+  ) {
+    super(`${message}; ${help}`);
+  }
+}

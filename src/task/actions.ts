@@ -15,6 +15,7 @@ export const BULK_ACTIONS = {
   pause: ['running'],
   resume: ['running'],
   edit: ['accepted'],
+  release: ['accepted'],
   retry: ['success', 'failed', 'cancelled'],
 } as const satisfies Record<string, readonly TaskStatus[]>;
 export type BulkAction = keyof typeof BULK_ACTIONS;
@@ -36,6 +37,7 @@ const filterSchema = z
     queue: word.optional(),
     lane: word.optional(),
     session_id: word.optional(),
+    group: word.optional(),
     label: word.optional().describe('key, or key=value'),
     text: word.optional().describe('Part of the task id or of the command'),
     created_after: instant.optional(),

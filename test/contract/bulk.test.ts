@@ -94,6 +94,42 @@ test('a filter chooses of those that it can be done with, also page after page',
   expect(said(deleted)).toEqual(['q2 deleted', 'q1 deleted', 'busy deleted']);
 });
 
+test('what is held is released, and what has ended is run again, each with an answer of its own', async () => {
+  const daemon = await startDaemon();
+  const held = { policy: { hold: true } };
+  for (const [task_id, group, owner] of [
+    ['a', 'g', undefined],
+    ['b', 'g', 'ann'],
+    ['c', 'h', undefined],
+  ] as const)
+    await submit(daemon, command('false', [], { task_id, control_context: { group, owner }, ...held }));
+  const filter = { group: 'g' };
+  expect(said(await acted(daemon, { action: 'release', filter, dry_run: true }))).toEqual([
+    ...['b permission_denied', 'a accepted'],
+  ]);
+  expect((await status(daemon, 'a')).waiting?.reason).toBe('held');
+  const did = await acted(daemon, { action: 'release', filter });
+  expect(did).toMatchObject({ action: 'release', done: 1, refused: 1 });
+  expect((await waitForEnd(daemon, 'a')).status).toBe('failed');
+  expect((await status(daemon, 'c')).waiting?.reason).toBe('held');
+  expect(said(await acted(daemon, { action: 'release', ids: ['a', 'nobody'] }))).toEqual([
+    ...['a conflict', 'nobody not_found'],
+  ]);
+  const cli = await execgo(['bulk', 'release', '--group', 'g', '--owner', 'ann'], { daemon });
+  expect([cli.code, said(JSON.parse(cli.stdout))[0]]).toEqual([0, expect.stringMatching(/^b /)]);
+  await waitForEnd(daemon, 'b');
+  const retried = await acted(daemon, { action: 'retry', filter }, { 'x-execgo-owner': 'ann' });
+  expect(said(retried)).toEqual(['b failed', 'a failed']);
+  const again = await http(daemon.url).get<{ tasks: TaskView[] }>('/api/v1/tasks?group=g&order=oldest');
+  expect(again.body.tasks.slice(2).map(({ task_id }) => task_id)).toHaveLength(2);
+  for (const { task_id } of again.body.tasks.slice(2))
+    expect(['a', 'b']).toContain((await waitForEnd(daemon, task_id)).retry_of);
+  // What has been run again is not run a third time by the same word.
+  await acted(daemon, { action: 'retry', ids: ['a', 'c'] });
+  expect((await http(daemon.url).get('/api/v1/tasks?group=g')).body.tasks).toHaveLength(4);
+  expect((await status(daemon, 'c')).status).toBe('accepted');
+});
+
 test('what is not understood does nothing', async () => {
   const daemon = await daemonWithTasks();
   for (const [body, problem] of [
@@ -104,6 +140,9 @@ test('what is not understood does nothing', async () => {
     [{ action: 'kill', ids: ['q1'], filter: { queue: 'q' } }, 'filter: does not go with ids'],
     [{ action: 'kill', filter: {} }, 'filter: names no condition'],
     [{ action: 'kill', filter: { ques: 'q' } }, 'ques'],
+    [{ action: 'release', filter: { group: '' } }, 'filter.group: must not be empty'],
+    [{ action: 'release', ids: ['q1'], changes: {} }, 'changes: goes with the action edit only'],
+    [{ action: 'release', filter: { status: ['running'] } }, 'filter.status: must be some of accepted'],
     [{ action: 'kill', filter: { queue: 'q' }, limit: 0 }, 'limit'],
     [{ action: 'kill', ids: ['q1'], cursor: 'x' }, 'cursor: goes with filter only'],
     [{ action: 'kill', filter: { queue: 'q' }, cursor: 'x' }, 'cursor: is not one that a list returned'],
@@ -136,7 +175,7 @@ test('the command line does it to all, says what would be done, and refuses to d
   for (const [args, problem] of [
     [['kill'], 'give ids, or a condition'],
     [['kill', 'q2', '--queue', 'q'], 'give ids or conditions, not both'],
-    [['stop', 'q2'], '"stop" is no action: it is one of kill, delete, pause, resume, edit, retry'],
+    [['stop', 'q2'], '"stop" is no action: it is one of kill, delete, pause, resume, edit, release, retry'],
     [['edit', 'q2', '--changes', '{'], '--changes is not valid JSON'],
   ] as const) {
     const wrong = await bulk(...args);

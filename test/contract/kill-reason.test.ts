@@ -61,6 +61,30 @@ test('who killed a task, when and why is told while it ends, in its history, in 
   ]);
 });
 
+test('the reason for the kill of a group is kept with each of its tasks', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '1'] });
+  const inGroup = { control_context: { group: 'g' } };
+  await submit(daemon, command('sleep', ['600'], { task_id: 'runs', ...inGroup }));
+  await submit(daemon, command('true', [], { task_id: 'waits', ...inGroup }));
+  const { post } = http(daemon.url);
+  for (const bad of ['reason=', `reason=${'x'.repeat(10_000)}`])
+    expect((await post(`/api/v1/groups/g/kill?${bad}`)).status).toBe(400);
+  expect(
+    (await post('/api/v1/groups/g/kill?reason=wrong%20input', undefined, { 'x-execgo-owner': 'ann' })).status,
+  ).toBe(200);
+  for (const id of ['runs', 'waits']) {
+    const ended = await waitForEnd(daemon, id);
+    expect(ended).toMatchObject({
+      status: 'cancelled',
+      kill_reason: 'wrong input',
+      kill_requested_by: 'ann',
+    });
+    expect(await killEvents(daemon, id)).toEqual([
+      { message: 'kill requested: wrong input (by ann)', data: { reason: 'wrong input', by: 'ann' } },
+    ]);
+  }
+});
+
 test('a kill without a word keeps none, and bad ones are refused', async () => {
   const daemon = await startDaemon();
   await submit(daemon, command('sleep', ['600'], { task_id: 'a' }));

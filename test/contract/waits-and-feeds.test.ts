@@ -58,7 +58,7 @@ test('execgo wait --any shows what has ended', async () => {
 test('events are told by type and by what their tasks are, and each knows its place in its task', async () => {
   const daemon = await startDaemon();
   const context = (queue: string, team: string) => ({
-    control_context: { queue, tenant: `${queue}-tenant`, labels: { team } },
+    control_context: { queue, tenant: `${queue}-tenant`, group: `${team}-group`, labels: { team } },
   });
   await submitAndWait(daemon, command('true', [], { task_id: 'good', ...context('q', 'x') }));
   await submitAndWait(daemon, command('false', [], { task_id: 'bad', ...context('q', 'y') }));
@@ -70,6 +70,9 @@ test('events are told by type and by what their tasks are, and each knows its pl
   expect(await found('event_type=failed,finished')).toEqual(['good finished', 'bad failed', 'other failed']);
   expect(await found('event_type=failed&queue=q')).toEqual(['bad failed']);
   expect(await found('event_type=started&tenant=r-tenant')).toEqual(['other started']);
+  expect(await found('event_type=submitted&group=x-group')).toEqual(['good submitted', 'other submitted']);
+  expect(await found('group=nobody')).toEqual([]);
+  expect((await get('/api/v1/events?group=')).status).toBe(400);
   expect(await found('event_type=submitted&label=team%3Dx')).toEqual(['good submitted', 'other submitted']);
   expect(await found('event_type=submitted&queue=q&label=team')).toEqual(['good submitted', 'bad submitted']);
   const all = (await get<EventView[]>('/api/v1/events?limit=1000')).body;
@@ -78,7 +81,9 @@ test('events are told by type and by what their tasks are, and each knows its pl
   expect(all.filter(({ task_id }) => task_id === 'bad')).toEqual(ofOne);
   const late = (await get<EventView[]>(`/api/v1/tasks/bad/events?after_seq=${ofOne[2]!.seq}`)).body;
   expect(late).toEqual(ofOne.slice(3));
-  expect((await where('queue=q&event_type=failed')).events[0]).toEqual(ofOne.at(-1));
+  expect((await where('queue=q&event_type=failed')).events[0]).toEqual(
+    ofOne.find(({ event_type }) => event_type === 'failed'),
+  );
   // Pages of one, each from where the one before has looked.
   const paged: string[] = [];
   for (let after = 0; ;) {
@@ -90,6 +95,8 @@ test('events are told by type and by what their tasks are, and each knows its pl
   expect(paged).toEqual(all.filter(({ task_id }) => task_id !== 'other').map(({ seq }) => String(seq)));
   const cli = await execgo(['events', '--type', 'failed', '--queue', 'q'], { daemon });
   expect([cli.code, JSON.parse(cli.stdout).task_id]).toEqual([0, 'bad']);
+  const grouped = await execgo(['events', '--type', 'failed', '--group', 'x-group'], { daemon });
+  expect([grouped.code, JSON.parse(grouped.stdout).task_id]).toEqual([0, 'other']);
   const typo = await execgo(['events', '--type', 'fail'], { daemon });
   expect([typo.code, typo.stderr]).toEqual([
     1,

@@ -64,7 +64,15 @@ async function problemOf({
   if (route === undefined) return 'there is no such route';
   if (!(type in route.doc.answers)) return `its content type is ${contentType}`;
   const name = route.doc.answers[type];
-  return name === undefined ? undefined : problemOfValue(name, JSON.parse(text));
+  return name === undefined ? undefined : problemOfValue(narrower(name, path), JSON.parse(text));
+}
+
+/** Of the answers that a list may have, the one that was asked for: a part of a task passes only for who wants no more. */
+function narrower(name: AnswerName, path: string): AnswerName {
+  if (name !== 'TaskListAnswer') return name;
+  const asked = new URL(path, 'http://daemon').searchParams;
+  if (asked.has('fields')) return 'PartialTaskPage';
+  return asked.has('changed_after') ? 'ChangesPage' : 'TaskPage';
 }
 
 /** @param own the errors of its route, beside those of all; any without it */

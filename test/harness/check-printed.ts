@@ -42,7 +42,7 @@ function printedBy([command = '', ...args]: readonly string[]): AnswerName | und
     case 'group':
       return flags[0] === 'show' ? 'GroupView' : 'GroupPage';
     case 'list':
-      return 'TaskListAnswer';
+      return flags.some((flag) => flag.startsWith('--fields')) ? 'PartialTaskPage' : 'TaskPage';
     case 'read':
       return 'ReadMark';
     case 'snapshot':

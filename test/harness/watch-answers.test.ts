@@ -74,7 +74,20 @@ test('the answers that the typed client reads are looked at', async () => {
   const client = new ExecgoClient({ server: url });
   expect((await client.list()).tasks).toHaveLength(1);
   client.close();
-  expect((await complaints())[0]).toEqual([expect.stringContaining('TaskListAnswer')]);
+  expect((await complaints())[0]).toEqual([expect.stringContaining('TaskPage')]);
+});
+
+test.each([
+  ['/api/v1/tasks', { tasks: [{ task_id: 'a' }] }, 'TaskPage'],
+  ['/api/v1/tasks?changed_after=0', { tasks: [{ task_id: 'a' }], deleted: [], version: 1 }, 'ChangesPage'],
+  ['/api/v1/tasks?changed_after=0', { tasks: [] }, 'ChangesPage'],
+  ['/api/v1/tasks?fields=status', { tasks: [{ task_id: 'a' }] }, undefined],
+  ['/api/v1/tasks?fields=status', { tasks: [{ status: 'running' }] }, 'PartialTaskPage'],
+])('a part of a task passes only for who has asked for no more: %s', async (path, body, complaint) => {
+  const { url, complaints } = await watched(answering(body));
+  await http(url).get(path);
+  const said = complaint === undefined ? [] : [expect.stringContaining(complaint)];
+  expect((await complaints())[0]).toEqual(said);
 });
 
 describe('events', () => {

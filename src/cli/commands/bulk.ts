@@ -9,7 +9,7 @@ import { UsageError } from '../usage-error.js';
 import { note, printJsonLine, printLines } from '../write.js';
 
 /** What can be done. */
-const ACTIONS = ['kill', 'delete', 'pause', 'resume', 'edit', 'retry'] as const;
+const ACTIONS = ['kill', 'delete', 'pause', 'resume', 'edit', 'release', 'retry'] as const;
 
 interface Options {
   server: string;
@@ -21,6 +21,7 @@ interface Options {
   queue?: string;
   lane?: string;
   session?: string;
+  group?: string;
   label?: string;
   text?: string;
   createdAfter?: string;
@@ -54,6 +55,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--queue <name>', 'the queue')
     .option('--lane <name>', 'the lane of the queue')
     .option('--session <id>', 'the session')
+    .option('--group <name>', 'the group')
     .option('--label <key[=value]>', 'a label, with this value or with any')
     .option('--text <text>', 'part of the id or of the command')
     .option('--created-after <time>', 'submitted then or later: a time, a day, or how long ago', parseTime)
@@ -93,10 +95,11 @@ function requestOf(action: string, ids: readonly string[], options: Options): Bu
   const known = ACTIONS.find((name) => name === action);
   if (known === undefined)
     throw new UsageError(`"${action}" is no action: it is one of ${ACTIONS.join(', ')}`);
-  const { cause, tenant, ofOwner, queue, lane, session, label, text, reason, changes, dryRun } = options;
+  const { cause, tenant, ofOwner, queue, lane, session, group, label, text, reason, changes, dryRun } =
+    options;
   const conditions = {
     status: options.status?.split(',').map((word) => word.trim()),
-    ...{ cause, tenant, owner: ofOwner, queue, lane, session_id: session, label, text },
+    ...{ cause, tenant, owner: ofOwner, queue, lane, session_id: session, group, label, text },
     created_after: options.createdAfter,
     created_before: options.createdBefore,
     finished_after: options.finishedAfter,
@@ -136,7 +139,7 @@ async function printItems({ items, dry_run }: BulkAnswer): Promise<void> {
 async function inFlags(error: unknown): Promise<never> {
   if (!(error instanceof ExecgoApiError)) throw error;
   const flags = await import('../typed-flags.js');
-  const names = ['status', 'cause', 'tenant', 'queue', 'lane', 'label', 'text'];
+  const names = ['status', 'cause', 'tenant', 'queue', 'lane', 'group', 'label', 'text'];
   throw flags.inFlags(error, {
     ...Object.fromEntries(names.map((name) => [`filter.${name}`, `--${name}`])),
     ...{

@@ -20,6 +20,7 @@ interface Options {
   tenant?: string;
   queue?: string;
   session?: string;
+  group?: string;
   label?: string;
   json?: boolean;
 }
@@ -40,6 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--tenant <name>', 'only of tasks of this tenant')
     .option('--queue <name>', 'only of tasks in this queue')
     .option('--session <id>', 'only of tasks of this session')
+    .option('--group <name>', 'only of tasks of this group')
     .option('--label <key[=value]>', 'only of tasks with this label')
     .option('--json', 'print JSON on a terminal, too');
   if (!parse(command, argv)) return EXIT.ok;
@@ -50,17 +52,17 @@ export async function main(argv: readonly string[]): Promise<number> {
   const filter = filterOf(options);
   if (taskId !== undefined && filter !== undefined)
     throw new UsageError(
-      '--type, --tenant, --queue, --session and --label choose among all tasks: give no id',
+      '--type, --tenant, --queue, --session, --group and --label choose among all tasks: give no id',
     );
   if (taskId !== undefined) await showTask(client, taskId, options);
   else await showFeed(client, options, filter).catch(inFlags);
   return EXIT.ok;
 }
 
-function filterOf({ type, tenant, queue, session, label }: Options): EventFilter | undefined {
+function filterOf({ type, tenant, queue, session, group, label }: Options): EventFilter | undefined {
   // The daemon knows the allowed words, and its error names them.
   const event_type = type?.split(',').map((word) => word.trim()) as EventFilter['event_type'];
-  const filter: EventFilter = { event_type, tenant, queue, session_id: session, label };
+  const filter: EventFilter = { event_type, tenant, queue, session_id: session, group, label };
   return Object.values(filter).every((value) => value === undefined) ? undefined : filter;
 }
 
@@ -68,7 +70,13 @@ function filterOf({ type, tenant, queue, session, label }: Options): EventFilter
 async function inFlags(error: unknown): Promise<never> {
   if (!(error instanceof ExecgoApiError)) throw error;
   const flags = await import('../typed-flags.js');
-  const typed = { event_type: '--type', tenant: '--tenant', queue: '--queue', label: '--label' };
+  const typed = {
+    event_type: '--type',
+    tenant: '--tenant',
+    queue: '--queue',
+    group: '--group',
+    label: '--label',
+  };
   throw flags.inFlags(error, { ...typed, session_id: '--session', after_seq: '--after-seq', limit: '-n' });
 }
 

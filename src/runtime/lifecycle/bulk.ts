@@ -28,6 +28,9 @@ const AT_ONCE = 32;
 /** How long each of many tasks is waited for until it stands still, or goes on, in milliseconds. */
 const TURN_WAIT_MS = 5_000;
 
+/** The change that lets a task start that is held. */
+const RELEASE = { policy: { hold: false } };
+
 /** How each action is done with one task. */
 type BulkSteps = Record<BulkAction, (taskId: string) => Promise<void>>;
 
@@ -51,6 +54,7 @@ function stepsOf(
     pause: (id) => pauseTask(core, id, TURN_WAIT_MS, signal),
     resume: (id) => resumeTask(core, id, TURN_WAIT_MS, signal),
     edit: (id) => editTask(core, intake, id, changes, owner),
+    release: (id) => editTask(core, intake, id, RELEASE, owner),
     retry: async (id) => {
       await retryTask(core, intake, id, { owner, again: false });
     },

@@ -1,8 +1,15 @@
 import type Database from 'better-sqlite3';
+import { submissionParts } from '../../task/request.js';
 import type { TaskStatus } from '../../task/states.js';
 import type { LiveRecord, TaskRecord } from '../records.js';
 import type { SharedPlans } from './shared-plans.js';
 import { TASK_COLUMNS, toRecord, type TaskRow } from './task-row.js';
+
+/** For whom a task counts, as it was written down beside its request. An older database may hold anything. */
+type ContextRow = Record<
+  'tenant' | 'owner' | 'queue' | 'lane' | 'group_name' | 'parent_task_id' | 'session_id',
+  unknown
+>;
 
 /** Finds tasks by their ids, and those that have not ended: see the methods of `Store` of the same names. */
 export class TaskLookup {
@@ -11,6 +18,7 @@ export class TaskLookup {
   readonly #has: Database.Statement<[string], number>;
   readonly #status: Database.Statement<[string], TaskStatus>;
   readonly #ids: Database.Statement<[string, number], string>;
+  readonly #context: Database.Statement<[string], ContextRow>;
   readonly #sent: Database.Statement<[string], string | null>;
 
   constructor(
@@ -28,21 +36,47 @@ export class TaskLookup {
         'SELECT task_id FROM tasks WHERE task_id > ? ORDER BY task_id LIMIT ?',
       )
       .pluck();
+    // The session is that of its name which was there when the task came.
+    this.#context = db.prepare(`SELECT tenant, owner, queue, lane, group_name, parent_task_id,
+        (SELECT session_id FROM sessions WHERE sessions.session_id = tasks.session_id
+          AND sessions.born_seq < tasks.submit_seq AND sessions.tenant IS tasks.tenant) AS session_id
+      FROM tasks WHERE task_id = ?`);
     this.#sent = db.prepare<[string], string | null>('SELECT sent_json FROM tasks WHERE task_id = ?').pluck();
   }
 
   task(taskId: string): TaskRecord | undefined {
     const row = this.#task.get(taskId);
-    return row === undefined ? undefined : toRecord(row);
+    return row === undefined ? undefined : this.#counted(row, toRecord(row));
   }
 
   live(): LiveRecord[] {
     return Array.from(this.#live.iterate(), (row) => {
-      const record = toRecord(row) as LiveRecord;
+      const record = this.#counted(row, toRecord(row)) as LiveRecord;
       if (record.plan !== null)
         record.plan = this.plans.of(row['execution_plan_json'] as string, record.plan);
       return record;
     });
+  }
+
+  /**
+   * A task whose request cannot be read still counts for whom it was accepted, and holds the turn of its session: its columns say so.
+   */
+  #counted({ request_json }: TaskRow, record: TaskRecord): TaskRecord {
+    if (record.request_problem === undefined || request_json === null) return record;
+    const columns = this.#context.get(record.task_id);
+    if (columns === undefined) return record;
+    const { group_name: group, session_id, ...rest } = columns;
+    const given = Object.entries({ ...rest, group, session_id }).filter(
+      ([, value]) => typeof value === 'string',
+    );
+    if (given.length === 0) return record;
+    const control_context = {
+      ...(record.request.control_context ?? submissionParts.ControlContext.parse({})),
+      ...Object.fromEntries(given),
+    };
+    const session = typeof session_id === 'string' ? { in_session: true as const } : {};
+    record.request = { ...record.request, control_context, ...session };
+    return record;
   }
 
   has(taskId: string): boolean {
