@@ -7,6 +7,7 @@ import type { ApiContext } from './context.js';
 import { door } from './door.js';
 import { EventFeed } from './event-feed.js';
 import { errorHandler, unknownRoute, wrongMethod } from './errors.js';
+import { once } from './once.js';
 import type { Route } from './route.js';
 import { routes } from './routes/routes.js';
 import type { Waiters } from './waiters.js';
@@ -108,10 +109,4 @@ function isIn(path: string, other: string): boolean {
     parts.length === pattern.length &&
     parts.every((part, i) => part === pattern[i] || pattern[i]?.startsWith(':') === true)
   );
-}
-
-/** What is the same for the life of a daemon, made when it is first asked for. */
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
 }

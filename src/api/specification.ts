@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { answers } from '../task/answers.js';
+import { answers, type TaskAnswerName } from '../task/answers.js';
 import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
 import { examples } from '../task/examples.js';
 import { submissionParts } from '../task/request.js';
-import { commonErrors, type Route, type RouteDoc } from './route.js';
+import { commonErrors, type RouteDoc, type RouteOf } from './route.js';
 
 type Json = Record<string, unknown>;
+type AnyDoc = RouteDoc<TaskAnswerName>;
 
 const DESCRIPTION = `Runs commands on one machine and never loses track of one.
 
@@ -16,8 +17,35 @@ another site. The header \`x-execgo-owner\` keeps people from ending each other'
 
 New fields may come into answers at any time: a client ignores those that it does not know.`;
 
+/** What a specification says beside its routes. */
+export interface About {
+  title: string;
+  description: string;
+  servers: readonly Json[];
+  security: readonly Json[];
+  securitySchemes?: Json | undefined;
+  /** Parts of requests that have a name of their own. */
+  requests: Readonly<Record<string, z.ZodType>>;
+  answers: Readonly<Record<string, z.ZodType>>;
+}
+
+const API: About = {
+  title: 'execgo',
+  description: DESCRIPTION,
+  servers: [
+    { url: '/', description: 'The daemon that this document comes from' },
+    { url: 'http://127.0.0.1:8080', description: 'Where a daemon listens if it is not told' },
+  ],
+  security: [],
+  requests: submissionParts,
+  answers,
+};
+
+/** A route, as far as it is described. */
+type Described = Pick<RouteOf<never, TaskAnswerName>, 'method' | 'path' | 'doc'>;
+
 /** The OpenAPI 3.1 document of `routes`. */
-export function specification(routes: readonly Route[], version: string): Json {
+export function specification(routes: readonly Described[], version: string, about = API): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}');
@@ -26,20 +54,21 @@ export function specification(routes: readonly Route[], version: string): Json {
   const bodies = Object.assign({}, ...routes.map(({ doc }) => doc.body)) as Record<string, z.ZodType>;
   return {
     openapi: '3.1.0',
-    info: { title: 'execgo', version, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
-    servers: [
-      { url: '/', description: 'The daemon that this document comes from' },
-      { url: 'http://127.0.0.1:8080', description: 'Where a daemon listens if it is not told' },
-    ],
-    security: [],
+    info: {
+      ...{ title: about.title, version, description: about.description },
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: about.servers,
+    security: about.security,
     paths,
     components: {
-      schemas: { ...named({ ...bodies, ...submissionParts }, 'input'), ...named(answers, 'output') },
+      schemas: { ...named({ ...bodies, ...about.requests }, 'input'), ...named(about.answers, 'output') },
+      ...(about.securitySchemes === undefined ? {} : { securitySchemes: about.securitySchemes }),
     },
   };
 }
 
-function operation({ method, path, doc }: Route): Json {
+function operation({ method, path, doc }: Described): Json {
   return {
     operationId: `${method}${path.replace(/[/:._-]+(\w?)/g, (_all, letter: string) => letter.toUpperCase())}`,
     summary: doc.summary,
@@ -53,7 +82,7 @@ function operation({ method, path, doc }: Route): Json {
   };
 }
 
-function requestBody({ body = {}, content: type }: RouteDoc): Json {
+function requestBody({ body = {}, content: type }: AnyDoc): Json {
   if (type !== undefined)
     return { requestBody: { required: false, content: { [type]: { schema: { type: 'string' } } } } };
   const [given] = Object.entries(body);
@@ -63,7 +92,7 @@ function requestBody({ body = {}, content: type }: RouteDoc): Json {
   return { requestBody: { required, content: { 'application/json': { schema: reference(name) } } } };
 }
 
-function content({ answers: byType, events }: RouteDoc): Json {
+function content({ answers: byType, events }: AnyDoc): Json {
   const whole = Object.entries(byType).map(([type, name]) => [
     type,
     {
@@ -76,7 +105,7 @@ function content({ answers: byType, events }: RouteDoc): Json {
 }
 
 /** OpenAPI 3.1 has no words for a stream: what stands in the `data` of one event. */
-function eventData(events: NonNullable<RouteDoc['events']>): Json {
+function eventData(events: NonNullable<AnyDoc['events']>): Json {
   const byName = Object.entries(events).map(([event, name]) => `${event}: ${name}`);
   const shapes = [...new Set(Object.values(events))].map(reference);
   return {
@@ -91,7 +120,7 @@ const RETRY_AFTER = {
   schema: { type: 'integer', minimum: 1 },
 };
 
-function errorResponses(doc: RouteDoc): Json {
+function errorResponses(doc: AnyDoc): Json {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set([...commonErrors, ...doc.errors])) {
     const status = ERROR_STATUS[code];
@@ -118,7 +147,7 @@ function pathParameters(path: string): Json[] {
   }));
 }
 
-function queryParameters(doc: RouteDoc): Json[] {
+function queryParameters(doc: AnyDoc): Json[] {
   if (doc.query === undefined) return [];
   const made = z.toJSONSchema(doc.query, { io: 'input', unrepresentable: 'any' });
   return Object.entries((made.properties ?? {}) as Record<string, Json>).map(
@@ -126,7 +155,7 @@ function queryParameters(doc: RouteDoc): Json[] {
   );
 }
 
-function headerParameters(doc: RouteDoc): Json[] {
+function headerParameters(doc: AnyDoc): Json[] {
   return Object.entries(doc.headers ?? {}).map(([name, description]) => ({
     name,
     in: 'header',

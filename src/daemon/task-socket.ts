@@ -54,16 +54,16 @@ interface TaskDoor {
   waiters: Waiters;
 }
 
-type DoorParts = Given & CommandCore & { taskSocket: string; log: Logger };
+type DoorParts = Given & CommandCore & { taskSocket: string; log: Logger; version: string };
 
 /** Lets tasks talk to the daemon. Where that cannot be, all else goes on without it. */
 export const taskDoor: Part<DoorParts, TaskDoor | undefined> = {
   start: async (parts) => {
-    const { taskSocket: socketPath, taskOwner, log } = parts;
+    const { taskSocket: socketPath, taskOwner, log, version } = parts;
     const connections = new Connections(maxTaskConnections());
     const waiters = new Waiters(connections);
     const tasks = new TaskTalk(parts);
-    const app = createTaskApp({ tasks, log, waiters, connections });
+    const app = createTaskApp({ tasks, version, log, waiters, connections });
     try {
       // Only the daemon that has the lock of the data directory comes here: whatever is there is left from an earlier one.
       fs.rmSync(socketPath, { force: true });

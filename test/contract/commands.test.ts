@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { taskRoutes } from '../../src/api/task-door/routes.js';
 import type { CommandPage, CommandView, EventView } from '../../src/client/index.js';
 import {
   command,
@@ -209,6 +210,19 @@ test('a task sees nothing of another, and nobody is let in without the token of 
   expect(statSync(a.socket).mode & 0o777).toBe(0o600);
   await kill(daemon, a.id);
   expect((await a.ask('GET', '/commands')).status).toBe(401);
+});
+
+test('the socket tells what it is for', async () => {
+  const daemon = await startDaemon();
+  const { ask } = await startTalker(daemon);
+  const { body } = await ask('GET', '/openapi.json');
+  expect(body).toMatchObject({ openapi: '3.1.0', security: [{ token: [] }] });
+  expect(Object.keys(body.paths as object)).toEqual(
+    taskRoutes.map(({ path }) => path.replace(':seq', '{seq}')),
+  );
+  const references = JSON.stringify(body).match(/#\/components\/schemas\/\w+/g) ?? [];
+  const named = new Set(references.map((reference) => reference.split('/').at(-1)));
+  expect([...named].sort()).toEqual(Object.keys(body.components.schemas as object).sort());
 });
 
 test('what is not understood is refused', async () => {

@@ -1,3 +1,5 @@
+import { taskRoutes } from '../../src/api/task-door/routes.js';
+import { answers, taskAnswers } from '../../src/task/answers.js';
 import type { TaskView } from '../../src/client/index.js';
 import { http, script, submit, waitFor, type Answer } from '../harness/index.js';
 
@@ -15,13 +17,28 @@ export interface Talker {
   ask: (method: string, path: string, body?: unknown) => Promise<Answer<any>>; // eslint-disable-line @typescript-eslint/no-explicit-any -- as in the harness
 }
 
-/** Asks at a task socket, with this token. */
+/** Asks at a task socket, with this token. What is answered is held to its schema. */
 export function asker(socket: string, token: string): Talker['ask'] {
-  return (method, path, body) =>
-    http(`unix:${socket}`).request(method, path, {
+  return async (method, path, body) => {
+    const answer = await http(`unix:${socket}`).request(method, path, {
       headers: { authorization: `Bearer ${token}` },
       ...(body === undefined ? {} : { body }),
     });
+    const name = answer.status === 200 ? answerOf(method, path) : 'ErrorAnswer';
+    const schema = name && { ...answers, ...taskAnswers }[name];
+    if (method !== 'HEAD' && schema !== undefined) schema.parse(answer.body);
+    return answer;
+  };
+}
+
+function answerOf(method: string, path: string) {
+  const [asked = ''] = path.split('?');
+  const route = taskRoutes.find(
+    (each) =>
+      each.method === method.toLowerCase() &&
+      new RegExp(`^${each.path.replace(':seq', '[^/]+')}$`).test(asked),
+  );
+  return route?.doc.answers['application/json'];
 }
 
 /** What a task runs to be a {@link Talker}. */

@@ -43,6 +43,10 @@ function printedBy([command = '', ...args]: readonly string[]): AnswerName | und
       return flags[0] === 'show' ? 'GroupView' : 'GroupPage';
     case 'list':
       return flags.some((flag) => flag.startsWith('--fields')) ? 'PartialTaskPage' : 'TaskPage';
+    case 'commands':
+      return 'CommandPage';
+    case 'command':
+      return 'CommandView';
     case 'read':
       return 'ReadMark';
     case 'snapshot':

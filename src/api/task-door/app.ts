@@ -5,6 +5,7 @@ import { ExecgoError } from '../../task/errors.js';
 import { BodyBudget } from '../body-budget.js';
 import type { Connections } from '../connections.js';
 import { errorHandler, unknownRoute, wrongMethod } from '../errors.js';
+import { once } from '../once.js';
 import { Pace } from './pace.js';
 import type { Waiters } from '../waiters.js';
 import type { TaskRoute } from './context.js';
@@ -15,6 +16,8 @@ const BODIES_MAX_BYTES = 16_777_216;
 
 export interface TaskAppOptions {
   tasks: TaskSide;
+  /** Of execgo itself. */
+  version: string;
   log: Logger;
   /** Shared with `stop`, which ends what waits. */
   waiters: Waiters;
@@ -26,8 +29,23 @@ export interface TaskAppOptions {
  * The HTTP side of the task socket, without a server. Nobody is let in without the token of an attempt that runs, and nobody of those asks
  * for more than a task may: whatever a task does here, it harms nobody else.
  */
-export function createTaskApp({ tasks, log, waiters, connections }: TaskAppOptions): express.Express {
-  const shared = { tasks, waiters, connections, bodies: new BodyBudget(BODIES_MAX_BYTES) };
+export function createTaskApp({
+  tasks,
+  version,
+  log,
+  waiters,
+  connections,
+}: TaskAppOptions): express.Express {
+  const shared = {
+    ...{ tasks, waiters, connections, bodies: new BodyBudget(BODIES_MAX_BYTES) },
+    specification: once(async () => {
+      const [{ specification }, { aboutTasks }] = await Promise.all([
+        import('../specification.js'),
+        import('./about.js'),
+      ]);
+      return JSON.stringify(specification(taskRoutes, version, aboutTasks));
+    }),
+  };
   const pace = new Pace(connections);
   const app = express();
   app.disable('x-powered-by');

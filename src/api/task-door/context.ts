@@ -13,6 +13,8 @@ export interface TaskContext {
   waiters: Waiters;
   connections: Connections;
   bodies: BodyBudget;
+  /** The specification of these routes, as JSON: made when it is first asked for. */
+  specification: () => Promise<string>;
 }
 
 /** One method of one path of the task socket. */

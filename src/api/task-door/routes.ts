@@ -4,7 +4,7 @@ import { TaskEventReport } from '../../task/task-event.js';
 import { readJson } from '../body.js';
 import { COMMAND_BODY, commandQuery } from '../command-query.js';
 import { commandSeqOf, parseQuery } from '../query.js';
-import { sendJson } from '../respond.js';
+import { sendJson, sendText } from '../respond.js';
 import type { TaskRoute } from './context.js';
 
 const commands: TaskRoute = {
@@ -98,5 +98,18 @@ const event: TaskRoute = {
   },
 };
 
+const openapi: TaskRoute = {
+  method: 'get',
+  path: '/openapi.json',
+  doc: {
+    summary: 'This specification',
+    answers: { 'application/json': undefined },
+    errors: [],
+  },
+  handle: async ({ specification }, _req, res) => {
+    sendText(res, await specification(), 'application/json');
+  },
+};
+
 /** Every route of the task socket: none of them is one of the API, and none of the API is here. */
-export const taskRoutes: readonly TaskRoute[] = [commands, acknowledge, finish, progress, event];
+export const taskRoutes: readonly TaskRoute[] = [commands, acknowledge, finish, progress, event, openapi];
