@@ -54,7 +54,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpSide> {
     config: () => configView(told),
     resources: () => resourcesView(parts, told.runtimeId, capacity),
     metrics: createMetrics({
-      counters: () => store.counters(),
+      counters: () => store.counters.read(),
       running: () => schedule.ledger.entries().length,
       paused: () => parts.live.paused,
       waiting: () => schedule.waiting,

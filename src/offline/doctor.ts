@@ -110,10 +110,10 @@ async function rowFindings(dataDir: string, client: ExecgoClient | undefined): P
   try {
     const opened = openStore({ dataDir, now: Date.now, asItIs: true });
     store = opened;
-    const before = opened.liveTasks();
+    const before = opened.tasks.live();
     const ledger = await attempt('ledger', async () => {
       const view = client === undefined ? undefined : ((await client.resources()) as unknown as LedgerView);
-      return ledgerFindings(before, view, opened.liveTasks());
+      return ledgerFindings(before, view, opened.tasks.live());
     });
     return [
       ...ledger,
@@ -121,7 +121,7 @@ async function rowFindings(dataDir: string, client: ExecgoClient | undefined): P
         supervisorFindings(
           dataDir,
           opened.supervisors.all(),
-          opened.liveTasks(),
+          opened.tasks.live(),
           readBootId(),
           client !== undefined,
         ),

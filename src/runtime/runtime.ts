@@ -137,7 +137,7 @@ export class Runtime extends OutputRuntime implements Service {
 
   request(taskId: string): EncodedJson {
     const accepted = taskRecord(this.core, taskId).request;
-    return [Buffer.from(this.core.store.sentRequest(taskId) ?? JSON.stringify(accepted))];
+    return [Buffer.from(this.core.store.tasks.sent(taskId) ?? JSON.stringify(accepted))];
   }
 
   async edit(taskId: string, body: unknown, owner: string | undefined): Promise<EncodedJson> {
@@ -176,32 +176,32 @@ export class Runtime extends OutputRuntime implements Service {
   }
 
   async list(query: ListQuery, signal: AbortSignal): Promise<TaskPage> {
-    const { records, next_cursor } = await this.core.store.list(query, signal);
+    const { records, next_cursor } = await this.core.store.list.page(query, signal);
     return { tasks: records.map((record) => taskSummary(record, waitingOf(this.core, record))), next_cursor };
   }
 
   async changes(query: ChangesQuery, waitMs: number, signal: AbortSignal): Promise<ChangesPage> {
     const { store } = this.core;
-    if (query.cursor === undefined && query.changed_after === store.lastVersion() && waitMs > 0)
+    if (query.cursor === undefined && query.changed_after === store.versions.last && waitMs > 0)
       await waitForVersion(this.core, query.changed_after, waitMs, signal);
-    const { records, deleted, ...rest } = await store.changes(query, signal);
+    const { records, deleted, ...rest } = await store.changeList.page(query, signal);
     const tasks = records.map((record) => taskSummary(record, waitingOf(this.core, record)));
     return { tasks, deleted: deleted.map(deletedTask), ...rest };
   }
 
   taskEvents(taskId: string, afterSeq: number, limit: number | undefined): EventView[] {
-    const events = this.core.store.taskEvents(taskId, afterSeq, limit);
+    const events = this.core.store.events.ofTask(taskId, afterSeq, limit);
     if (events.length === 0) taskRecord(this.core, taskId);
     return events.map(eventView);
   }
 
   async events(afterSeq: number, limit: number, waitMs: number, signal: AbortSignal): Promise<EventView[]> {
     const { store } = this.core;
-    const there = store.events(afterSeq, limit);
+    const there = store.events.ofAll(afterSeq, limit);
     if (there.length > 0 || waitMs === 0) return there.map(eventView);
     // The events up to the last one may have been deleted with their tasks: only a newer one ends the wait.
-    await waitForSeq(this.core, Math.max(afterSeq, store.lastSeq()), waitMs, signal);
-    return store.events(afterSeq, limit).map(eventView);
+    await waitForSeq(this.core, Math.max(afterSeq, store.events.last), waitMs, signal);
+    return store.events.ofAll(afterSeq, limit).map(eventView);
   }
 
   eventsWhere(
@@ -225,7 +225,7 @@ export class Runtime extends OutputRuntime implements Service {
   }
 
   lastSeq(): number {
-    return this.core.store.lastSeq();
+    return this.core.store.events.last;
   }
 
   deleteTask(taskId: string, owner: string | undefined): Promise<void> {

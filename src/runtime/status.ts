@@ -25,7 +25,7 @@ export type StatusCore = Tasks &
  * @throws ExecgoError `not_found`
  */
 export function taskRecord(core: Tasks, taskId: string): TaskRecord {
-  const record = core.live.get(taskId)?.record ?? core.store.task(taskId);
+  const record = core.live.get(taskId)?.record ?? core.store.tasks.get(taskId);
   if (record === undefined) throw taskNotFound(taskId);
   return record;
 }

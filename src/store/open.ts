@@ -27,7 +27,7 @@ export function openStore(options: StoreOptions): Store {
   const { now, uptimeMs = systemUptime(), bootId = '', asItIs = false } = options;
   const dataDir = resolve(options.dataDir);
   const store = new Store(openDatabase(dataDir, now, asItIs), { wallMs: now, uptimeMs, bootId });
-  const lost = !asItIs && store.lastSeq() === 0 ? lostDatabase(dataDir, false) : undefined;
+  const lost = !asItIs && store.events.last === 0 ? lostDatabase(dataDir, false) : undefined;
   if (lost === undefined) return store;
   store.close();
   throw refusal(join(dataDir, DATABASE_FILE), lost);

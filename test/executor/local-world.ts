@@ -51,14 +51,14 @@ export async function localWorld(): Promise<World> {
   const commit = (attempt: Attempt) =>
     store.commits.write(() => {
       const { task_id, launch_id, launch_token, incarnation } = attempt;
-      store.insertTask(newTask(task_id));
+      store.newTasks.insert(newTask(task_id));
       const launch = { launch_id, launch_token, incarnation, shim_pid: 1, at_ms: Date.now() };
-      store.markDispatched(waiting(store, task_id), { ...launch, events: [] });
+      store.changes.dispatch(waiting(store, task_id), { ...launch, events: [] });
     });
   /** Has the end committed that is taken. */
   const commitEnd = async ({ task_id, launch_id }: Attempt, taken: Promise<boolean>) => {
     if (!(await taken)) return false;
-    await store.commits.write(() => store.finish(running(store, task_id, launch_id), SUCCESS));
+    await store.commits.write(() => store.changes.end(running(store, task_id, launch_id), SUCCESS));
     return true;
   };
 

@@ -29,7 +29,7 @@ async function runtime({ slots = 1, isPlaced = true } = {}) {
   /** The status that is committed when the submit is answered. */
   const send = async (task_id: string, more: Partial<TaskSubmission> = {}) => {
     await submit(core, intake, request(task_id, more));
-    return core.store.task(task_id)?.status;
+    return core.store.tasks.get(task_id)?.status;
   };
   const isTold = (id: string) => world.runsOf(id).length > 0;
   const runs = (id: string) => waitFor(() => isTold(id), { what: `the launch of ${id}` });
@@ -37,7 +37,7 @@ async function runtime({ slots = 1, isPlaced = true } = {}) {
     await killTask(core, core.live.get(id)!, { grace_ms: 0 });
     await waitFor(() => core.live.get(id) === undefined, { what: `the end of ${id}` });
   };
-  const types = (id: string) => core.store.taskEvents(id, 0, undefined).map((e) => e.event_type);
+  const types = (id: string) => core.store.events.ofTask(id, 0, undefined).map((e) => e.event_type);
   return { core, intake, dataDir, world, request, send, runs, end, types };
 }
 
@@ -45,7 +45,7 @@ test('what has room is running when its submit is answered; what has not waits f
   const { core, send, runs, end, types } = await runtime();
   expect(await send('first')).toBe('running');
   expect(types('first')).toEqual(['submitted', 'accepted', 'planned', 'resource_reserved']);
-  expect(core.store.counters().entered).toMatchObject({ accepted: 1, running: 1 });
+  expect(core.store.counters.read().entered).toMatchObject({ accepted: 1, running: 1 });
   await runs('first');
   expect(await send('second')).toBe('accepted');
   await end('first');
@@ -59,14 +59,14 @@ test('of what comes in one transaction no more starts than has room, in order', 
   const { core, intake, request, runs, end } = await runtime({ slots: 2 });
   const ids = ['a', 'b', 'c', 'd'];
   await submitBatch(core, intake, { tasks: ids.map((id, i) => request(id, { policy: { priority: i } })) });
-  expect(ids.map((id) => core.store.task(id)?.status)).toEqual([
+  expect(ids.map((id) => core.store.tasks.get(id)?.status)).toEqual([
     ...['running', 'running'],
     ...['accepted', 'accepted'],
   ]);
   await runs('b');
   await end('b');
   await runs('d');
-  expect(core.store.task('c')?.status).toBe('accepted');
+  expect(core.store.tasks.get('c')?.status).toBe('accepted');
 });
 
 test('what a starving task needs is not taken', async () => {
@@ -94,7 +94,7 @@ test('a task that could not be written down gives its share back to those that w
   renameSync(join(dataDir, 'tasks'), join(dataDir, 'moved'));
   writeFileSync(join(dataDir, 'tasks'), '');
   await expect(send('no-files')).rejects.toThrow('ENOTDIR');
-  expect(core.store.task('no-files')).toBeUndefined();
+  expect(core.store.tasks.get('no-files')).toBeUndefined();
   expect(core.schedule.ledger.entries()).toHaveLength(1);
   rmSync(join(dataDir, 'tasks'));
   renameSync(join(dataDir, 'moved'), join(dataDir, 'tasks'));
@@ -122,6 +122,6 @@ test('a launch at once whose place has died without a word is given to the next'
   await world.crash(core.executor.place!);
   await sent;
   await waitFor(() => world.runsOf('task').some(({ place }) => place.incarnation === 'place-2'));
-  expect(core.store.task('task')).toMatchObject({ attempt: { incarnation: 'place-2' } });
+  expect(core.store.tasks.get('task')).toMatchObject({ attempt: { incarnation: 'place-2' } });
   expect(types('task').filter((type) => type === 'resource_reserved')).toHaveLength(1);
 });

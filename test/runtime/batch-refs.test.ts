@@ -14,14 +14,14 @@ test('items of a batch start after others of it, whatever their order', async ()
   });
   expect(answers.map((answer) => 'status' in answer)).toEqual([true, true, true]);
   const id = (answers[2] as { task_id: string }).task_id;
-  expect(s.core.store.task('x')?.request.policy.after).toEqual([
+  expect(s.core.store.tasks.get('x')?.request.policy.after).toEqual([
     { task_id: 'y', when: 'success' },
     { task_id: id, when: 'end' },
   ]);
-  expect(JSON.parse(s.core.store.sentRequest('x')!)).toMatchObject({
+  expect(JSON.parse(s.core.store.tasks.sent('x')!)).toMatchObject({
     policy: { after: [{ task_id: 'y' }, { task_id: id, when: 'end' }] },
   });
-  expect(JSON.parse(s.core.store.sentRequest('y')!)).not.toHaveProperty('ref');
+  expect(JSON.parse(s.core.store.tasks.sent('y')!)).not.toHaveProperty('ref');
 });
 
 test('with an item of a batch those are refused that start after it', async () => {
@@ -69,7 +69,7 @@ test('with an item of a batch those are refused that start after it', async () =
     'invalid input: policy.after.1.ref: names "twice" a second time',
   ]);
   expect(answers[3]).not.toHaveProperty('task_id');
-  for (const id of ['b', 'c', 'd', 'e', 'after-cycle']) expect(s.core.store.task(id)).toBeUndefined();
+  for (const id of ['b', 'c', 'd', 'e', 'after-cycle']) expect(s.core.store.tasks.get(id)).toBeUndefined();
 });
 
 test('a batch with keys that is sent again gives the same answers', async () => {
@@ -81,7 +81,7 @@ test('a batch with keys that is sent again gives the same answers', async () => 
   const tasks = [item('3', 'c', 'b', 'a'), item('2', 'b', 'a'), item('1', 'a')];
   const first = await submitBatch(s.core, s.intake, { tasks });
   const [c, b, a] = first.map((answer) => answer.task_id);
-  expect(s.core.store.task(c!)?.request.policy.after).toEqual(success(b!, a!));
+  expect(s.core.store.tasks.get(c!)?.request.policy.after).toEqual(success(b!, a!));
   expect(await submitBatch(s.core, s.intake, { tasks })).toEqual(first);
   const [other] = await submitBatch(s.core, s.intake, { tasks: [item('1', 'other name')] });
   expect(other).toMatchObject({ error: { code: 'conflict' } });

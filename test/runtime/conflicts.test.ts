@@ -36,7 +36,7 @@ async function subject() {
     const execution = { kind: 'command', program: '/bin/true' };
     return submit(runtime.core, runtime.intake, { task_id, execution, policy, ...more });
   };
-  const status = (id: string) => runtime.core.store.task(id)?.status;
+  const status = (id: string) => runtime.core.store.tasks.get(id)?.status;
   const becomes = (id: string, wanted: string) =>
     waitFor(() => status(id) === wanted, { what: `${id} to be ${wanted}` });
   const kill = (id: string) => killTask(runtime.core, runtime.core.live.get(id)!, { grace_ms: 0 });
@@ -58,7 +58,7 @@ test('as many with a key run as each allows; the others wait, and say so', async
   expect(['a', 'b', 'c', 'one', 'other', 'theirs'].map(status)).toEqual([
     ...['running', 'running', 'accepted', 'accepted', 'running', 'running'],
   ]);
-  expect(waitingOf(core(), core().store.task('c')!)).toMatchObject({
+  expect(waitingOf(core(), core().store.tasks.get('c')!)).toMatchObject({
     reason: 'concurrency',
     detail: 'as many tasks with concurrency key "k" run as it allows: 2',
     lack: { of: 'concurrency', resource: 'task_slots', requested: 1, free: 0, limit: 2 },
@@ -100,7 +100,7 @@ test('replace_waiting: the newest waits in the place of older ones, which are ca
   await becomes('plain', 'cancelled');
   await send('second', 'replace_waiting');
   await becomes('first', 'cancelled');
-  expect(core().store.task('first')).toMatchObject({
+  expect(core().store.tasks.get('first')).toMatchObject({
     cause: 'cancelled',
     error: {
       code: 'cancelled',

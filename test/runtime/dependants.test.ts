@@ -11,7 +11,7 @@ test('a task starts when all that it waits for is there, and says until then wha
   await s.send('b', []);
   await s.send('both', [{ task_id: 'a' }, { task_id: 'b', when: 'end' }]);
   const { core } = s;
-  expect(waitingOf(core, core.store.task('both')!)).toMatchObject({
+  expect(waitingOf(core, core.store.tasks.get('both')!)).toMatchObject({
     reason: 'dependency',
     detail: 'starts after the success of "a" and the end of "b"',
     after: [
@@ -25,7 +25,7 @@ test('a task starts when all that it waits for is there, and says until then wha
   await s.kill('b');
   await s.ends('b');
   await waitFor(() => core.schedule.dependencies.countOf('both') === 1);
-  expect(waitingOf(core, core.store.task('both')!)).toMatchObject({
+  expect(waitingOf(core, core.store.tasks.get('both')!)).toMatchObject({
     detail: 'starts after the success of "a"',
   });
   await s.finish('a');
@@ -100,7 +100,7 @@ test('one that comes late is treated as one that came early, also when what it n
     message:
       'invalid input: policy.after.0.task_id: there is no task good, and how one ended is not remembered',
   });
-  expect(s.core.store.task('too-late')).toBeUndefined();
+  expect(s.core.store.tasks.get('too-late')).toBeUndefined();
 });
 
 test('a task that others are still to be told of stays until they have been', async () => {
@@ -110,7 +110,7 @@ test('a task that others are still to be told of stays until they have been', as
   await s.kill('a');
   await waitFor(() => s.core.live.get('a') === undefined);
   await deleteTask(s.core, 'a', undefined);
-  expect(s.core.store.task('a')).toBeUndefined();
+  expect(s.core.store.tasks.get('a')).toBeUndefined();
   expect(await s.ends('b')).toMatchObject({ cause: 'dependency' });
 });
 
@@ -148,7 +148,7 @@ test('what a task waits for can be changed, taken away and given while it waits'
   expect(s.core.schedule.dependencies.countOf('t')).toBe(2);
   await s.edit('t', { policy: { after: null } });
   expect([s.core.schedule.queued, s.core.schedule.notYet.size]).toEqual([2, 0]);
-  expect((s.core.store.task('t') as WaitingTask).eligible_ms).toBeDefined();
+  expect((s.core.store.tasks.get('t') as WaitingTask).eligible_ms).toBeDefined();
   await s.edit('t', { policy: { after: success('busy') } });
   expect([s.core.schedule.queued, s.core.schedule.notYet.size]).toEqual([1, 1]);
   await s.finish('busy');

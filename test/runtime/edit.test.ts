@@ -46,7 +46,7 @@ test('a kill that comes while an edit is written has the last word', async () =>
   await send('second');
   const edited = edit('second', { policy: { priority: 5 } });
   await Promise.all([edited, kill('second')]);
-  const row = core.store.task('second');
+  const row = core.store.tasks.get('second');
   expect([row?.status, row?.request.policy.priority]).toEqual(['cancelled', 5]);
   expect(core.schedule.queued).toBe(0);
 });
@@ -55,13 +55,13 @@ test('two edits from one version: the first is made, the second is told the pres
   const { core, send, edit } = await forTest();
   await send('first');
   await send('second');
-  const { version } = core.store.task('second')!;
+  const { version } = core.store.tasks.get('second')!;
   const [one, two] = await Promise.allSettled([
     edit('second', { if_version: version, policy: { priority: 1 } }),
     edit('second', { if_version: version, policy: { priority: 2 } }),
   ]);
   expect(one.status).toBe('fulfilled');
-  const now = core.store.task('second')!;
+  const now = core.store.tasks.get('second')!;
   expect(now.request.policy.priority).toBe(1);
   expect(now.version).toBeGreaterThan(version);
   expect(two).toMatchObject({
@@ -77,13 +77,13 @@ test('an edit that is refused leaves the task where it is; one that changes noth
   const { core, send, edit } = await forTest();
   await send('first');
   await send('second');
-  const before = core.store.task('second');
-  const seq = core.store.lastSeq();
+  const before = core.store.tasks.get('second');
+  const seq = core.store.events.last;
   await expect(edit('second', { policy: { demands: { tags: ['gpu'] } } })).rejects.toMatchObject({
     code: 'unsupported_capability',
   });
   await edit('second', { policy: { priority: 0 }, limits: {}, metadata: {} });
-  expect([core.store.task('second'), core.store.lastSeq()]).toEqual([before, seq]);
+  expect([core.store.tasks.get('second'), core.store.events.last]).toEqual([before, seq]);
   expect(core.schedule.waits('second')).toBe(true);
 });
 
@@ -102,8 +102,8 @@ test('how long it may wait counts from its submit, and is given anew', async () 
   await send('first');
   await send('second', { limits: { queue_timeout_ms: 600_000 } });
   await edit('second', { limits: { queue_timeout_ms: 1 } });
-  await waitFor(() => core.store.task('second')?.status === 'failed', { what: 'the end' });
-  expect(core.store.task('second')).toMatchObject({ cause: 'queue_timeout' });
+  await waitFor(() => core.store.tasks.get('second')?.status === 'failed', { what: 'the end' });
+  expect(core.store.tasks.get('second')).toMatchObject({ cause: 'queue_timeout' });
 });
 
 interface Step {
@@ -149,12 +149,12 @@ test('whatever edits, kills and starts come between each other, what was answere
         }
         await Promise.all(asked);
         for (const id of ids) {
-          const row = core.store.task(id)!;
+          const row = core.store.tasks.get(id)!;
           const good = (made.get(id) ?? []).filter(({ refused }) => !refused);
           const last = good.at(-1)?.priority ?? 0;
           expect(row.request.policy.priority, `priority of ${id}`).toBe(last);
           expect(row.request.metadata['n'] ?? '0').toBe(String(last));
-          const events = core.store.taskEvents(id, 0, undefined).map(({ event_type }) => event_type);
+          const events = core.store.events.ofTask(id, 0, undefined).map(({ event_type }) => event_type);
           expect(events.filter((type) => type === 'edited')).toHaveLength(good.length);
           // Nothing is changed once it has its share of the machine, or has ended.
           const decided = events.findIndex((type) => ['resource_reserved', 'cancelled'].includes(type));

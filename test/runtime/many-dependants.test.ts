@@ -6,14 +6,15 @@ import { type Subject, subject, success } from './subject.js';
 function endsByCommit(s: Subject): () => number {
   let [now, most] = [0, 0];
   const { store } = s.core;
-  const { finish, markEligible, commits } = store;
+  const { changes, commits } = store;
+  const { end, release } = changes;
   const count = <A extends unknown[], R>(each: (...args: A) => R) =>
     function (this: unknown, ...args: A): R {
       most = Math.max(most, ++now);
-      return each.apply(store, args);
+      return each.apply(changes, args);
     };
-  store.finish = count(finish);
-  store.markEligible = count(markEligible);
+  changes.end = count(end);
+  changes.release = count(release);
   const { write } = commits;
   commits.write = ((fn: () => unknown) =>
     write.call(commits, () => {
@@ -26,13 +27,13 @@ function endsByCommit(s: Subject): () => number {
 /** Tasks as they are accepted, whose ids cannot be those of directories: files would cost more than all that is looked at here. */
 async function acceptAll(s: Subject, tasks: { id: string; after: string }[]): Promise<void> {
   const { core } = s;
-  const plain = core.store.task('root')!;
+  const plain = core.store.tasks.get('root')!;
   const request = { ...plain.request, policy: { priority: 0 } };
   for (let i = 0; i < tasks.length; i += 500)
     await core.store.commits.write(() => {
       for (const { id, after } of tasks.slice(i, i + 500)) {
         const open = success(after);
-        const written = core.store.insertTask({
+        const written = core.store.newTasks.insert({
           ...{ task_id: id, plan: plain.plan!, reservation: plain.reservation!, created_at_ms: Date.now() },
           request: { ...request, policy: { ...request.policy, after: open } } as typeof plain.request,
           ...{ request_json: JSON.stringify(request), sent_json: '{}' },
@@ -62,7 +63,7 @@ test('1,000 tasks after one, and 10,000 one after the other, are cancelled in pi
   await s.kill('root');
   await waitFor(() => s.core.live.all().next().done, { timeoutMs: 60_000, what: 'the end of all' });
   expect(most()).toBeLessThanOrEqual(50);
-  expect(s.core.store.counters().entered.cancelled).toBe(11_001);
+  expect(s.core.store.counters.read().entered.cancelled).toBe(11_001);
   expect(s.core.store.dependencies.all()).toEqual([]);
 });
 

@@ -52,7 +52,7 @@ test('who may start only now comes behind those that could before, and so it is 
   await waitFor(() => core().schedule.notYet.size === 3, { what: 'the time of one' });
   for (const id of ['held-2', 'held-1', 'held-urgent']) await edit(id, { hold: false });
   // Dates have milliseconds, and the one that comes now is later than all of that.
-  const released = core().store.task('held-urgent')!.updated_at_ms;
+  const released = core().store.tasks.get('held-urgent')!.updated_at_ms;
   await waitFor(() => Date.now() > released, { what: 'the next millisecond' });
   await send('third');
   const expected = ['held-urgent', 'first', 'second', 'soon', 'held-2', 'held-1', 'third'];
@@ -97,7 +97,7 @@ test('a kill and a release that meet leave one end', async () => {
   const { send, edit, kill, core } = await runtime();
   await send('held', { hold: true });
   await Promise.allSettled([edit('held', { hold: false }), kill('held')]);
-  await waitFor(() => core().store.status('held') === 'cancelled', { what: 'the end' });
+  await waitFor(() => core().store.tasks.status('held') === 'cancelled', { what: 'the end' });
   expect([core().schedule.notYet.size, core().schedule.queued]).toEqual([0, 0]);
 });
 

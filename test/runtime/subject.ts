@@ -76,18 +76,18 @@ export class Subject {
   }
 
   status(id: string) {
-    return this.core.store.task(id)?.status;
+    return this.core.store.tasks.get(id)?.status;
   }
 
   async ends(id: string) {
     await waitFor(() => isTerminal(this.status(id)!) && this.core.live.get(id) === undefined, {
       what: `the end of ${id}`,
     });
-    return this.core.store.task(id);
+    return this.core.store.tasks.get(id);
   }
 
   types(id: string) {
-    return this.core.store.taskEvents(id, 0, undefined).map((e) => e.event_type);
+    return this.core.store.events.ofTask(id, 0, undefined).map((e) => e.event_type);
   }
 
   /** Goes away in the middle of whatever is under way, and comes back. */

@@ -176,7 +176,7 @@ class Pair {
 
   /** Its status, and how far it is where its first attempt is not its last. */
   found(id: string): string | undefined {
-    const task = this.s.core.store.task(id);
+    const task = this.s.core.store.tasks.get(id);
     if (task === undefined || this.model.tasks.get(id)!.retried === 'no') return task?.status;
     if (task.status === 'running' && task.past_attempts === 0) return 'first attempt';
     return task.status === 'accepted' && task.past_attempts > 0 ? 'accepted, after an attempt' : task.status;

@@ -19,7 +19,7 @@ test('a task that has room, and nothing that launches it, says so', async () => 
   const execution = { kind: 'command', program: '/bin/true' };
   await submit(core, intake, { task_id: 'one', execution });
   const { executor } = core.dispatcher;
-  const record = core.store.task('one')!;
+  const record = core.store.tasks.get('one')!;
   expect(waitingWithPosition({ ...core, executor }, record)).toEqual({
     reason: 'no_runner',
     detail: 'there is room for it, and nothing that launches it: a supervisor is being started',

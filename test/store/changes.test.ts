@@ -37,7 +37,7 @@ async function round(
   let before = after;
   let cursor: string | undefined;
   for (;;) {
-    const page = await store.changes({ changed_after: after, limit, cursor, ...filter });
+    const page = await store.changeList.page({ changed_after: after, limit, cursor, ...filter });
     const entries = [
       ...page.records.map(({ task_id, version }) => ({ task_id, version, there: true })),
       ...page.deleted.map(({ task_id, version }) => ({ task_id, version, there: false })),
@@ -64,7 +64,7 @@ async function round(
 }
 
 const there = async (store: Store, tenant?: string): Promise<Mirror> => {
-  const { records } = await store.list({ order: 'newest', limit: 1000, tenant });
+  const { records } = await store.list.page({ order: 'newest', limit: 1000, tenant });
   return new Map(records.map(({ task_id, version }) => [task_id, version]));
 };
 
@@ -82,19 +82,19 @@ test('a reader knows every task as it is, whatever is written between its pages'
         const store = openStore({ dataDir: tempDir(), now: () => NOW });
         const apply = async (one: (typeof steps)[number]) => {
           const id = `t${one.id}`;
-          const task = store.task(id);
+          const task = store.tasks.get(id);
           if (one.what === 'insert' && task === undefined)
             await insert(store, id, { control_context: { tenant: one.tenant ? 't' : 'u' } });
           if (one.what === 'begin' && task?.status === 'accepted')
             await start(store, id, (await dispatch(store, id)) ?? 0);
           if (one.what === 'kill' && task?.status === 'running')
             await store.commits.write(() =>
-              store.markKillRequested(task, NOW, undefined, events('kill_requested')),
+              store.changes.killRequested(task, NOW, undefined, events('kill_requested')),
             );
           if (one.what === 'end' && task?.status === 'accepted')
-            await store.commits.write(() => store.finish(waiting(store, id), CANCELLED));
+            await store.commits.write(() => store.changes.end(waiting(store, id), CANCELLED));
           if (one.what === 'delete' && task !== undefined && endOf(task) !== undefined)
-            await store.commits.write(() => store.deleteTask(id));
+            await store.commits.write(() => store.changes.delete(id));
         };
         const mirror: Mirror = new Map();
         let version = 0;
@@ -121,34 +121,34 @@ test('a reader knows every task as it is, whatever is written between its pages'
 test('an id that is given again is told as the task that has it', async () => {
   const store = openedStore();
   await runThrough(store, 'again');
-  const version = store.lastVersion();
-  await store.commits.write(() => store.deleteTask('again'));
-  const gone = await store.changes({ changed_after: version, limit: 10 });
+  const version = store.versions.last;
+  await store.commits.write(() => store.changes.delete('again'));
+  const gone = await store.changeList.page({ changed_after: version, limit: 10 });
   expect(gone).toMatchObject({ records: [], version: version + 1 });
   expect(gone.deleted).toEqual([{ task_id: 'again', version: version + 1, deleted_at_ms: NOW }]);
   await insert(store, 'again');
-  const both = await store.changes({ changed_after: version, limit: 10 });
+  const both = await store.changeList.page({ changed_after: version, limit: 10 });
   expect(both.deleted).toEqual([]);
   expect(both.records.map(({ task_id, status }) => [task_id, status])).toEqual([['again', 'accepted']]);
   // Who knows nothing has nothing to delete.
-  expect((await store.changes({ changed_after: 0, limit: 10 })).deleted).toEqual([]);
+  expect((await store.changeList.page({ changed_after: 0, limit: 10 })).deleted).toEqual([]);
 });
 
 test('a deletion that is rolled back is none, and its number is told by nobody', async () => {
   const store = openedStore();
   await runThrough(store, 'stays');
-  const version = store.lastVersion();
+  const version = store.versions.last;
   const failed = store.commits.write(() => {
-    store.deleteTask('stays');
+    store.changes.delete('stays');
     throw new Error('no');
   });
   const other = insert(store, 'other');
   await expect(failed).rejects.toThrow('no');
   await other;
-  const page = await store.changes({ changed_after: version, limit: 10 });
+  const page = await store.changeList.page({ changed_after: version, limit: 10 });
   expect(page.deleted).toEqual([]);
   expect(page.records.map(({ task_id }) => task_id)).toEqual(['other']);
-  expect(store.counters().tombstones).toBe(0);
+  expect(store.counters.read().tombstones).toBe(0);
 });
 
 test('who comes too late, or from elsewhere, is told what to do', async () => {
@@ -156,25 +156,27 @@ test('who comes too late, or from elsewhere, is told what to do', async () => {
   const store = openedStore(dir);
   for (let i = 0; i < 5; i++) {
     await runThrough(store, `t${i}`);
-    await store.commits.write(() => store.deleteTask(`t${i}`));
+    await store.commits.write(() => store.changes.delete(`t${i}`));
   }
   await insert(store, 'stays');
   await forgetDeletions(store, NEVER, { maxAgeMs: 1e9, max: 2 });
-  expect(store.counters().tombstones).toBe(2);
+  expect(store.counters.read().tombstones).toBe(2);
   const kept = rawDatabase(dir).prepare('SELECT version FROM tombstones').pluck().all() as number[];
   expect(kept).toHaveLength(2);
-  const late = store.changes({ changed_after: 3, limit: 10 });
-  await expect(late).rejects.toMatchObject({ code: 'gone', details: { last_version: store.lastVersion() } });
+  const late = store.changeList.page({ changed_after: 3, limit: 10 });
+  await expect(late).rejects.toMatchObject({ code: 'gone', details: { last_version: store.versions.last } });
   await expect(late).rejects.toThrow('begin again after version 0');
   const oldest = ((await late.catch((e: unknown) => e)) as { details: { oldest_version: number } }).details
     .oldest_version;
-  expect((await store.changes({ changed_after: oldest, limit: 10 })).deleted.map((t) => t.version)).toEqual(
-    kept,
-  );
+  expect(
+    (await store.changeList.page({ changed_after: oldest, limit: 10 })).deleted.map((t) => t.version),
+  ).toEqual(kept);
   // Who begins is never too late.
-  const all = await store.changes({ changed_after: 0, limit: 10 });
+  const all = await store.changeList.page({ changed_after: 0, limit: 10 });
   expect(all.records.map(({ task_id }) => task_id)).toEqual(['stays']);
-  await expect(store.changes({ changed_after: store.lastVersion() + 1, limit: 10 })).rejects.toMatchObject({
+  await expect(
+    store.changeList.page({ changed_after: store.versions.last + 1, limit: 10 }),
+  ).rejects.toMatchObject({
     code: 'gone',
   });
 });
@@ -185,26 +187,28 @@ test('deletions are forgotten by age, also over a restart, and a reader in the m
   const open = () => openStore({ dataDir: dir, now: () => NOW + now, uptimeMs: () => now });
   let store = open();
   for (const id of ['a', 'b', 'c', 'd']) await runThrough(store, id);
-  const first = await store.changes({ changed_after: 0, limit: 1 });
-  const version = store.lastVersion();
-  await store.commits.write(() => store.deleteTask('a'));
+  const first = await store.changeList.page({ changed_after: 0, limit: 1 });
+  const version = store.versions.last;
+  await store.commits.write(() => store.changes.delete('a'));
   now += 500;
-  await store.commits.write(() => store.deleteTask('b'));
+  await store.commits.write(() => store.changes.delete('b'));
   store.close();
   store = open();
-  expect(store.counters().tombstones).toBe(2);
-  const middle = await store.changes({ changed_after: version, limit: 1 });
+  expect(store.counters.read().tombstones).toBe(2);
+  const middle = await store.changeList.page({ changed_after: version, limit: 1 });
   expect(middle.deleted.map(({ task_id }) => task_id)).toEqual(['a']);
   now += 600;
   await forgetDeletions(store, NEVER, { maxAgeMs: 1000, max: 100 });
-  expect(store.counters().tombstones).toBe(1);
+  expect(store.counters.read().tombstones).toBe(1);
   // It has read past what was forgotten.
-  const rest = await store.changes({ changed_after: version, limit: 1, cursor: middle.next_cursor });
+  const rest = await store.changeList.page({ changed_after: version, limit: 1, cursor: middle.next_cursor });
   expect(rest).toMatchObject({ version: version + 2 });
-  await expect(store.changes({ changed_after: version, limit: 1 })).rejects.toMatchObject({ code: 'gone' });
+  await expect(store.changeList.page({ changed_after: version, limit: 1 })).rejects.toMatchObject({
+    code: 'gone',
+  });
   // It would have been told of 'a' in its next round, and will not be.
   await expect(
-    store.changes({ changed_after: 0, limit: 1, cursor: first.next_cursor }),
+    store.changeList.page({ changed_after: 0, limit: 1, cursor: first.next_cursor }),
   ).rejects.toMatchObject({ code: 'gone' });
   store.close();
 });
@@ -212,8 +216,8 @@ test('deletions are forgotten by age, also over a restart, and a reader in the m
 test('a cursor that no page returned is refused', async () => {
   const store = openedStore();
   for (const id of ['a', 'b', 'c']) await insert(store, id);
-  const { next_cursor } = await store.changes({ changed_after: 0, limit: 1 });
-  await expect(store.changes({ changed_after: 1, limit: 1, cursor: next_cursor })).rejects.toThrow(
+  const { next_cursor } = await store.changeList.page({ changed_after: 0, limit: 1 });
+  await expect(store.changeList.page({ changed_after: 1, limit: 1, cursor: next_cursor })).rejects.toThrow(
     'belongs to changed_after=0',
   );
   const made = (text: string) => Buffer.from(text).toString('base64url');
@@ -226,13 +230,13 @@ test('a cursor that no page returned is refused', async () => {
   );
   await fc.assert(
     fc.asyncProperty(bad, async (cursor) => {
-      await expect(store.changes({ changed_after: 0, limit: 1, cursor })).rejects.toThrow(
+      await expect(store.changeList.page({ changed_after: 0, limit: 1, cursor })).rejects.toThrow(
         'invalid input: cursor',
       );
     }),
   );
   // One that reaches beyond what there is.
-  const beyond = store.changes({ changed_after: 0, limit: 1, cursor: made('changes:0:1:99') });
+  const beyond = store.changeList.page({ changed_after: 0, limit: 1, cursor: made('changes:0:1:99') });
   await expect(beyond).rejects.toMatchObject({ code: 'gone' });
 });
 
@@ -250,7 +254,7 @@ test('what was stored before changes were counted counts as changed', async () =
   db.exec(changes.sql);
   db.close();
   const again = openedStore(dir);
-  const page = await again.changes({ changed_after: 0, limit: 10 });
+  const page = await again.changeList.page({ changed_after: 0, limit: 10 });
   expect(page.records.map(({ task_id, version }) => [task_id, version])).toEqual([
     ['c', 3],
     ['a', 4],
@@ -258,5 +262,7 @@ test('what was stored before changes were counted counts as changed', async () =
   ]);
   expect(page.version).toBe(5);
   // What was deleted before is not known.
-  await expect(again.changes({ changed_after: 2, limit: 10 })).rejects.toMatchObject({ code: 'gone' });
+  await expect(again.changeList.page({ changed_after: 2, limit: 10 })).rejects.toMatchObject({
+    code: 'gone',
+  });
 });

@@ -44,14 +44,14 @@ test('a full disk refuses all of a transaction, and heals without reopening', as
   ]);
   for (const result of refused)
     expect(result).toMatchObject({ status: 'rejected', reason: { code: 'insufficient_storage' } });
-  expect(store.task('before')).toBeDefined();
-  expect(store.task('a')).toBeUndefined();
-  expect([store.lastSeq(), store.counters().entered.accepted]).toEqual([3, 1]);
+  expect(store.tasks.get('before')).toBeDefined();
+  expect(store.tasks.get('a')).toBeUndefined();
+  expect([store.events.last, store.counters.read().entered.accepted]).toEqual([3, 1]);
 
   fs.rmSync(ballast);
   await Promise.all([insert(store, 'a'), insert(store, 'b')]);
   store.probe();
-  expect(store.liveTasks().map((t) => t.task_id)).toEqual(['before', 'a', 'b']);
-  expect(store.lastSeq()).toBe(9);
+  expect(store.tasks.live().map((t) => t.task_id)).toEqual(['before', 'a', 'b']);
+  expect(store.events.last).toBe(9);
   expect(rawDatabase(disk).pragma('integrity_check', { simple: true })).toBe('ok');
 });

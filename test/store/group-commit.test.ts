@@ -53,33 +53,33 @@ test('one that fails does not hurt its mates, and leaves nothing: rows, events, 
   const settled = await Promise.allSettled([
     insert(store, 'a'),
     store.commits.write(() => {
-      store.insertTask(newTask('b'));
+      store.newTasks.insert(newTask('b'));
       store.appendEvents('a', events('recovered'));
-      store.finish(waiting(store, 'a'), FAILED);
+      store.changes.end(waiting(store, 'a'), FAILED);
       throw boom;
     }),
     insert(store, 'c'),
   ]);
   expect(settled.map((s) => s.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect(settled[1]).toMatchObject({ reason: boom });
-  expect(store.task('a')?.status).toBe('accepted');
-  expect(store.task('b')).toBeUndefined();
-  expect(store.events(0, 100).map((e) => e.seq)).toEqual([1, 2, 3, 4, 5, 6]);
-  expect(store.lastSeq()).toBe(6);
-  expect(store.counters()).toMatchObject({ entered: { accepted: 2, failed: 0 }, errors: {} });
+  expect(store.tasks.get('a')?.status).toBe('accepted');
+  expect(store.tasks.get('b')).toBeUndefined();
+  expect(store.events.ofAll(0, 100).map((e) => e.seq)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(store.events.last).toBe(6);
+  expect(store.counters.read()).toMatchObject({ entered: { accepted: 2, failed: 0 }, errors: {} });
 });
 
 test('one alone that fails is undone as well', async () => {
   const store = openedStore();
   const failing = store.commits.write(() => {
-    store.insertTask(newTask('a'));
+    store.newTasks.insert(newTask('a'));
     throw new Error('boom');
   });
   await expect(failing).rejects.toThrow('boom');
-  expect(store.task('a')).toBeUndefined();
-  expect(store.counters().entered.accepted).toBe(0);
+  expect(store.tasks.get('a')).toBeUndefined();
+  expect(store.counters.read().entered.accepted).toBe(0);
   await insert(store, 'a');
-  expect(store.lastSeq()).toBe(3);
+  expect(store.events.last).toBe(3);
 });
 
 test('a write from within a write belongs to the next transaction', async () => {
@@ -87,10 +87,10 @@ test('a write from within a write belongs to the next transaction', async () => 
   let inner: Promise<unknown> | undefined;
   await store.commits.write(() => {
     inner = insert(store, 'inner');
-    return store.insertTask(newTask('outer'));
+    return store.newTasks.insert(newTask('outer'));
   });
   await inner;
-  expect([store.task('outer')?.submit_seq, store.task('inner')?.submit_seq]).toEqual([1, 4]);
+  expect([store.tasks.get('outer')?.submit_seq, store.tasks.get('inner')?.submit_seq]).toEqual([1, 4]);
 });
 
 test('each write gets consecutive seqs', async () => {
@@ -108,7 +108,7 @@ test('closing commits what is queued and refuses what comes later', async () => 
   await queued;
   await expect(insert(store, 'b')).rejects.toMatchObject({ code: 'unavailable' });
   const again = openedStore(dir);
-  expect(again.liveTasks().map((t) => t.task_id)).toEqual(['a']);
+  expect(again.tasks.live().map((t) => t.task_id)).toEqual(['a']);
 });
 
 test('counters, seqs and launch ids go on after a restart', async () => {
@@ -116,18 +116,18 @@ test('counters, seqs and launch ids go on after a restart', async () => {
   const store = openedStore(dir);
   await runThrough(store, 'a');
   await runThrough(store, 'b', { ...FAILED, duration_ms: 400_000 });
-  const [counters, last] = [store.counters(), store.lastSeq()];
+  const [counters, last] = [store.counters.read(), store.events.last];
   expect(counters).toMatchObject({
     entered: { accepted: 2, running: 2, success: 1, failed: 1 },
     errors: { launch_failed: 1 },
     duration: { buckets: [1, 1, 1, 1, 1, 1, 1, 1, 1], sum: 400_048, count: 2 },
   });
-  await store.commits.write(() => store.deleteTask('b'));
+  await store.commits.write(() => store.changes.delete('b'));
   store.close();
   const again = openedStore(dir);
-  expect(again.counters()).toEqual({ ...counters, kept: { tasks: 1, bytes: 0 }, tombstones: 1 });
-  expect(again.lastSeq()).toBe(last);
-  expect(again.nextLaunchId()).toBe(3);
+  expect(again.counters.read()).toEqual({ ...counters, kept: { tasks: 1, bytes: 0 }, tombstones: 1 });
+  expect(again.events.last).toBe(last);
+  expect(again.attemptIds.next()).toBe(3);
 });
 
 test('a database that another process has locked is unavailable, and works again afterwards', async () => {
@@ -158,7 +158,7 @@ test('the write-ahead log is emptied through another connection; who reads an ol
   reader.exec('COMMIT');
   expect(emptyLog(path)).toBe(true);
   expect(store.walBytes()).toBe(0);
-  expect(['a', 'b', 'c'].filter((id) => store.task(id) === undefined)).toEqual([]);
+  expect(['a', 'b', 'c'].filter((id) => store.tasks.get(id) === undefined)).toEqual([]);
 });
 
 test('what is in no hurry goes along with the next transaction, after the others, or alone', async () => {
@@ -186,13 +186,13 @@ test('a long queue is written in several transactions, in order, and lets others
     const until = performance.now() + 6;
     while (performance.now() < until);
     order.push(name);
-    return store.counters().entered.accepted;
+    return store.counters.read().entered.accepted;
   };
   const done: number[] = [];
   const writes = ['1', '2', '3', '4', '5', '6'].map((name) =>
     store.commits
       .write(() => {
-        store.insertTask(newTask(name));
+        store.newTasks.insert(newTask(name));
         return slow(name)();
       })
       .then((committedBefore) => done.push(committedBefore)),
@@ -204,7 +204,7 @@ test('a long queue is written in several transactions, in order, and lets others
   // What a later transaction sees as committed is what an earlier one wrote.
   expect(done.at(0)).toBe(0);
   expect(done.at(-1)).toBeGreaterThan(0);
-  expect(store.counters().entered.accepted).toBe(6);
+  expect(store.counters.read().entered.accepted).toBe(6);
 });
 
 test('closing writes all of a long queue', async () => {
@@ -213,7 +213,7 @@ test('closing writes all of a long queue', async () => {
     store.commits.write(() => {
       const until = performance.now() + 8;
       while (performance.now() < until);
-      return store.insertTask(newTask(name)).inserted;
+      return store.newTasks.insert(newTask(name)).inserted;
     }),
   );
   store.close();

@@ -33,9 +33,9 @@ test('a new task reads back as it was inserted', async () => {
   };
   const result = await insert(store, 't', submission);
   if (!result.inserted) throw new Error('not inserted');
-  expect(store.task('t')).toEqual(result.task);
+  expect(store.tasks.get('t')).toEqual(result.task);
   const numbered = result.events.map((event, i) => ({ ...event, task_seq: i + 1 }));
-  expect(store.taskEvents('t', 0, undefined)).toEqual(numbered);
+  expect(store.events.ofTask('t', 0, undefined)).toEqual(numbered);
   expect(result.task.submit_seq).toBe(result.events[0]!.seq);
 });
 
@@ -55,29 +55,29 @@ test('a request is stored once, with nothing in the columns that the older runti
 test('a taken id is a conflict and leaves the first task as it is', async () => {
   const store = openedStore();
   await runThrough(store, 't');
-  const before = store.task('t');
+  const before = store.tasks.get('t');
   await expect(insert(store, 't')).rejects.toMatchObject({ code: 'conflict' });
-  expect(store.task('t')).toEqual(before);
-  expect(store.counters().entered.accepted).toBe(1);
+  expect(store.tasks.get('t')).toEqual(before);
+  expect(store.counters.read().entered.accepted).toBe(1);
 });
 
 test('of two equal ids in one transaction the first wins', async () => {
   const store = openedStore();
   const settled = await Promise.allSettled([insert(store, 't'), insert(store, 't'), insert(store, 'u')]);
   expect(settled.map((s) => s.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-  expect(store.task('u')?.submit_seq).toBe(4);
-  expect(store.lastSeq()).toBe(6);
+  expect(store.tasks.get('u')?.submit_seq).toBe(4);
+  expect(store.events.last).toBe(6);
 });
 
 test('an idempotency key gives the first answer again, also after its task is gone', async () => {
   const store = openedStore();
-  const put = (task: ReturnType<typeof keyed>) => store.commits.write(() => store.insertTask(task));
+  const put = (task: ReturnType<typeof keyed>) => store.commits.write(() => store.newTasks.insert(task));
   expect(await put(keyed('a', 'h'))).toMatchObject({ inserted: true });
   expect(await put(keyed('b', 'h'))).toEqual({ inserted: false, task_id: 'a' });
   await expect(put(keyed('c', 'other'))).rejects.toMatchObject({ code: 'conflict' });
   expect(await put(keyed('d', 'other', 'tenant'))).toMatchObject({ inserted: true });
-  await store.commits.write(() => store.finish(waiting(store, 'a'), CANCELLED));
-  await store.commits.write(() => store.deleteTask('a'));
+  await store.commits.write(() => store.changes.end(waiting(store, 'a'), CANCELLED));
+  await store.commits.write(() => store.changes.delete('a'));
   expect(await put(keyed('b', 'h'))).toEqual({ inserted: false, task_id: 'a' });
   expect(store.keys.lookUp(undefined, 'k', hashOf('h'))).toBe('a');
   expect(store.keys.lookUp('nobody', 'k', hashOf('h'))).toBeUndefined();
@@ -88,7 +88,7 @@ test('a key is not used up by an insert that failed', async () => {
   const store = openedStore();
   await insert(store, 'a');
   const other = insert(store, 'x');
-  await expect(store.commits.write(() => store.insertTask(keyed('a', 'h')))).rejects.toMatchObject({
+  await expect(store.commits.write(() => store.newTasks.insert(keyed('a', 'h')))).rejects.toMatchObject({
     code: 'conflict',
   });
   await other;
@@ -97,7 +97,7 @@ test('a key is not used up by an insert that failed', async () => {
 
 test('a key that an older version wrote down is known by the hash of that version', async () => {
   const store = openedStore();
-  await store.commits.write(() => store.insertTask(keyed('a', 'of an older version')));
+  await store.commits.write(() => store.newTasks.insert(keyed('a', 'of an older version')));
   expect(store.keys.lookUp(undefined, 'k', hashOf('of this one', 'of an older version'))).toBe('a');
   expect(() => store.keys.lookUp(undefined, 'k', hashOf('of this one', 'another'))).toThrow(
     'idempotency key',
@@ -109,7 +109,7 @@ test('keys end by age, oldest first, and are free then', async () => {
   const store = openStore({ dataDir: tempDir(), now: () => NOW, uptimeMs: () => uptime });
   onTestFinished(() => store.close());
   const put = (id: string, tenant: string) =>
-    store.commits.write(() => store.insertTask(keyed(id, 'h', tenant)));
+    store.commits.write(() => store.newTasks.insert(keyed(id, 'h', tenant)));
   for (const tenant of ['a', 'b', 'c']) {
     await put(tenant, tenant);
     uptime += 1000;
@@ -126,7 +126,7 @@ test('keys end by age, oldest first, and are free then', async () => {
 test('a key without a hash is a mistake of the caller', async () => {
   const store = openedStore();
   const task = { ...keyed('a', ''), request_hash: undefined };
-  await expect(store.commits.write(() => store.insertTask(task))).rejects.toThrow('hash');
+  await expect(store.commits.write(() => store.newTasks.insert(task))).rejects.toThrow('hash');
 });
 
 test('supervisors are kept, replaced and removed', async () => {
@@ -153,7 +153,7 @@ test('a supervisor stays as long as a running task is given to it', async () => 
   const launch_id = (await dispatch(store, 'a'))!;
   expect(await remove()).toBe(false);
   expect(store.supervisors.all()).toHaveLength(1);
-  await store.commits.write(() => store.finish(running(store, 'a', launch_id), SUCCESS));
+  await store.commits.write(() => store.changes.end(running(store, 'a', launch_id), SUCCESS));
   expect(await remove()).toBe(true);
   expect(store.supervisors.all()).toEqual([]);
 });
@@ -167,7 +167,7 @@ test('events are numbered on from the last one that is there, whatever became of
   db.exec("DELETE FROM sqlite_sequence WHERE name = 'task_events'");
   db.close();
   const again = openedStore(dir);
-  expect(again.lastSeq()).toBe(written.at(-1)!.seq);
+  expect(again.events.last).toBe(written.at(-1)!.seq);
   await insert(again, 'b');
   again.close();
 });

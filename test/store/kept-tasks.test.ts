@@ -52,7 +52,7 @@ test('what is kept is counted as it comes and goes, also across a restart', asyn
   store.close();
   const { store: again } = clockedStore(dataDir);
   expect(again.kept.totals()).toEqual({ tasks: 2, bytes: 700 });
-  for (const id of ['a', 'b', 'pinned', 'waits']) await again.commits.write(() => again.deleteTask(id));
+  for (const id of ['a', 'b', 'pinned', 'waits']) await again.commits.write(() => again.changes.delete(id));
   expect(again.kept.totals()).toEqual({ tasks: 0, bytes: 0 });
 });
 
@@ -60,12 +60,12 @@ test('a write that is rolled back is not counted', async () => {
   const { store } = clockedStore();
   await runThrough(store, 'a');
   const failing = store.commits.write(() => {
-    store.deleteTask('a');
+    store.changes.delete('a');
     throw new Error('no');
   });
   await expect(Promise.all([failing, insert(store, 'x')])).rejects.toThrow('no');
   expect(store.kept.totals()).toEqual({ tasks: 1, bytes: 0 });
-  expect(store.has('a')).toBe(true);
+  expect(store.tasks.has('a')).toBe(true);
 });
 
 test('clock and policy are kept', async () => {
@@ -87,10 +87,10 @@ test('clock and policy are kept', async () => {
 test('ids are listed a page at a time', async () => {
   const { store } = clockedStore();
   for (const id of ['b', 'a', 'C']) await insert(store, id);
-  expect([store.taskIds('', 2), store.taskIds('a', 2), store.taskIds('b', 2)]).toEqual([
+  expect([store.tasks.ids('', 2), store.tasks.ids('a', 2), store.tasks.ids('b', 2)]).toEqual([
     ['C', 'a'],
     ['b'],
     [],
   ]);
-  expect([store.has('a'), store.has('c')]).toEqual([true, false]);
+  expect([store.tasks.has('a'), store.tasks.has('c')]).toEqual([true, false]);
 });

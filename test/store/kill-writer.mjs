@@ -16,7 +16,7 @@ const request = {
 
 async function submit(task_id) {
   await store.commits.write(() =>
-    store.insertTask({
+    store.newTasks.insert({
       task_id,
       request,
       request_json: JSON.stringify(request),

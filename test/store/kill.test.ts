@@ -24,9 +24,9 @@ test('what was acknowledged before a kill -9 is there afterwards', async () => {
   const acknowledged = told.split('\n').slice(0, -1);
   expect(acknowledged.length).toBeGreaterThanOrEqual(200);
   const store = openedStore(dir);
-  expect(acknowledged.filter((id) => store.task(id) === undefined)).toEqual([]);
-  const { entered } = store.counters();
-  expect(entered.accepted).toBe(store.liveTasks().length);
-  expect(store.lastSeq()).toBe(entered.accepted);
+  expect(acknowledged.filter((id) => store.tasks.get(id) === undefined)).toEqual([]);
+  const { entered } = store.counters.read();
+  expect(entered.accepted).toBe(store.tasks.live().length);
+  expect(store.events.last).toBe(entered.accepted);
   expect(checkDatabase(join(dir, 'runtime.db'))).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { dispatch, FAILED, insert, openedStore, rawDatabase, runThrough } from '
 const QUERY: ListQuery = { order: 'newest', limit: 100 };
 
 async function ids(store: Store, query: Partial<ListQuery>): Promise<string[]> {
-  return (await store.list({ ...QUERY, ...query })).records.map((t) => t.task_id);
+  return (await store.list.page({ ...QUERY, ...query })).records.map((t) => t.task_id);
 }
 
 /** Every id that the pages of a query show, in order. */
@@ -22,7 +22,7 @@ async function allPages(
   const seen: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = await store.list({ ...QUERY, ...query, cursor });
+    const page = await store.list.page({ ...QUERY, ...query, cursor });
     seen.push(...page.records.map((t) => t.task_id));
     cursor = page.next_cursor;
     between();
@@ -124,11 +124,11 @@ describe('pages', () => {
     const rows = 2 * MAX_ROWS_READ + 5;
     fillByHand(dir, rows, `CASE WHEN i IN (1, 2, ${rows}) THEN 'rare' END`);
     const query = { ...QUERY, owner: 'rare' };
-    const first = await store.list(query);
+    const first = await store.list.page(query);
     expect(first.records.map((t) => t.task_id)).toEqual([`t${rows}`]);
-    const second = await store.list({ ...query, cursor: first.next_cursor });
+    const second = await store.list.page({ ...query, cursor: first.next_cursor });
     expect(second.records).toEqual([]);
-    const third = await store.list({ ...query, cursor: second.next_cursor });
+    const third = await store.list.page({ ...query, cursor: second.next_cursor });
     expect(third.records.map((t) => t.task_id)).toEqual(['t2', 't1']);
     expect(third.next_cursor).toBeUndefined();
     expect(await allPages(store, { owner: 'rare', status: ['accepted', 'running'], limit: 1 })).toEqual([
@@ -156,8 +156,10 @@ describe('pages', () => {
 
   test('refuse a cursor that no list returned', async () => {
     const store = await filled();
-    const { next_cursor } = await store.list({ ...QUERY, limit: 2 });
-    await expect(store.list({ ...QUERY, order: 'oldest', cursor: next_cursor })).rejects.toThrow('newest');
+    const { next_cursor } = await store.list.page({ ...QUERY, limit: 2 });
+    await expect(store.list.page({ ...QUERY, order: 'oldest', cursor: next_cursor })).rejects.toThrow(
+      'newest',
+    );
     const bad = fc.oneof(
       fc.string(),
       fc.base64String(),
@@ -165,11 +167,11 @@ describe('pages', () => {
     );
     await fc.assert(
       fc.asyncProperty(bad, async (cursor) => {
-        await expect(store.list({ ...QUERY, cursor })).rejects.toThrow('invalid input: cursor');
+        await expect(store.list.page({ ...QUERY, cursor })).rejects.toThrow('invalid input: cursor');
       }),
     );
     for (const limit of [0, -1, 1.5, NaN])
-      await expect(store.list({ ...QUERY, limit })).rejects.toThrow('limit');
+      await expect(store.list.page({ ...QUERY, limit })).rejects.toThrow('limit');
   });
 
   test('search through large scripts in many turns of the event loop, one search at a time', async () => {
@@ -200,7 +202,7 @@ describe('pages', () => {
         `UPDATE tasks SET execution_json = json_object('kind', 'script', 'script', printf('%.*c', ?, 'x'))`,
       )
       .run(MAX_BYTES_READ / 20);
-    const first = await store.list({ ...QUERY, owner: 'rare' });
+    const first = await store.list.page({ ...QUERY, owner: 'rare' });
     expect(first.records).toEqual([]);
     expect(first.next_cursor).toBeDefined();
     expect(await allPages(store, { owner: 'rare' })).toEqual(['t1']);
@@ -211,7 +213,7 @@ describe('pages', () => {
     const store = openedStore(dir);
     fillByHand(dir, MAX_ROWS_READ, 'NULL');
     const gone = new AbortController();
-    const search = store.list({ ...QUERY, text: 'nothing' }, gone.signal);
+    const search = store.list.page({ ...QUERY, text: 'nothing' }, gone.signal);
     gone.abort();
     await expect(search).rejects.toThrow();
     expect(await ids(store, { text: 't77', limit: 1, order: 'oldest' })).toEqual(['t77']);
@@ -315,11 +317,11 @@ describe('orders', () => {
     const store = openedStore(dir);
     timed(dir, 20);
     for (const order of LIST_ORDERS) {
-      const { next_cursor: cursor } = await store.list({ order, limit: 1 });
+      const { next_cursor: cursor } = await store.list.page({ order, limit: 1 });
       for (const other of LIST_ORDERS)
         for (const reverse of [false, true])
           if (other !== order || reverse)
-            await expect(store.list({ order: other, reverse, limit: 1, cursor })).rejects.toThrow(
+            await expect(store.list.page({ order: other, reverse, limit: 1, cursor })).rejects.toThrow(
               `belongs to a list in the order "${order}"`,
             );
     }
@@ -327,7 +329,7 @@ describe('orders', () => {
     for (const cursor of ['created:5', 'created:x:5', 'finished:1e3:5', '--created:1:5', 'created:1:5 '].map(
       made,
     ))
-      await expect(store.list({ order: 'created', limit: 1, cursor })).rejects.toThrow('cursor');
+      await expect(store.list.page({ order: 'created', limit: 1, cursor })).rejects.toThrow('cursor');
   });
 
   test('by date have no place for what is no date', async () => {

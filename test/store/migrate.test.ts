@@ -69,8 +69,8 @@ describe('a new database', () => {
     ]);
     const table = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'tasks'`).pluck().get();
     for (const cause of CAUSES) expect(table).toMatch(new RegExp(`cause IN [^)]*'${cause}'`));
-    expect(store.lastSeq()).toBe(0);
-    expect(store.liveTasks()).toEqual([]);
+    expect(store.events.last).toBe(0);
+    expect(store.tasks.live()).toEqual([]);
   });
 
   test('opens again without another migration', async () => {
@@ -78,7 +78,7 @@ describe('a new database', () => {
     const store = openedStore(dir);
     await insert(store, 'a');
     store.close();
-    expect(openedStore(dir).task('a')?.status).toBe('accepted');
+    expect(openedStore(dir).tasks.get('a')?.status).toBe('accepted');
   });
 });
 
@@ -115,7 +115,7 @@ describe('a database of the older runtime', () => {
 
     const store = openedStore(dir);
     for (const [id, [cause, row]] of Object.entries(rows)) {
-      const task = endOf(store.task(id)!);
+      const task = endOf(store.tasks.get(id)!);
       expect(task, id).toMatchObject({
         status: row.status,
         cause,
@@ -123,15 +123,15 @@ describe('a database of the older runtime', () => {
       });
       expect(task?.finished_at_ms, id).toBe(row.finished_at_ms ?? 200);
     }
-    expect(store.task('ok')).toMatchObject({ stdout_bytes: undefined, attempt: undefined });
+    expect(store.tasks.get('ok')).toMatchObject({ stdout_bytes: undefined, attempt: undefined });
     const released = rawDatabase(dir).prepare('SELECT released_at_ms FROM tasks WHERE task_id = ?').pluck();
     expect(['ok', 'held-for-ever'].map((id) => released.get(id))).toEqual([160, 160]);
-    expect(store.task('killed')).toMatchObject({ kill_requested_at_ms: 200 });
-    const error = (id: string) => endOf(store.task(id)!)?.error;
+    expect(store.tasks.get('killed')).toMatchObject({ kill_requested_at_ms: 200 });
+    const error = (id: string) => endOf(store.tasks.get(id)!)?.error;
     expect(error('killed')).toEqual({ code: 'cancelled', message: 'cancelled' });
     expect(error('lost')).toEqual({ code: 'internal', message: 'm' });
     expect(error('signal')).toEqual({ code: 'signal', message: 'm' });
-    const { entered, errors, duration } = store.counters();
+    const { entered, errors, duration } = store.counters.read();
     expect(entered).toEqual({ accepted: 13, running: 12, success: 3, failed: 9, cancelled: 1 });
     expect(errors).toMatchObject({ internal: 2, timeout: 1, cancelled: 1 });
     expect(duration).toMatchObject({ count: 12, sum: 550 });
@@ -157,14 +157,14 @@ describe('a database of the older runtime', () => {
     old.db.close();
 
     const store = openedStore(dir);
-    expect(store.liveTasks().map((t) => [t.task_id, t.submit_seq])).toEqual([
+    expect(store.tasks.live().map((t) => [t.task_id, t.submit_seq])).toEqual([
       ['holds', 1],
       ['waits', 5],
     ]);
-    expect(store.task('holds')).toMatchObject({ reservation: { task_slots: 1, memory_bytes: 7 } });
+    expect(store.tasks.get('holds')).toMatchObject({ reservation: { task_slots: 1, memory_bytes: 7 } });
     const row = rawDatabase(dir).prepare("SELECT * FROM tasks WHERE task_id = 'holds'").get();
     expect(row).toMatchObject({ reserved_at_ms: 150, released_at_ms: NOW, started_at_ms: null, pid: null });
-    expect(store.taskEvents('holds', 4, undefined)).toMatchObject([
+    expect(store.events.ofTask('holds', 4, undefined)).toMatchObject([
       {
         seq: 6,
         event_type: 'resource_released',
@@ -172,17 +172,18 @@ describe('a database of the older runtime', () => {
         data: { reservation: { task_slots: 1, memory_bytes: 7 } },
       },
     ]);
-    expect(store.lastSeq()).toBe(6);
+    expect(store.events.last).toBe(6);
     expect(
-      (await store.list({ order: 'newest', limit: 9, tenant: 'acme', owner: 'ann', label: 'a=b' })).records,
+      (await store.list.page({ order: 'newest', limit: 9, tenant: 'acme', owner: 'ann', label: 'a=b' }))
+        .records,
     ).toHaveLength(1);
     expect(await dispatch(store, 'holds')).toBe(1);
-    expect(store.task('holds')).toMatchObject({
+    expect(store.tasks.get('holds')).toMatchObject({
       status: 'running',
       reserved_at_ms: NOW + 1,
     });
     await insert(store, 'new');
-    expect(store.task('new')?.submit_seq).toBe(8);
+    expect(store.tasks.get('new')?.submit_seq).toBe(8);
   });
 
   test('has requests rebuilt and relative paths resolved', () => {
@@ -198,7 +199,7 @@ describe('a database of the older runtime', () => {
     });
     old.db.close();
     const store = openedStore(dir);
-    const task = store.task('t')!;
+    const task = store.tasks.get('t')!;
     expect(task.request).toMatchObject({
       task_id: 't',
       execution: { kind: 'command', program: '/bin/echo', args: ['hi'], env: { A: 'b' } },
@@ -207,7 +208,7 @@ describe('a database of the older runtime', () => {
       control_context: { tenant: 'acme', labels: { a: 'b' }, queue: 'default' },
       metadata: { note: 'old' },
     });
-    expect(store.task('broken')?.request).toMatchObject({
+    expect(store.tasks.get('broken')?.request).toMatchObject({
       execution: { kind: 'command', program: '', args: ['x'], env: {} },
       limits: { stdout_max_bytes: 4_194_304 },
       sandbox: { profile: 'process' },
@@ -222,7 +223,7 @@ describe('a database of the older runtime', () => {
     old.event('t', 'submitted');
     old.db.close();
     const store = openedStore(dir);
-    expect(store.task('t')).toMatchObject({
+    expect(store.tasks.get('t')).toMatchObject({
       status: 'running',
       attempt: { launch_id: null, shim_pid: 4 },
       process: { pid: 5 },
@@ -235,8 +236,8 @@ describe('a database of the older runtime', () => {
       error: { code: 'internal', message: 'recovery_lost' },
       released_at_ms: NOW,
     };
-    expect(await store.commits.write(() => store.finish(running(store, 't', null), end))).toBeDefined();
-    expect(store.task('t')).toMatchObject({ status: 'failed', cause: 'lost' });
+    expect(await store.commits.write(() => store.changes.end(running(store, 't', null), end))).toBeDefined();
+    expect(store.tasks.get('t')).toMatchObject({ status: 'failed', cause: 'lost' });
   });
 
   test('opens without its last five columns, and with events that lost their task', () => {
@@ -250,11 +251,11 @@ describe('a database of the older runtime', () => {
     old.event('deleted', 'finished');
     old.db.close();
     const store = openedStore(dir);
-    expect(store.liveTasks().map((t) => t.task_id)).toEqual(['old', 'young', 'eventful']);
-    expect(store.task('old')?.submit_seq).toBeLessThan(0);
-    expect(store.task('eventful')).toMatchObject({ plan: null, reservation: null, submit_seq: 1 });
-    expect(store.events(0, 100).map((e) => e.seq)).toEqual([1]);
-    expect(store.lastSeq()).toBe(3);
+    expect(store.tasks.live().map((t) => t.task_id)).toEqual(['old', 'young', 'eventful']);
+    expect(store.tasks.get('old')?.submit_seq).toBeLessThan(0);
+    expect(store.tasks.get('eventful')).toMatchObject({ plan: null, reservation: null, submit_seq: 1 });
+    expect(store.events.ofAll(0, 100).map((e) => e.seq)).toEqual([1]);
+    expect(store.events.last).toBe(3);
     expect(checkDatabase(old.path)).toEqual([]);
   });
 
@@ -264,9 +265,9 @@ describe('a database of the older runtime', () => {
     old.add('t', { status: 'accepted' });
     old.db.close();
     const store = openedStore(dir);
-    await store.commits.write(() => store.finish(waiting(store, 't'), CANCELLED));
-    expect(store.task('t')?.status).toBe('cancelled');
-    expect(await store.commits.write(() => store.deleteTask('t'))).toBe(true);
+    await store.commits.write(() => store.changes.end(waiting(store, 't'), CANCELLED));
+    expect(store.tasks.get('t')?.status).toBe('cancelled');
+    expect(await store.commits.write(() => store.changes.delete('t'))).toBe(true);
   });
 
   test('that cannot be migrated is left as it was', () => {
@@ -284,6 +285,6 @@ describe('a database of the older runtime', () => {
     expect(db.prepare('SELECT id FROM schema_migrations').pluck().all()).toEqual([1]);
     db.exec('DROP TABLE tasks_rebuilt');
     db.close();
-    expect(openedStore(dir).task('t')?.status).toBe('accepted');
+    expect(openedStore(dir).tasks.get('t')?.status).toBe('accepted');
   });
 });

@@ -38,16 +38,16 @@ async function plans(): Promise<Map<string, string>> {
   for (const filter of filters)
     for (const order of LIST_ORDERS)
       for (const reverse of [false, true]) {
-        const page = await store.list({ ...filter, order, reverse, limit: 1 });
+        const page = await store.list.page({ ...filter, order, reverse, limit: 1 });
         expect(page.next_cursor).toBeUndefined();
         const cursor = encodeCursor({ order, reverse }, { key: 5, seq: 5 });
-        await store.list({ ...filter, order, reverse, limit: 1, cursor });
+        await store.list.page({ ...filter, order, reverse, limit: 1, cursor });
       }
-  store.events(0, 1);
+  store.events.ofAll(0, 1);
   const eventFilter = { tenant: 't', queue: 'q', session_id: 's', label: 'a=b' };
-  await store.eventsWhere({ ...eventFilter, event_type: ['started'] }, 0, 1);
+  await store.events.where({ ...eventFilter, event_type: ['started'] }, 0, 1);
   for (const filter of [{}, { tenant: 't' }, { owner: 'o', session_id: 's' }])
-    for (const changed_after of [0, 1]) await store.changes({ ...filter, changed_after, limit: 1 });
+    for (const changed_after of [0, 1]) await store.changeList.page({ ...filter, changed_after, limit: 1 });
   const found = new Map<string, string>();
   for (const sql of statements.filter((s) =>
     /^(SELECT|UPDATE|DELETE)\b.*\b(tasks|task_events|attempts|queue_ends|lane_ends|tombstones|read_marks|outbox)\b/s.test(

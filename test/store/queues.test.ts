@@ -81,7 +81,7 @@ test('ended tasks are counted by queue and lane as they end and are deleted', as
   await runThrough(store, 'b', undefined, { control_context: { queue: 'q' } });
   await insert(store, 'c', { control_context: { queue: 'q', lane: '__proto__' } });
   expect(queueEnds.ofQueue('q')).toEqual({ success: 2, failed: 0, cancelled: 0 });
-  await store.commits.write(() => store.finish(waiting(store, 'c'), CANCELLED));
+  await store.commits.write(() => store.changes.end(waiting(store, 'c'), CANCELLED));
   expect(queueEnds.ofQueue('q')).toEqual({ success: 2, failed: 0, cancelled: 1 });
   expect(queueEnds.ofLane('q', 'l')).toEqual({ success: 1, failed: 0, cancelled: 0 });
   expect(queueEnds.lanesOf('q', 10)).toEqual(['__proto__', 'l']);
@@ -89,10 +89,10 @@ test('ended tasks are counted by queue and lane as they end and are deleted', as
   await runThrough(store, 'd');
   expect(queueEnds.names('', 10)).toEqual(['default', 'q']);
   expect(queueEnds.names('default', 10)).toEqual(['q']);
-  expect(await store.commits.write(() => store.deleteTask('d'))).toBe(true);
-  expect(await store.commits.write(() => store.deleteTask('d'))).toBe(false);
+  expect(await store.commits.write(() => store.changes.delete('d'))).toBe(true);
+  expect(await store.commits.write(() => store.changes.delete('d'))).toBe(false);
   expect(queueEnds.ofQueue('default')).toBeUndefined();
-  for (const id of ['a', 'c']) await store.commits.write(() => store.deleteTask(id));
+  for (const id of ['a', 'c']) await store.commits.write(() => store.changes.delete(id));
   expect(queueEnds.lanesOf('q', 10)).toEqual([]);
   expect(queueEnds.ofQueue('q')).toEqual({ success: 1, failed: 0, cancelled: 0 });
 });
@@ -104,16 +104,16 @@ test('ends and deletions of one transaction are counted together', async () => {
   for (const id of ['a', 'b']) await insert(store, id, { control_context: { queue: 'q', lane: 'l' } });
   await insert(store, 'c');
   await store.commits.write(() => {
-    store.deleteTask('old');
-    for (const id of ['a', 'b', 'c']) store.finish(waiting(store, id), CANCELLED);
-    store.deleteTask('b');
+    store.changes.delete('old');
+    for (const id of ['a', 'b', 'c']) store.changes.end(waiting(store, id), CANCELLED);
+    store.changes.delete('b');
   });
   expect(queueEnds.ofQueue('default')).toEqual({ success: 0, failed: 0, cancelled: 1 });
   expect(queueEnds.ofQueue('q')).toEqual({ success: 0, failed: 0, cancelled: 1 });
   expect(queueEnds.ofLane('q', 'l')).toEqual({ success: 0, failed: 0, cancelled: 1 });
   await store.commits.write(() => {
-    store.deleteTask('a');
-    store.deleteTask('c');
+    store.changes.delete('a');
+    store.changes.delete('c');
   });
   expect(queueEnds.names('', 10)).toEqual([]);
   expect(queueEnds.lanesOf('q', 10)).toEqual([]);
@@ -123,7 +123,7 @@ test('an end that is rolled back is not counted', async () => {
   const store = openedStore();
   await insert(store, 'a');
   const failed = store.commits.write(() => {
-    store.finish(waiting(store, 'a'), CANCELLED);
+    store.changes.end(waiting(store, 'a'), CANCELLED);
     throw new Error('the disk is full');
   });
   await expect(Promise.all([failed, store.commits.write(() => undefined)])).rejects.toThrow(
@@ -149,6 +149,6 @@ test('the ends of a database of the older runtime are counted when it is taken o
   expect(store.queueEnds.ofLane('q', 'l')).toEqual({ success: 1, failed: 0, cancelled: 0 });
   expect(store.queueEnds.names('', 10)).toEqual(['default', 'q', '{"a":1}']);
   for (const id of ['plain', 'placed', 'odd', 'failed'])
-    expect(await store.commits.write(() => store.deleteTask(id))).toBe(true);
+    expect(await store.commits.write(() => store.changes.delete(id))).toBe(true);
   expect(store.queueEnds.names('', 10)).toEqual([]);
 });

@@ -176,7 +176,7 @@ describe('a backup', () => {
     expect(late.inserted).toBe(true);
     expect(fs.readdirSync(target)).toEqual(['runtime.db']);
     expect(fs.statSync(path).mode & 0o777).toBe(0o600);
-    expect(openedStore(target).liveTasks().length).toBeGreaterThanOrEqual(50);
+    expect(openedStore(target).tasks.live().length).toBeGreaterThanOrEqual(50);
     await expect(backupDatabase(source, path)).rejects.toMatchObject({ code: 'conflict' });
   });
 

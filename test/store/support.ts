@@ -62,12 +62,12 @@ export function newTask(task_id: string, submission: Partial<TaskSubmission> = {
 }
 
 export function insert(store: Store, task_id: string, submission: Partial<TaskSubmission> = {}) {
-  return store.commits.write(() => store.insertTask(newTask(task_id, submission)));
+  return store.commits.write(() => store.newTasks.insert(newTask(task_id, submission)));
 }
 
 /** A task as who believes it waits has it. */
 export function waiting(store: Store, task_id: string): WaitingTask {
-  return { ...store.task(task_id)!, status: 'accepted' };
+  return { ...store.tasks.get(task_id)!, status: 'accepted' };
 }
 
 /** A task as who believes that this launch runs it has it. */
@@ -79,9 +79,9 @@ export function running(store: Store, task_id: string, launch_id: number | null)
 /** @returns the launch id */
 export function dispatch(store: Store, task_id: string): Promise<number | undefined> {
   return store.commits.write(() => {
-    const launch_id = store.nextLaunchId();
+    const launch_id = store.attemptIds.next();
     const launch = { launch_id, launch_token: 't', incarnation: 'i', shim_pid: 7, at_ms: NOW + 1 };
-    return store.markDispatched(waiting(store, task_id), { ...launch, events: events('resource_reserved') })
+    return store.changes.dispatch(waiting(store, task_id), { ...launch, events: events('resource_reserved') })
       ? launch_id
       : undefined;
   });
@@ -90,7 +90,7 @@ export function dispatch(store: Store, task_id: string): Promise<number | undefi
 export function start(store: Store, task_id: string, launch_id: number) {
   const process = { pid: 41, pgid: 41, start_ticks: 99, started_at_ms: NOW + 2 };
   return store.commits.write(() =>
-    store.markStarted(running(store, task_id, launch_id), { ...process, events: events('started') }),
+    store.changes.start(running(store, task_id, launch_id), { ...process, events: events('started') }),
   );
 }
 
@@ -137,6 +137,6 @@ export async function runThrough(
   const launch_id = (await dispatch(store, task_id)) ?? 0;
   await start(store, task_id, launch_id);
   await store.commits.write(() =>
-    store.finish(running(store, task_id, launch_id), { ...end, released_at_ms: NOW + 51 }),
+    store.changes.end(running(store, task_id, launch_id), { ...end, released_at_ms: NOW + 51 }),
   );
 }

@@ -19,11 +19,11 @@ const NAMED = 5;
  * only what is wrong both times is reported.
  */
 export function fileFindings(dataDir: string, store: Store): Finding[] {
-  const orphans = namesIn(path.join(dataDir, TASKS)).filter((name) => !store.has(name));
+  const orphans = namesIn(path.join(dataDir, TASKS)).filter((name) => !store.tasks.has(name));
   const suspects: string[] = [];
   let after = '';
   let count = 0;
-  for (let ids = store.taskIds(after, PAGE); ids.length > 0; ids = store.taskIds(after, PAGE)) {
+  for (let ids = store.tasks.ids(after, PAGE); ids.length > 0; ids = store.tasks.ids(after, PAGE)) {
     suspects.push(...ids.filter((id) => whatIsWrong(dataDir, store, id) !== undefined));
     after = ids.at(-1) ?? after;
     count += ids.length;
@@ -36,7 +36,7 @@ export function fileFindings(dataDir: string, store: Store): Finding[] {
   };
   for (const name of orphans)
     if (
-      !store.has(name) &&
+      !store.tasks.has(name) &&
       fs.lstatSync(path.join(dataDir, TASKS, name), { throwIfNoEntry: false }) !== undefined
     )
       add('directories without a task', name);
@@ -72,7 +72,7 @@ function whatIsWrong(dataDir: string, store: Store, id: string): string | undefi
   if (!canNameDirectory(id)) return undefined;
   const state = withDirectory(dataDir, [TASKS], (tasks) => inspectTaskDir(tasks, id));
   if (state.dir === 'there' && state.result === 'whole' && state.temporary.length === 0) return undefined;
-  const status = store.status(id);
+  const status = store.tasks.status(id);
   if (status === undefined) return undefined;
   // A waiting task gets missing files back when it is dispatched, and `result.json` is written at a task's end.
   if (!isTerminal(status))

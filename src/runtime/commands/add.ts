@@ -59,7 +59,7 @@ function sentBefore({ store }: CommandCore, taskId: string, command: NewCommand)
 function insert(core: CommandCore, taskId: string, command: NewCommand) {
   const { store } = core;
   const record = taskRecord(core, taskId);
-  const status = store.status(taskId) ?? record.status;
+  const status = store.tasks.status(taskId) ?? record.status;
   if (isTerminal(status))
     throw new ExecgoError('conflict', `task ${taskId} has ended: it takes no more commands`);
   if (core.live.get(taskId)?.kill !== undefined || record.kill_requested_at_ms !== undefined)

@@ -99,7 +99,7 @@ export class FollowUpSubmitter {
   /** A task that was deleted meanwhile is no parent any more. */
   #bodyOf({ body, task_id }: PendingFollowUp): unknown {
     const parsed = JSON.parse(body) as { control_context?: { parent_task_id?: unknown } };
-    if (parsed.control_context?.parent_task_id === task_id && !this.core.store.has(task_id))
+    if (parsed.control_context?.parent_task_id === task_id && !this.core.store.tasks.has(task_id))
       delete parsed.control_context.parent_task_id;
     return parsed;
   }

@@ -56,7 +56,7 @@ export class Admission {
 
   /** The place of a task that may start only now: behind all that were submitted before, and before those that come. */
   private nextPlace(): number {
-    const seq = this.core.store.lastSeq();
+    const seq = this.core.store.events.last;
     this.late = seq === this.late.seq ? { seq, count: this.late.count + 1 } : { seq, count: 1 };
     return seq + this.late.count / LATE_MAX;
   }

@@ -35,15 +35,17 @@ export function recordWhatWasNotYet(
     if (isEnd && kill === undefined && stop?.first !== 'timeout' && !isUntold)
       return { ...now, start: start.events };
     if (killIsRecorded(core, task)) start.events = [];
-    add(core.store.markStarted(task.phase.record, start));
+    add(core.store.changes.start(task.phase.record, start));
   }
   if (isUntold && now.task.status === 'running')
     add(core.store.markProgress(now.task, progress.latest, [progressEvent(progress.latest)]));
   if (kill !== undefined)
-    add(core.store.markKillRequested(now.task, core.now(), kill.note, [killEvent(core.now(), kill.note)]));
+    add(
+      core.store.changes.killRequested(now.task, core.now(), kill.note, [killEvent(core.now(), kill.note)]),
+    );
   if (stop?.first === 'timeout' && now.task.status === 'running' && outcome !== undefined) {
     const at = outcome.timeout_at_ms ?? outcome.finished_at_ms;
-    add(core.store.markTimeout(now.task, at, [timeoutEvent(at)]));
+    add(core.store.changes.timedOut(now.task, at, [timeoutEvent(at)]));
   }
   return now;
 }

@@ -110,7 +110,7 @@ export async function actOnTasks(
 }
 
 async function chosenBy({ store }: Pick<Core, 'store'>, query: ListQuery, signal: AbortSignal) {
-  const { records, next_cursor } = await store.list(query, signal);
+  const { records, next_cursor } = await store.list.page(query, signal);
   return { ids: records.map(({ task_id }) => task_id), next_cursor };
 }
 

@@ -16,7 +16,7 @@ export function checkParent(
 ): void {
   const parentId = context?.parent_task_id;
   if (parentId === undefined) return;
-  const parent = live.get(parentId)?.record ?? store.task(parentId);
+  const parent = live.get(parentId)?.record ?? store.tasks.get(parentId);
   const above = parent === undefined ? undefined : store.family.ancestry(parentId);
   if (above === undefined || parent?.request.control_context?.tenant !== context?.tenant)
     throw invalidInput(`${FIELD}: there is no task ${parentId} of this tenant`, [

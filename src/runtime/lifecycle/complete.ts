@@ -218,7 +218,7 @@ function markRetry(
   retry: Retry | undefined,
 ): Changed<WaitingTask> | undefined {
   if (retry === undefined || task.kill !== undefined || record.status !== 'running') return undefined;
-  const retried = core.store.markRetry(record, retry);
+  const retried = core.store.changes.retry(record, retry);
   // A daemon that is killed before it saves the clock at its next turn must not forget what of the back-off has passed.
   if (retried !== undefined) core.store.kept.saveClock();
   crashPoint('before_retry_commit');
@@ -281,7 +281,7 @@ function writeResultCopy(core: EndingCore, task: EndedTask, output: EncodedOutpu
     if (isDiskFull(error)) throw error;
     core.log.warn({ err: error, task_id }, 'result.json of a task cannot be written');
     const all = [...warnings, `result.json cannot be written: ${messageOf(error)}`];
-    core.store.setWarnings(task_id, all);
+    core.store.changes.warn(task_id, all);
     return { task: { ...task, warnings: all }, spoilt: [] };
   }
 }

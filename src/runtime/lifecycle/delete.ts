@@ -40,7 +40,7 @@ export async function deleteTask(
   const { removed, failed } = await removeRows({ dataDir: settings.dataDir, store }, [taskId]);
   if (failed[0] !== undefined) throw notRemoved(taskId, asStorageError(failed[0].error));
   if (removed[0] === undefined) {
-    if (!store.has(taskId)) throw taskNotFound(taskId);
+    if (!store.tasks.has(taskId)) throw taskNotFound(taskId);
     throw new ExecgoError(
       'conflict',
       `task ${taskId} stays until the tasks after it have been told how it ended; delete it again in a moment`,

@@ -269,7 +269,7 @@ export class Dependants {
     let eligible: Changed<WaitingTask> | undefined;
     if (record.status === 'accepted' && !store.dependencies.hasOpen(record.task_id)) {
       const at = now();
-      eligible = store.markEligible(record, at, { event_type: 'eligible', timestamp_ms: at });
+      eligible = store.changes.release(record, at, { event_type: 'eligible', timestamp_ms: at });
       // The next daemon goes on counting from here.
       if (eligible !== undefined) store.kept.saveClock();
     }

@@ -181,7 +181,7 @@ export class Dispatcher {
     const { place } = this.executor;
     if (place === undefined) return undefined;
     return {
-      launch_id: this.core.store.nextLaunchId(),
+      launch_id: this.core.store.attemptIds.next(),
       launch_token: this.newToken(),
       incarnation: place.incarnation,
       shim_pid: place.pid,
@@ -213,7 +213,12 @@ export class Dispatcher {
     const items = Object.keys(own).length === 0 ? undefined : own;
     const data = items === undefined ? shareOf(task) : { ...shareOf(task), items };
     const reserved: NewEvent = { event_type: 'resource_reserved', timestamp_ms: at_ms, data };
-    const dispatched = this.core.store.markDispatched(task, { ...launch, at_ms, items, events: [reserved] });
+    const dispatched = this.core.store.changes.dispatch(task, {
+      ...launch,
+      at_ms,
+      items,
+      events: [reserved],
+    });
     if (dispatched === undefined) throw new Error(`task ${task.task_id} is no longer waiting`);
     return dispatched;
   }
@@ -256,8 +261,8 @@ export class Dispatcher {
       const before =
         planned === undefined
           ? { task: record, events: [] }
-          : store.markPlanned(record, planned, planEvents(planned.plan, at_ms));
-      const relaunched = before && store.markRelaunched(before.task, { ...launch, at_ms });
+          : store.changes.plan(record, planned, planEvents(planned.plan, at_ms));
+      const relaunched = before && store.changes.relaunch(before.task, { ...launch, at_ms });
       crashPoint('before_relaunch_commit');
       if (before === undefined || relaunched === undefined)
         throw new Error(`attempt ${record.attempt.launch_id ?? 0} of task ${record.task_id} has begun`);

@@ -138,7 +138,7 @@ function editOf(
     },
   );
   if (fields.length === 0) return undefined;
-  const sent_json = patched(core.store.sentRequest(record.task_id), patch);
+  const sent_json = patched(core.store.tasks.sent(record.task_id), patch);
   if (Buffer.byteLength(sent_json ?? JSON.stringify(request)) > REQUEST_MAX_BYTES)
     throw new ExecgoError(
       'payload_too_large',
@@ -201,7 +201,7 @@ async function commit(core: EditingCore, task: LiveTask, record: WaitingTask, ed
   const { edited, open } = await store.commits.write(() => {
     // One of those that it is to start after may have ended since.
     const open = edit.open && openAfter(core, record, edit.request);
-    const edited = store.markEdited(record, { ...edit, open });
+    const edited = store.changes.edit(record, { ...edit, open });
     // The next daemon goes on counting from here.
     if (edit.eligible_ms !== record.eligible_ms) store.kept.saveClock();
     crashPoint('before_edit_commit');

@@ -24,11 +24,11 @@ export async function eventPage(
   const { store } = core;
   const until = performance.now() + waitMs;
   for (let from = afterSeq; ;) {
-    const { events, lastSeq, isEnd } = await store.eventsWhere(filter, from, limit, signal);
+    const { events, lastSeq, isEnd } = await store.events.where(filter, from, limit, signal);
     const left = until - performance.now();
     if (events.length > 0 || !isEnd || left <= 0)
       return { events: events.map(eventView), last_seq: Math.max(afterSeq, lastSeq) };
-    from = Math.max(lastSeq, store.lastSeq());
+    from = Math.max(lastSeq, store.events.last);
     await waitForSeq(core, from, left, signal);
   }
 }

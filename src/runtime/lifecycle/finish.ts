@@ -29,10 +29,10 @@ export function finish(
   const open = store.commands.openSeqs(task.task_id);
   const group = groupNameOf(task.request);
   if (asked.length === 0 && following.length === 0 && open.length === 0 && group === undefined)
-    return store.finish(task, end, start);
+    return store.changes.end(task, end, start);
   end.notices = asked.length;
   end.follow_ups = following.length;
-  const ended = store.finish(task, open.length === 0 ? end : withCancelled(end, open), start);
+  const ended = store.changes.end(task, open.length === 0 ? end : withCancelled(end, open), start);
   if (ended === undefined) return undefined;
   if (open.length > 0) store.commands.cancelOpen(task.task_id, end.finished_at_ms);
   if (asked.length > 0) notices.write(asked, ended.task);

@@ -48,7 +48,7 @@ async function* below(store: Store, taskId: string): AsyncGenerator<string> {
 async function killOne(core: KillingCore, taskId: string, how: KillRequest): Promise<void> {
   // What was committed a moment ago may not be in memory yet.
   for (let tries = 0; core.live.get(taskId) === undefined && tries < 100; tries++) {
-    const status = core.store.status(taskId);
+    const status = core.store.tasks.status(taskId);
     if (status !== 'accepted' && status !== 'running') return;
     await nextTurn();
   }

@@ -84,7 +84,7 @@ async function recordKill(core: Core, task: LiveTask): Promise<void> {
   crashPoint('before_kill_commit');
   try {
     const killed = await core.store.commits.write(() =>
-      core.store.markKillRequested(task.record, at, note, [killEvent(at, note)]),
+      core.store.changes.killRequested(task.record, at, note, [killEvent(at, note)]),
     );
     crashPoint('after_kill_commit');
     if (killed === undefined) return;

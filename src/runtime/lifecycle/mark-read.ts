@@ -18,7 +18,7 @@ export async function markRead(
   const { version: given } = validateReadMark(reader, body);
   const mark = await core.store.commits.write(() => {
     const present = taskRecord(core, taskId).version;
-    if (!core.store.has(taskId)) throw taskNotFound(taskId);
+    if (!core.store.tasks.has(taskId)) throw taskNotFound(taskId);
     const version = given ?? present;
     if (version > present)
       throw invalidInput(`version: the task has version ${present}, and has never had ${version}`);

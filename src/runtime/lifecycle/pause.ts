@@ -40,7 +40,7 @@ export async function pauseTask(
   await commitTurn(core, task, 'pause', (at) => {
     const record = task.at(launchId);
     if (record === undefined || task.stop !== undefined || task.ending !== undefined) return undefined;
-    return core.store.markPaused(record, at, [{ event_type: 'paused', timestamp_ms: at }]);
+    return core.store.changes.pause(record, at, [{ event_type: 'paused', timestamp_ms: at }]);
   });
   refuseEnding(task);
   await tell(core, task, launchId, 'paused', waitMs, signal);
@@ -60,7 +60,7 @@ export async function resumeTask(
   const { task, launchId } = await startedTask(core, taskId, 'resumed', waitMs, signal);
   await commitTurn(core, task, 'resume', (at) => {
     const record = task.at(launchId);
-    return record && core.store.markResumed(record, at, [{ event_type: 'resumed', timestamp_ms: at }]);
+    return record && core.store.changes.resume(record, at, [{ event_type: 'resumed', timestamp_ms: at }]);
   });
   if (task.stop === undefined && task.ending === undefined)
     await tell(core, task, launchId, 'resumed', waitMs, signal);

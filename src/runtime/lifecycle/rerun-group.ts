@@ -93,7 +93,7 @@ class Rerunning {
   }
 
   #ended(taskId: string): EndedTask | undefined {
-    const task = this.core.store.task(taskId);
+    const task = this.core.store.tasks.get(taskId);
     return task && endOf(task);
   }
 }

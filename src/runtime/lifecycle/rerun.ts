@@ -65,7 +65,7 @@ function endedTask(core: SubmittingCore, taskId: string): EndedTask {
 /** What is submitted. Its id, and what made sure that there is only one, belong to the task that has been. */
 function repeated({ store }: Pick<SubmittingCore, 'store'>, task: EndedTask): unknown {
   const { request } = task;
-  const { task_id: _, ...body } = asSent(store.sentRequest(task.task_id)) ?? { ...request };
+  const { task_id: _, ...body } = asSent(store.tasks.sent(task.task_id)) ?? { ...request };
   const { idempotency_key: __, ...context } = isPlainObject(body.control_context) ? body.control_context : {};
   const policy = isPlainObject(body.policy) ? body.policy : {};
   const { after } = request.policy;

@@ -38,7 +38,8 @@ export async function recordStarted(core: RecordingCore, task: LiveTask, running
   const written = await core.store.commits.writeAlong(() => {
     const record = task.isEndWritten ? undefined : task.at(running.launch_id);
     return (
-      record && core.store.markStarted(record, { ...start, events: killIsRecorded(core, task) ? [] : events })
+      record &&
+      core.store.changes.start(record, { ...start, events: killIsRecorded(core, task) ? [] : events })
     );
   }, START_WAITS_MS);
   crashPoint('after_started_commit');
@@ -53,7 +54,7 @@ export async function recordStarted(core: RecordingCore, task: LiveTask, running
  * called in the transaction that writes the start.
  */
 export function killIsRecorded(core: Pick<Core, 'store'>, { record, kill }: LiveTask): boolean {
-  return kill !== undefined && core.store.task(record.task_id)?.kill_requested_at_ms !== undefined;
+  return kill !== undefined && core.store.tasks.get(record.task_id)?.kill_requested_at_ms !== undefined;
 }
 
 /** @param atMs Unix time in milliseconds */
@@ -75,7 +76,7 @@ export async function recordTimeout(
   // `writeAlong`, so that it comes after the start, which may still be waiting for a transaction.
   const written = await core.store.commits.writeAlong(() => {
     const record = task.at(launchId);
-    return record && core.store.markTimeout(record, atMs, [timeoutEvent(atMs)]);
+    return record && core.store.changes.timedOut(record, atMs, [timeoutEvent(atMs)]);
   }, START_WAITS_MS);
   crashPoint('after_timeout_commit');
   if (written === undefined) return;

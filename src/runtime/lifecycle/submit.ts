@@ -301,7 +301,7 @@ async function insert(core: SubmittingCore, task: NewTask, part: Part | undefine
   let written: InsertResult & { dispatched?: Changed<RunningTask> | undefined };
   try {
     written = await core.store.commits.write(() => {
-      const inserted = core.store.insertTask(task);
+      const inserted = core.store.newTasks.insert(task);
       if (!inserted.inserted) return inserted;
       // Its parent may have been killed with its children meanwhile.
       checkParent(core, task.request);

@@ -55,7 +55,7 @@ export async function recordNotPaused(
     const record = task.at(launchId);
     if (record?.paused_at_ms === undefined || record.paused_at_ms >= atMs) return undefined;
     const message = `task resumed, since it could not be paused: ${reason}`;
-    return core.store.markResumed(record, at, [{ event_type: 'resumed', timestamp_ms: at, message }]);
+    return core.store.changes.resume(record, at, [{ event_type: 'resumed', timestamp_ms: at, message }]);
   });
   tellTurn(core, task, launchId);
 }

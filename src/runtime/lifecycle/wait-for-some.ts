@@ -19,7 +19,7 @@ export async function waitForSome(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const unknown = ids.find((id) => core.live.get(id) === undefined && !core.store.has(id));
+  const unknown = ids.find((id) => core.live.get(id) === undefined && !core.store.tasks.has(id));
   if (unknown !== undefined) throw taskNotFound(unknown);
   const open = new Set(ids.filter((id) => core.live.get(id) !== undefined));
   const isMet = () => (mode === 'all' ? open.size === 0 : open.size < ids.length);

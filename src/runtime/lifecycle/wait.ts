@@ -59,7 +59,7 @@ export function waitForSeq(
   signal: AbortSignal,
 ): Promise<void> {
   return waitAtMost(waitMs, signal, async (either) => {
-    while (core.store.lastSeq() <= afterSeq) await core.announcer.nextEvent(either);
+    while (core.store.events.last <= afterSeq) await core.announcer.nextEvent(either);
   });
 }
 
@@ -71,9 +71,9 @@ export function waitForVersion(
   signal: AbortSignal,
 ): Promise<void> {
   return waitAtMost(waitMs, signal, async (either) => {
-    while (store.lastVersion() <= after)
+    while (store.versions.last <= after)
       await new Promise<void>((resolve, reject) => {
-        const forget = store.onNextVersion(resolve);
+        const forget = store.versions.onNext(resolve);
         either.addEventListener(
           'abort',
           () => {

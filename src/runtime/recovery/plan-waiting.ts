@@ -43,7 +43,7 @@ async function replacePlan(core: WaitingCore, task: LiveTask, planned: PlannedTa
   const lasts = () => !core.store.commits.closed && task.ending === undefined;
   const commit = () =>
     core.store.commits.write(() =>
-      core.store.markPlanned(task.record, planned, planEvents(planned.plan, core.now())),
+      core.store.changes.plan(task.record, planned, planEvents(planned.plan, core.now())),
     );
   // The start of the daemon does not wait for a plan that cannot be written yet.
   let onDelay: () => void = () => undefined;

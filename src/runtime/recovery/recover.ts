@@ -46,7 +46,7 @@ export async function recover(core: RecoveringCore): Promise<Recovered> {
 function loadLiveTasks(core: RecoveringCore): Recovered {
   const waiting: LiveTask[] = [];
   let running = 0;
-  for (const record of core.store.liveTasks()) {
+  for (const record of core.store.tasks.live()) {
     const task = core.live.add(record, false, stopOf(core, record));
     if (record.status === 'accepted') waiting.push(task);
     else {
@@ -68,7 +68,7 @@ function stopOf(core: Pick<Core, 'store'>, record: LiveRecord): Stop | undefined
   const kill = record.kill_requested_at_ms === undefined ? undefined : {};
   if (record.status !== 'running' || !record.timed_out) return kill && { first: 'kill', kill };
   if (kill === undefined) return { first: 'timeout', kill };
-  const events = core.store.taskEvents(record.task_id, 0, undefined);
+  const events = core.store.events.ofTask(record.task_id, 0, undefined);
   // An earlier attempt may have timed out, too.
   const first = events
     .slice(events.findLastIndex((e) => e.event_type === 'retry_scheduled') + 1)

@@ -87,7 +87,7 @@ function runView(store: ScheduleCore['store'], run: StoredRun): ScheduleRun {
     at: timestamp(at_ms),
     outcome,
     task_id: task_id ?? undefined,
-    status: task_id === null ? undefined : store.status(task_id),
+    status: task_id === null ? undefined : store.tasks.status(task_id),
     manual: manual ? true : undefined,
     count: count ?? undefined,
     ...(typeof detail === 'string' ? { detail } : {}),

@@ -19,7 +19,7 @@ export function sessionEvents(
   const session = knownSession(core, sessionId, tenant);
   const isPast = after_seq >= session.last_event_seq;
   const first = isPast ? undefined : store.sessions.firstSeqOf(session);
-  const afterSeq = Math.max(after_seq, first === undefined ? store.lastSeq() : first - 1);
+  const afterSeq = Math.max(after_seq, first === undefined ? store.events.last : first - 1);
   const filter = { session_id: sessionId, ...(event_type === undefined ? {} : { event_type }) };
   return eventPage(core, { filter, afterSeq, limit, waitMs: wait_ms }, signal);
 }

@@ -49,7 +49,7 @@ export async function sessionOutput(
   const page: Filling = { query, place, left: query.limit, pieces: [] };
   // That of the place itself first: it may have more.
   const before = encodeCursor({ order: 'oldest' }, { key: place.seq - 1, seq: place.seq - 1 });
-  const { records, next_cursor } = await core.store.list({
+  const { records, next_cursor } = await core.store.list.page({
     ...{ session_id: sessionId, order: 'oldest', limit: PAGE_TASKS, cursor: before },
   });
   let more = false;

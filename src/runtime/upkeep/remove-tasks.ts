@@ -47,7 +47,7 @@ export async function removeRows(
       let trashed: string | undefined;
       try {
         const deleted = await store.commits[write](() => {
-          if (!store.deleteTask(task_id)) return false;
+          if (!store.changes.delete(task_id)) return false;
           if (canNameDirectory(task_id))
             trashed = withDirectory(dataDir, [TASKS], (tasks) => moveToTrash(dataDir, tasks, task_id));
           return true;

@@ -34,7 +34,7 @@ export async function repairFiles(core: RepairCore, signal: AbortSignal): Promis
   await repairSessions(core, found, signal);
   let after = '';
   while (!signal.aborted) {
-    const ids = core.store.taskIds(after, BATCH);
+    const ids = core.store.tasks.ids(after, BATCH);
     after = ids.at(-1) ?? after;
     if (ids.length === 0) break;
     await checkRows(core, ids, found);
@@ -60,7 +60,7 @@ async function checkDirectories(core: RepairCore, names: Buffer[], found: Repair
     const id = name.toString();
     // The row and the directory of a new task are made in one turn of the event loop, so none is seen without the other
     // here. A name that is no valid text belongs to no task, whatever it looks like as text.
-    if (canNameDirectory(id) && Buffer.from(id).equals(name) && core.store.has(id)) {
+    if (canNameDirectory(id) && Buffer.from(id).equals(name) && core.store.tasks.has(id)) {
       if (core.live.get(id) === undefined) ids.push(id);
     } else trashed.push(...orphan(core, name, found));
   }
@@ -88,7 +88,7 @@ function orphan(core: RepairCore, name: Buffer, found: Repairs): string[] {
 
 async function putRight(core: RepairCore, id: string, state: TaskDirState, found: Repairs): Promise<void> {
   if (state.dir !== 'there' || (state.result === 'whole' && state.temporary.length === 0)) return;
-  const record = core.store.task(id);
+  const record = core.store.tasks.get(id);
   if (record === undefined || core.live.get(id) !== undefined || !isTerminal(record.status)) return;
   try {
     const { dataDir } = core.settings;
@@ -105,7 +105,7 @@ async function putRight(core: RepairCore, id: string, state: TaskDirState, found
       past: pastAttempts(core.store, record),
     });
     // The task may have been collected while its output was read: a file written now would belong to no task.
-    if (!core.store.has(id)) return;
+    if (!core.store.tasks.has(id)) return;
     const spoilt = writeResult(dataDir, id, result);
     found.results.add(id);
     await emptyOut(core, spoilt);
@@ -122,7 +122,7 @@ async function checkRows(core: RepairCore, taskIds: string[], found: Repairs): P
   const known = taskIds.filter((id) => canNameDirectory(id) && core.live.get(id) === undefined);
   const there = await core.files.ask('isDirectory', known);
   known.forEach((id, i) => {
-    if (there[i] === false && core.store.has(id)) found.without_directory.add(id);
+    if (there[i] === false && core.store.tasks.has(id)) found.without_directory.add(id);
   });
 }
 

@@ -42,7 +42,7 @@ export function groupView({ live, store, now }: GroupCore, name: GroupName): Gro
 }
 
 function failure(store: GroupCore['store'], id: string): GroupView['failures'] {
-  const task = store.task(id);
+  const task = store.tasks.get(id);
   const ended = task && endOf(task);
   if (ended === undefined) return [];
   const { task_id, cause, exit_code, exit_signal, error, finished_at_ms } = ended;

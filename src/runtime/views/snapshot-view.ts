@@ -24,12 +24,13 @@ export function snapshotView(core: SnapshotCore, queue: string | undefined): Sna
   const known = queue === undefined || rule !== undefined || ends !== undefined || live.counts.of(queue);
   if (known === undefined) throw new ExecgoError('not_found', `queue not found: ${queue}`, { queue });
   const pace = live.counts.lastMinute(queue);
-  const { success, failed, cancelled } = queue === undefined ? store.counters().entered : (ends ?? NO_ENDS);
+  const { success, failed, cancelled } =
+    queue === undefined ? store.counters.read().entered : (ends ?? NO_ENDS);
   const { records, isCut } = store.lastEnded.of(queue, SNAPSHOT_SHOWN);
   return {
     generated_at: timestamp(now()),
-    version: store.lastVersion(),
-    last_seq: store.lastSeq(),
+    version: store.versions.last,
+    last_seq: store.events.last,
     queue,
     paused: rule?.rule.paused === true ? true : undefined,
     counts: countsOf(core, queue),

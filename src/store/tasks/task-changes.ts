@@ -155,13 +155,13 @@ export class TaskChanges {
     );
   }
 
-  /** Replaces the plan of a task that has not begun. */
+  /** Replaces the plan of a task that has not begun. Undefined: it has begun, or is over. */
   plan<T extends LiveRecord>(task: T, planned: PlannedTask, events: NewEvent[]): Changed<T> | undefined {
     const values = { plan: JSON.stringify(planned.plan), reservation: JSON.stringify(planned.reservation) };
     return this.#changed(this.#plan, { ...task, ...planned }, values, events);
   }
 
-  /** Replaces what may be changed of a request, with the plan for it. */
+  /** Replaces what an edit changes of a waiting task. Undefined: it has been changed meanwhile, or does not wait. */
   edit(task: WaitingTask, { request, plan, reservation, ...edit }: Edit): Changed<WaitingTask> | undefined {
     const { policy, control_context: context, metadata } = request;
     const values = {
@@ -182,12 +182,12 @@ export class TaskChanges {
     return changed;
   }
 
-  /** Other tasks keep it from starting no more. */
+  /** All that a waiting task has waited for is there. Undefined: it was before, or the task does not wait. */
   release(task: WaitingTask, atMs: number, event: NewEvent): Changed<WaitingTask> | undefined {
     return this.#changed(this.#release, task, { at_ms: atMs, eligible_ms: this.clock.now() }, [event]);
   }
 
-  /** `accepted → running`, with the reservation. */
+  /** `accepted → running`, with its reservation. Undefined: somebody else was first. */
   dispatch(task: WaitingTask, { events, items, ...launch }: Dispatch): Changed<RunningTask> | undefined {
     const row = this.#dispatch.make(task, 'running', { ...launch, items: jsonOrNull(items) });
     if (row === undefined) return undefined;
@@ -195,15 +195,17 @@ export class TaskChanges {
     return this.#told<RunningTask>(task, row, events);
   }
 
-  /** Another attempt of a task whose attempt never began. */
+  /** Another attempt of a running task whose attempt never began. Undefined: it has, or somebody else was first. */
   relaunch(task: RunningTask, launch: Attempt): Changed<RunningTask> | undefined {
     return this.#changed(this.#relaunch, task, { ...launch }, []);
   }
 
+  /** The process of the attempt runs. Undefined: that was told before, or the task is at another attempt, or over. */
   start(task: RunningTask, { events, ...process }: Start): Changed<RunningTask> | undefined {
     return this.#changed(this.#start, task, { ...process }, events);
   }
 
+  /** Undefined: no longer in that status, or requested before. */
   killRequested<T extends LiveRecord>(
     task: T,
     atMs: number,
@@ -218,19 +220,25 @@ export class TaskChanges {
     return this.#changed(this.#progress, task, values, events);
   }
 
+  /** Undefined: paused before, not started, or to end. */
   pause(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {
     return this.#changed(this.#pause, task, { at_ms: atMs }, events);
   }
 
+  /** Undefined: it is not paused, or over. */
   resume(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {
     return this.#changed(this.#resume, task, { at_ms: atMs }, events);
   }
 
+  /** The attempt's wall time passed. Undefined: that was told before, or the task is at another attempt, or over. */
   timedOut(task: RunningTask, atMs: number, events: NewEvent[]): Changed<RunningTask> | undefined {
     return this.#changed(this.#timeOut, task, { at_ms: atMs }, events);
   }
 
-  /** `running → accepted`, with the attempt that has failed and the release. */
+  /**
+   * `running → accepted`, with the attempt that has failed and the release: it waits for another. Undefined: a kill was requested, or
+   * somebody else was first.
+   */
   retry(
     task: RunningTask,
     { ended, request, plan, reservation, events, ...times }: Retry,
@@ -251,7 +259,11 @@ export class TaskChanges {
     return this.#told<WaitingTask>({ ...task, request, plan, reservation }, row, events);
   }
 
-  /** @param start the events of a start that is not written yet; if it is after all, only the end is written */
+  /**
+   * The terminal state, the release and the counters. `updated_at_ms` becomes `finished_at_ms`. Undefined: somebody else was first.
+   * @param start the events of a start that is not written yet; if it is after all, only the end is written
+   * @throws ExecgoError `internal` for a change that the table of changes does not have
+   */
   end(task: LiveRecord, end: TaskEnd, start?: NewEvent[]): Changed<EndedTask> | undefined {
     const values = {
       cause: end.cause,
@@ -289,11 +301,15 @@ export class TaskChanges {
     ]);
   }
 
+  /** Records which of a task's files could not be kept or written. To be called in the transaction of its end. */
   warn(taskId: string, warnings: readonly string[]): void {
     this.#warn.run(JSON.stringify(warnings), taskId);
   }
 
-  /** Deletes a terminal task and its events, unless others are still to be told how it ended. */
+  /**
+   * Deletes a terminal task with its events; its idempotency key stays. False: unknown, not terminal, or others that wait for it are
+   * still to be told.
+   */
   delete(taskId: string): boolean {
     const deleted = this.#delete.get(taskId);
     if (deleted === undefined) return false;

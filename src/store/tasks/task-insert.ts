@@ -60,7 +60,10 @@ export class TaskInsert {
     this.#insert = db.prepare(`INSERT INTO tasks (${columns.join(', ')}) VALUES (${values.join(', ')})`);
   }
 
-  /** See `Store.insertTask`. */
+  /**
+   * Writes a new task as `accepted`. `inserted: false` is an idempotent replay.
+   * @throws ExecgoError `conflict` when the id is taken, or the key with another request
+   */
   insert(task: NewTask): InsertResult {
     const first = this.keys.claim(task);
     if (first !== undefined) return { inserted: false, task_id: first };

@@ -11,7 +11,7 @@ type ContextRow = Record<
   unknown
 >;
 
-/** Finds tasks by their ids, and those that have not ended: see the methods of `Store` of the same names. */
+/** Finds tasks by their ids, and those that have not ended. */
 export class TaskLookup {
   readonly #task: Database.Statement<[string], TaskRow>;
   readonly #live: Database.Statement<[], TaskRow>;
@@ -44,11 +44,12 @@ export class TaskLookup {
     this.#sent = db.prepare<[string], string | null>('SELECT sent_json FROM tasks WHERE task_id = ?').pluck();
   }
 
-  task(taskId: string): TaskRecord | undefined {
+  get(taskId: string): TaskRecord | undefined {
     const row = this.#task.get(taskId);
     return row === undefined ? undefined : this.#counted(row, toRecord(row));
   }
 
+  /** Every task that waits or runs, in the order of submission. */
   live(): LiveRecord[] {
     return Array.from(this.#live.iterate(), (row) => {
       const record = this.#counted(row, toRecord(row)) as LiveRecord;
@@ -79,18 +80,22 @@ export class TaskLookup {
     return record;
   }
 
+  /** True when there is such a task; cheaper than reading it. */
   has(taskId: string): boolean {
     return this.#has.get(taskId) !== undefined;
   }
 
+  /** Status of a task, undefined for an unknown one; cheaper than reading the task. */
   status(taskId: string): TaskStatus | undefined {
     return this.#status.get(taskId);
   }
 
+  /** A page of the ids of all tasks in their own order: those after `afterId`. */
   ids(afterId: string, limit: number): string[] {
     return this.#ids.all(afterId, limit);
   }
 
+  /** The submit body of a task as it was sent; undefined for an unknown task, and for a task of an earlier version. */
   sent(taskId: string): string | undefined {
     return this.#sent.get(taskId) ?? undefined;
   }
