@@ -7,12 +7,6 @@ import type { LiveTask } from '../live-tasks.js';
 type Start = Pick<Running, 'pid' | 'start_ticks' | 'started_at_ms'>;
 
 /**
- * How long a start waits for another write to share its transaction, in milliseconds: 3,500 short tasks take 670 commits
- * with it, and 717 without.
- */
-const START_WAITS_MS = 5;
-
-/**
  * What the store writes when an attempt's process runs. The process is the leader of a new session, so its pid is that of
  * its process group too.
  */
@@ -35,13 +29,13 @@ export async function recordStarted(core: RecordingCore, task: LiveTask, running
   if (task.phase.name === 'started' || task.ending !== undefined) return;
   const { events, ...start } = startedEvent(running);
   crashPoint('before_started_commit');
-  const written = await core.store.commits.writeAlong(() => {
+  const written = await core.store.commits.write(() => {
     const record = task.isEndWritten ? undefined : task.at(running.launch_id);
     return (
       record &&
       core.store.changes.start(record, { ...start, events: killIsRecorded(core, task) ? [] : events })
     );
-  }, START_WAITS_MS);
+  });
   crashPoint('after_started_commit');
   if (written === undefined) return;
   core.live.update(task, written.task);
@@ -73,11 +67,10 @@ export async function recordTimeout(
   if (task.stop?.first !== 'timeout' || task.at(launchId)?.timed_out !== false || task.ending !== undefined)
     return;
   crashPoint('before_timeout_commit');
-  // `writeAlong`, so that it comes after the start, which may still be waiting for a transaction.
-  const written = await core.store.commits.writeAlong(() => {
+  const written = await core.store.commits.write(() => {
     const record = task.at(launchId);
     return record && core.store.changes.timedOut(record, atMs, [timeoutEvent(atMs)]);
-  }, START_WAITS_MS);
+  });
   crashPoint('after_timeout_commit');
   if (written === undefined) return;
   core.live.update(task, written.task);
