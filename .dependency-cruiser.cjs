@@ -150,7 +150,7 @@ const ownWork = Object.entries(OWN_WORK).map(([command, path]) => ({
 
 /** The only files of `task` that load zod; the supervisor must do without. */
 const SCHEMA =
-  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|session-storage|session-output|files|groups|dependencies|rerun|actions|snapshot|read-mark|commands|progress|task-event|fields|retry-schema|notify-schema|notification-view|follow-up-view|answers|group-examples|examples)\\.ts$';
+  '^src/task/(request|validate|schema|error-body|plan|view|output|runtime-view|queues|schedules|edit|sessions|session-storage|session-output|files|groups|dependencies|rerun|actions|snapshot|read-mark|commands|progress|task-event|json-value|fields|retry-schema|notify-schema|notification-view|follow-up-view|answers|group-examples|examples)\\.ts$';
 /** Every file that the supervisor's process may load. */
 const SMALL = '^src/(files|task|sandbox|supervisor)/';
 const npm = (...names) => `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)`;

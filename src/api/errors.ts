@@ -28,13 +28,23 @@ export function errorHandler(
 
 /** Answers an error as `{ error }`, the only form there is. */
 function sendError(res: Response, error: ExecgoError): void {
-  if (error.httpStatus === 429 || error.httpStatus === 503) res.setHeader('retry-after', RETRY_AFTER_SECS);
+  if ((error.httpStatus === 429 && !isForGood(error)) || error.httpStatus === 503)
+    res.setHeader('retry-after', RETRY_AFTER_SECS);
   sendJson(res, { error: error.toBody() }, error.httpStatus);
 }
 
 /** @returns the error for a request whose target has no path. */
 export function noPath(): ExecgoError {
   return invalidInput('request target: has no path');
+}
+
+/** Bounds of a task that no waiting changes. */
+const FOR_GOOD: readonly unknown[] = ['commands', 'task_events', 'task_event_bytes'];
+
+function isForGood({ details }: ExecgoError): boolean {
+  return (
+    typeof details === 'object' && details !== null && 'bound' in details && FOR_GOOD.includes(details.bound)
+  );
 }
 
 /** For a path that has no route. */

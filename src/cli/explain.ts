@@ -12,6 +12,11 @@ const HINTS: Readonly<Record<string, string>> = {
   insufficient_storage: "make room on the daemon's disk",
 };
 
+/** Bounds of what is said to one task, and of what it says. */
+const OF_ONE_TASK: readonly unknown[] = [
+  ...['commands', 'open_commands', 'task_events', 'task_event_bytes', 'task_event_rate', 'task_requests'],
+];
+
 /**
  * @param ownHints better hints of the command that failed; undefined where there is none
  * @returns one line about an error: what happened, and what to do about it when that is known
@@ -38,6 +43,7 @@ function hintFor(
   if (about.has('max_failures'))
     return `${typedCommand('retry', ['--failed', '--group', String(about.get('group'))], { server })} lets it go on, or a larger --max-failures`;
   if (code === 'not_found') {
+    if (about.has('seq')) return 'execgo commands shows which there are';
     if (about.has('path')) return 'execgo files shows what there is';
     if (about.has('session_id'))
       return `${typedCommand('session list', [], { server })} shows the sessions there are`;
@@ -45,6 +51,8 @@ function hintFor(
       ? `${typedCommand('queue list', [], { server })} shows the queues there are`
       : `${typedCommand('list', [], { server })} shows the tasks there are`;
   }
+  // Of one task: the message says all.
+  if (OF_ONE_TASK.includes(about.get('bound'))) return undefined;
   if (about.get('bound') === 'max_waiting')
     return `try again when some have started, or see ${typedCommand('queue set', ['--help'], {})}`;
   if (about.get('bound') === 'max_queued_per_tenant')

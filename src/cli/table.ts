@@ -44,7 +44,8 @@ export function table(
   return [line(header.map((text) => ({ text, paint: (s) => paint('dim', s) }))), ...rows.map(line)];
 }
 
-function cut(text: string, room: number): string {
+/** As much of a text as there is room for, in columns of the terminal; nothing that is one on the screen is cut in two. */
+export function cut(text: string, room: number): string {
   if (stringWidth(text) <= room) return text;
   let kept = '';
   for (const { segment } of new Intl.Segmenter().segment(text)) {

@@ -1,7 +1,7 @@
 import type { TaskSummary } from '../client/index.js';
 import { progressText } from '../task/progress-text.js';
 import { ending } from './card.js';
-import { table, type Cell } from './table.js';
+import { cut, table, type Cell } from './table.js';
 import { paint, paintStatus, plain, terminalWidth } from './terminal.js';
 import { formatDuration } from './units.js';
 import { printLines } from './write.js';
@@ -40,5 +40,5 @@ function why(task: TaskSummary): string {
   const said =
     task.status === 'running' && task.progress !== undefined ? progressText(task.progress) : undefined;
   if (said === undefined) return ending(task);
-  return plain(said.length > PROGRESS_SHOWN ? `${said.slice(0, PROGRESS_SHOWN - 1)}…` : said);
+  return cut(plain(said), PROGRESS_SHOWN);
 }

@@ -47,6 +47,7 @@ export class ExecgoTimeoutError extends Error {
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection lost',
+  EAGAIN: 'too many connections wait to be accepted',
   EPIPE: 'connection lost',
   ENOENT: 'no such socket',
   EACCES: 'permission denied',
@@ -74,4 +75,18 @@ export function isTransient(error: unknown): boolean {
   return error instanceof ExecgoConnectionError && error.code !== undefined && TRANSIENT.has(error.code);
 }
 
-const TRANSIENT = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT']);
+/** Nothing was sent: a Unix socket answers EAGAIN to a connection for which there is no room at the moment. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'ENOENT', 'EAGAIN']);
+const TRANSIENT = new Set([...NOT_SENT, 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']);
+
+/** True where the daemon was not reached at all, so that even what it must get once may be sent again. */
+export function isNotSent(error: unknown): boolean {
+  return error instanceof ExecgoConnectionError && error.code !== undefined && NOT_SENT.has(error.code);
+}
+
+/** When to ask again who asks too often, in milliseconds; undefined where that is not why it was refused. */
+export function busyForMs(error: unknown): number | undefined {
+  return error instanceof ExecgoApiError && error.code === 'resource_limit_exceeded'
+    ? error.retryAfterMs
+    : undefined;
+}

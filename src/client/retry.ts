@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Abortable } from './calls.js';
-import { isTransient } from './errors.js';
+import { busyForMs, isTransient } from './errors.js';
 
 /** First pause between two tries, in milliseconds; it doubles up to {@link MAX_PAUSE_MS}. */
 const FIRST_PAUSE_MS = 50;
@@ -13,8 +13,14 @@ export class Patience {
   #pauseMs = FIRST_PAUSE_MS;
   #lostAt: number | undefined;
 
-  /** @param limitMs how long the daemon may be out of reach without interruption. */
-  constructor(private readonly limitMs: number) {}
+  /**
+   * @param limitMs how long the daemon may be out of reach without interruption.
+   * @param mayRetry which failures may be gone in a moment; by default those of a daemon that restarts
+   */
+  constructor(
+    private readonly limitMs: number,
+    private readonly mayRetry = isTransient,
+  ) {}
 
   /** To be called when the daemon has answered. */
   reached(): void {
@@ -35,8 +41,9 @@ export class Patience {
     signal?.throwIfAborted();
     const now = performance.now();
     this.#lostAt ??= now;
-    if (!isTransient(error) || now - this.#lostAt >= this.limitMs) throw error;
-    const pause = this.#pauseMs;
+    const left = this.limitMs - (now - this.#lostAt);
+    if (!this.mayRetry(error) || left <= 0) throw error;
+    const pause = Math.min(busyForMs(error) ?? this.#pauseMs, left);
     this.#pauseMs = Math.min(pause * 2, MAX_PAUSE_MS);
     await delay(pause, undefined, { ...(signal === undefined ? {} : { signal }) }).catch(() => {
       signal?.throwIfAborted();
@@ -44,13 +51,18 @@ export class Patience {
   }
 }
 
-/** Asks until there is an answer. @param limitMs see {@link Patience} */
+/**
+ * Asks until there is an answer.
+ * @param limitMs see {@link Patience}
+ * @param mayRetry which failures may be gone in a moment
+ */
 export async function patiently<T>(
   limitMs: number,
   ask: () => Promise<T>,
   signal: AbortSignal | undefined,
+  mayRetry = isTransient,
 ): Promise<T> {
-  const patience = new Patience(limitMs);
+  const patience = new Patience(limitMs, mayRetry);
   for (;;) {
     try {
       return await ask();

@@ -2,10 +2,11 @@ import type { CommandFinish, CommandPage, CommandView } from '../task/commands.j
 import type { ProgressAnswer, ProgressReport } from '../task/progress.js';
 import type { TaskEventAnswer } from '../task/task-event.js';
 import { Calls, type Abortable } from './calls.js';
+import { busyForMs, isNotSent, isTransient } from './errors.js';
 import { HttpTransport } from './http.js';
 import { patiently } from './retry.js';
 
-/** How long a daemon that restarts is waited for, in milliseconds. */
+/** How long a daemon that restarts, or that has answered too often, is waited for, in milliseconds. */
 const DEFAULT_RECONNECT_MS = 60_000;
 
 /** Where a task finds the daemon, and by what that knows it. */
@@ -50,11 +51,14 @@ export class ExecgoTask {
       afterSeq?: number | undefined;
       limit?: number | undefined;
       waitMs?: number | undefined;
+      /** In place of that of this client. */
+      reconnectMs?: number | undefined;
     } = {},
   ): Promise<CommandPage> {
-    const { afterSeq, limit, waitMs, signal } = options;
+    const { afterSeq, limit, waitMs, reconnectMs, signal } = options;
     const query = { after_seq: afterSeq, limit, wait_ms: waitMs };
-    return this.#patiently(() => this.#calls.get('/commands', { query, waitMs, signal }), signal);
+    const ask = () => this.#calls.get<CommandPage>('/commands', { query, waitMs, signal });
+    return patiently(reconnectMs ?? this.#reconnectMs, ask, signal, mayPass);
   }
 
   /** Says that a command was read. */
@@ -80,12 +84,20 @@ export class ExecgoTask {
     );
   }
 
-  /** Adds an event to the history of the task. Sent at most once. */
+  /** Adds an event to the history of the task. Sent again only where it has not come to the daemon, or was refused by it for now. */
   event(name: string, data?: unknown, options: Abortable = {}): Promise<TaskEventAnswer> {
-    return this.#calls.post('/event', { ...options, body: { name, data }, repeatable: false });
+    const send = () =>
+      this.#calls.post<TaskEventAnswer>('/event', { ...options, body: { name, data }, repeatable: false });
+    return patiently(this.#reconnectMs, send, options.signal, isNotTaken);
   }
 
   #patiently<T>(ask: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return patiently(this.#reconnectMs, ask, signal);
+    return patiently(this.#reconnectMs, ask, signal, mayPass);
   }
 }
+
+/** The daemon restarts, or wants to be asked later. */
+const mayPass = (error: unknown) => isTransient(error) || busyForMs(error) !== undefined;
+
+/** The same, where nothing of what was sent can have been taken. */
+const isNotTaken = (error: unknown) => isNotSent(error) || busyForMs(error) !== undefined;

@@ -6,18 +6,16 @@ import { Connections } from '../api/connections.js';
 import { listen, stop } from '../api/server.js';
 import { createTaskApp } from '../api/task-door/app.js';
 import { Waiters } from '../api/waiters.js';
-import { readText } from '../files/read-text.js';
 import type { CommandCore } from '../runtime/commands/add.js';
 import { TaskTalk } from '../runtime/commands/task-side.js';
-import { letThrough, type TaskOwner } from '../runtime/files/task-owner.js';
-import { makeShortDirectory, MAX_SOCKET_PATH_BYTES } from '../supervisor/wire/socket-path.js';
+import type { TaskOwner } from '../runtime/files/task-owner.js';
+import { MAX_SOCKET_PATH_BYTES } from '../supervisor/wire/socket-path.js';
 import type { Config } from './config.js';
 import type { Part } from './lifecycle.js';
 import { maxTaskConnections } from './open-files.js';
+import { removeSocketElsewhere, socketElsewhere } from './socket-elsewhere.js';
 
-/** The socket, and the file that says where it is when the path of the data directory is too long for one. */
 const SOCKET = 'task.sock';
-const ELSEWHERE = 'task-socket';
 
 interface Given {
   config: Config;
@@ -25,27 +23,21 @@ interface Given {
 }
 
 /** Where tasks reach the daemon: the same for each daemon of a data directory, because tasks outlive them. */
-export const taskSocket: Part<Given, string> = {
-  start: ({ config: { dataDir }, taskOwner }) => {
+export const taskSocket: Part<Given & { log: Logger }, string> = {
+  start: ({ config: { dataDir }, taskOwner, log }) => {
     const own = path.join(dataDir, SOCKET);
     if (Buffer.byteLength(own) < MAX_SOCKET_PATH_BYTES) return own;
-    const written = path.join(dataDir, ELSEWHERE);
-    const known = readText(written);
-    const directory = known !== undefined && isOurs(known) ? known : makeShortDirectory();
-    letThrough(directory, taskOwner);
-    if (directory !== known) {
-      fs.writeFileSync(`${written}.tmp`, directory, { mode: 0o600 });
-      fs.renameSync(`${written}.tmp`, written);
+    try {
+      return path.join(socketElsewhere(dataDir, taskOwner), SOCKET);
+    } catch (err) {
+      log.error(
+        { err },
+        'no directory can be made for the task socket, and its path in the data directory is too long',
+      );
+      return own;
     }
-    return path.join(directory, SOCKET);
   },
 };
-
-/** Whether a directory where everybody may make some is the one that an earlier daemon has made. */
-function isOurs(directory: string): boolean {
-  const stat = fs.lstatSync(directory, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && stat.uid === process.geteuid?.() && (stat.mode & 0o022) === 0;
-}
 
 /** What is open to tasks. */
 interface TaskDoor {
@@ -87,7 +79,6 @@ export const taskDoor: Part<DoorParts, TaskDoor | undefined> = {
     // Tasks that run on know it by this path.
     if (directory === config.dataDir || [...live.all()].some(({ record }) => record.status === 'running'))
       return;
-    fs.rmSync(directory, { recursive: true, force: true });
-    fs.rmSync(path.join(config.dataDir, ELSEWHERE), { force: true });
+    removeSocketElsewhere(config.dataDir, directory, SOCKET);
   },
 };

@@ -24,6 +24,8 @@ export interface TaskSide {
   finish(caller: Caller, seq: number, body: unknown): Promise<CommandView>;
   /** How far it says that it is: written at once, or within a second where one was written just before. */
   progress(caller: Caller, body: unknown): Promise<ProgressAnswer>;
+  /** Before one is read. @throws ExecgoError `resource_limit_exceeded` where it would be too much, or comes too fast */
+  expectEvent(caller: Caller): void;
   /** Adds an event of its own to its history; `resource_limit_exceeded` where that is too much, or comes too fast. */
   event(caller: Caller, body: unknown): Promise<TaskEventAnswer>;
 }

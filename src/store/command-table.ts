@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { CommandStatus } from '../task/commands.js';
 import type { TransactionMember } from './database/group-commit.js';
 import { parseJson } from './database/json.js';
+import { RowReader } from './row-reader.js';
 
 /** What a client says to a task; times are Unix milliseconds. */
 export interface Command {
@@ -37,6 +38,8 @@ type Row = Omit<Command, 'payload' | 'result'> & { payload_json: string; result_
 
 const COLUMNS = `seq, type, payload_json, idempotency_key, status, created_at_ms, acknowledged_at_ms, finished_at_ms, result_json,
   error`;
+/** How long the payloads and results of a page are, all together, at most: but one command is always in it. Bytes. */
+const PAGE_MAX_BYTES = 1_048_576;
 const OPEN = "status IN ('pending', 'acknowledged')";
 
 /** The attempt that says so is the one that the task is at. */
@@ -54,6 +57,7 @@ export class CommandTable implements TransactionMember {
   readonly #byKey: Database.Statement<[string, string], Row>;
   readonly #after: Database.Statement<[string, number, number], Row>;
   readonly #openAfter: Database.Statement<[string, number, number], Row>;
+  readonly #lastOpen: Database.Statement<[string], number>;
   readonly #openSeqs: Database.Statement<[string], number>;
   /** Tasks that may have open commands: all that have, so that the end of any other costs nothing. */
   readonly #mayBeOpen: Set<string>;
@@ -86,6 +90,11 @@ export class CommandTable implements TransactionMember {
     );
     this.#openAfter = db.prepare(`SELECT ${COLUMNS} FROM task_commands INDEXED BY idx_task_commands_open
       WHERE task_id = ? AND seq > ? AND ${OPEN} ORDER BY seq LIMIT ?`);
+    this.#lastOpen = db
+      .prepare<[string], number>(
+        `SELECT coalesce(max(seq), 0) FROM task_commands INDEXED BY idx_task_commands_open WHERE task_id = ? AND ${OPEN}`,
+      )
+      .pluck();
     this.#openSeqs = db
       .prepare<[string], number>(
         `SELECT seq FROM task_commands INDEXED BY idx_task_commands_open WHERE task_id = ? AND ${OPEN} ORDER BY seq`,
@@ -155,10 +164,21 @@ export class CommandTable implements TransactionMember {
     return read(this.#byKey.get(taskId, key));
   }
 
-  /** Those with a higher number, in their order. @param isOpen only those that are open */
+  /** Those with a higher number, in their order, as many as a page may have of bytes. @param isOpen only those that are open */
   after(taskId: string, seq: number, limit: number, isOpen: boolean): Command[] {
-    const rows = (isOpen ? this.#openAfter : this.#after).all(taskId, seq, limit);
-    return rows.map((row) => readRow(row));
+    const found: Command[] = [];
+    let bytes = 0;
+    for (const row of (isOpen ? this.#openAfter : this.#after).iterate(taskId, seq, limit)) {
+      bytes += Buffer.byteLength(row.payload_json) + Buffer.byteLength(row.result_json ?? '');
+      if (found.length > 0 && bytes > PAGE_MAX_BYTES) break;
+      found.push(readRow(row));
+    }
+    return found;
+  }
+
+  /** Whether one with a higher number is open. */
+  hasOpenAfter(taskId: string, seq: number): boolean {
+    return this.#mayBeOpen.has(taskId) && (this.#lastOpen.get(taskId) ?? 0) > seq;
   }
 
   mark(): number {
@@ -180,7 +200,14 @@ function read(row: Row | undefined): Command | undefined {
 }
 
 function readRow({ payload_json, result_json, ...row }: Row): Command {
-  const command: Command = { ...row, payload: parseJson(payload_json) };
+  const reader = new RowReader();
+  const command: Command = {
+    ...row,
+    created_at_ms: reader.time('created_at_ms', row.created_at_ms) ?? 0,
+    acknowledged_at_ms: reader.time('acknowledged_at_ms', row.acknowledged_at_ms),
+    finished_at_ms: reader.time('finished_at_ms', row.finished_at_ms),
+    payload: parseJson(payload_json),
+  };
   if (result_json !== null) command.result = parseJson(result_json);
   return command;
 }

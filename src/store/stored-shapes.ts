@@ -1,7 +1,7 @@
 import { CONDITIONS, type Condition } from '../task/dependencies.js';
 import { ERROR_STATUS, type ErrorCode } from '../task/error-codes.js';
 import { isTaskId } from '../task/ids.js';
-import type { KeptProgress } from '../task/progress.js';
+import { MESSAGE_MAX, type KeptProgress } from '../task/progress.js';
 import type { ErrorBody } from '../task/error-body.js';
 import type { ExecutionPlan } from '../task/plan.js';
 import type { GroupNotify, Notify } from '../task/notify.js';
@@ -18,6 +18,7 @@ import { isPlainObject } from '../task/plain-object.js';
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isAmount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isNotNegative = (value: unknown) => Number.isFinite(value) && (value as number) >= 0;
 const isAbsentOr = (is: (value: unknown) => boolean, value: unknown) => value === undefined || is(value);
 const isTextMap = (value: unknown) => isPlainObject(value) && Object.values(value).every(isText);
 
@@ -59,8 +60,9 @@ export function isProgress(value: unknown): value is KeptProgress {
   if (!isPlainObject(value)) return false;
   const { percent, done, total, message, at_ms } = value;
   return (
-    [percent, done, total].every((each) => isAbsentOr(Number.isFinite, each)) &&
-    isAbsentOr(isText, message) &&
+    [percent, done, total].every((each) => isAbsentOr(isNotNegative, each)) &&
+    (percent === undefined || Number(percent) <= 100) &&
+    isAbsentOr((text) => isText(text) && text.length <= MESSAGE_MAX, message) &&
     Number.isSafeInteger(at_ms) &&
     Math.abs(Number(at_ms)) <= 8.64e15
   );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hasNoField, optional } from './fields.js';
+import { asWritten, jsonValue } from './json-value.js';
 import { text } from './request.js';
 import { count, time } from './schema.js';
 import { checkShape } from './shape.js';
@@ -20,18 +21,16 @@ const ERROR_MAX = 4_096;
 const atMost = (max: number) =>
   text.min(1, 'must not be empty').max(max, `must have at most ${max} characters`);
 
-/** Any JSON, as long as it may be. */
-const value = z
-  .unknown()
-  .refine(
-    (given) => Buffer.byteLength(JSON.stringify(given ?? null)) <= VALUE_MAX_BYTES,
-    `must have at most ${VALUE_MAX_BYTES} bytes as JSON`,
-  );
+/** A name that can be seen. */
+export const word = (max: number) =>
+  atMost(max).refine((s) => /[^\s\p{C}]/u.test(s), 'must have a character that can be seen');
+
+const value = jsonValue(VALUE_MAX_BYTES);
 
 /** What a client says to a task. */
 export const CommandRequest = z.strictObject(
   {
-    type: atMost(TYPE_MAX).describe('What is wanted, in a word that the task knows'),
+    type: word(TYPE_MAX).describe('What is wanted, in a word that the task knows'),
     payload: value.optional().describe('Whatever belongs to it; null without it'),
     idempotency_key: optional(atMost(KEY_MAX)).describe(
       'Sent again with the same type and payload it is the same command; with others it is refused',
@@ -86,12 +85,13 @@ export interface NewCommand {
 /** @throws ExecgoError `invalid_input`, naming the first wrong field */
 export function validateCommand(body: unknown): NewCommand {
   const { type, payload = null, idempotency_key } = parsed(CommandRequest, body);
-  return { type, payload, idempotency_key };
+  return { type, payload: asWritten(payload), idempotency_key };
 }
 
 /** @throws ExecgoError `invalid_input`, naming the first wrong field */
 export function validateFinish(body: unknown): z.output<typeof CommandFinish> {
-  return parsed(CommandFinish, body);
+  const end = parsed(CommandFinish, body);
+  return { ...end, result: asWritten(end.result) };
 }
 
 function parsed<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {

@@ -12,7 +12,11 @@ export function progressText({ percent, done, total, message }: Record<string, u
   return words === undefined ? amounts.join(', ') : `${amounts.join(', ')}: ${words}`;
 }
 
+/** From here on a number has no digit after the point that counts. */
+const WHOLE_FROM = 1e15;
+
 /** With one digit after the point, where there is any. */
 function round(amount: number): string {
+  if (Math.abs(amount) >= WHOLE_FROM) return String(amount);
   return String(Math.round(amount * 10) / 10);
 }

@@ -6,7 +6,7 @@ import { checkShape } from './shape.js';
 import { invalidInputFrom } from './validate.js';
 
 /** How long the words of a progress may be, in characters. */
-const MESSAGE_MAX = 500;
+export const MESSAGE_MAX = 500;
 
 const amount = z.number().min(0, 'must be at least 0');
 
@@ -17,7 +17,9 @@ export const ProgressReport = z
       percent: optional(amount.max(100, 'must be at most 100')).describe(
         'How much of it is done, from 0 to 100',
       ),
-      done: optional(amount).describe('How much is done, in whatever it counts'),
+      done: optional(amount).describe(
+        'How much is done, in whatever it counts; more than total where that was a guess',
+      ),
       total: optional(amount).describe('How much there is to do'),
       message: optional(text.max(MESSAGE_MAX, `must have at most ${MESSAGE_MAX} characters`)).describe(
         'What it is at, in words',

@@ -1,13 +1,14 @@
 import { z } from 'zod';
+import { word } from './commands.js';
 import { hasNoField } from './fields.js';
-import { text } from './request.js';
+import { jsonValue } from './json-value.js';
 import { count } from './schema.js';
 import { checkShape } from './shape.js';
 import { invalidInputFrom } from './validate.js';
 
 /** How long a name may be, in characters, and the data of one, in bytes of its JSON. */
 const NAME_MAX = 128;
-const DATA_MAX_BYTES = 16_384;
+export const DATA_MAX_BYTES = 16_384;
 /** How many events a task may add to its history, and how many bytes of data in all. */
 export const TASK_EVENTS_MAX = 1_000;
 export const TASK_EVENTS_MAX_BYTES = 1_048_576;
@@ -15,18 +16,8 @@ export const TASK_EVENTS_MAX_BYTES = 1_048_576;
 /** What a task adds to its history. */
 export const TaskEventReport = z.strictObject(
   {
-    name: text
-      .min(1, 'must not be empty')
-      .max(NAME_MAX, `must have at most ${NAME_MAX} characters`)
-      .describe('What has happened, in a word'),
-    data: z
-      .unknown()
-      .refine(
-        (given) => Buffer.byteLength(JSON.stringify(given ?? null)) <= DATA_MAX_BYTES,
-        `must have at most ${DATA_MAX_BYTES} bytes as JSON`,
-      )
-      .optional()
-      .describe('Whatever belongs to it'),
+    name: word(NAME_MAX).describe('What has happened, in a word'),
+    data: jsonValue(DATA_MAX_BYTES).optional().describe('Whatever belongs to it'),
   },
   hasNoField,
 );

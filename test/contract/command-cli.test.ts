@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { CommandPage } from '../../src/client/index.js';
 import { EXECGO_IN_TASK, execgo, http, script, startDaemon, submit, waitForEnd } from '../harness/index.js';
 import { reachableDataDir } from '../limits/support.js';
-import { startTalker } from './talk.js';
+import { say, startTalker } from './talk.js';
 
 /** What a task does that is told something twice. */
 const WORK = `
@@ -80,4 +80,38 @@ test('what has not been carried out in time is said, and mistakes are explained'
   expect(
     (await http(daemon.url).get<CommandPage>(`/api/v1/tasks/${id}/commands`)).body.commands,
   ).toHaveLength(1);
+});
+
+test('inside of a task a daemon that is away is waited for, as long as was said', async () => {
+  const daemon = await startDaemon();
+  const talker = await startTalker(daemon);
+  const env = { EXECGO_TASK_SOCKET: talker.socket, EXECGO_TASK_TOKEN: talker.token };
+  await daemon.stop();
+  const late = await execgo(['command', 'next', '--wait', '200ms'], { env });
+  expect([late.code, late.stderr]).toEqual([124, expect.stringContaining('cannot reach execgo')]);
+  const waiting = [
+    ['progress', '40'],
+    ['event', 'a'],
+    ['command', 'next', '--wait', '60s'],
+    ['commands'],
+  ].map((args) => execgo(args, { env }));
+  await daemon.restart();
+  await say(daemon, talker.id, { type: 'a' });
+  for (const { code, stderr } of await Promise.all(waiting)) expect([code, stderr]).toEqual([0, '']);
+  const none = await execgo(['command', 'ack', '7'], { env });
+  expect([none.code, none.stderr]).toEqual([
+    1,
+    expect.stringContaining('(execgo commands shows which there are)'),
+  ]);
+  // What is refused for now is said again, what is refused for good is not.
+  const events = async () =>
+    (
+      await http(daemon.url).get<{ event_type: string }[]>(`/api/v1/tasks/${talker.id}/events?limit=1000`)
+    ).body.filter(({ event_type }) => event_type === 'task_event').length;
+  let answer = await talker.ask('POST', '/event', { name: 'b' });
+  while (answer.status === 200) answer = await talker.ask('POST', '/event', { name: 'b' });
+  const before = await events();
+  const patient = await Promise.all(Array.from({ length: 3 }, () => execgo(['event', 'c'], { env })));
+  expect(patient.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(await events()).toBe(before + 3);
 });

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { taskRoutes } from '../../src/api/task-door/routes.js';
 import type { CommandPage, CommandView, EventView } from '../../src/client/index.js';
@@ -235,6 +236,8 @@ test('what is not understood is refused', async () => {
     [{ type: 'x'.repeat(129) }, 'type'],
     [{ type: 7 }, 'type'],
     [{ type: 'a\u0000' }, 'NUL'],
+    [{ type: ' \t\n' }, 'type: must have a character that can be seen'],
+    [{ type: '\u0007\u200b\ue000' }, 'type: must have a character that can be seen'],
     [{ type: 'a', more: 1 }, 'has no field "more"'],
     [{ type: 'a', payload: long }, 'payload: must have at most 65536 bytes as JSON'],
     [{ type: 'a', idempotency_key: '' }, 'idempotency_key'],
@@ -328,4 +331,105 @@ test('a data directory whose path is too long has its socket elsewhere, where it
   await kill(daemon, id);
   await daemon.stop();
   expect(existsSync(join(socket, '..'))).toBe(false);
+});
+
+test('the same JSON is the same however it is written, and what no JSON can keep is refused', async () => {
+  const daemon = await startDaemon();
+  const { id, ask } = await startTalker(daemon);
+  const sent = (key: string, payload: string) =>
+    say(daemon, id, `{"type":"a","idempotency_key":"${key}","payload":${payload}}`);
+  const written = [
+    ['-0', '0', '0.0', '0e5', '-0.0'],
+    ['{"a":[-0,{"b":1e2}]}', '{"a":[0,{"b":100}]}', '{"a":[0.0,{"b":1.0e2}]}'],
+    ['12345678901234567890', '12345678901234567000'],
+    ['1e-999', '0'],
+    ['"\\u00e9"', '"é"'],
+    ['{"b":1,"a":2}', '{"a":2,"b":1}'],
+  ];
+  for (const [i, [first = '', ...others]] of written.entries()) {
+    const made = await sent(`k${i}`, first);
+    expect(made.status).toBe(200);
+    for (const other of [first, ...others]) expect((await sent(`k${i}`, other)).body).toEqual(made.body);
+    const end = (result: string) =>
+      ask('POST', `/commands/${i + 1}/finish`, `{"status":"completed","result":${result}}`);
+    const over = await end(first);
+    for (const other of [first, ...others]) expect((await end(other)).body).toEqual(over.body);
+    expect((await end('"another"')).status).toBe(409);
+  }
+  const { seq } = (await say(daemon, id, { type: 'last' })).body;
+  for (const large of ['1e999', '-1e999', '[1,{"a":1e400}]', `1${'0'.repeat(400)}`]) {
+    const refusals = [
+      await sent('large', large),
+      await ask('POST', `/commands/${seq}/finish`, `{"status":"completed","result":${large}}`),
+      await ask('POST', '/event', `{"name":"a","data":${large}}`),
+    ];
+    for (const { status, body } of refusals)
+      expect([status, body.error.message]).toEqual([
+        400,
+        expect.stringContaining('has a number that is too large'),
+      ]);
+  }
+});
+
+test('a page has so many bytes at most, and the next goes on after it', async () => {
+  const daemon = await startDaemon();
+  const { id, ask } = await startTalker(daemon);
+  const payload = 'x'.repeat(65_000);
+  for (let i = 0; i < 40; i++) await say(daemon, id, { type: 'a', payload });
+  for (const from of [
+    (path: string) => ask('GET', path),
+    (path: string) => http(daemon.url).get(`/api/v1/tasks/${id}${path}`),
+  ]) {
+    const seqs: number[] = [];
+    for (let after = 0, pages = 0; ; pages++) {
+      const { text, body } = await from(`/commands?limit=200&after_seq=${after}`);
+      expect(text.length).toBeLessThan(1_200_000);
+      expect(body.last_seq).toBe(body.commands.at(-1)?.seq ?? after);
+      if (body.commands.length === 0) {
+        expect(pages).toBeGreaterThan(1);
+        break;
+      }
+      seqs.push(...body.commands.map(({ seq }: CommandView) => seq));
+      after = body.last_seq;
+    }
+    expect(seqs).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+  }
+});
+
+test('who waits in an attempt that has ended is answered when another follows, and waits no longer', async () => {
+  const daemon = await startDaemon();
+  const policy = { retry: { max_attempts: 2, backoff_ms: 600_000 } };
+  const { id, ask } = await startTalker(daemon, 'until [ -e go ]; do sleep 0.02; done; exit 1', { policy });
+  const own = ask('GET', '/commands?wait_ms=60000');
+  const listed = page(daemon, id, '?wait_ms=60000');
+  await http(daemon.url).request('PUT', `/api/v1/tasks/${id}/files/go`, {
+    body: 'x',
+    headers: { 'content-type': 'application/octet-stream' },
+  });
+  expect([401, 410]).toContain((await own).status);
+  // Who waits outside waits for what is said to the task, whatever attempt it is at.
+  await say(daemon, id, { type: 'a' });
+  expect((await listed).commands).toMatchObject([{ seq: 1 }]);
+});
+
+test('commands with times that are none are shown, and can be finished', async () => {
+  const daemon = await startDaemon();
+  const { id, ask } = await startTalker(daemon);
+  const times = [2n ** 63n - 1n, -(2n ** 63n), 8_640_000_000_000_001n, -8_640_000_000_000_001n];
+  for (const _ of times) await say(daemon, id, { type: 'a' });
+  await daemon.stop();
+  const db = new Database(join(daemon.dataDir, 'runtime.db'));
+  const odd = db.prepare(
+    "UPDATE task_commands SET created_at_ms = ?, acknowledged_at_ms = ?, status = 'acknowledged' WHERE seq = ?",
+  );
+  for (const [i, time] of times.entries()) odd.run(time, time, i + 1);
+  db.close();
+  await daemon.restart();
+  const shown = (await page(daemon, id)).commands;
+  expect(shown).toHaveLength(4);
+  for (const { created_at, acknowledged_at } of shown)
+    expect([created_at, acknowledged_at]).toEqual(['1970-01-01T00:00:00.000Z', undefined]);
+  expect((await ask('GET', '/commands')).body.commands).toHaveLength(4);
+  for (const { seq } of shown)
+    expect((await ask('POST', `/commands/${seq}/finish`, { status: 'completed' })).status).toBe(200);
 });

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { EventView, TaskPage, TaskView } from '../../src/client/index.js';
 import {
@@ -145,6 +147,7 @@ test('what is not understood is refused, by the socket and by the command line',
     expect([answer.status, answer.body.error.message]).toEqual([400, expect.stringContaining(problem)]);
   }
   expect((await ask('POST', '/progress')).status).toBe(415);
+  expect((await ask('POST', '/progress', { message: 'x'.repeat(5_000) })).status).toBe(413);
   expect(await statusOf(daemon, id)).not.toHaveProperty('progress');
   for (const [args, problem] of [
     [['progress'], 'say how far it is'],
@@ -152,6 +155,7 @@ test('what is not understood is refused, by the socket and by the command line',
     [['progress', '40'], 'are not set'],
     [['progress', 'x', 'y'], '"x" is not a number'],
     [['progress', '--done', 'x'], '"x" is not a number'],
+    ...['NaN', 'nan%', 'inf', 'Infinity'].map((none) => [['progress', none], 'is not a number'] as const),
   ] as const) {
     const { code, stderr } = await execgo([...args], { daemon });
     expect([code, stderr]).toEqual([2, expect.stringContaining(problem)]);
@@ -181,4 +185,41 @@ test('a task that says it without end is in nobody’s way, and its history stay
   says = false;
   await Promise.all(saying);
   expect((await progressEvents(daemon, flood.id)).length).toBeLessThan(count / 5);
+});
+
+test('the longest words are taken however they are written, and are cut between characters in a table', async () => {
+  const daemon = await startDaemon();
+  const { id, ask } = await startTalker(daemon);
+  const words = `${'x'.repeat(30)}${'\u{1f600}'.repeat(235)}`;
+  const escaped = words.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const body = `{"message":"${escaped.join('')}"}`;
+  expect((await ask('POST', '/progress', body)).status).toBe(200);
+  expect((await statusOf(daemon, id)).progress?.message).toBe(words);
+  await ask('POST', '/progress', { done: 1e300, total: 1.7e308 });
+  await waitFor(async () => (await statusOf(daemon, id)).progress?.done === 1e300, { what: 'large numbers' });
+  const { body: events } = await http(daemon.url).get<EventView[]>(`/api/v1/tasks/${id}/events`);
+  for (const { message } of events) expect(message).not.toContain('Infinity');
+});
+
+test('what an odd database says of it is shown only where a task could have said it', async () => {
+  const daemon = await startDaemon({ flags: ['--max-running-tasks', '20'] });
+  const said = [
+    ...[{ percent: 101 }, { percent: -1 }, { percent: '5' }, { done: -5 }, { total: -1 }, { message: 5 }],
+    ...[{ message: 'x'.repeat(501) }, { percent: 5, at_ms: 8.64e15 + 1 }, { percent: 5 }],
+  ];
+  const ids = await Promise.all(said.map(() => submit(daemon, script('exec sleep 600'))));
+  for (const id of ids)
+    await waitFor(async () => (await statusOf(daemon, id)).status === 'running', {
+      what: `the start of ${id}`,
+    });
+  await daemon.stop();
+  const db = new Database(join(daemon.dataDir, 'runtime.db'));
+  const write = db.prepare('UPDATE tasks SET progress_json = ? WHERE task_id = ?');
+  for (const [i, odd] of said.entries()) write.run(JSON.stringify({ at_ms: 1, ...odd }), ids[i]);
+  db.close();
+  await daemon.restart();
+  const shown = await Promise.all(ids.map(async (id) => (await statusOf(daemon, id)).progress?.percent));
+  expect(shown).toEqual([...Array.from({ length: 8 }, () => undefined), 5]);
+  const [first = ''] = ids;
+  expect(await statusOf(daemon, first)).not.toHaveProperty('progress');
 });

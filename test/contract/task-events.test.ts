@@ -62,6 +62,8 @@ test('what is not understood is refused', async () => {
   for (const [body, problem] of [
     [{}, 'name'],
     [{ name: '' }, 'name: must not be empty'],
+    [{ name: ' ' }, 'name: must have a character that can be seen'],
+    [{ name: '\u001b\u0085\u2028' }, 'name: must have a character that can be seen'],
     [{ name: 5 }, 'name'],
     [{ name: 'x'.repeat(129) }, 'name: must have at most 128 characters'],
     [{ name: 'a\u0000' }, 'NUL'],
@@ -73,6 +75,7 @@ test('what is not understood is refused', async () => {
     expect([answer.status, answer.body.error.message]).toEqual([400, expect.stringContaining(problem)]);
   }
   expect((await ask('POST', '/event')).status).toBe(415);
+  expect((await ask('POST', '/event', { name: 'a', data: 'x'.repeat(110_000) })).status).toBe(413);
   expect(await told(daemon, id)).toEqual([]);
 });
 
@@ -99,8 +102,26 @@ test('a task that adds them without end is refused, over a restart too, and in n
   expect(new Set(after)).toEqual(new Set([200, 429]));
   expect(await size()).toBeLessThan(1_200_000);
   const last = await ask('POST', '/event', { name: 'c', data });
-  expect([last.status, last.body.error.details]).toEqual([
+  // No waiting changes that.
+  expect([last.status, last.body.error.details, last.headers['retry-after']]).toEqual([
     429,
     { bound: 'task_event_bytes', limit: 1_048_576 },
+    undefined,
   ]);
+});
+
+test('what data may be is taken however its characters are written, and what comes too fast is refused unread', async () => {
+  const daemon = await startDaemon();
+  const { id, ask } = await startTalker(daemon);
+  const escaped = '\\u0041'.repeat(16_382);
+  expect((await ask('POST', '/event', `{"name":"a","data":"${escaped}"}`)).status).toBe(200);
+  expect(await told(daemon, id)).toMatchObject([{ data: { data: 'A'.repeat(16_382) } }]);
+  let last = await ask('POST', '/event', { name: 'a' });
+  for (let i = 0; i < 500 && last.status === 200; i++) last = await ask('POST', '/event', { name: 'a' });
+  // None of it is read: neither that it is none, nor that it is long.
+  const unread = await Promise.all(['{', 'x'.repeat(110_000)].map((body) => ask('POST', '/event', body)));
+  for (const { status, body, headers } of [last, ...unread])
+    expect([status, body.error.details, headers['retry-after']]).toEqual([
+      ...[429, { bound: 'task_event_rate', limit: 10 }, '1'],
+    ]);
 });

@@ -1,6 +1,6 @@
 import express, { type Request, type Response } from 'express';
 import type { Logger } from 'pino';
-import type { TaskSide } from '../../runtime/task-side.js';
+import type { Caller, TaskSide } from '../../runtime/task-side.js';
 import { ExecgoError } from '../../task/errors.js';
 import { BodyBudget } from '../body-budget.js';
 import type { Connections } from '../connections.js';
@@ -61,7 +61,13 @@ export function createTaskApp({
   });
   // Before the path is looked at: who is not known does not learn which there are.
   app.use(async (req, res, next) => {
-    const caller = tasks.caller(tokenOf(req, res));
+    let caller: Caller;
+    try {
+      caller = tasks.caller(tokenOf(req, res));
+    } catch (error) {
+      await pace.stranger(res);
+      throw error;
+    }
     await pace.turn(caller.launch_id, res);
     res.locals['caller'] = caller;
     next();

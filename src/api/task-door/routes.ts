@@ -1,11 +1,17 @@
 import { CommandFinish } from '../../task/commands.js';
 import { ProgressReport } from '../../task/progress.js';
-import { TaskEventReport } from '../../task/task-event.js';
+import { DATA_MAX_BYTES, TaskEventReport } from '../../task/task-event.js';
 import { readJson } from '../body.js';
 import { COMMAND_BODY, commandQuery } from '../command-query.js';
+import type { JsonBounds } from '../json-bounds.js';
 import { commandSeqOf, parseQuery } from '../query.js';
 import { sendJson, sendText } from '../respond.js';
 import type { TaskRoute } from './context.js';
+
+/** For what a task says of how far it is: each character of its words may be written as `\uXXXX`. */
+const PROGRESS_BODY: JsonBounds = { bytes: 4_096, depth: 8, keys: 100, values: 100 };
+/** For an event, whose data may be written so, too. */
+const EVENT_BODY: JsonBounds = { bytes: 6 * DATA_MAX_BYTES + 4_096, depth: 64, keys: 10_000, values: 10_000 };
 
 const commands: TaskRoute = {
   method: 'get',
@@ -73,7 +79,7 @@ const progress: TaskRoute = {
     errors: ['gone', 'payload_too_large', 'unsupported_media_type', 'unavailable', 'insufficient_storage'],
   },
   handle: async (ctx, req, res) => {
-    sendJson(res, await ctx.tasks.progress(ctx.caller, await readJson(ctx, req, res, COMMAND_BODY)));
+    sendJson(res, await ctx.tasks.progress(ctx.caller, await readJson(ctx, req, res, PROGRESS_BODY)));
   },
 };
 
@@ -94,7 +100,8 @@ const event: TaskRoute = {
     ],
   },
   handle: async (ctx, req, res) => {
-    sendJson(res, await ctx.tasks.event(ctx.caller, await readJson(ctx, req, res, COMMAND_BODY)));
+    ctx.tasks.expectEvent(ctx.caller);
+    sendJson(res, await ctx.tasks.event(ctx.caller, await readJson(ctx, req, res, EVENT_BODY)));
   },
 };
 

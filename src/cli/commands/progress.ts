@@ -3,6 +3,9 @@ import { EXIT } from '../exit-codes.js';
 import { insideTask } from '../inside-task.js';
 import { UsageError } from '../usage-error.js';
 
+/** What programs print for an amount that is none: no words. */
+const NO_AMOUNT = /^[+-]?(nan|inf|infinity)%?$/i;
+
 interface Options {
   done?: number;
   total?: number;
@@ -24,7 +27,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [first, second] = command.args;
   // With --done or --total the words alone may be given.
   const isMessage =
-    second === undefined && first !== undefined && Number.isNaN(Number(first.replace(/%$/, '')));
+    second === undefined &&
+    first !== undefined &&
+    Number.isNaN(Number(first.replace(/%$/, ''))) &&
+    !NO_AMOUNT.test(first);
   const percent =
     first === undefined || first === '-' || isMessage ? undefined : parseAmount(first.replace(/%$/, ''));
   const message = isMessage && first !== '-' ? first : second;

@@ -61,9 +61,9 @@ function insert(core: CommandCore, taskId: string, command: NewCommand) {
   const record = taskRecord(core, taskId);
   const status = store.tasks.status(taskId) ?? record.status;
   if (isTerminal(status))
-    throw new ExecgoError('conflict', `task ${taskId} has ended: it takes no more commands`);
+    throw new ExecgoError('conflict', `task ${taskId} has ended: it takes no more commands`, { status });
   if (core.live.get(taskId)?.kill !== undefined || record.kill_requested_at_ms !== undefined)
-    throw new ExecgoError('conflict', `task ${taskId} is being ended: it takes no more commands`);
+    throw new ExecgoError('conflict', `task ${taskId} is being ended: it takes no more commands`, { status });
   checkBounds(core, taskId);
   const at_ms = core.now();
   const first = store.commands.add(taskId, { ...command, at_ms });

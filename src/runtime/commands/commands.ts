@@ -40,12 +40,15 @@ export function knownCommand(core: CommandCore, taskId: string, seq: number): Co
   const command = core.store.commands.get(taskId, seq);
   if (command !== undefined) return command;
   taskRecord(core, taskId);
-  throw new ExecgoError('not_found', `command not found: task ${taskId} has none with number ${seq}`);
+  throw new ExecgoError('not_found', `command not found: task ${taskId} has none with number ${seq}`, {
+    seq,
+  });
 }
 
 /**
- * Waits until something holds of the commands of a task, or it ends an attempt, but no longer than `waitMs`. Throws when `signal`
- * aborts, and what `isMet` throws.
+ * Waits until something holds of the commands of a task, or the task ends, but no longer than `waitMs`. Throws when `signal` aborts,
+ * and what `isMet` throws.
+ * @param isOfAttempt the end of the attempt that the task is at ends the wait, too
  */
 export async function waitForCommands(
   core: CommandCore,
@@ -53,14 +56,17 @@ export async function waitForCommands(
   isMet: () => boolean,
   waitMs: number,
   signal: AbortSignal,
+  isOfAttempt = false,
 ): Promise<void> {
   if (waitMs === 0 || isMet() || core.live.get(taskId) === undefined) return;
   await waitAtMost(waitMs, signal, async (either) => {
-    const ended = core.announcer.taskEnd(taskId, either).then(
+    const { announcer } = core;
+    const end = isOfAttempt ? announcer.attemptEnd(taskId, either) : announcer.taskEnd(taskId, either);
+    const ended = end.then(
       () => true,
       () => true,
     );
     for (let over = false; !over && !isMet();)
-      over = await Promise.race([ended, core.announcer.commandChange(taskId, either).then(() => false)]);
+      over = await Promise.race([ended, announcer.commandChange(taskId, either).then(() => false)]);
   });
 }

@@ -59,8 +59,28 @@ function saidBy({ store }: TaskEventCore, task: LiveTask): SaidEvents {
   });
 }
 
+/**
+ * Before an event is read: whether the task may add another one now.
+ * @throws ExecgoError `resource_limit_exceeded`; `gone` when the attempt has ended
+ */
+export function expectTaskEvent(core: TaskEventCore, caller: Caller): void {
+  check(saidBy(core, liveCaller(core, caller)), caller.task_id, 0);
+}
+
 /** Counts one more. @returns what takes that back. @throws ExecgoError `resource_limit_exceeded` */
 function take(said: SaidEvents, taskId: string, bytes: number): () => void {
+  check(said, taskId, bytes);
+  said.left--;
+  said.count++;
+  said.bytes += bytes;
+  return () => {
+    said.count--;
+    said.bytes -= bytes;
+  };
+}
+
+/** @throws ExecgoError `resource_limit_exceeded` */
+function check(said: SaidEvents, taskId: string, bytes: number): void {
   const now = performance.now();
   said.left = Math.min(AT_ONCE, said.left + ((now - said.atMs) / 1_000) * EACH_SECOND);
   said.atMs = now;
@@ -80,11 +100,4 @@ function take(said: SaidEvents, taskId: string, bytes: number): () => void {
       EACH_SECOND,
       `adds events too fast: ${EACH_SECOND} a second, ${AT_ONCE} at once`,
     );
-  said.left--;
-  said.count++;
-  said.bytes += bytes;
-  return () => {
-    said.count--;
-    said.bytes -= bytes;
-  };
 }

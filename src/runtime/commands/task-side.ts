@@ -14,7 +14,7 @@ import type { CommandCore } from './add.js';
 import { liveCaller } from './caller.js';
 import { commandPage, commandView } from './command-view.js';
 import { knownCommand, waitForCommands } from './commands.js';
-import { addTaskEvent } from './task-events.js';
+import { addTaskEvent, expectTaskEvent } from './task-events.js';
 import { reportProgress, writeAllProgress, type ProgressCore } from './progress.js';
 
 /** What the daemon does for tasks that talk to it: each sees what is its own, and nothing else. */
@@ -40,10 +40,14 @@ export class TaskTalk implements TaskSide {
   ): Promise<CommandPage> {
     const { core } = this;
     const { task_id } = caller;
-    const open = () => core.store.commands.after(task_id, afterSeq, limit, true);
-    await waitForCommands(core, task_id, () => open().length > 0, waitMs, signal);
+    const { store } = core;
+    const isThere = () => {
+      liveCaller(core, caller);
+      return store.commands.hasOpenAfter(task_id, afterSeq);
+    };
+    await waitForCommands(core, task_id, isThere, waitMs, signal, true);
     liveCaller(core, caller);
-    return commandPage(task_id, open(), afterSeq);
+    return commandPage(task_id, store.commands.after(task_id, afterSeq, limit, true), afterSeq);
   }
 
   acknowledge(caller: Caller, seq: number): Promise<CommandView> {
@@ -71,6 +75,10 @@ export class TaskTalk implements TaskSide {
 
   progress(caller: Caller, body: unknown): Promise<ProgressAnswer> {
     return reportProgress(this.core, caller, body);
+  }
+
+  expectEvent(caller: Caller): void {
+    expectTaskEvent(this.core, caller);
   }
 
   event(caller: Caller, body: unknown): Promise<TaskEventAnswer> {

@@ -174,7 +174,9 @@ function shownCommand({ kind, program = '', args, script = '' }: TaskRecord['req
       : [];
   const text =
     kind === 'command' ? words.join(' ') : (script.slice(0, TEXTS_SHOWN).trimStart().split('\n', 1)[0] ?? '');
-  return text.length > COMMAND_SHOWN ? `${text.slice(0, COMMAND_SHOWN - 1)}…` : text;
+  // What was cut may have left half of a character.
+  const halves = /[\ud800-\udbff](?![\udc00-\udfff])/g;
+  return (text.length > COMMAND_SHOWN ? `${text.slice(0, COMMAND_SHOWN - 1)}…` : text).replace(halves, '');
 }
 
 /** What a status and a line in a list both tell. */
