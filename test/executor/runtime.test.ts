@@ -407,7 +407,10 @@ test('a kill that comes while an attempt that failed is written down is the end,
     const { attempt } = task.phase.record as RunningTask;
     const killed: Promise<void>[] = [];
     const kill = () => void killed.push(killTask(core, task, {}));
-    const [write, markRetry] = [store.commits.write.bind(store.commits), store.changes.retry.bind(store.changes)];
+    const [write, markRetry] = [
+      store.commits.write.bind(store.commits),
+      store.changes.retry.bind(store.changes),
+    ];
     if (moment === 'before')
       store.commits.write = (change) => {
         store.commits.write = write;
