@@ -87,6 +87,7 @@ test('each has the contract’s fields, and seq orders the whole daemon', async 
   const events = (await api.get(`/api/v1/tasks/${a.task_id}/events`)).body;
   expect(events[0]).toEqual({
     seq: expect.any(Number),
+    task_seq: 1,
     task_id: 'a',
     handle_id: 'a',
     event_type: 'submitted',

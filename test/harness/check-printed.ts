@@ -29,6 +29,7 @@ function printedBy([command = '', ...args]: readonly string[]): AnswerName | und
   const end = args.indexOf('--');
   const flags = end === -1 ? args : args.slice(0, end);
   const has = (...names: string[]) => names.some((name) => flags.includes(name));
+  const given = (name: string) => flags.some((flag) => flag === name || flag.startsWith(`${name}=`));
   const form = flags[Math.max(flags.indexOf('-o'), flags.indexOf('--output')) + 1];
   const asJson = form === 'json' || (has('--json', '--file') && form !== 'stream');
   if (has('-h', '--help')) return undefined;
@@ -42,7 +43,8 @@ function printedBy([command = '', ...args]: readonly string[]): AnswerName | und
     case 'group':
       return flags[0] === 'show' ? 'GroupView' : 'GroupPage';
     case 'list':
-      return flags.some((flag) => flag.startsWith('--fields')) ? 'PartialTaskPage' : 'TaskPage';
+      if (given('--changed-after')) return 'ChangesPage';
+      return given('--fields') ? 'PartialTaskPage' : 'TaskPage';
     case 'commands':
       return 'CommandPage';
     case 'command':

@@ -151,6 +151,7 @@ describe('what a command prints as JSON is what the API answers', () => {
     [['submit', '--json', '{}'], refusal],
     [['events'], ''],
     [['list', '--help'], 'Usage'],
+    [['list', '--changed-after', '0'], JSON.stringify(examples.ChangesPage)],
     [['run', '--', 'cat', '--json'], '{}'],
     [['run', '--json', '{}', '-o', 'stream'], '{}'],
   ])('%j', async (args, stdout) => {
@@ -164,6 +165,7 @@ describe('what a command prints as JSON is what the API answers', () => {
     [['submit', '--file', '-'], view],
     [['events'], '{"seq":1}\n{"seq":2}\n'],
     [['list', '--all'], '[]x'],
+    [['list', '--changed-after=0'], '{"tasks":[]}'],
     [['gc', '--json'], '{}'],
   ])('%j printing %s is told', async (args, stdout) => {
     expect(await complaintAboutPrinted(args, stdout)).toContain(`execgo ${args.join(' ')} printed:`);
