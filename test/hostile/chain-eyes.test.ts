@@ -93,7 +93,7 @@ test('nothing with root’s rights has a variable of his', async () => {
     const id = await submitAndSee(daemon, request, 'up');
     const roots = processesOf(id).filter(({ pid }) => statusUid(pid) === 0);
     const names = roots.flatMap(({ env: theirs }) => [...theirs.keys()]);
-    const known = /^(LC_ALL|PWD|EXECGO_(TASK_ID|LAUNCH|ATTEMPT|ENV__\d+_?))$/;
+    const known = /^(LC_ALL|PWD|EXECGO_(TASK_(ID|SOCKET|TOKEN)|LAUNCH|ATTEMPT|ENV__\d+_?))$/;
     expect(names.filter((name) => !known.test(name))).toEqual([]);
     if (way === NAMESPACES) expect(roots.length).toBeGreaterThan(0);
     await kill(daemon, id, 'grace_ms=0');
