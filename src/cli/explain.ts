@@ -40,6 +40,10 @@ function hintFor(
     return `use another name, or change it: see ${typedCommand('schedule set', ['--help'], {})}`;
   if (code === 'not_found' && about.has('group'))
     return `${typedCommand('group list', [], { server })} shows the groups there are; --tenant those of a tenant`;
+  if (about.get('bound') === 'readers') return 'mark it as one of those readers';
+  // Of a file, or of what a group is told: the message says all.
+  if (code === 'conflict' && about.has('path')) return undefined;
+  if (code === 'permission_denied' && about.has('field')) return "give that owner's task with --owner";
   if (about.has('max_failures'))
     return `${typedCommand('retry', ['--failed', '--group', String(about.get('group'))], { server })} lets it go on, or a larger --max-failures`;
   if (code === 'not_found') {

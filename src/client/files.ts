@@ -9,7 +9,7 @@ import { filePath, sessionPath, taskPath } from './paths.js';
 export type WorkspaceOf = { session: string } | { task: string };
 
 interface Named extends Abortable {
-  /** Whose session it must be. */
+  /** Whose session or task it must be. */
   tenant?: string | undefined;
 }
 
@@ -23,9 +23,16 @@ export class FileClient {
     this.#calls = calls;
   }
 
-  /** What is in a directory; the workspace itself without `path`. */
-  async list(of: WorkspaceOf, path?: string, { tenant, signal }: Named = {}): Promise<FileList> {
-    return this.#calls.get(`${pathOf(of)}/files`, { query: { tenant, path }, signal });
+  /**
+   * What is in a directory, a page of it by name; the workspace itself without `path`.
+   * @param options.after `next` of the page before
+   */
+  async list(
+    of: WorkspaceOf,
+    path?: string,
+    { tenant, after, signal }: Named & { after?: string | undefined } = {},
+  ): Promise<FileList> {
+    return this.#calls.get(`${pathOf(of)}/files`, { query: { tenant, path, after }, signal });
   }
 
   /**

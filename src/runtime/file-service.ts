@@ -18,7 +18,8 @@ export interface ReadableFile {
  * `permission_denied` for what the daemon may not read or write, and `session_evicted`.
  */
 export interface FileService {
-  list(owner: FileOwner, path: readonly string[], caller: SessionCaller): FileList;
+  /** A page of a directory. @param after the name that it begins after */
+  list(owner: FileOwner, path: readonly string[], caller: SessionCaller, after?: string): Promise<FileList>;
   open(owner: FileOwner, path: readonly string[], caller: SessionCaller): ReadableFile;
   /**
    * Writes a file, in the place of one that is there; missing directories are made. It is whole or not there at all.

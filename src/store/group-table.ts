@@ -29,6 +29,8 @@ interface GroupRow {
   owner: string | null;
   /** Whom it tells when it is done, as JSON. */
   notify: string | null;
+  /** The owner of the task that said so, if it has one. */
+  notify_owner: string | null;
 }
 
 /** What the row of a task says of where it belongs. An older database may hold anything there. */
@@ -50,12 +52,18 @@ interface GroupRule {
   notify: GroupNotify[] | undefined;
 }
 
-const COLUMNS = 'live, success, failed, cancelled, retried, excused, max_failures, owner, notify';
+const COLUMNS =
+  'live, success, failed, cancelled, retried, excused, max_failures, owner, notify, notify_owner';
+/** What one owner has said for the group, no other replaces. */
+const KEEPS_BOUND =
+  'excluded.max_failures IS NULL OR (max_failures IS NOT NULL AND owner IS NOT NULL AND owner IS NOT excluded.owner)';
+const KEEPS_NOTIFY =
+  'excluded.notify IS NULL OR (notify IS NOT NULL AND notify_owner IS NOT NULL AND notify_owner IS NOT excluded.notify_owner)';
 const ENDS = ['success', 'failed', 'cancelled'] as const;
 
 /** Counts of the tasks of groups, changed in the transactions that make, end and delete tasks. */
 export class GroupTable {
-  readonly #enter: Database.Statement<[string, string, number | null, string | null, string | null]>;
+  readonly #enter: Database.Statement<[Record<string, string | number | null>]>;
   readonly #end: Record<TerminalStatus, Database.Statement<[string, string], GroupRow>>;
   readonly #delete: Record<TerminalStatus | 'retried', Database.Statement<[string, string]>>;
   readonly #retry: Record<TerminalStatus, Database.Statement<[string, string]>>;
@@ -67,11 +75,13 @@ export class GroupTable {
   constructor(db: Database.Database) {
     const where = 'WHERE tenant = ? AND name = ?';
     this.#enter =
-      db.prepare(`INSERT INTO groups (tenant, name, live, max_failures, owner, notify) VALUES (?, ?, 1, ?, ?, ?)
+      db.prepare(`INSERT INTO groups (tenant, name, live, max_failures, owner, notify, notify_owner)
+      VALUES (@tenant, @name, 1, @max_failures, @owner, @notify, @owner)
       ON CONFLICT (tenant, name) DO UPDATE SET live = live + 1,
-        owner = CASE WHEN excluded.max_failures IS NULL THEN owner ELSE excluded.owner END,
-        max_failures = coalesce(excluded.max_failures, max_failures),
-        notify = coalesce(excluded.notify, notify)`);
+        owner = CASE WHEN ${KEEPS_BOUND} THEN owner ELSE excluded.owner END,
+        max_failures = CASE WHEN ${KEEPS_BOUND} THEN max_failures ELSE excluded.max_failures END,
+        notify_owner = CASE WHEN ${KEEPS_NOTIFY} THEN notify_owner ELSE excluded.notify_owner END,
+        notify = CASE WHEN ${KEEPS_NOTIFY} THEN notify ELSE excluded.notify END`);
     const each = <T>(make: (status: TerminalStatus) => T) =>
       Object.fromEntries(ENDS.map((status) => [status, make(status)])) as Record<TerminalStatus, T>;
     this.#end = each((status) =>
@@ -113,7 +123,13 @@ export class GroupTable {
 
   /** To be called in the transaction that makes a task. */
   entered({ tenant, group }: GroupName, { max_failures, owner, notify }: GroupRule): void {
-    this.#enter.run(tenant ?? '', group, max_failures ?? null, owner ?? null, jsonOrNull(notify));
+    this.#enter.run({
+      tenant: tenant ?? '',
+      name: group,
+      max_failures: max_failures ?? null,
+      owner: owner ?? null,
+      notify: jsonOrNull(notify),
+    });
   }
 
   /**

@@ -67,7 +67,7 @@ export const bulkSchema = z
       .optional()
       .describe(`With filter: how many at once; ${BULK_MAX} without it`),
     cursor: word.optional().describe('With filter: next_cursor of the answer before'),
-    dry_run: z.boolean().optional().describe('Do nothing, say what would be done'),
+    dry_run: z.boolean().optional().describe('Do nothing, check each task and say what would be done'),
     reason: word
       .max(KILL_REASON_MAX, `must have at most ${KILL_REASON_MAX} characters`)
       .optional()
@@ -110,6 +110,11 @@ export const BulkItem = z.union([
     status: z.enum(TASK_STATUSES).optional().describe('Afterwards; absent once it is deleted'),
     version: count.optional(),
     deleted: z.literal(true).optional(),
+    retried_as: z
+      .string()
+      .optional()
+      .describe('retry: the task that repeats it; with dry_run only one that there is already'),
+    created: z.boolean().optional().describe('retry: false for a task that an earlier request has made'),
   }),
   z.strictObject({ task_id: z.string(), error: ErrorBody }),
 ]);

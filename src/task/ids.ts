@@ -21,3 +21,6 @@ export function canNameDirectory(id: string): boolean {
   // Half of a surrogate pair cannot be encoded: the directory would have another name than the id.
   return isName && bytes.length <= NAME_MAX_BYTES && bytes.toString() === id;
 }
+
+/** How many names a path in a workspace may have: each directory on the way is opened by itself. */
+export const PATH_NAMES_MAX = 128;

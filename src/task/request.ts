@@ -3,7 +3,7 @@ import type { Limit } from '../sandbox/limits/limit.js';
 import { LIMITS, type LimitName } from '../sandbox/limits/limits.js';
 import { afterSchema, batchAfterSchema, refName } from './dependencies.js';
 import { hasNoField, optional, orElse, positive, section, wholeNumber } from './fields.js';
-import { isTaskId } from './ids.js';
+import { isTaskId, PATH_NAMES_MAX } from './ids.js';
 import { isResourceName, NAME_RULE } from './named-resource.js';
 import { endWords, groupNotifySchema, notifySchema } from './notify-schema.js';
 import { CHAIN_MAX, chainLength, FOLLOW_UPS_MAX, type FollowUpBody } from './on-end.js';
@@ -143,6 +143,8 @@ const namespacesSchema = z.object({
   net: flag(false),
 });
 
+const fewNames = (p: string) =>
+  p.split('/').filter((part) => part !== '' && part !== '.').length <= PATH_NAMES_MAX;
 const relativeInside = (p: string) => !p.startsWith('/') && !p.split('/').includes('..');
 
 const sandboxSchema = z
@@ -151,7 +153,8 @@ const sandboxSchema = z
     workspace_subdir: optional(
       name
         .refine(relativeInside, 'must be relative and without ".."')
-        .refine(fitsFileSystem(SUBDIR_BYTES), 'must have at most 255 bytes a part and 1,024 in all'),
+        .refine(fitsFileSystem(SUBDIR_BYTES), 'must have at most 255 bytes a part and 1,024 in all')
+        .refine(fewNames, `must have at most ${PATH_NAMES_MAX} parts`),
     ),
     rootfs: optional(name),
     chroot: flag(false),

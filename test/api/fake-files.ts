@@ -7,9 +7,14 @@ import type { FileDeleteAnswer, FileList, FilePutAnswer } from '../../src/task/f
 export class FakeFiles implements FileService {
   constructor(private readonly service: { readonly asked: Record<string, unknown[]> }) {}
 
-  list(owner: FileOwner, path: readonly string[], caller: SessionCaller): FileList {
-    this.service.asked['listFiles'] = [owner, path, caller];
-    return { path: path.join('/'), entries: [] };
+  async list(
+    owner: FileOwner,
+    path: readonly string[],
+    caller: SessionCaller,
+    after?: string,
+  ): Promise<FileList> {
+    this.service.asked['listFiles'] = [owner, path, caller, after];
+    return Promise.resolve({ path: path.join('/'), entries: [] });
   }
 
   open(owner: FileOwner, path: readonly string[], caller: SessionCaller): ReadableFile {

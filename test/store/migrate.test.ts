@@ -66,6 +66,7 @@ describe('a new database', () => {
       { id: 30, name: 'session-storage', n: 64, applied_at_ms: NOW },
       { id: 31, name: 'session-readers', n: 64, applied_at_ms: NOW },
       { id: 32, name: 'progress', n: 64, applied_at_ms: NOW },
+      { id: 33, name: 'owners', n: 64, applied_at_ms: NOW },
     ]);
     const table = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'tasks'`).pluck().get();
     for (const cause of CAUSES) expect(table).toMatch(new RegExp(`cause IN [^)]*'${cause}'`));

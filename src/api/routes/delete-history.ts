@@ -4,7 +4,7 @@ import { instant, oneOf, parseQuery, wholeNumber } from '../query.js';
 import { sendJson } from '../respond.js';
 import type { Route } from '../route.js';
 
-const query = z.object({
+const query = z.strictObject({
   finished_before: instant('Tasks that ended earlier than this: RFC 3339.').optional(),
   older_than_ms: wholeNumber({
     description: 'Or tasks that ended so many milliseconds ago or earlier.',

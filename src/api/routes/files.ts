@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import type { Request, Response } from 'express';
 import type { FileOwner, ReadableFile } from '../../runtime/file-service.js';
 import { invalidInput } from '../../task/errors.js';
+import { PATH_NAMES_MAX } from '../../task/ids.js';
 import { rangeOf } from '../byte-range.js';
 import { OWNER_HEADER, ownerOf } from '../owner-header.js';
 import { once, parseQuery, taskIdOf, word } from '../query.js';
@@ -19,10 +20,16 @@ const mode = once('an octal mode')
   .transform((text) => parseInt(text, 8))
   .meta({ type: 'string', description: 'The mode of the file, as chmod takes it; 644 by default.' })
   .default(0o644);
-const listQuery = sessionQuery.extend({
-  path: word('The directory; the workspace itself without it.').optional(),
+const fileQuery = sessionQuery.extend({
+  tenant: word(
+    'Whose session or task it must be: another tenant has none with this id. Without it, whoever has it.',
+  ).optional(),
 });
-const putQuery = sessionQuery.extend({ mode });
+const listQuery = fileQuery.extend({
+  path: word('The directory; the workspace itself without it.').optional(),
+  after: word('Only entries whose names come after this one; next of the answer before.').optional(),
+});
+const putQuery = fileQuery.extend({ mode });
 const ERRORS = [
   'invalid_input',
   'permission_denied',
@@ -38,6 +45,7 @@ function namesIn(path: string): string[] {
   const names = path.replace(/\/$/, '').split('/');
   if (names.some((name) => name === '' || name === '.' || name === '..' || name.includes('\0')))
     throw invalidInput('path: must be relative, without "..", "." and empty names');
+  if (names.length > PATH_NAMES_MAX) throw invalidInput(`path: must have at most ${PATH_NAMES_MAX} names`);
   return names;
 }
 
@@ -63,10 +71,11 @@ function routesOf(of: FileOwner['of']): readonly Route[] {
       answers: { 'application/json': 'FileList' },
       errors: ERRORS,
     },
-    handle: ({ service }, req, res) => {
-      const { tenant, path } = parseQuery(listQuery, req);
+    handle: async ({ service }, req, res) => {
+      const { tenant, path, after } = parseQuery(listQuery, req);
       const names = path === undefined ? [] : namesIn(path);
-      sendJson(res, service.files.list(ownerIn(req), names, { tenant, owner: ownerOf(req) }));
+      const caller = { tenant, owner: ownerOf(req) };
+      sendJson(res, await service.files.list(ownerIn(req), names, caller, after));
     },
   };
   const get: Route = {
@@ -74,14 +83,14 @@ function routesOf(of: FileOwner['of']): readonly Route[] {
     path: `${at}/:path`,
     doc: {
       summary: `Read a file in the workspace of ${whose}`,
-      query: sessionQuery,
+      query: fileQuery,
       headers: RANGE_HEADER,
       answers: { 'application/octet-stream': undefined },
       partial: true,
       errors: [...ERRORS, 'range_not_satisfiable'],
     },
     handle: async ({ service }, req, res) => {
-      const { tenant } = parseQuery(sessionQuery, req);
+      const { tenant } = parseQuery(fileQuery, req);
       const file = service.files.open(ownerIn(req), namesOf(req), { tenant, owner: ownerOf(req) });
       await send(req, res, file);
     },
@@ -113,13 +122,13 @@ function routesOf(of: FileOwner['of']): readonly Route[] {
     path: `${at}/:path`,
     doc: {
       summary: `Delete a file, or a directory with all in it, from the workspace of ${whose}`,
-      query: sessionQuery,
+      query: fileQuery,
       headers: OWNER_HEADER,
       answers: { 'application/json': 'FileDeleteAnswer' },
       errors: ERRORS,
     },
     handle: async ({ service }, req, res) => {
-      const { tenant } = parseQuery(sessionQuery, req);
+      const { tenant } = parseQuery(fileQuery, req);
       sendJson(res, await service.files.remove(ownerIn(req), namesOf(req), { tenant, owner: ownerOf(req) }));
     },
   };

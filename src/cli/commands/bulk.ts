@@ -129,10 +129,24 @@ function readChanges(text: string): BulkRequest['changes'] {
 async function printItems({ items, dry_run }: BulkAnswer): Promise<void> {
   await printLines(
     items.map((item) => {
-      if ('error' in item) return `${plain(item.task_id)}  refused: ${plain(item.error.message)}`;
+      const { task_id } = item;
+      if ('error' in item) return `${plain(task_id)}  refused: ${plain(refusal(item.error))}`;
+      if (item.created !== undefined) return againLine(item.task_id, item.retried_as, item.created);
       return `${plain(item.task_id)}  ${item.deleted === true ? 'deleted' : (item.status ?? '')}${dry_run ? ' now' : ''}`;
     }),
   );
+}
+
+function againLine(taskId: string, retriedAs: string | undefined, created: boolean): string {
+  if (retriedAs === undefined) return `${plain(taskId)}  would be run again`;
+  return `${plain(taskId)}  ${created ? 'is run again as' : 'was run again before, as'} ${plain(retriedAs)}`;
+}
+
+/** With what a person can do about it. */
+function refusal({ code, message }: { code: string; message: string }): string {
+  return code === 'permission_denied' && message.includes('x-execgo-owner')
+    ? `${message} (give it with --owner or EXECGO_RUNTIME_OWNER)`
+    : message;
 }
 
 /** A refusal that names a field of the request names its flag instead. */

@@ -48,15 +48,23 @@ export async function main(argv: readonly string[]): Promise<number> {
     await inSessionFlags(() => files.remove(of, path, { tenant, owner: owner === '' ? undefined : owner }));
     return EXIT.ok;
   }
-  const list = await inSessionFlags(() => files.list(of, path === '' ? undefined : path, { tenant }));
+  const page = (after: string | undefined) =>
+    inSessionFlags(() => files.list(of, path === '' ? undefined : path, { tenant, after }));
+  const list = await page(undefined);
+  const { entries } = list;
+  while (list.next !== undefined) {
+    const { entries: others, more, next } = await page(list.next);
+    for (const entry of others) entries.push(entry);
+    Object.assign(list, { more, next });
+  }
   if (json === true || !isTerminal()) await printJson(list);
   else {
-    const rows = list.entries.map(cells);
+    const rows = entries.map(cells);
     await printLines(
       table(['MODE', 'SIZE', 'MODIFIED', 'NAME'], rows, process.stdout.columns || DEFAULT_WIDTH),
     );
     if (list.more === true)
-      await note(`the directory has more than the ${String(list.entries.length)} that are shown`);
+      await note(`the directory has more than the ${String(entries.length)} that are shown`);
   }
   return EXIT.ok;
 }

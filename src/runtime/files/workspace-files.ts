@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { withDirectory, type Directory } from '../../files/directory.js';
 import { errnoOf } from '../../files/errno.js';
-import { ENTRIES_MAX, type FileEntry } from '../../task/files.js';
+import { ENTRIES_MAX, LOOK_MAX, type FileEntry } from '../../task/files.js';
 import type { TaskOwner } from './task-owner.js';
 import { moveToTrash } from './trash.js';
 
@@ -29,24 +30,76 @@ export interface Workspace {
 
 const UNREADABLE = ['ENOENT', 'EXDEV', 'EACCES'];
 
-/** Entries of a directory, by name. Names that are no text are left out. @throws a system error */
-export function listFiles(
+/** Names that are read before others have their turn. */
+const READ_AT_ONCE = 500;
+
+/** What a page of a directory has. */
+interface Listed {
+  entries: FileEntry[];
+  more?: true;
+  next?: string;
+}
+
+/**
+ * A page of the entries of a directory, by name. Names that are no text are left out and take no place.
+ * @param after the name that all of the page come after; undefined: the first page
+ * @throws a system error
+ */
+export async function listFiles(
   { dataDir, names }: Workspace,
   path: readonly string[],
-): { entries: FileEntry[]; more: boolean } {
-  return withDirectory(dataDir, [...names, ...path], (directory) => {
-    const entries: FileEntry[] = [];
+  after: string | undefined,
+): Promise<Listed> {
+  const directory = withDirectory(dataDir, [...names, ...path], (found) => found.duplicate());
+  try {
+    const first = new FirstNames(ENTRIES_MAX + 1);
     let looked = 0;
     for (const bytes of directory.entries()) {
-      if (++looked > ENTRIES_MAX) break;
+      if (++looked > LOOK_MAX) break;
+      if (looked % READ_AT_ONCE === 0) await setImmediate();
       const name = bytes.toString();
-      if (!Buffer.from(name).equals(bytes)) continue;
-      const stat = statIn(directory, name);
-      if (stat !== undefined) entries.push(entryOf(name, stat));
+      if ((after === undefined || name > after) && Buffer.from(name).equals(bytes)) first.add(name);
     }
-    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { entries, more: looked > ENTRIES_MAX };
-  });
+    const found = first.all();
+    const shown = found.slice(0, ENTRIES_MAX);
+    const entries = shown.flatMap((name) => {
+      const stat = statIn(directory, name);
+      return stat === undefined ? [] : [entryOf(name, stat)];
+    });
+    const next = found.length > ENTRIES_MAX ? shown.at(-1) : undefined;
+    return {
+      entries,
+      ...(next !== undefined || looked > LOOK_MAX ? { more: true } : {}),
+      ...(next === undefined ? {} : { next }),
+    };
+  } finally {
+    directory.close();
+  }
+}
+
+/** The first of many names in their order, of which no more are kept than are needed. */
+class FirstNames {
+  #names: string[] = [];
+  /** Undefined: there are not so many yet. */
+  #last: string | undefined;
+
+  constructor(private readonly count: number) {}
+
+  add(name: string): void {
+    if (this.#last !== undefined && name >= this.#last) return;
+    this.#names.push(name);
+    if (this.#names.length >= this.count * 2) this.#cut();
+  }
+
+  all(): string[] {
+    this.#cut();
+    return this.#names;
+  }
+
+  #cut(): void {
+    this.#names.sort((a, b) => (a < b ? -1 : 1)).splice(this.count);
+    if (this.#names.length === this.count) this.#last = this.#names.at(-1);
+  }
 }
 
 /** Undefined for what has gone meanwhile, and for a mount point. */
@@ -90,18 +143,25 @@ export function openFileOf(
   });
 }
 
+/** How a file is written. */
+interface Writing {
+  mode: number;
+  /** Called with the bytes so far before they are written; throws when they are too many. */
+  tooMuch: (bytes: number) => void;
+  /** Called before it is given its place; throws when the workspace is not the same any more. */
+  isThere: () => void;
+}
+
 /**
  * Writes a file beside the workspace, where no task can touch it, and renames it into its place: both are in one mount.
- * @param tooMuch called with the bytes so far before they are written; throws when they are too many
  * @returns its size
- * @throws a system error: EISDIR, ENOTDIR, EXDEV; what `content` and `tooMuch` throw. Nothing is left then
+ * @throws a system error: EISDIR, ENOTDIR, EXDEV; what `content`, `tooMuch` and `isThere` throw. Nothing is left then
  */
 export async function putFile(
   workspace: Workspace,
   path: readonly string[],
   content: AsyncIterable<Buffer>,
-  mode: number,
-  tooMuch: (bytes: number) => void,
+  { mode, tooMuch, isThere }: Writing,
 ): Promise<number> {
   const { dataDir, names, owner } = workspace;
   const [room, id, inside] = names;
@@ -120,6 +180,7 @@ export async function putFile(
     } finally {
       fs.closeSync(fd);
     }
+    isThere();
     withDirectory(dataDir, [room, id], (directory) => {
       withMade(directory, [inside, ...path.slice(0, -1)], owner, (target) => {
         directory.rename(unfinished, path.at(-1) ?? '', target);

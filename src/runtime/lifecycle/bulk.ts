@@ -15,11 +15,11 @@ import type { Core } from '../core.js';
 import { taskRecord } from '../status.js';
 import { checkOwner } from './check-owner.js';
 import { deleteTask, type DeletingCore } from './delete.js';
-import { editTask, type EditingCore } from './edit.js';
+import { checkEdit, editTask, type EditingCore } from './edit.js';
 import { killNoteOf } from './kill-event.js';
 import { killTask, type KillingCore } from './kill.js';
 import { pauseTask, resumeTask } from './pause.js';
-import { retryTask } from './rerun.js';
+import { checkRetry, retryTask } from './rerun.js';
 import type { Intake, SubmittingCore } from './submit.js';
 
 /** How many are worked on at once: their writes share transactions. */
@@ -32,7 +32,16 @@ const TURN_WAIT_MS = 5_000;
 const RELEASE = { policy: { hold: false } };
 
 /** How each action is done with one task. */
-type BulkSteps = Record<BulkAction, (taskId: string) => Promise<void>>;
+type BulkSteps = Record<BulkAction, (taskId: string) => Promise<MoreOf | void>>;
+
+/** What is said of a task that nothing refused. */
+type DoneItem = Exclude<BulkItem, { error: unknown }>;
+
+/** What is said of a task beside how it is. */
+interface MoreOf {
+  retried_as?: string;
+  created?: boolean;
+}
 
 /** What acting on many tasks works with. */
 type BulkCore = KillingCore & EditingCore & DeletingCore & SubmittingCore;
@@ -56,7 +65,28 @@ function stepsOf(
     edit: (id) => editTask(core, intake, id, changes, owner),
     release: (id) => editTask(core, intake, id, RELEASE, owner),
     retry: async (id) => {
-      await retryTask(core, intake, id, { owner, again: false });
+      const { task_id, created } = await retryTask(core, intake, id, { owner, again: false });
+      return { retried_as: task_id, created };
+    },
+  };
+}
+
+/** What is asked of each task instead when nothing is to be done: whatever would refuse it now, refuses. */
+function checksOf(
+  core: BulkCore,
+  intake: Intake,
+  { changes }: BulkRequest,
+  { owner }: Asking,
+): Partial<BulkSteps> {
+  return {
+    edit: (id) => checkEdit(core, intake, id, changes, owner),
+    release: (id) => checkEdit(core, intake, id, RELEASE, owner),
+    retry: (id) => {
+      const retried_as = checkRetry(core, intake, id, owner);
+      return Promise.resolve({
+        ...(retried_as === undefined ? {} : { retried_as }),
+        created: retried_as === undefined,
+      });
     },
   };
 }
@@ -81,7 +111,7 @@ export async function actOnTasks(
   const request = validateBulk(body);
   const { action, ids, filter, limit = BULK_MAX, cursor, dry_run = false } = request;
   const { owner, signal } = asking;
-  const steps = stepsOf(core, intake, request, asking);
+  const steps = (dry_run ? checksOf : stepsOf)(core, intake, request, asking);
   const chosen =
     filter === undefined
       ? { ids: [...new Set(ids)], next_cursor: undefined }
@@ -91,8 +121,8 @@ export async function actOnTasks(
       const record = taskRecord(core, taskId);
       checkOwner(record, owner);
       checkFits(action, record);
-      if (!dry_run) await steps[action](taskId);
-      return dry_run ? itemOf(record) : itemAfter(core, taskId);
+      const more = (await steps[action]?.(taskId)) ?? {};
+      return { ...(dry_run ? itemOf(record) : itemAfter(core, taskId)), ...more };
     } catch (error) {
       if (!(error instanceof ExecgoError))
         core.log.error({ err: error, task_id: taskId, action }, 'action failed');
@@ -145,7 +175,7 @@ function checkFits(action: BulkAction, { task_id, status }: TaskRecord): void {
   );
 }
 
-function itemAfter(core: Pick<Core, 'live' | 'store'>, taskId: string): BulkItem {
+function itemAfter(core: Pick<Core, 'live' | 'store'>, taskId: string): DoneItem {
   try {
     return itemOf(taskRecord(core, taskId));
   } catch (error) {
@@ -155,4 +185,4 @@ function itemAfter(core: Pick<Core, 'live' | 'store'>, taskId: string): BulkItem
   }
 }
 
-const itemOf = ({ task_id, status, version }: TaskRecord): BulkItem => ({ task_id, status, version });
+const itemOf = ({ task_id, status, version }: TaskRecord): DoneItem => ({ task_id, status, version });

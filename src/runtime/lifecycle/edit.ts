@@ -50,14 +50,7 @@ export async function editTask(
   body: unknown,
   owner: string | undefined,
 ): Promise<void> {
-  checkOwner(taskRecord(core, taskId), owner);
-  const wanted = validateEdit(body);
-  const live = core.live.get(taskId);
-  for (let change = live && changeOf(live); change !== undefined; change = live && changeOf(live))
-    await change;
-  const { task, record } = waitingTask(core, taskId);
-  checkVersion(record, wanted.if_version);
-  const edit = editOf(core, intake, record, wanted.patch);
+  const { task, record, edit } = await prepared(core, intake, taskId, body, owner);
   if (edit === undefined) return;
   const moves = queueOf(edit.request) !== queueOf(record.request);
   if (moves) intake.inserting.add(taskId, edit.request);
@@ -78,6 +71,34 @@ export async function editTask(
     // One that is to be killed meanwhile is left to that.
     if (task.ending === undefined && task.kill === undefined) core.dispatcher.requeue(task);
   }
+}
+
+/** Says what {@link editTask} would refuse now, and changes nothing. @throws ExecgoError as that */
+export async function checkEdit(
+  core: EditingCore,
+  intake: Intake,
+  taskId: string,
+  body: unknown,
+  owner: string | undefined,
+): Promise<void> {
+  await prepared(core, intake, taskId, body, owner);
+}
+
+async function prepared(
+  core: EditingCore,
+  intake: Intake,
+  taskId: string,
+  body: unknown,
+  owner: string | undefined,
+): Promise<{ task: LiveTask; record: WaitingTask; edit: Edit | undefined }> {
+  checkOwner(taskRecord(core, taskId), owner);
+  const wanted = validateEdit(body);
+  const live = core.live.get(taskId);
+  for (let change = live && changeOf(live); change !== undefined; change = live && changeOf(live))
+    await change;
+  const { task, record } = waitingTask(core, taskId);
+  checkVersion(record, wanted.if_version);
+  return { task, record, edit: editOf(core, intake, record, wanted.patch) };
 }
 
 /** @throws ExecgoError `conflict` for a task that does not wait in its queue: it runs or has ended, or is about to */

@@ -26,6 +26,35 @@ export function checkGroup({ store }: Pick<Core, 'store'>, request: TaskRequest)
   );
 }
 
+/**
+ * Whether a task may say what holds for its whole group: only for one whose owner is that of the task that has said it before.
+ * @throws ExecgoError `permission_denied`
+ */
+export function checkGroupRules({ store }: Pick<Core, 'store'>, request: TaskRequest): void {
+  const { max_failures, group_notify } = request.policy;
+  if (max_failures === undefined && group_notify === undefined) return;
+  const name = groupNameOf(request);
+  const row = name && store.groups.of(name);
+  if (name === undefined || row === undefined) return;
+  const owner = request.control_context?.owner ?? null;
+  const refuse = (field: string) => {
+    throw new ExecgoError(
+      'permission_denied',
+      `permission denied: ${field} of group ${quoted(name.group)} was said by a task of another owner`,
+      { group: name.group, field },
+    );
+  };
+  if (max_failures !== undefined && row.max_failures !== null && row.owner !== null && row.owner !== owner)
+    refuse('policy.max_failures');
+  if (
+    group_notify !== undefined &&
+    row.notify !== null &&
+    row.notify_owner !== null &&
+    row.notify_owner !== owner
+  )
+    refuse('policy.group_notify');
+}
+
 /** Stops the rest of a group when too many of it have failed, and kills all of one. */
 export class Groups {
   constructor(private readonly core: KillingCore) {}

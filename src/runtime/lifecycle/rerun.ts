@@ -8,7 +8,7 @@ import type { RetryAnswer } from '../../task/rerun.js';
 import type { RetryOptions } from '../service.js';
 import { taskRecord } from '../status.js';
 import { checkOwner } from './check-owner.js';
-import { submit, type Intake, type SubmittingCore } from './submit.js';
+import { checkSubmit, submit, type Intake, type SubmittingCore } from './submit.js';
 
 /**
  * Submits a task that has ended once more, as a new one with the same request, as it was sent and changed since. Once: asked
@@ -44,6 +44,23 @@ export async function retryTask(
     if (by === undefined) throw error;
     return earlier(taskId, by);
   }
+}
+
+/**
+ * Says what {@link retryTask} would do, and does nothing.
+ * @returns the task that an earlier request has made; undefined: a new one would be made
+ * @throws ExecgoError as that
+ */
+export function checkRetry(
+  core: SubmittingCore,
+  intake: Intake,
+  taskId: string,
+  owner: string | undefined,
+): string | undefined {
+  checkOwner(taskRecord(core, taskId), owner);
+  const task = endedTask(core, taskId);
+  if (task.retried_as === undefined) checkSubmit(core, intake, repeated(core, task), { isRerun: true });
+  return task.retried_as;
 }
 
 function earlier(retry_of: string, task_id: string): RetryAnswer {

@@ -14,7 +14,7 @@ import { checkFollowUps } from '../follow-ups/check.js';
 import { checkParent } from './check-parent.js';
 import { checkFits } from './check-fits.js';
 import { checkConflict } from './conflicts.js';
-import { checkGroup, type Groups } from './groups.js';
+import { checkGroup, checkGroupRules, type Groups } from './groups.js';
 import type { Dependants } from './dependants.js';
 import type { Dispatcher } from './dispatch.js';
 import type { QueueRules } from '../queue-rules.js';
@@ -122,6 +122,30 @@ function validated({ rules }: Pick<SubmittingCore, 'rules'>, body: unknown): Val
 /** The plan and the reservation, or the refusal, without accepting anything. */
 export function dryRun(core: SubmittingCore, body: unknown): PlannedTask {
   const { request } = validated(core, body);
+  return checkRequest(core, request, {});
+}
+
+/** As {@link dryRun}, and whether there is room for it to wait. */
+export function checkSubmit(
+  core: SubmittingCore,
+  intake: Intake,
+  body: unknown,
+  how: { isRerun?: boolean },
+): void {
+  const { request } = validated(core, body);
+  checkRequest(core, request, how);
+  checkRoomToWait(core, intake, {
+    request,
+    past_attempts: 0,
+    awaits: core.dependants.mustWait(request.policy.after),
+  });
+}
+
+function checkRequest(
+  core: SubmittingCore,
+  request: TaskRequest,
+  { isRerun = false }: { isRerun?: boolean },
+): PlannedTask {
   checkSession(core, request);
   const planned = resolveTaskPlan(core, request);
   checkParent(core, request);
@@ -129,7 +153,8 @@ export function dryRun(core: SubmittingCore, body: unknown): PlannedTask {
   checkDemands(core, request);
   checkFits(core, request, planned);
   checkConflict(core.live, request);
-  checkGroup(core, request);
+  checkGroupRules(core, request);
+  if (!isRerun) checkGroup(core, request);
   core.dependants.openOf(request.task_id, request.policy.after);
   return planned;
 }
@@ -200,6 +225,7 @@ async function accept(core: SubmittingCore, intake: Intake, submission: Submissi
   if (intake.inserting.has(taskId) || core.live.get(taskId) !== undefined)
     throw new ExecgoError('conflict', `task already exists: ${taskId}`);
   checkConflict(core.live, request);
+  checkGroupRules(core, request);
   // Whoever runs a task again knows what has failed.
   if (submission.part?.retry_of === undefined) checkGroup(core, request);
   const accepted = withDecisions(request, planned.plan, core.settings);

@@ -8,8 +8,11 @@ import { taskSummary } from '../views/task-view.js';
 import { waitingOf, type WaitingCore } from '../views/waiting-view.js';
 import { waitAtMost } from './wait.js';
 
+/** How often it is looked whether those that have ended are still there, in milliseconds: a delete tells nobody. */
+const LOOK_MS = 250;
+
 /**
- * Waits until one of the tasks, or all of them, have ended or are deleted, but no longer than `waitMs`.
+ * Waits until one of the tasks, or all of them, have ended, or one is deleted, but no longer than `waitMs`.
  * @throws ExecgoError `not_found` for the first that there is not; what `signal` aborts with
  */
 export async function waitForSome(
@@ -23,6 +26,7 @@ export async function waitForSome(
   if (unknown !== undefined) throw taskNotFound(unknown);
   const open = new Set(ids.filter((id) => core.live.get(id) !== undefined));
   const isMet = () => (mode === 'all' ? open.size === 0 : open.size < ids.length);
+  const isDeleted = () => ids.some((id) => !open.has(id) && !core.store.tasks.has(id));
   if (waitMs === 0 || isMet()) return;
   await waitAtMost(
     waitMs,
@@ -30,8 +34,12 @@ export async function waitForSome(
     (either) =>
       new Promise<void>((resolve, reject) => {
         either.addEventListener('abort', () => {
+          clearInterval(looking);
           reject(new ExecgoError('request_timeout', 'the wait is over'));
         });
+        const looking = setInterval(() => {
+          if (isDeleted()) resolve();
+        }, LOOK_MS);
         for (const id of open)
           core.announcer.taskEnd(id, either).then(
             () => {

@@ -30,6 +30,7 @@ import { taskCommands } from './0029-task-commands.js';
 import { sessionStorage } from './0030-session-storage.js';
 import { sessionReaders } from './0031-session-readers.js';
 import { progress } from './0032-progress.js';
+import { owners } from './0033-owners.js';
 import type { Migration } from './migration.js';
 
 /** All migrations in the order in which they are applied; ids count from 1 without gaps. */
@@ -66,4 +67,5 @@ export const MIGRATIONS: readonly Migration[] = [
   sessionStorage,
   sessionReaders,
   progress,
+  owners,
 ];
