@@ -147,9 +147,13 @@ test('a data directory with a long path: its socket is elsewhere, found again, a
   const last = await submit(daemon, command('sleep', ['600']));
   const pid = await startedPid(daemon, last);
   await daemon.kill();
+  // Where its tasks talk to a daemon, the next daemon there would have removed.
+  const talk = readFileSync(join(dataDir, 'task-socket'), 'utf8').trim();
   rmSync(dataDir, { recursive: true });
   await waitGone(pid);
   await waitFor(() => !existsSync(join(second, '..')), { what: 'the removal of its place' });
+  expect(readdirSync(talk)).toContain('task.sock');
+  rmSync(talk, { recursive: true });
 });
 
 test('a data directory that is deleted takes its supervisor and its tasks with it', async () => {
