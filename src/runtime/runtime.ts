@@ -62,7 +62,8 @@ import { eventPage } from './lifecycle/event-page.js';
 import { waitAnswer, waitForSome } from './lifecycle/wait-for-some.js';
 import { waitForEnd, waitForSeq, waitForVersion } from './lifecycle/wait.js';
 import { submitBatch } from './lifecycle/batch.js';
-import { dryRun, submit, type Intake, type SubmittingCore } from './lifecycle/submit.js';
+import { dryRun } from './lifecycle/dry-run.js';
+import { submit, type Intake, type SubmittingCore } from './lifecycle/submit.js';
 import type { TestMessages } from './notify/test-message.js';
 import {
   deleteSchedule,

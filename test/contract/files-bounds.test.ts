@@ -14,10 +14,10 @@ type Answer = Promise<{ status: number; body?: { error?: { code: string; message
 /** Every route of files of a task or session, as one caller may ask. */
 async function codes(url: string, files: string, query = '', headers: Record<string, string> = {}) {
   const asked: Answer[] = [
-    http(url).get(`${files}${query}`, headers) as Answer,
-    http(url).get(`${files}/x${query}`, headers) as Answer,
-    http(url).put(`${files}/new${query}`, 'y', { ...OCTETS, ...headers }) as Answer,
-    http(url).delete(`${files}/x${query}`, headers) as Answer,
+    http(url).get(`${files}${query}`, headers),
+    http(url).get(`${files}/x${query}`, headers),
+    http(url).put(`${files}/new${query}`, 'y', { ...OCTETS, ...headers }),
+    http(url).delete(`${files}/x${query}`, headers),
   ];
   return (await Promise.all(asked)).map(({ status, body }) => body?.error?.code ?? status);
 }

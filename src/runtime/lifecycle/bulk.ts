@@ -32,7 +32,7 @@ const TURN_WAIT_MS = 5_000;
 const RELEASE = { policy: { hold: false } };
 
 /** How each action is done with one task. */
-type BulkSteps = Record<BulkAction, (taskId: string) => Promise<MoreOf | void>>;
+type BulkSteps = Record<BulkAction, (taskId: string) => Promise<MoreOf> | Promise<void>>;
 
 /** What is said of a task that nothing refused. */
 type DoneItem = Exclude<BulkItem, { error: unknown }>;

@@ -8,7 +8,8 @@ import type { RetryAnswer } from '../../task/rerun.js';
 import type { RetryOptions } from '../service.js';
 import { taskRecord } from '../status.js';
 import { checkOwner } from './check-owner.js';
-import { checkSubmit, submit, type Intake, type SubmittingCore } from './submit.js';
+import { checkSubmit } from './dry-run.js';
+import { submit, type Intake, type SubmittingCore } from './submit.js';
 
 /**
  * Submits a task that has ended once more, as a new one with the same request, as it was sent and changed since. Once: asked

@@ -113,50 +113,10 @@ export async function submit(
 }
 
 /** The request, with the limits of its queue where it names none of its own. @throws ExecgoError `invalid_input` */
-function validated({ rules }: Pick<SubmittingCore, 'rules'>, body: unknown): ValidatedSubmission {
+export function validated({ rules }: Pick<SubmittingCore, 'rules'>, body: unknown): ValidatedSubmission {
   const { request, warnings } = validateSubmission(body);
   const defaults = rules.of(queueOf(request))?.rule.default_limits ?? {};
   return { request: withDefaultLimits(request, body, defaults), warnings };
-}
-
-/** The plan and the reservation, or the refusal, without accepting anything. */
-export function dryRun(core: SubmittingCore, body: unknown): PlannedTask {
-  const { request } = validated(core, body);
-  return checkRequest(core, request, {});
-}
-
-/** As {@link dryRun}, and whether there is room for it to wait. */
-export function checkSubmit(
-  core: SubmittingCore,
-  intake: Intake,
-  body: unknown,
-  how: { isRerun?: boolean },
-): void {
-  const { request } = validated(core, body);
-  checkRequest(core, request, how);
-  checkRoomToWait(core, intake, {
-    request,
-    past_attempts: 0,
-    awaits: core.dependants.mustWait(request.policy.after),
-  });
-}
-
-function checkRequest(
-  core: SubmittingCore,
-  request: TaskRequest,
-  { isRerun = false }: { isRerun?: boolean },
-): PlannedTask {
-  checkSession(core, request);
-  const planned = resolveTaskPlan(core, request);
-  checkParent(core, request);
-  checkFollowing(core, request);
-  checkDemands(core, request);
-  checkFits(core, request, planned);
-  checkConflict(core.live, request);
-  checkGroupRules(core, request);
-  if (!isRerun) checkGroup(core, request);
-  core.dependants.openOf(request.task_id, request.policy.after);
-  return planned;
 }
 
 /**
@@ -197,7 +157,7 @@ export function checkDemands(core: Pick<Core, 'settings'>, request: TaskRequest)
 }
 
 /** What is to follow its end. @throws ExecgoError when that could not be done as things are now */
-function checkFollowing(
+export function checkFollowing(
   { webhooks }: Pick<SubmittingCore, 'webhooks'>,
   { policy, control_context: context }: TaskRequest,
 ): void {

@@ -7,7 +7,8 @@ import { ScheduleBody, ScheduleEdit, ScheduleRequest, type ScheduleSpec } from '
 import { checkShape } from '../../task/shape.js';
 import { invalidInputFrom } from '../../task/validate.js';
 import type { SubmitAnswer } from '../../task/view.js';
-import { dryRun, submit, type Intake } from '../lifecycle/submit.js';
+import { dryRun } from '../lifecycle/dry-run.js';
+import { submit, type Intake } from '../lifecycle/submit.js';
 import { bodyOfDue } from './body-of-due.js';
 import { dueTimesOf } from './due-times.js';
 import type { ScheduleEntry } from './schedule-entry.js';
