@@ -50,8 +50,19 @@ export async function editTask(
   body: unknown,
   owner: string | undefined,
 ): Promise<void> {
-  const { task, record, edit } = await prepared(core, intake, taskId, body, owner);
-  if (edit === undefined) return;
+  await prepared(core, intake, { taskId, body, owner }, async (task, record, edit) => {
+    if (edit !== undefined) await write(core, intake, task, record, edit);
+  });
+}
+
+async function write(
+  core: EditingCore,
+  intake: Intake,
+  task: LiveTask,
+  record: WaitingTask,
+  edit: Edit,
+): Promise<void> {
+  const { task_id: taskId } = record;
   const moves = queueOf(edit.request) !== queueOf(record.request);
   if (moves) intake.inserting.add(taskId, edit.request);
   const committed = commit(core, task, record, edit);
@@ -74,23 +85,26 @@ export async function editTask(
 }
 
 /** Says what {@link editTask} would refuse now, and changes nothing. @throws ExecgoError as that */
-export async function checkEdit(
+export function checkEdit(
   core: EditingCore,
   intake: Intake,
   taskId: string,
   body: unknown,
   owner: string | undefined,
 ): Promise<void> {
-  await prepared(core, intake, taskId, body, owner);
+  return prepared(core, intake, { taskId, body, owner }, () => Promise.resolve());
 }
 
+/**
+ * @param then what is done with the edit, undefined when nothing would change: in the same turn in which it was seen that the task waits,
+ *   so that nobody else changes it first
+ */
 async function prepared(
   core: EditingCore,
   intake: Intake,
-  taskId: string,
-  body: unknown,
-  owner: string | undefined,
-): Promise<{ task: LiveTask; record: WaitingTask; edit: Edit | undefined }> {
+  { taskId, body, owner }: { taskId: string; body: unknown; owner: string | undefined },
+  then: (task: LiveTask, record: WaitingTask, edit: Edit | undefined) => Promise<void>,
+): Promise<void> {
   checkOwner(taskRecord(core, taskId), owner);
   const wanted = validateEdit(body);
   const live = core.live.get(taskId);
@@ -98,7 +112,7 @@ async function prepared(
     await change;
   const { task, record } = waitingTask(core, taskId);
   checkVersion(record, wanted.if_version);
-  return { task, record, edit: editOf(core, intake, record, wanted.patch) };
+  await then(task, record, editOf(core, intake, record, wanted.patch));
 }
 
 /** @throws ExecgoError `conflict` for a task that does not wait in its queue: it runs or has ended, or is about to */
