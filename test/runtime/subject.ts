@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { editTask } from '../../src/runtime/lifecycle/edit.js';
@@ -18,7 +19,7 @@ export class Subject {
   readonly dataDir = tempDir();
   readonly world = new FakeWorld();
   #runtime: RuntimeUnderTest | undefined;
-  #nextId = '';
+  #nextId: string | undefined;
 
   constructor(private readonly slots: number) {
     for (const dir of ['tasks', 'supervisor', 'trash', 'sessions']) mkdirSync(`${this.dataDir}/${dir}`);
@@ -26,7 +27,7 @@ export class Subject {
 
   async start(): Promise<this> {
     this.#runtime = await startRuntime(this.dataDir, this.slots, (events) => this.world.open(events), {
-      newId: () => this.#nextId,
+      newId: () => this.#nextId ?? randomUUID(),
     });
     return this;
   }
