@@ -13,11 +13,12 @@ function watch(source: OutputSource): GrowthWatch {
   return made;
 }
 
+/** But for the directory of all tasks, which stays open for the next. */
 function openFiles(dir: string): string[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`);
-      return target.startsWith(dir) ? [target] : [];
+      return target.startsWith(dir) && target !== `${dir}/tasks` ? [target] : [];
     } catch {
       return [];
     }
