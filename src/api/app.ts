@@ -1,4 +1,4 @@
-import express from 'express';
+import type { Express } from 'express';
 import type { Logger } from 'pino';
 import type { Service } from '../runtime/service.js';
 import { BodyBudget } from './body-budget.js';
@@ -6,9 +6,9 @@ import type { Connections } from './connections.js';
 import type { ApiContext } from './context.js';
 import { door } from './door.js';
 import { EventFeed } from './event-feed.js';
+import { byPath, expressApp } from './express-app.js';
 import { errorHandler, unknownRoute, wrongMethod } from './errors.js';
 import { once } from './once.js';
-import type { Route } from './route.js';
 import { routes } from './routes/routes.js';
 import type { Waiters } from './waiters.js';
 
@@ -35,7 +35,7 @@ export interface AppOptions {
 }
 
 /** The HTTP side of a daemon, without a server. */
-export function createApp(options: AppOptions): express.Express {
+export function createApp(options: AppOptions): Express {
   const { service, version, log, waiters, connections } = options;
   const ctx: ApiContext = {
     service,
@@ -51,25 +51,14 @@ export function createApp(options: AppOptions): express.Express {
       return JSON.stringify(specification(routes, version));
     }),
   };
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.enable('strict routing');
-  app.enable('case sensitive routing');
-  app.use((req, res, next) => {
-    // Kept connections end with their answer once the daemon stops.
-    if (waiters.stopping) res.shouldKeepAlive = false;
-    res.once('close', () => {
-      if (waiters.stopping) req.socket.destroySoon();
-    });
-    next();
-  });
+  const app = expressApp(waiters);
   app.use(door(options.allowedHosts));
   app.use((req, _res, next) => {
     req.url = oneComponent(req.url);
     next();
   });
-  const paths = byPath();
+  // Fixed paths before those with a parameter in the same place, because the first match answers.
+  const paths = [...byPath(routes)].sort(([a], [b]) => Number(a.includes(':')) - Number(b.includes(':')));
   for (const [path, methods] of paths) {
     const at = app.route(path);
     for (const route of methods) at[route.method]((req, res) => route.handle(ctx, req, res));
@@ -93,13 +82,6 @@ function oneComponent(url: string): string {
   const [, before = '', path = '', query = ''] =
     /^(\/api\/v1\/(?:sessions|tasks)\/[^/?]+\/files\/)([^?]*\/[^?]*)(.*)$/.exec(url) ?? [];
   return before === '' ? url : `${before}${path.replaceAll('/', '%2F')}${query}`;
-}
-
-/** Fixed paths before those with a parameter in the same place, because the first match answers. */
-function byPath(): [path: string, routes: Route[]][] {
-  const paths = new Map<string, Route[]>();
-  for (const route of routes) paths.set(route.path, [...(paths.get(route.path) ?? []), route]);
-  return [...paths].sort(([a], [b]) => Number(a.includes(':')) - Number(b.includes(':')));
 }
 
 /** True for a path that is an example of one with a parameter. */

@@ -1,14 +1,14 @@
-import express, { type Request, type Response } from 'express';
+import type { Express, Request, Response } from 'express';
 import type { Logger } from 'pino';
 import type { Caller, TaskSide } from '../../runtime/task-side.js';
 import { ExecgoError } from '../../task/errors.js';
 import { BodyBudget } from '../body-budget.js';
 import type { Connections } from '../connections.js';
+import { byPath, expressApp } from '../express-app.js';
 import { errorHandler, unknownRoute, wrongMethod } from '../errors.js';
 import { once } from '../once.js';
 import { Pace } from './pace.js';
 import type { Waiters } from '../waiters.js';
-import type { TaskRoute } from './context.js';
 import { taskRoutes } from './routes.js';
 
 /** How many bytes the bodies of all requests of tasks may hold at once. */
@@ -29,13 +29,7 @@ export interface TaskAppOptions {
  * The HTTP side of the task socket, without a server. Nobody is let in without the token of an attempt that runs, and nobody of those asks
  * for more than a task may: whatever a task does here, it harms nobody else.
  */
-export function createTaskApp({
-  tasks,
-  version,
-  log,
-  waiters,
-  connections,
-}: TaskAppOptions): express.Express {
+export function createTaskApp({ tasks, version, log, waiters, connections }: TaskAppOptions): Express {
   const shared = {
     ...{ tasks, waiters, connections, bodies: new BodyBudget(BODIES_MAX_BYTES) },
     specification: once(async () => {
@@ -47,18 +41,7 @@ export function createTaskApp({
     }),
   };
   const pace = new Pace(connections);
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.enable('strict routing');
-  app.enable('case sensitive routing');
-  app.use((req, res, next) => {
-    if (waiters.stopping) res.shouldKeepAlive = false;
-    res.once('close', () => {
-      if (waiters.stopping) req.socket.destroySoon();
-    });
-    next();
-  });
+  const app = expressApp(waiters);
   // Before the path is looked at: who is not known does not learn which there are.
   app.use(async (req, res, next) => {
     let caller: Caller;
@@ -72,7 +55,7 @@ export function createTaskApp({
     res.locals['caller'] = caller;
     next();
   });
-  for (const [path, methods] of byPath()) {
+  for (const [path, methods] of byPath(taskRoutes)) {
     const at = app.route(path);
     for (const route of methods)
       at[route.method]((req, res: Response<unknown, { caller: ReturnType<TaskSide['caller']> }>) =>
@@ -83,12 +66,6 @@ export function createTaskApp({
   app.use(unknownRoute);
   app.use(errorHandler(log));
   return app;
-}
-
-function byPath(): Map<string, TaskRoute[]> {
-  const paths = new Map<string, TaskRoute[]>();
-  for (const route of taskRoutes) paths.set(route.path, [...(paths.get(route.path) ?? []), route]);
-  return paths;
 }
 
 /** @throws ExecgoError `unauthorized` when there is none */
