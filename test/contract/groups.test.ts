@@ -148,6 +148,7 @@ test('at the command line', async () => {
   expect(await run('wait', ...group)).toMatchObject({ code: 7 });
   expect((await run('logs', ...group)).stdout).toBe('==> a <==\nfrom a\n\n==> b <==\nfrom b\n\n==> c <==\n');
   expect(JSON.parse((await run('list', '--group', 'g')).stdout).tasks).toHaveLength(3);
+  expect(JSON.parse((await run('list', '--group', 'other')).stdout).tasks).toEqual([]);
   expect(JSON.parse((await run('group', 'show', 'g', '--tenant', 't')).stdout)).toMatchObject({
     counts: { success: 1, failed: 1, cancelled: 1 },
     max_failures: 9,

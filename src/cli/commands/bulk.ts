@@ -3,8 +3,8 @@ import { ExecgoApiError, type BulkAnswer, type BulkRequest } from '../../client/
 import { clientCommand, connect, parse } from '../command.js';
 import { ownerOption } from '../each-task.js';
 import { EXIT } from '../exit-codes.js';
+import { addTaskConditions } from '../task-conditions.js';
 import { isTerminal, plain } from '../terminal.js';
-import { parseInstant } from '../units.js';
 import { UsageError } from '../usage-error.js';
 import { note, printJsonLine, printLines } from '../write.js';
 
@@ -36,32 +36,24 @@ interface Options {
 
 /** `execgo bulk`: does one thing with all tasks that some conditions choose. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const command = clientCommand(
-    'bulk',
-    'Does one thing with all tasks that are named, or that the conditions choose. Exits with 1 when any was refused.',
-    [
-      'execgo bulk kill --queue gpu --status accepted --reason "wrong data" --dry-run',
-      'execgo bulk delete --status failed --finished-before 7d',
-      `execgo bulk edit --queue old --changes '{"control_context":{"queue":"new"}}'`,
-    ],
+  const command = addTaskConditions(
+    clientCommand(
+      'bulk',
+      'Does one thing with all tasks that are named, or that the conditions choose. Exits with 1 when any was refused.',
+      [
+        'execgo bulk kill --queue gpu --status accepted --reason "wrong data" --dry-run',
+        'execgo bulk delete --status failed --finished-before 7d',
+        `execgo bulk edit --queue old --changes '{"control_context":{"queue":"new"}}'`,
+      ],
+    )
+      .argument('<action>', `one of ${ACTIONS.join(', ')}`)
+      .argument('[id...]', 'the tasks; without them those that the conditions choose')
+      .addOption(ownerOption())
+      .option('--status <words>', 'of those that it can be done with, only these; several with commas')
+      .option('--cause <word>', 'why it ended, such as timeout or oom')
+      .option('--tenant <name>', 'whose quota it counts against')
+      .option('--of-owner <name>', 'whose it is'),
   )
-    .argument('<action>', `one of ${ACTIONS.join(', ')}`)
-    .argument('[id...]', 'the tasks; without them those that the conditions choose')
-    .addOption(ownerOption())
-    .option('--status <words>', 'of those that it can be done with, only these; several with commas')
-    .option('--cause <word>', 'why it ended, such as timeout or oom')
-    .option('--tenant <name>', 'whose quota it counts against')
-    .option('--of-owner <name>', 'whose it is')
-    .option('--queue <name>', 'the queue')
-    .option('--lane <name>', 'the lane of the queue')
-    .option('--session <id>', 'the session')
-    .option('--group <name>', 'the group')
-    .option('--label <key[=value]>', 'a label, with this value or with any')
-    .option('--text <text>', 'part of the id or of the command')
-    .option('--created-after <time>', 'submitted then or later: a time, a day, or how long ago', parseTime)
-    .option('--created-before <time>', 'submitted earlier than that', parseTime)
-    .option('--finished-after <time>', 'ended then or later', parseTime)
-    .option('--finished-before <time>', 'ended earlier than that', parseTime)
     .option('--reason <text>', 'kill: why; kept with each task')
     .addOption(new Option('--changes <json>', 'edit: what is changed, as for execgo edit --json'))
     .option('--dry-run', 'do nothing, show what would be done')
@@ -87,8 +79,6 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (isTerminal()) await note(`${what}: ${String(done)} done, ${String(refused)} refused`);
   return refused === 0 ? EXIT.ok : EXIT.failed;
 }
-
-const parseTime = (text: string): string => parseInstant(text);
 
 /** @throws UsageError */
 function requestOf(action: string, ids: readonly string[], options: Options): BulkRequest {

@@ -9,9 +9,10 @@ import {
 } from '../../client/index.js';
 import { clientCommand, connect, parse } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { addTaskConditions } from '../task-conditions.js';
 import { printTasks } from '../task-table.js';
 import { isTerminal, plain, visibleJson } from '../terminal.js';
-import { parseCount, parseInstant } from '../units.js';
+import { parseCount } from '../units.js';
 import { UsageError } from '../usage-error.js';
 import { note, printJson, printJsonLine, printLines, write } from '../write.js';
 
@@ -75,26 +76,18 @@ async function show(client: ExecgoClient, options: Options): Promise<void> {
 }
 
 function listCommand(): Command {
-  return clientCommand('list', 'Lists tasks, newest first: JSON when standard output is not a terminal.', [
-    'execgo list --status running,accepted',
-    'execgo list --label team=search --text train --all',
-    'execgo list --status failed --finished-after 24h --fields task_id,cause,exit_code',
-    'execgo list --changed-after 4711 --all',
-  ])
-    .option('--status <words>', 'accepted, running, success, failed, cancelled; several with commas')
-    .option('--cause <word>', 'why it ended, such as timeout or oom')
-    .option('--tenant <name>', 'whose quota it counts against')
-    .option('--owner <name>', 'whose it is')
-    .option('--queue <name>', 'the queue')
-    .option('--lane <name>', 'the lane of the queue')
-    .option('--session <id>', 'the session')
-    .option('--group <name>', 'the group')
-    .option('--label <key[=value]>', 'a label, with this value or with any')
-    .option('--text <text>', 'part of the id or of the command')
-    .option('--created-after <time>', 'submitted then or later: a time, a day, or how long ago', parseTime)
-    .option('--created-before <time>', 'submitted earlier than that', parseTime)
-    .option('--finished-after <time>', 'ended then or later', parseTime)
-    .option('--finished-before <time>', 'ended earlier than that', parseTime)
+  return addTaskConditions(
+    clientCommand('list', 'Lists tasks, newest first: JSON when standard output is not a terminal.', [
+      'execgo list --status running,accepted',
+      'execgo list --label team=search --text train --all',
+      'execgo list --status failed --finished-after 24h --fields task_id,cause,exit_code',
+      'execgo list --changed-after 4711 --all',
+    ])
+      .option('--status <words>', 'accepted, running, success, failed, cancelled; several with commas')
+      .option('--cause <word>', 'why it ended, such as timeout or oom')
+      .option('--tenant <name>', 'whose quota it counts against')
+      .option('--owner <name>', 'whose it is'),
+  )
     .addOption(
       new Option(
         '--order <order>',
@@ -115,18 +108,16 @@ function listCommand(): Command {
     .option('--json', 'print JSON on a terminal, too');
 }
 
-const parseTime = (text: string): string => parseInstant(text);
-
 type Filter = ListFilter & { fields?: (keyof TaskSummary)[] | undefined };
 
 function filterOf(options: Options): Filter {
   const { all, status, session, fields, limit = DEFAULT_LIMIT } = options;
   const words = (text: string | undefined) => text?.split(',').map((word) => word.trim());
-  const { cause, tenant, owner, queue, lane, label, text, order, reverse, cursor } = options;
+  const { cause, tenant, owner, queue, lane, group, label, text, order, reverse, cursor } = options;
   return {
     // The daemon knows the allowed words, and its error names them.
     status: words(status) as TaskStatus[] | undefined,
-    ...{ cause, tenant, owner, queue, lane, session_id: session, label, text },
+    ...{ cause, tenant, owner, queue, lane, session_id: session, group, label, text },
     created_after: options.createdAfter,
     created_before: options.createdBefore,
     finished_after: options.finishedAfter,
